@@ -1,0 +1,179 @@
+"""Doubles of a loop and a transport that have only what a protocol class may rely on.
+
+A protocol that works with these works with the doubles that other projects drive it with: of the loop it uses
+`create_task` and `call_later`, of the transport the seven methods of `MockTransport`. Wrong use fails at once.
+"""
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+class MockTask:
+    """What `MockLoop.create_task` returns: nothing but `add_done_callback`."""
+
+    __slots__ = ("_callbacks", "_context", "_coroutine")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context | None) -> None:
+        self._coroutine = coroutine
+        self._context = context
+        self._callbacks: list[Callable[[Any], object]] = []
+
+    def add_done_callback(self, callback: Callable[[Any], object]) -> None:
+        self._callbacks.append(callback)
+
+
+class MockHandle:
+    """What `MockLoop.call_later` returns: nothing but `cancel`."""
+
+    __slots__ = ("_arguments", "_callback", "_cancelled", "_delay")
+
+    def __init__(self, delay: float, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        self._delay = delay
+        self._callback = callback
+        self._arguments = arguments
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+
+class MockLoop:
+    """A loop whose tasks and timers run when the test says so."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[MockTask] = deque()
+        self._timers: list[MockHandle] = []
+
+    def create_task(
+        self, coroutine: Coroutine[Any, Any, Any], *, context: contextvars.Context | None = None
+    ) -> MockTask:
+        task = MockTask(coroutine, context)
+        self._tasks.append(task)
+        return task
+
+    def call_later(self, delay: float, callback: Callable[..., object], *arguments: Any) -> MockHandle:
+        handle = MockHandle(delay, callback, arguments)
+        self._timers.append(handle)
+        return handle
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks were created and have not been run."""
+        return len(self._tasks)
+
+    @property
+    def timers(self) -> list[float]:
+        """The delays, in seconds, of the timers that are still armed."""
+        return [handle._delay for handle in self._timers if not handle._cancelled]
+
+    async def run_one(self) -> None:
+        """Run the oldest task to its end, then its callbacks."""
+        task = self._tasks.popleft()
+        try:
+            if task._context is None:
+                await task._coroutine
+            else:
+                await asyncio.get_running_loop().create_task(task._coroutine, context=task._context)  # type: ignore[call-arg, unused-ignore]  # 3.11 and later
+        finally:
+            for callback in task._callbacks:
+                callback(task)
+
+    def start_one(self) -> "asyncio.Task[None]":
+        """Run the oldest task beside the test; the task to await is returned."""
+        return asyncio.ensure_future(self.run_one())
+
+    def run_later(self, with_delay: float) -> None:
+        """Let `with_delay` seconds pass: the timers due by then are called, in order."""
+        due = sorted(
+            (handle for handle in self._timers if handle._delay <= with_delay), key=lambda handle: handle._delay
+        )
+        self._timers = [handle for handle in self._timers if handle._delay > with_delay]
+        for handle in due:
+            if not handle._cancelled:
+                handle._callback(*handle._arguments)
+
+    def discard(self) -> None:
+        """Close the tasks that never ran, so that no coroutine is left behind unawaited."""
+        while self._tasks:
+            self._tasks.popleft()._coroutine.close()
+
+
+class MockTransport:
+    """A transport that records; `close` twice or a write after it is an error of the protocol."""
+
+    def __init__(
+        self,
+        *,
+        sockname: Any = ("127.0.0.1", 8000),
+        peername: Any = ("127.0.0.1", 12345),
+        sslcontext: bool = False,
+    ) -> None:
+        self._extra = {"sockname": sockname, "peername": peername, "sslcontext": sslcontext}
+        self.writes: list[bytes] = []
+        self.closed = False
+        self.reading = True
+        self.protocol: Any = None
+
+    @property
+    def buffer(self) -> bytes:
+        """Everything written so far and not cleared."""
+        return b"".join(self.writes)
+
+    def clear_buffer(self) -> None:
+        self.writes.clear()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._extra.get(name, default)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.closed, f"written after close: {bytes(data)!r}"
+        assert isinstance(data, bytes | bytearray | memoryview), f"not bytes: {data!r}"
+        self.writes.append(bytes(data))
+
+    def close(self) -> None:
+        assert not self.closed, "closed twice"
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
+
+class FullTransport(MockTransport):
+    """A `MockTransport` that can also half-close, abort and tell what it holds back."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.eof_written = False
+        self.aborted = False
+        self.unsent = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.eof_written, f"written after write_eof: {bytes(data)!r}"
+        super().write(data)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        assert not self.closed, "half-closed after close"
+        assert not self.eof_written, "half-closed twice"
+        self.eof_written = True
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent

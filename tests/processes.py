@@ -1,0 +1,227 @@
+"""A real server in a child process: started on a free port, known ready by its own log line, ended by its id."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, TypeVar
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parent.parent
+# A loaded machine with two cores needs a few seconds to start an interpreter; nothing waits this long when all is well.
+PATIENCE = 30.0
+READY = re.compile(r"Uvicorn running on (?:https?://(?P<host>\[[^\]]+\]|[^:\s]+):(?P<port>\d+)|\S+ \S+)")
+
+
+def run_async(main: Coroutine[Any, Any, T], *, timeout: float = PATIENCE) -> T:
+    """Run `main` in a loop of its own.
+
+    Args:
+        main: the coroutine.
+        timeout: seconds after which `TimeoutError` is raised.
+    """
+
+    async def bounded() -> T:
+        return await asyncio.wait_for(main, timeout)
+
+    return asyncio.run(bounded())
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class _Lines:
+    """The lines of one output stream, collected by a thread."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._text = ""
+        self._ended = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._collect, daemon=True)
+        self._thread.start()
+
+    def _collect(self) -> None:
+        for line in self._stream:
+            with self._changed:
+                self._text += line
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._stream.close()
+
+    @property
+    def text(self) -> str:
+        with self._changed:
+            return self._text
+
+    def search(self, pattern: str | re.Pattern[str], timeout: float, count: int = 1) -> re.Match[str]:
+        """Wait until `pattern` occurs `count` times; the last match is returned."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                matches = list(re.finditer(pattern, self._text))
+                if len(matches) >= count:
+                    return matches[count - 1]
+                left = deadline - time.monotonic()
+                if self._ended or left <= 0:
+                    why = "the output ended" if self._ended else f"{timeout} s have passed"
+                    raise AssertionError(f"no {pattern!r} ({why}) in:\n{self._text}")
+                self._changed.wait(left)
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+
+class ServerProcess:
+    """`python -m uvicorn` in a child process, a context manager.
+
+    Args:
+        arguments: the command line; `--port 0` is added unless it says where to listen.
+        env: variables added to the environment.
+        cwd: the working directory; the root of the repository unless given.
+        ready: False when the server is not expected to come up.
+        command: what is run instead of `python -m uvicorn`.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        ready: bool = True,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        listens = {"--port", "--uds", "--fd"} & {argument.partition("=")[0] for argument in arguments}
+        where = [] if listens or command is not None else ["--port", "0"]
+        self.command = [*(command or [sys.executable, "-m", "uvicorn"]), *arguments, *where]
+        self.env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})}
+        self.cwd = cwd or ROOT
+        self._ready = ready
+        self.host = "127.0.0.1"
+        self.port = 0
+
+    def __enter__(self) -> "ServerProcess":
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            cwd=self.cwd,
+            env=self.env,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._stdout = _Lines(self.process.stdout)
+        self._stderr = _Lines(self.process.stderr)
+        if self._ready:
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.kill()
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def stdout(self) -> str:
+        return self._stdout.text
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.text
+
+    def wait_ready(self) -> None:
+        """Wait for the line that tells where the server listens."""
+        match = self._stderr.search(READY, PATIENCE)
+        if match["port"]:
+            self.host, self.port = match["host"], int(match["port"])
+
+    def wait_stderr(self, pattern: str, *, count: int = 1, timeout: float = PATIENCE) -> re.Match[str]:
+        """Wait until standard error has `pattern` `count` times."""
+        return self._stderr.search(pattern, timeout, count)
+
+    def wait_stdout(self, pattern: str, *, count: int = 1, timeout: float = PATIENCE) -> re.Match[str]:
+        """Wait until standard output has `pattern` `count` times."""
+        return self._stdout.search(pattern, timeout, count)
+
+    def send_signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Wait for the process to end by itself; its exit code (the negative signal number where one killed it)."""
+        code = self.process.wait(timeout)
+        self._stdout.join(timeout)
+        self._stderr.join(timeout)
+        return code
+
+    def stop(self, number: int = signal.SIGINT, timeout: float = PATIENCE) -> int:
+        """Send the signal and wait; the exit code."""
+        self.send_signal(number)
+        return self.wait(timeout)
+
+    def kill(self) -> None:
+        """End the process whatever it does."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.wait()
+
+
+@contextlib.contextmanager
+def serve(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
+    """A running server, killed at the end of the block. Arguments as for `ServerProcess`."""
+    with ServerProcess(*arguments, **options) as server:
+        yield server
+
+
+def exchange(address: tuple[str, int] | str, data: bytes, *, fin: bool = False, timeout: float = PATIENCE) -> bytes:
+    """Send `data` on a connection of its own and read until the server closes.
+
+    Args:
+        address: (host, port), or the path of a unix socket.
+        data: what is sent, at once.
+        fin: whether the client half-closes after it.
+        timeout: seconds without a byte after which `TimeoutError` is raised.
+    """
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as client:
+        client.settimeout(timeout)
+        client.connect(address)
+        client.sendall(data)
+        if fin:
+            client.shutdown(socket.SHUT_WR)
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+        return received
