@@ -1,0 +1,70 @@
+# Everything from a fresh clone with Python >= 3.10, make and a C compiler. Each target says what it does.
+
+PYTHON ?= python3
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+APP ?= examples.hello:app
+JOBS ?= auto
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+# A change of these builds the speedups again.
+SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint types bench docs build clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.serve ## Serve APP (examples.hello:app) on http://HOST:PORT
+	@echo "==> serving $(APP) on http://$(HOST):$(PORT), Ctrl-C ends it"
+	@exec $(BIN)/uvicorn $(APP) --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.dev ## Run the whole suite, the pure and the compiled half side by side
+	@echo "==> running the suite"
+	@$(RUN) pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Check format, style, spelling, Cython types and workflows
+	@echo "==> checking format and style"
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(BIN)/cython-lint uvicorn
+	@$(BIN)/codespell
+
+types: $(VENV)/.dev ## Check types with mypy for Linux, Windows and macOS
+	@for platform in linux win32 darwin; do \
+		echo "==> checking types for $$platform"; $(RUN) mypy --platform $$platform || exit 1; \
+	done
+
+build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and the pure wheel into dist/
+	@echo "==> building into dist/"
+	@rm -rf dist
+	@UVICORN_BUILD_SPEEDUPS=require $(RUN) build
+	@UVICORN_BUILD_SPEEDUPS=no $(RUN) build --wheel
+	@ls -l dist
+
+clean: ## Remove what the other targets made, the virtual environments included
+	@echo "==> removing environments, builds and caches"
+	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	@rm -f uvicorn/_speedups/*.so uvicorn/_speedups/*.pyd uvicorn/_speedups/*.c
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@echo "==> creating $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.serve: $(BIN)/python $(SOURCES)
+	@echo "==> installing uvicorn[standard] into $(VENV), building the speedups"
+	@$(RUN) pip install --quiet --editable ".[standard]"
+	@touch $@
+
+# The tests want both halves, so that a missing compiler is an error here; UVICORN_BUILD_SPEEDUPS=auto overrides it.
+$(VENV)/.dev: $(BIN)/python $(SOURCES)
+	@echo "==> installing uvicorn[standard] and the development tools into $(VENV), building the speedups"
+	@UVICORN_BUILD_SPEEDUPS=$${UVICORN_BUILD_SPEEDUPS:-require} $(RUN) pip install --quiet --editable ".[standard]" --group dev
+	@touch $@ $(VENV)/.serve

@@ -1,0 +1,72 @@
+"""The compiled half: which modules it has, and when it is built. Everything else is in pyproject.toml.
+
+``UVICORN_BUILD_SPEEDUPS=auto|no|require``: ``auto`` (the default) installs the pure half where the compiled
+one cannot be built and says so in one line; ``require`` fails instead; ``no`` never compiles. PyPy never compiles.
+"""
+
+import contextlib
+import os
+import platform
+import sys
+from pathlib import Path
+from textwrap import shorten
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# Each is compiled from its pure twin, with the types of <name>_c.pxd, under a module name of its own.
+COMPILED = ["_request", "_response"]
+DIRECTIVES = {"language_level": 3}
+
+MODE = os.environ.get("UVICORN_BUILD_SPEEDUPS", "auto")
+if MODE not in ("auto", "no", "require"):
+    sys.exit(f"UVICORN_BUILD_SPEEDUPS must be auto, no or require, not {MODE!r}.")
+
+
+def extensions() -> list[Extension]:
+    if MODE == "no":
+        return []
+    if platform.python_implementation() != "CPython":
+        if MODE == "require":
+            sys.exit("uvicorn: UVICORN_BUILD_SPEEDUPS=require, but the speedups are compiled for CPython only.")
+        return []
+    folder = "uvicorn/_speedups"
+    return [
+        Extension(f"uvicorn._speedups.{name}_c", [f"{folder}/{name}_py.py"], depends=[f"{folder}/{name}_c.pxd"])
+        for name in COMPILED
+    ]
+
+
+class BuildSpeedups(build_ext):
+    """All the compiled modules, or none of them."""
+
+    def run(self) -> None:
+        try:
+            self.translate()
+            super().run()
+        except (Exception, SystemExit) as error:
+            reason = shorten(str(error) or type(error).__name__, width=160, placeholder=" ...")
+            if MODE == "require":
+                sys.exit(f"uvicorn: the speedups could not be compiled: {reason}")
+            print(f"uvicorn: no speedups, the pure Python half is installed: {reason}", file=sys.stderr)
+            self.discard()
+
+    def translate(self) -> None:
+        from Cython.Build import cythonize
+
+        for extension in self.extensions:
+            # force: Cython looks for a .pxd by the name of the source, and would miss a change of <name>_c.pxd.
+            translated = cythonize(
+                [extension], build_dir="build/cython", compiler_directives=DIRECTIVES, force=True, quiet=True
+            )
+            extension.sources = translated[0].sources
+
+    def discard(self) -> None:
+        """A part of the modules would be a broken build."""
+        for extension in self.extensions:
+            with contextlib.suppress(FileNotFoundError):
+                Path(self.get_ext_fullpath(extension.name)).unlink()
+        self.extensions[:] = []
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildSpeedups})
