@@ -1,0 +1,81 @@
+"""What the standard library of some supported versions lacks."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+if sys.version_info >= (3, 12):
+    asyncio_run = asyncio.run
+elif sys.version_info >= (3, 11):
+
+    def asyncio_run(
+        main: Coroutine[Any, Any, T],
+        *,
+        debug: bool | None = None,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    ) -> T:
+        """Run a coroutine in a new event loop, as `asyncio.run` of Python 3.12 does.
+
+        Args:
+            main: the coroutine.
+            debug: the loop's debug mode; None leaves it as it is.
+            loop_factory: makes the loop; None takes that of the event loop policy.
+
+        Raises:
+            RuntimeError: an event loop runs in this thread already.
+        """
+        if asyncio._get_running_loop() is not None:
+            main.close()
+            raise RuntimeError("asyncio.run() cannot be called from a running event loop")
+        with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
+            return runner.run(main)
+
+else:
+
+    def asyncio_run(
+        main: Coroutine[Any, Any, T],
+        *,
+        debug: bool | None = None,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    ) -> T:
+        """Run a coroutine in a new event loop, as `asyncio.run` of Python 3.12 does.
+
+        Args:
+            main: the coroutine.
+            debug: the loop's debug mode; None leaves it as it is.
+            loop_factory: makes the loop; None takes that of the event loop policy.
+
+        Raises:
+            RuntimeError: an event loop runs in this thread already.
+        """
+        if asyncio._get_running_loop() is not None:
+            main.close()
+            raise RuntimeError("asyncio.run() cannot be called from a running event loop")
+        loop = asyncio.new_event_loop() if loop_factory is None else loop_factory()
+        try:
+            asyncio.set_event_loop(loop)
+            if debug is not None:
+                loop.set_debug(debug)
+            return loop.run_until_complete(main)
+        finally:
+            try:
+                _cancel_all_tasks(loop)
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.run_until_complete(loop.shutdown_default_executor())
+            finally:
+                asyncio.set_event_loop(None)
+                loop.close()
+
+    def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        for task in tasks:
+            if not task.cancelled() and task.exception() is not None:
+                loop.call_exception_handler(
+                    {"message": "unhandled exception during shutdown", "exception": task.exception(), "task": task}
+                )

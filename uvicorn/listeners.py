@@ -1,0 +1,85 @@
+"""Where a server listens: sockets handed to it, an inherited one, a unix socket, or a host and port."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from socket import socket
+from typing import Any, Protocol
+
+from uvicorn.config import Config
+from uvicorn.sockets import adopt_inherited_socket, bind_unix_socket, log_running
+
+
+class AnyServer(Protocol):
+    """What a server asks of a listener; `asyncio.Server` and uvloop's are such."""
+
+    def close(self) -> None:
+        """Stop listening."""
+
+
+class Listeners:
+    """Opens, and closes, what a config asks to listen on.
+
+    Args:
+        config: names the place, the backlog and TLS.
+        create_protocol: makes the protocol of each connection.
+    """
+
+    def __init__(self, config: Config, create_protocol: Callable[[], asyncio.Protocol]) -> None:
+        self._config = config
+        self._create_protocol = create_protocol
+        self._options: dict[str, Any] = {"backlog": config.backlog, "ssl": config.ssl}
+        if config.ssl is not None:
+            self._options["ssl_handshake_timeout"] = config.timeout_ssl_handshake
+        self.servers: list[AnyServer] = []
+        self._path: tuple[str, int] | None = None  # of our own unix socket, with its inode number
+
+    async def open(self, sockets: Sequence[socket] | None = None) -> None:
+        """Listen, and say where.
+
+        Args:
+            sockets: sockets to use instead of what the config names; whoever bound them has said where.
+
+        Raises:
+            OSError: the place is taken, or not to be had.
+        """
+        config = self._config
+        if sockets is not None:
+            for sock in sockets:
+                await self._listen(sock)
+        elif config.fd is not None:
+            sock = adopt_inherited_socket(config.fd)
+            await self._listen(sock)
+            log_running(config, sock)
+        elif config.uds is not None:
+            sock = bind_unix_socket(config.uds)
+            if not config.uds.startswith("\0"):
+                self._path = config.uds, os.stat(config.uds).st_ino
+            await self._listen(sock)
+            log_running(config, sock)
+        else:
+            await self._listen_on_host()
+
+    async def _listen(self, sock: socket) -> None:
+        # Unix sockets too: `create_unix_server` of CPython 3.13 and of uvloop would remove the path at the end, also
+        # where other processes go on serving it.
+        loop = asyncio.get_running_loop()
+        self.servers.append(await loop.create_server(self._create_protocol, sock=sock, **self._options))
+
+    async def _listen_on_host(self) -> None:
+        config, loop = self._config, asyncio.get_running_loop()
+        server = await loop.create_server(self._create_protocol, host=config.host, port=config.port, **self._options)
+        self.servers.append(server)
+        log_running(config, server.sockets[0])
+
+    def close(self) -> None:
+        """Stop listening."""
+        for server in self.servers:
+            server.close()
+        if self._path is not None:
+            path, inode = self._path
+            # A server that has taken the path over meanwhile keeps it.
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(path).st_ino == inode:
+                    os.unlink(path)

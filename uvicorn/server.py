@@ -1,0 +1,376 @@
+"""The life of one serving process: startup, a tick, shutdown, signals."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator
+from email.utils import formatdate
+from socket import socket
+from types import FrameType
+from typing import Any
+
+import click
+
+from uvicorn._compat import asyncio_run
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.exit_flag import ExitFlag
+from uvicorn.listeners import AnyServer, Listeners
+from uvicorn.server_state import ServerState
+
+__all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
+
+HANDLED_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+if sys.platform == "win32":
+    HANDLED_SIGNALS += (signal.SIGBREAK,)  # Ctrl-Break
+
+# How often an overridden `on_tick` is called, in seconds, and how its counter counts: in these ticks, round once a day.
+TICK = 0.1
+TICKS_PER_SECOND = 10
+TICKS_PER_DAY = 864_000
+
+# What cancelled applications get for their `finally` clauses, in seconds.
+CANCELLATION_GRACE = 1.0
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class Server:
+    """Serves one application in one event loop.
+
+    Args:
+        config: what to serve and how. It is loaded by `serve`, if it has not been.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.server_state = ServerState()
+        self.started = False
+        self.servers: list[AnyServer] = []
+        self._listeners: Listeners | None = None
+        self.last_notified = 0.0
+        self.limit_max_requests: int | None = None
+        if config.limit_max_requests is not None:
+            # The jitter keeps workers that began together from all being replaced together.
+            self.limit_max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
+        self._captured_signals: list[int] = []
+        self._former_handlers: dict[int, Any] = {}
+        self._installed_handlers: dict[int, Callable[[int, FrameType | None], None]] = {}
+        self._capturing = False
+        self._date = -1
+
+    # --- The two wishes -----------------------------------------------------------------------------------------------
+
+    def _flag(self, name: str) -> ExitFlag:
+        # Made on first use, so that a subclass may set the wishes before it calls, or without calling, our __init__.
+        flag: ExitFlag = self.__dict__.setdefault(name, ExitFlag())
+        return flag
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether to shut down gracefully. Setting it, from any thread, wakes the server."""
+        return self._flag("_exit").value
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._flag("_exit").set(value)
+
+    @property
+    def force_exit(self) -> bool:
+        """Whether to stop waiting for connections and applications, and to skip the lifespan's shutdown."""
+        return self._flag("_force").value
+
+    @force_exit.setter
+    def force_exit(self, value: bool) -> None:
+        self._flag("_force").set(value)
+
+    # --- Running ------------------------------------------------------------------------------------------------------
+
+    def run(self, sockets: list[socket] | None = None) -> None:
+        """Serve in an event loop of our own until asked to exit.
+
+        Args:
+            sockets: sockets to listen on, instead of those that the config names.
+        """
+        asyncio_run(self.serve(sockets=sockets), loop_factory=self.config.get_loop_factory())
+
+    async def serve(self, sockets: list[socket] | None = None) -> None:
+        """Serve in the running event loop until asked to exit.
+
+        Args:
+            sockets: sockets to listen on, instead of those that the config names. They are closed at the end.
+
+        Raises:
+            SystemExit: the application cannot be loaded or a socket cannot be bound; the reason has been logged.
+        """
+        with self.capture_signals():
+            await self._serve(sockets)
+
+    async def _serve(self, sockets: list[socket] | None = None) -> None:
+        process_id = os.getpid()
+        config = self.config
+        if not config.loaded:
+            config.load()
+        self.lifespan = config.lifespan_class(config)
+        logger.info(
+            "Started server process [%d]",
+            process_id,
+            extra={"color_message": "Started server process [" + click.style("%d", fg="cyan") + "]"},
+        )
+        await self.startup(sockets=sockets)
+        if self.should_exit and not self.started:
+            return
+        try:
+            await self.main_loop()
+        except asyncio.CancelledError:
+            # Whoever cancels us wants to be rid of us now, with nothing left behind.
+            self._close_listeners(sockets)
+            await self._cut_off()
+            await self.lifespan.shutdown()
+            raise
+        await self.shutdown(sockets=sockets)
+        logger.info(
+            "Finished server process [%d]",
+            process_id,
+            extra={"color_message": "Finished server process [" + click.style("%d", fg="cyan") + "]"},
+        )
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start the application, then listen; sets `started`.
+
+        Args:
+            sockets: as for `serve`.
+        """
+        # An application that hangs in its startup must not hold out against a second Ctrl-C.
+        if not await self._unless_forced(self.lifespan.startup()):
+            return
+        if self.lifespan.should_exit:
+            self.should_exit = True
+            return
+        if self.should_exit:  # A signal came while the application started.
+            await self.lifespan.shutdown()
+            return
+
+        self._refresh_default_headers()
+        self.server_state.request_limit = self.limit_max_requests
+        self.server_state.on_request_limit = self._on_request_limit
+        self._listeners = self._create_listeners()
+        try:
+            await self._listeners.open(sockets)
+        except OSError as exc:
+            logger.error(exc)
+            await self.lifespan.shutdown()
+            sys.exit(STARTUP_FAILURE)
+        self.servers = self._listeners.servers
+        self.started = True
+
+    def _create_listeners(self) -> Listeners:
+        return Listeners(self.config, self._create_protocol)
+
+    def _create_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+    # --- Ticking ------------------------------------------------------------------------------------------------------
+
+    async def main_loop(self) -> None:
+        """Tick until asked to exit."""
+        counter = 0
+        ticking = self._on_tick_is_overridden()
+        while not await self.on_tick(counter):
+            if ticking:
+                counter = (counter + 1) % TICKS_PER_DAY
+                delay = TICK
+            else:
+                counter = (counter + TICKS_PER_SECOND) % TICKS_PER_DAY
+                delay = 1.0 - time.time() % 1.0
+            if self.should_exit:  # An override that goes on regardless is not called in a busy loop.
+                await asyncio.sleep(delay)
+            else:
+                await self._flag("_exit").wait_for(delay)
+
+    def _on_tick_is_overridden(self) -> bool:
+        return (
+            type(self).on_tick is not Server.on_tick
+            or "on_tick" in self.__dict__
+            # Without our property nobody wakes us.
+            or type(self).should_exit is not Server.should_exit
+        )
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is done again and again; where this is overridden, it is called every 0.1 s, else once a second.
+
+        Args:
+            counter: tenths of a second, starting over once a day.
+
+        Returns:
+            Whether the main loop shall end.
+        """
+        if int(time.time()) != self._date:
+            self._refresh_default_headers()
+            # Protocol classes that count for themselves do not call `count_request`.
+            if self.limit_max_requests is not None and self.server_state.total_requests >= self.limit_max_requests:
+                self._on_request_limit()
+        if self.config.callback_notify is not None:
+            now = time.time()
+            if now - self.last_notified > self.config.timeout_notify:
+                self.last_notified = now
+                await self.config.callback_notify()
+        return self.should_exit
+
+    def _refresh_default_headers(self) -> None:
+        now = time.time()
+        self._date = int(now)
+        headers = self.config.encoded_headers
+        if self.config.date_header:
+            headers = [(b"date", formatdate(now, usegmt=True).encode()), *headers]
+        self.server_state.default_headers = headers
+
+    def _on_request_limit(self) -> None:
+        if self.should_exit:
+            return
+        logger.info("Maximum request limit of %d exceeded. Terminating process.", self.limit_max_requests)
+        self.should_exit = True
+
+    # --- Shutting down ------------------------------------------------------------------------------------------------
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Stop listening, let connections and applications finish, then shut the application down.
+
+        Args:
+            sockets: as for `serve`.
+        """
+        logger.info("Shutting down")
+        self._close_listeners(sockets)
+        # One pass of the loop, so that what has been accepted or received already is not met by a closed door.
+        await asyncio.sleep(0)
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
+        try:
+            timeout = self.config.timeout_graceful_shutdown
+            await asyncio.wait_for(self._unless_forced(self._wait_for_connections_and_tasks()), timeout=timeout)
+        except (asyncio.TimeoutError, TimeoutError):
+            logger.error("Cancel %s running task(s), timeout graceful shutdown exceeded", len(self.server_state.tasks))
+        await self._cut_off()
+
+        if not self.force_exit:
+            await self.lifespan.shutdown()
+
+    def _close_listeners(self, sockets: list[socket] | None) -> None:
+        for server in self.servers:
+            server.close()
+        if self._listeners is not None:
+            self._listeners.close()
+        for sock in sockets or []:
+            sock.close()
+
+    async def _wait_for_connections_and_tasks(self) -> None:
+        state = self.server_state
+        if state.connections and not self.force_exit:
+            logger.info("Waiting for connections to close. (CTRL+C to force quit)")
+            await state.connections.wait_empty()
+        if state.tasks and not self.force_exit:
+            logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
+            while state.tasks:
+                await asyncio.wait(set(state.tasks))
+                # A task leaves the set in a callback of its own, which may run after ours.
+                await asyncio.sleep(0)
+
+    async def _cut_off(self) -> None:
+        """Cancel the applications that still run, and end the connections that are still open."""
+        tasks = set(self.server_state.tasks)
+        for task in tasks:
+            task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+        if tasks:
+            await asyncio.wait(tasks, timeout=CANCELLATION_GRACE)
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+
+    async def _unless_forced(self, awaitable: Awaitable[Any]) -> bool:
+        """Wait for something, but no longer than until `force_exit` is set; returns whether it was completed."""
+        if self.force_exit:
+            work = asyncio.ensure_future(awaitable)
+            work.cancel()
+            return False
+        work = asyncio.ensure_future(awaitable)
+        forced = asyncio.ensure_future(self._flag("_force").wait())
+        try:
+            await asyncio.wait({work, forced}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                return False
+            work.result()
+            return True
+        finally:
+            work.cancel()
+            forced.cancel()
+
+    # --- Signals ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Turn signals into wishes while the block runs; afterwards those that came are raised again, last first.
+
+        Only the main thread can do this (`signal.signal`); in another one, this does nothing.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._former_handlers = {sig: signal.getsignal(sig) for sig in HANDLED_SIGNALS}
+        self._installed_handlers = {}
+        self._capturing = True
+        self.install_signal_handlers()
+        try:
+            yield
+        finally:
+            self._capturing = False
+            self._restore_signal_handlers()
+        for captured in reversed(self._captured_signals):
+            signal.raise_signal(captured)
+
+    def install_signal_handlers(self) -> None:
+        """Install `handle_exit`. Assign a function that does nothing, to keep the handlers that are there."""
+        for sig in HANDLED_SIGNALS:
+            # Kept, since `handle_exit` may be replaced while we run.
+            self._installed_handlers[sig] = handler = self.handle_exit
+            signal.signal(sig, handler)
+
+    def _restore_signal_handlers(self) -> None:
+        for sig, installed in self._installed_handlers.items():
+            if signal.getsignal(sig) == installed:
+                signal.signal(sig, _living(self._former_handlers[sig], sig))
+            # Else it belongs to somebody who came after us, perhaps a second server of this loop, and stays.
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal: the first asks to exit, a second SIGINT asks to exit at once.
+
+        Args:
+            sig: the signal's number.
+            frame: where it interrupted the program.
+        """
+        self._captured_signals.append(sig)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+
+def _living(handler: Any, sig: int) -> Callable[[int, FrameType | None], Any] | int:
+    """Pass over the handlers of servers that ended before the one that came after them."""
+    passed_over = set()
+    while isinstance(owner := getattr(handler, "__self__", None), Server) and not owner._capturing:
+        if owner in passed_over:
+            return signal.SIG_DFL
+        passed_over.add(owner)
+        handler = owner._former_handlers[sig]
+    # None: installed by C code, and not to be had from here.
+    return signal.SIG_DFL if handler is None else handler
