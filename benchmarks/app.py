@@ -1,0 +1,58 @@
+"""The application that every server runs; `/` comes first and costs next to nothing."""
+
+from cases import CHUNK, LARGE_BODY
+
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        await lifespan(receive, send)
+        return
+    path = scope["path"]
+    if path == "/":
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/plain"), (b"content-length", b"13")],
+            }
+        )
+        await send({"type": "http.response.body", "body": b"Hello, world!"})
+    elif path == "/echo":
+        await echo(receive, send)
+    elif path == "/stream":
+        await stream(send)
+    else:
+        await large(send)
+
+
+async def echo(receive, send):
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def stream(send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    for _ in range(10):
+        await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def large(send):
+    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", b"65536")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": LARGE_BODY})
+
+
+async def lifespan(receive, send):
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,102 @@
+"""What is asked of a server: one table of cases for every benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BROWSER_HEADERS = (
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+    ),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"),
+    ("Accept-Language", "en-US,en;q=0.9,de;q=0.8"),
+    ("Accept-Encoding", "gzip, deflate, br, zstd"),
+    ("Connection", "keep-alive"),
+    ("Upgrade-Insecure-Requests", "1"),
+    ("Sec-Fetch-Dest", "document"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Site", "none"),
+    ("Sec-Fetch-User", "?1"),
+    ("Priority", "u=0, i"),
+)
+JSON_BODY = b'{"id": 7, "text": "%s"}' % (b"x" * 1003)
+CHUNK = b"x" * 100
+LARGE_BODY = b"x" * 65536
+
+
+def _sized(body: bytes, kind: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: floor\r\n"
+        b"content-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(body)) + body
+    )
+
+
+# wrk takes an unannounced end of the connection for an error.
+CLOSED = _sized(b"Hello, world!", b"text/plain\r\nconnection: close")
+HELLO = _sized(b"Hello, world!", b"text/plain")
+STREAMED = (
+    b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: floor\r\n"
+    b"content-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n" + b"64\r\n%s\r\n" % CHUNK * 10 + b"0\r\n\r\n"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of request.
+
+    title: what the tables call it.
+    app: the ASGI application that answers it, relative to this folder.
+    floor: what the floor answers without looking at the request.
+    as_installed: access log and proxy headers are left as the server has them, instead of the log being off.
+    """
+
+    name: str
+    title: str
+    floor: bytes = HELLO
+    method: str = "GET"
+    path: str = "/"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    app: str = "app:app"
+    as_installed: bool = False
+
+    @property
+    def closes(self) -> bool:
+        return ("Connection", "close") in self.headers
+
+    def request(self, host: str) -> bytes:
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.body:
+            lines.append(f"Content-Length: {len(self.body)}")
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case("get", "plain `GET /`"),
+        Case("browser", "`GET /` with a browser's 12 headers", headers=BROWSER_HEADERS),
+        Case(
+            "post",
+            "`POST` of 1 KiB JSON, echoed",
+            floor=_sized(JSON_BODY, b"application/json"),
+            method="POST",
+            path="/echo",
+            headers=(("Content-Type", "application/json"),),
+            body=JSON_BODY,
+        ),
+        Case("stream", "10 chunks of 100 bytes", floor=STREAMED, path="/stream"),
+        Case("large", "64 KiB response", floor=_sized(LARGE_BODY, b"application/octet-stream"), path="/large"),
+        Case("close", "keep-alive off", floor=CLOSED, headers=(("Connection", "close"),)),
+        Case("installed", "plain `GET /`, access log and proxy headers as they come", as_installed=True),
+        Case(
+            "fastapi",
+            "FastAPI JSON endpoint",
+            floor=_sized(b'{"id":7,"name":"seven","tags":["a","b"]}', b"application/json"),
+            path="/items/7?verbose=true",
+            app="fastapi_app:app",
+        ),
+    )
+}

@@ -1,0 +1,170 @@
+"""User-space instructions per request, counted by callgrind: what a request costs, without the noise of a clock.
+
+The server process runs under callgrind and answers sequential requests on one connection (one connection each where
+the case turns keep-alive off). The instructions of 1000 requests that follow 300 others are divided by 1000. The same
+binaries give the same count within a fraction of a per cent, whatever else the machine does.
+
+python benchmarks/instructions.py                     the table: floor, ours, and the others that are installed
+python benchmarks/instructions.py --check             fails where ours rose by more than 3 % over instructions.json
+python benchmarks/instructions.py --update            writes instructions.json for this Python version
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from cases import CASES, Case
+from report import Table, report
+from servers import HERE, HOST, Server, chosen, running
+
+FIGURES = HERE / "instructions.json"
+WARM_UP = 300
+COUNTED = 1000
+TOLERANCE = 1.03
+TIMEOUT = 60  # seconds, for one answer under callgrind
+DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54"]
+DEFAULT_CASES = ["get", "browser", "post", "stream", "close", "installed", "fastapi"]
+# The others are measured where somebody looks at the table; a check has to be short.
+CHECKED_CASES = ["get", "browser", "post", "stream", "close", "installed"]
+
+
+def answer_length(case: Case, port: int) -> int:
+    """The bytes of one answer, by reading until the server has nothing more to say."""
+    with closing(socket.create_connection((HOST, port), timeout=TIMEOUT)) as connection:
+        connection.sendall(case.request(f"{HOST}:8000"))
+        answer = connection.recv(65536)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        sized = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        expected = len(head) + 4 + int(sized[1]) if sized else None
+        while len(answer) != expected if sized else not body.endswith(b"0\r\n\r\n"):
+            body = connection.recv(65536)
+            answer += body
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"unexpected answer: {head!r}")
+    return len(answer)
+
+
+def read_exactly(connection: socket.socket, length: int) -> None:
+    while length:
+        received = len(connection.recv(min(length, 1 << 18)))
+        if not received:
+            raise RuntimeError("the connection was closed in the middle of an answer")
+        length -= received
+
+
+def request(case: Case, port: int, times: int, length: int) -> None:
+    """Send the case's request again and again, each time after the whole answer to the one before."""
+    data = case.request(f"{HOST}:8000")
+    if case.closes:
+        for _ in range(times):
+            with closing(socket.create_connection((HOST, port), timeout=TIMEOUT)) as connection:
+                connection.sendall(data)
+                while connection.recv(65536):
+                    pass
+        return
+    with closing(socket.create_connection((HOST, port), timeout=TIMEOUT)) as connection:
+        for _ in range(times):
+            connection.sendall(data)
+            read_exactly(connection, length)
+
+
+def dump(pid: int, out: Path, number: int) -> int:
+    """Tell callgrind to write its counters and start again from zero; the instructions since the last dump."""
+    subprocess.run(["callgrind_control", "--dump", str(pid)], check=True, capture_output=True)
+    text = out.with_name(f"{out.name}.{number}").read_text(errors="replace")
+    totals = re.search(r"^totals: (\d+)", text, re.MULTILINE)
+    if totals is None:
+        raise RuntimeError("callgrind wrote no totals")
+    return int(totals[1])
+
+
+def count(server: Server, case: Case) -> int:
+    """Instructions per request."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "callgrind.out")
+        prefix = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
+        with running(server, case, prefix=prefix) as (process, port):
+            length = answer_length(case, port)
+            request(case, port, WARM_UP, length)
+            dump(process.pid, out, 1)
+            request(case, port, COUNTED, length)
+            return round(dump(process.pid, out, 2) / COUNTED)
+
+
+def python_version() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def figures() -> dict[str, dict[str, int]]:
+    return json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+
+
+def update(counts: dict[str, int]) -> None:
+    kept = figures()
+    kept[python_version()] = dict(sorted({**kept.get(python_version(), {}), **counts}.items()))
+    FIGURES.write_text(json.dumps(dict(sorted(kept.items())), indent=2) + "\n")
+
+
+def check(counts: dict[str, int]) -> list[str]:
+    """A sentence for each case that costs more than it may."""
+    kept = figures().get(python_version())
+    if kept is None:
+        return [f"{FIGURES.name} has no figures for Python {python_version()}"]
+    risen = []
+    for name, counted in counts.items():
+        if name not in kept:
+            risen.append(f"{name}: {FIGURES.name} has no figure for it on Python {python_version()}")
+        elif counted > kept[name] * TOLERANCE:
+            risen.append(f"{name}: {counted} instructions, {counted / kept[name] - 1:.1%} over the {kept[name]} kept")
+    return risen
+
+
+def measure(servers: list[Server], cases: list[Case], table: Table) -> dict[str, dict[str, int]]:
+    """Counts by case and server, which are also the rows of the table."""
+    counts: dict[str, dict[str, int]] = {}
+    for case in cases:
+        counts[case.name] = {server.name: count(server, case) for server in servers}
+        table.add(case.title, *(f"{value / 1000:.1f}" for value in counts[case.name].values()))
+    return counts
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="compare ours with the figures kept")
+    mode.add_argument("--update", action="store_true", help="keep these figures of ours")
+    parser.add_argument("--server", action="append", help="which servers, by their names in servers.py")
+    parser.add_argument("--report", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--case", action="append", choices=sorted(CASES), help="which cases")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse_arguments()
+    if not shutil.which("valgrind"):
+        sys.exit("benchmarks/instructions.py needs valgrind (Debian: apt-get install valgrind)")
+    keeping = options.check or options.update
+    servers = chosen(["ours"] if keeping else options.server or DEFAULT_SERVERS)
+    cases = [CASES[name] for name in options.case or (CHECKED_CASES if keeping else DEFAULT_CASES)]
+    table = Table("thousand instructions per request", *(server.name for server in servers))
+    counts = {name: row["ours"] for name, row in measure(servers, cases, table).items() if "ours" in row}
+    if options.report:
+        report("instructions", table, servers)
+    if options.update:
+        update(counts)
+        print(f"{FIGURES.name} keeps these for Python {python_version()}")
+    if options.check and (risen := check(counts)):
+        sys.exit("\n".join(risen) + "\nWhere this is meant: benchmarks/instructions.py --update")
+
+
+if __name__ == "__main__":
+    main()

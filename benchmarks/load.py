@@ -1,0 +1,110 @@
+"""CPU per request, requests per second and p99 under load, for the floor, ours and other servers.
+
+The server is pinned to one core and wrk to another. In each round every server takes its turn with every case, so that
+a slow spell of the machine hits all of them; the medians over the rounds are compared. CPU is that of the server's
+whole process tree, user and system, divided by the requests answered.
+
+python benchmarks/load.py [--rounds 5] [--seconds 4] [--case get] [--server floor --server ours] [--report]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from statistics import median
+
+from cases import CASES, Case
+from processes import cpu_seconds
+from report import Table, report
+from servers import HOST, Server, chosen, running
+from wrk import load, pinned
+
+DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54", "granian", "hypercorn", "daphne", "gunicorn"]
+NOTE = (
+    "CPU microseconds of the server's process tree per request, in parentheses over the floor's; requests per second; "
+    "p99 in milliseconds. Medians of {rounds} rounds of {seconds:g} s, {connections} connections, one worker."
+)
+FAILED = "failed"
+
+
+class Figures:
+    """What the rounds gave for one server and case."""
+
+    def __init__(self) -> None:
+        self.microseconds: list[float] = []
+        self.rates: list[float] = []
+        self.p99s: list[float] = []
+
+    def measure(self, server: Server, case: Case, connections: int, seconds: float) -> None:
+        with running(server, case, prefix=pinned(0)) as (process, port):
+            url = f"http://{HOST}:{port}"
+            load(case, url, connections=connections, seconds=min(1.0, seconds))
+            before = cpu_seconds(process.pid)
+            result = load(case, url, connections=connections, seconds=seconds)
+            spent = cpu_seconds(process.pid) - before
+        self.microseconds.append(spent / result.requests * 1e6)
+        self.rates.append(result.requests / result.seconds)
+        self.p99s.append(result.p99)
+
+    def cell(self, floor: Figures | None) -> str:
+        if not self.microseconds:
+            return FAILED
+        cost = median(self.microseconds)
+        ratio = f" ({cost / median(floor.microseconds):.2f})" if floor and floor.microseconds else ""
+        return f"{cost:.1f}{ratio}, {median(self.rates):,.0f}/s, {median(self.p99s):.1f} ms"
+
+
+def rounds(servers: list[Server], cases: list[Case], options: argparse.Namespace) -> dict[tuple[str, str], Figures]:
+    table = {(case.name, server.name): Figures() for case in cases for server in servers}
+    broken: set[tuple[str, str]] = set()
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        for case in cases:
+            for server in servers:
+                key = (case.name, server.name)
+                if key in broken:
+                    continue
+                try:
+                    table[key].measure(server, case, options.connections, options.seconds)
+                except RuntimeError as error:
+                    print(f"{server.name}: {error}", file=sys.stderr)
+                    broken.add(key)
+    return table
+
+
+def floor_of(table: dict[tuple[str, str], Figures], case: Case, server: Server) -> Figures | None:
+    """A server is compared with the floor of its own event loop."""
+    loop = "floor-asyncio" if server.name.endswith("asyncio") else "floor"
+    return table.get((case.name, loop)) or table.get((case.name, "floor"))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--server", action="append", help="which servers, by their names in servers.py")
+    parser.add_argument("--case", action="append", choices=sorted(CASES), help="which cases")
+    parser.add_argument("--report", metavar="SECTION", help="put the table into this section of docs/benchmarks.md")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse_arguments()
+    for program in ("wrk", "taskset"):
+        if not shutil.which(program):
+            sys.exit(f"benchmarks/load.py needs {program} (Debian: apt-get install wrk util-linux)")
+    servers = chosen(options.server or DEFAULT_SERVERS)
+    cases = [CASES[name] for name in options.case or CASES]
+    figures = rounds(servers, cases, options)
+    table = Table("case", *(server.name for server in servers))
+    for case in cases:
+        cells = (figures[case.name, server.name].cell(floor_of(figures, case, server)) for server in servers)
+        table.add(case.title, *cells)
+    if options.report:
+        report(options.report, table, servers, NOTE.format(**vars(options)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What the kernel knows about a server's processes: CPU time and memory, read from /proc."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+KIB = 1024
+
+
+def _stat(pid: int) -> list[str]:
+    # The name is in parentheses and may itself hold blanks and parentheses (proc(5)).
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int(_stat(int(entry.name))[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    members = [pid]
+    for member in members:
+        members.extend(child for child, parent in parents.items() if parent == member)
+    return members
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of the whole tree so far."""
+    return sum(int(ticks) for member in tree(pid) for ticks in _stat(member)[11:13]) / TICK
+
+
+def resident_bytes(pid: int) -> int:
+    """Anonymous resident memory of the whole tree: what it allocated, without the files it mapped."""
+    total = 0
+    for member in tree(pid):
+        found = re.search(r"^RssAnon:\s+(\d+) kB", Path(f"/proc/{member}/status").read_text(), re.MULTILINE)
+        total += int(found[1]) * KIB if found else 0
+    return total
