@@ -1,131 +1,159 @@
-"""Sockets to listen on: bound to an address or a path, or inherited."""
+"""Listening sockets: a host and port, a unix socket, or one that was inherited."""
 
 import errno
 import logging
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING
-
-import click
-
-if TYPE_CHECKING:
-    from uvicorn.config import Config
-
-# Of a new unix socket: everybody may connect.
-UNIX_SOCKET_MODE = 0o666
+import sys
+from typing import Any, Final, Protocol
 
 logger = logging.getLogger("uvicorn.error")
 
+# Everybody may connect to a unix socket, unless an existing one says otherwise.
+DEFAULT_UDS_MODE: Final = 0o666
 
-def bind_socket(config: "Config") -> socket.socket:
-    """Bind the one socket that a config names, for several processes to listen on.
 
-    Args:
-        config: names an inherited socket, a path, or a host and port.
+class Address(Protocol):
+    """The options that say where to serve; `Config` has them."""
+
+    host: str
+    port: int
+    uds: str | None
+    fd: int | None
+
+    @property
+    def is_ssl(self) -> bool:
+        """Whether clients have to speak TLS."""
+
+
+def bind(address: Address) -> socket.socket:
+    """Make the socket that the options ask for; it does not listen yet.
 
     Raises:
-        OSError: the place is taken, or not to be had.
+        OSError: it cannot be bound; the message says to what.
     """
-    if config.fd is not None:
-        return adopt_inherited_socket(config.fd)
-    if config.uds is not None:
-        return bind_unix_socket(config.uds)
-    return bind_tcp_socket(config.host, config.port)
+    if address.uds is not None:
+        return bind_unix_socket(address.uds)
+    if address.fd is not None:
+        return adopt_inherited_socket(address.fd)
+    return bind_tcp_socket(address.host, address.port)
+
+
+def log_running(address: Address, sock: socket.socket) -> None:
+    """Log where the server runs.
+
+    Args:
+        address: what was asked for.
+        sock: what came of it; it knows the port that 0 became.
+    """
+    where: str
+    args: tuple[Any, ...]
+    if address.uds is not None:
+        where, args = "unix socket %s", (address.uds,)
+    elif address.fd is not None:
+        where, args = "socket %s", (sock.getsockname(),)
+    else:
+        where = "https://%s:%d" if address.is_ssl else "http://%s:%d"
+        args = (f"[{address.host}]" if ":" in address.host else address.host, sock.getsockname()[1])
+    text = "Uvicorn running on {} (Press CTRL+C to quit)"
+    logger.info(text.format(where), *args, extra={"color_message": text.format(f"\x1b[1m{where}\x1b[0m")})
 
 
 def bind_tcp_socket(host: str, port: int) -> socket.socket:
-    """Bind to the first address that `host` stands for.
-
-    Args:
-        host: a name or an address, "" for all of IPv4.
-        port: 0 for any free one.
-
-    Raises:
-        OSError: there is no such host, or the address is taken.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_UNSPEC
-    found = socket.getaddrinfo(host or "0.0.0.0", port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = found[0]
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    """Bind to the first address of `host`; the empty one means all interfaces of IPv4."""
     try:
-        if os.name == "posix":  # On Windows the option would let two servers have one port.
+        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as exc:
+        raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}") from None
+    # A name of both families has been bound to IPv4 for ever; whoever wants IPv6 gives an address of it.
+    family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    sock = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform not in ("win32", "cygwin"):  # there the option lets two servers share a port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # Both families may then be bound side by side, as asyncio does.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
     except OSError as exc:
         sock.close()
-        raise _explained(exc, f"address {address!r}") from None
+        raise _bind_error(exc, address) from None
     return sock
 
 
 def bind_unix_socket(path: str) -> socket.socket:
-    """Bind to a path. A socket that is left there is replaced, and its mode taken over.
-
-    Args:
-        path: in the file system, or beginning with NUL for Linux's abstract name space.
+    """Bind to a unix socket at `path`; one that was left behind is replaced, and its mode kept.
 
     Raises:
-        OSError: something else than a socket is there, or the directory is not writable.
+        OSError: EADDRINUSE where another server listens, or where `path` is something else than a socket.
     """
-    mode = UNIX_SOCKET_MODE
-    abstract = path.startswith("\0")
-    if not abstract and os.path.exists(path):
-        status = os.stat(path)
-        mode = stat.S_IMODE(status.st_mode)
-        if stat.S_ISSOCK(status.st_mode):
-            os.unlink(path)
+    if sys.platform == "win32":
+        raise OSError(errno.EAFNOSUPPORT, f"cannot bind to unix socket {path!r}: Windows has none")
+    mode = DEFAULT_UDS_MODE
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        existing = None if is_abstract(path) else _existing_mode(path)
+        if existing is not None:
+            mode = stat.S_IMODE(existing)
+            if stat.S_ISSOCK(existing) and not _is_served(path):
+                os.unlink(path)
         sock.bind(path)
-        if not abstract:
+        if not is_abstract(path):
             os.chmod(path, mode)
     except OSError as exc:
         sock.close()
-        raise _explained(exc, f"unix socket {path!r}") from None
+        raise _bind_error(exc, path) from None
     return sock
 
 
 def adopt_inherited_socket(fd: int) -> socket.socket:
-    """Make a socket of a file descriptor that somebody has opened for us.
-
-    Args:
-        fd: stays open, and his.
+    """Take a duplicate of an inherited socket.
 
     Raises:
-        OSError: it is no socket.
+        OSError: `fd` is not open, or not a socket.
     """
     try:
-        inherited = socket.socket(fileno=fd)
+        duplicate = os.dup(fd)
+        try:
+            return socket.socket(fileno=duplicate)
+        except OSError:
+            os.close(duplicate)
+            raise
     except OSError as exc:
-        raise _explained(exc, f"file descriptor {fd}") from None
+        raise OSError(exc.errno, f"cannot serve file descriptor {fd}: {exc.strerror}") from None
+
+
+def is_abstract(path: str) -> bool:
+    """Whether `path` is in Linux's abstract namespace, where a socket has neither a file nor a mode (unix(7))."""
+    return path.startswith("\0")
+
+
+def remove_unix_socket(path: str) -> None:
+    """Remove the file of a unix socket, if it is still there."""
+    if not is_abstract(path):
+        existing = _existing_mode(path)
+        if existing is not None and stat.S_ISSOCK(existing):
+            os.unlink(path)
+
+
+def _existing_mode(path: str) -> int | None:
     try:
-        return inherited.dup()
-    finally:
-        inherited.detach()
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
 
 
-def _explained(exc: OSError, place: str) -> OSError:
-    reason = os.strerror(exc.errno) if exc.errno in errno.errorcode else str(exc)
-    return OSError(exc.errno, f"Cannot listen on {place}: {reason}")
+def _is_served(path: str) -> bool:
+    if sys.platform == "win32":
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        # A full queue must not block us: it is a server too.
+        client.setblocking(False)
+        return client.connect_ex(path) in (0, errno.EAGAIN, errno.EINPROGRESS)
 
 
-def log_running(config: "Config", sock: socket.socket) -> None:
-    """Say where the server can be reached.
-
-    Args:
-        config: what was asked for.
-        sock: what was bound, which knows the real port.
-    """
-    if config.fd is not None:
-        place, arguments = "socket %s", (sock.getsockname(),)
-    elif config.uds is not None:
-        place, arguments = "unix socket %s", (config.uds,)
-    else:
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        scheme = "https" if config.is_ssl else "http"
-        place, arguments = "%s://%s:%d", (scheme, host, sock.getsockname()[1])
-    logger.info(
-        f"Uvicorn running on {place} (Press CTRL+C to quit)",
-        *arguments,
-        extra={"color_message": f"Uvicorn running on {click.style(place, bold=True)} (Press CTRL+C to quit)"},
-    )
+def _bind_error(exc: OSError, address: object) -> OSError:
+    """The message of asyncio, so that a bind error reads the same however the server was started."""
+    reason = (exc.strerror or str(exc)).lower()
+    return OSError(exc.errno, f"error while attempting to bind on address {address!r}: {reason}")

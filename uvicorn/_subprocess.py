@@ -1,0 +1,68 @@
+"""Child processes that serve."""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
+from socket import socket
+from typing import Any
+
+from uvicorn.app_loading import show_users_traceback
+from uvicorn.config import STARTUP_FAILURE, Config
+
+# A forked child would inherit the locks and threads of an application that the parent has imported.
+_spawn = multiprocessing.get_context("spawn")
+
+
+def get_subprocess(config: Config, target: Callable[..., None], sockets: list[socket]) -> SpawnProcess:
+    """Make, but do not start, a process that serves.
+
+    Args:
+        config: what `subprocess_started` sets up in the child.
+        target: what it then calls, as `target(sockets=sockets)`.
+        sockets: the bound sockets that the child listens on.
+    """
+    # The child reads from the parent's terminal (for a debugger, say), which multiprocessing would close.
+    try:
+        stdin_fileno: int | None = sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):  # none, replaced by an object without a descriptor, or closed
+        stdin_fileno = None
+    arguments: dict[str, Any] = {
+        "config": config,
+        "target": target,
+        "sockets": sockets,
+        "stdin_fileno": stdin_fileno,
+    }
+    return _spawn.Process(target=subprocess_started, kwargs=arguments)
+
+
+def subprocess_started(
+    config: Config, target: Callable[..., None], sockets: list[socket], stdin_fileno: int | None
+) -> None:
+    """Serve, in the child process.
+
+    Args:
+        config: its logging is set up, as a spawned process has none.
+        target: called as `target(sockets=sockets)`.
+        sockets: the sockets to listen on.
+        stdin_fileno: the descriptor of the parent's standard input.
+
+    Raises:
+        SystemExit: with STARTUP_FAILURE, if the application could not be loaded.
+    """
+    if stdin_fileno is not None:
+        with contextlib.suppress(OSError):  # only the descriptors 0 to 2 have come along
+            sys.stdin = os.fdopen(stdin_fileno)
+    config.configure_logging()
+    try:
+        target(sockets=sockets)
+    except KeyboardInterrupt:
+        # The parent has logged what there is to say; a traceback of each child would bury it.
+        pass
+    except Exception as exc:
+        if config.loaded:
+            raise
+        show_users_traceback(exc)
+        sys.exit(STARTUP_FAILURE)

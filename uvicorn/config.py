@@ -1,0 +1,334 @@
+"""What the user asked for: checked once, then loaded."""
+
+import logging
+import os
+import socket
+import ssl
+import sys
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
+
+from uvicorn import sockets
+from uvicorn.accepts import OptionTypeError
+from uvicorn.app_loading import AppLoadingError, detect_interface, load_app
+from uvicorn.choices import (
+    HTTP_PROTOCOLS,
+    INTERFACES,
+    LIFESPAN,
+    LOG_LEVELS,
+    LOOP_FACTORIES,
+    WS_PROTOCOLS,
+    HTTPProtocolType,
+    InterfaceType,
+    LifespanType,
+    LoopFactoryType,
+    WSProtocolType,
+)
+from uvicorn.default_logging import LOGGING_CONFIG
+from uvicorn.importer import ImportFromStringError, import_from_string
+from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.options import OPTIONS, Options
+from uvicorn.tls import create_ssl_context
+from uvicorn.watch_patterns import is_dir, resolve_reload_patterns, subtract
+
+if TYPE_CHECKING:
+    from uvicorn.log_setup import LogConfig
+
+__all__ = [
+    "HTTP_PROTOCOLS",
+    "INTERFACES",
+    "LIFESPAN",
+    "LOGGING_CONFIG",
+    "LOG_LEVELS",
+    "LOOP_FACTORIES",
+    "SSL_PROTOCOL_VERSION",
+    "STARTUP_FAILURE",
+    "WS_PROTOCOLS",
+    "Config",
+    "HTTPProtocolType",
+    "InterfaceType",
+    "LifespanType",
+    "LoopFactoryType",
+    "WSProtocolType",
+    "create_ssl_context",
+    "is_dir",
+    "resolve_reload_patterns",
+]
+
+SSL_PROTOCOL_VERSION: Final = OPTIONS["ssl_version"].default
+# The exit code of a process that could not begin to serve.
+STARTUP_FAILURE: Final = 3
+
+# What --log-level sets.
+LEVELLED_LOGGERS: Final = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+DEFAULT_WORKERS: Final = 1
+# What is trusted unless it is said otherwise: a proxy on this machine.
+DEFAULT_FORWARDED_ALLOW_IPS: Final = "127.0.0.1,::1"
+
+logger = logging.getLogger("uvicorn.error")
+
+
+def exit_with_startup_failure(message: object) -> NoReturn:
+    """Log why the server cannot start, in one line, and exit."""
+    logger.error(message)
+    sys.exit(STARTUP_FAILURE)
+
+
+class Config(Options):
+    """The configuration of a server.
+
+    Args:
+        app: the application, or its import string `module:attribute`; it may be None until `load`.
+        host, ...: the options of `uvicorn --help`, with the names and defaults of `uvicorn.options.Options`.
+
+    Raises:
+        OptionError: a value is not accepted; it is a ValueError, and where the type is at fault a TypeError too.
+        OSError: the environment file, or the file of the logging configuration, cannot be read.
+        ImportError: the library that reads one of them is not installed.
+    """
+
+    # What a value has become once it is checked.
+    host: str
+    uds: str | None
+    env_file: str | None
+    log_config: "LogConfig | None"
+    reload_dirs: list[Path]
+    reload_dirs_excludes: list[Path]
+    reload_includes: list[str]
+    reload_excludes: list[str]
+    workers: int
+    forwarded_allow_ips: list[str] | str
+    ssl_keyfile: str | None
+    ssl_certfile: str | None
+    ssl_ca_certs: str | None
+    headers: list[tuple[str, str]]
+    app_dir: str | None
+
+    # What `load` makes of it.
+    loaded_app: Any
+    http_protocol_class: Any
+    ws_protocol_class: Any
+    lifespan_class: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.loaded = False
+        self.ssl: ssl.SSLContext | None = None
+        self.encoded_headers: list[tuple[bytes, bytes]] = []
+        self.headers = self.headers or []
+        self.configure_logging()
+        if self.env_file is not None:
+            self._load_environment(self.env_file)
+        # Only now, since the environment file may have set them.
+        self._read_environment()
+        if self.app_dir is not None:
+            sys.path.insert(0, self.app_dir)
+        self._watch()
+
+    # --- What was asked for -------------------------------------------------------------------------------------------
+
+    @property
+    def asgi_version(self) -> Literal["2.0", "3.0"]:
+        """The version of ASGI that the application speaks, known once it is loaded."""
+        return "2.0" if self.interface == "asgi2" else "3.0"
+
+    @property
+    def is_ssl(self) -> bool:
+        """Whether clients have to speak TLS."""
+        return bool(self.ssl_keyfile or self.ssl_certfile or self.ssl_context_factory)
+
+    @property
+    def should_reload(self) -> bool:
+        """Whether the application can be, and shall be, loaded again when a file changes."""
+        return isinstance(self.app, str) and self.reload
+
+    @property
+    def use_subprocess(self) -> bool:
+        """Whether the application runs in child processes."""
+        return bool(self.reload or self.workers > 1)
+
+    def configure_logging(self) -> None:
+        """Set up logging as `log_config`, `log_level`, `use_colors` and `access_log` say; child processes do it again."""
+        logging.addLevelName(TRACE_LOG_LEVEL, "TRACE")
+        if self.log_config is not None:
+            # logging.config is a tenth of the time that `uvicorn --version` takes.
+            from uvicorn.log_setup import apply_log_config
+
+            apply_log_config(self.log_config, self.use_colors)
+        if self.log_level is not None:
+            level = LOG_LEVELS[self.log_level] if isinstance(self.log_level, str) else self.log_level
+            for name in LEVELLED_LOGGERS:
+                logging.getLogger(name).setLevel(level)
+        if not self.access_log:
+            access_logger = logging.getLogger("uvicorn.access")
+            access_logger.handlers = []
+            access_logger.propagate = False
+
+    def _load_environment(self, path: str) -> None:
+        try:
+            from dotenv import load_dotenv
+        except ImportError:
+            raise ImportError("env_file needs python-dotenv: pip install python-dotenv") from None
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f"env_file {path!r} does not exist")
+        logger.info("Loading environment from '%s'", path)
+        load_dotenv(dotenv_path=path)
+
+    def _read_environment(self) -> None:
+        """Take from the environment what was not given."""
+        if self.workers is None:
+            self.workers = _from_environment("workers", "WEB_CONCURRENCY", DEFAULT_WORKERS)
+        if self.forwarded_allow_ips is None:
+            self.forwarded_allow_ips = _from_environment(
+                "forwarded_allow_ips", "FORWARDED_ALLOW_IPS", DEFAULT_FORWARDED_ALLOW_IPS
+            )
+
+    def _watch(self) -> None:
+        """Find out which files and directories a reloader watches."""
+        directories = self.reload_dirs or []
+        includes = self.reload_includes or []
+        excludes = self.reload_excludes or []
+        self.reload_dirs, self.reload_includes = [], []
+        self.reload_dirs_excludes, self.reload_excludes = [], []
+        if not self.should_reload:
+            if directories or includes or excludes:
+                logger.warning("The options for reloading have no effect, since reloading is off.")
+            return
+        self.reload_includes, watched = resolve_reload_patterns(includes, directories)
+        self.reload_excludes, self.reload_dirs_excludes = resolve_reload_patterns(excludes, [])
+        self.reload_includes = [pattern for pattern in self.reload_includes if pattern not in self.reload_excludes]
+        self.reload_dirs = subtract(watched, self.reload_dirs_excludes)
+        if not self.reload_dirs:
+            if directories:
+                names = [str(directory) for directory in directories]
+                logger.warning("None of the directories %s can be watched, watching the current directory.", names)
+            self.reload_dirs = [Path.cwd()]
+        logger.info("Will watch for changes in these directories: %s", sorted(map(str, self.reload_dirs)))
+
+    # --- Loading ------------------------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Make the TLS context, pick the classes and load the application.
+
+        Raises:
+            SystemExit: something cannot be loaded; the reason has been logged.
+            Exception: whatever the user's module or factory raises.
+        """
+        self.ssl = self._create_ssl() if self.is_ssl else None
+        self._encode_headers()
+        self.http_protocol_class = self._import("http", HTTP_PROTOCOLS)
+        self.ws_protocol_class = self._import("ws", WS_PROTOCOLS)
+        self.lifespan_class = import_from_string(LIFESPAN[self.lifespan])
+        self.loaded_app = self.load_app()
+        self._wrap_app()
+        self.loaded = True
+
+    def load_app(self) -> Any:
+        """Import the application, and call it if it is a factory.
+
+        Raises:
+            SystemExit: there is no such application; the reason has been logged.
+            Exception: whatever the user's module or factory raises.
+        """
+        try:
+            return load_app(self.app, self.factory)
+        except AppLoadingError as exc:
+            logger.error(exc, exc_info=exc.__cause__)
+            sys.exit(STARTUP_FAILURE)
+
+    def get_loop_factory(self) -> Callable[[], AbstractEventLoop] | None:
+        """Return the callable that makes the event loop; None leaves it to asyncio.
+
+        Raises:
+            SystemExit: it cannot be imported; the reason has been logged.
+        """
+        factory = self._import("loop", LOOP_FACTORIES)
+        if isinstance(self.loop, str) and self.loop in LOOP_FACTORIES and factory is not None:
+            factory = factory(use_subprocess=self.use_subprocess)
+        return cast("Callable[[], AbstractEventLoop] | None", factory)
+
+    def bind_socket(self) -> socket.socket:
+        """Bind to what `uds`, `fd` or `host` and `port` name, and log it; child processes may inherit the socket.
+
+        Raises:
+            SystemExit: it cannot be bound; the reason has been logged.
+        """
+        try:
+            sock = sockets.bind(self)
+        except OSError as exc:
+            exit_with_startup_failure(exc)
+        sockets.log_running(self, sock)
+        sock.set_inheritable(True)
+        return sock
+
+    def _import(self, name: Literal["http", "ws", "loop"], choices: dict[str, Any]) -> Any:
+        """Return what an option names, by one of its choices or by an import string."""
+        asked = getattr(self, name)
+        try:
+            return import_from_string(choices.get(asked, asked) if isinstance(asked, str) else asked)
+        except (ImportFromStringError, ImportError) as exc:
+            exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}")
+
+    def _create_ssl(self) -> ssl.SSLContext:
+        if self.ssl_context_factory is None:
+            return self._default_ssl()
+        context = self.ssl_context_factory(self, self._default_ssl)
+        if not isinstance(context, ssl.SSLContext):
+            raise OptionTypeError(f"ssl_context_factory must return an ssl.SSLContext, not {type(context).__name__}")
+        return context
+
+    def _default_ssl(self) -> ssl.SSLContext:
+        if self.ssl_certfile is None:
+            exit_with_startup_failure("TLS needs a certificate: ssl_certfile is not set.")
+        for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
+            path = getattr(self, name)
+            if path is not None and not os.path.isfile(path):
+                exit_with_startup_failure(f"{name} {path!r} does not exist.")
+        try:
+            return create_ssl_context(
+                certfile=self.ssl_certfile,
+                keyfile=self.ssl_keyfile,
+                password=self.ssl_keyfile_password,
+                ssl_version=self.ssl_version,
+                cert_reqs=self.ssl_cert_reqs,
+                ca_certs=self.ssl_ca_certs,
+                ciphers=self.ssl_ciphers,
+            )
+        except (OSError, ValueError) as exc:
+            exit_with_startup_failure(f"The TLS context cannot be made of the ssl_* options: {exc}")
+
+    def _encode_headers(self) -> None:
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        if self.server_header and b"server" not in dict(encoded):
+            encoded.insert(0, (b"server", b"uvicorn"))
+        self.encoded_headers = encoded
+
+    def _wrap_app(self) -> None:
+        """Wrap the application, inside out: its interface, the message log, the proxy's headers."""
+        if self.interface == "auto":
+            self.interface = detect_interface(self.loaded_app)
+        if self.interface == "wsgi":
+            from uvicorn.middleware.wsgi import WSGIMiddleware
+
+            self.loaded_app = WSGIMiddleware(self.loaded_app)
+            self.ws_protocol_class = None
+        elif self.interface == "asgi2":
+            from uvicorn.middleware.asgi2 import ASGI2Middleware
+
+            self.loaded_app = ASGI2Middleware(self.loaded_app)
+        if logger.getEffectiveLevel() <= TRACE_LOG_LEVEL:
+            from uvicorn.middleware.message_logger import MessageLoggerMiddleware
+
+            self.loaded_app = MessageLoggerMiddleware(self.loaded_app)
+        if self.proxy_headers:
+            from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+            self.loaded_app = ProxyHeadersMiddleware(self.loaded_app, trusted_hosts=self.forwarded_allow_ips)
+
+
+def _from_environment(name: str, variable: str, default: Any) -> Any:
+    """Return the value of an option from a variable that is not of this server alone; an empty one counts as unset."""
+    text = os.environ.get(variable)
+    return OPTIONS[name].check(text, f"${variable}") if text else default

@@ -1,0 +1,19 @@
+"""The best loop that is installed."""
+
+import asyncio
+from collections.abc import Callable
+
+
+def auto_loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return a callable that makes a uvloop loop where uvloop is installed, else one of asyncio.
+
+    Args:
+        use_subprocess: the server runs in a child process.
+    """
+    try:
+        from uvicorn.loops.uvloop import uvloop_loop_factory
+    except ImportError:
+        from uvicorn.loops.asyncio import asyncio_loop_factory
+
+        return asyncio_loop_factory(use_subprocess)
+    return uvloop_loop_factory(use_subprocess)
