@@ -1,0 +1,1 @@
+"""The ASGI lifespan protocol: telling the application that the server starts and stops."""

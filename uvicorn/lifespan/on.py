@@ -1,0 +1,164 @@
+"""The server's side of the ASGI lifespan protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, ASGISendEvent, LifespanReceiveMessage, LifespanScope
+    from uvicorn.config import Config
+
+
+class _Phase(enum.Enum):
+    """How far the conversation has got."""
+
+    STARTUP = enum.auto()
+    RUNNING = enum.auto()
+    ENDED = enum.auto()
+
+
+# What the application may send, and what it has come to then. It need not be asked before it shuts down.
+_ANSWERS = {
+    _Phase.STARTUP: {
+        "lifespan.startup.complete": _Phase.RUNNING,
+        "lifespan.startup.failed": _Phase.ENDED,
+    },
+    _Phase.RUNNING: {
+        "lifespan.shutdown.complete": _Phase.ENDED,
+        "lifespan.shutdown.failed": _Phase.ENDED,
+    },
+    _Phase.ENDED: {},
+}
+
+
+class LifespanOn:
+    """The lifespan of an application, for `--lifespan on` and `auto`.
+
+    With `auto`, an exception before `lifespan.startup.complete` means that the application does not support the
+    protocol; with `on` it is a failure (ASGI lifespan specification, "Startup").
+
+    Args:
+        config: the configuration, loaded here if it is not yet.
+
+    Attributes:
+        state: the application's state; each connection gets a shallow copy of it.
+        should_exit: whether startup or shutdown has failed.
+        error_occurred: whether the application has raised.
+        startup_failed, shutdown_failed: whether it has said so, or raised instead of completing.
+    """
+
+    def __init__(self, config: Config) -> None:
+        if not config.loaded:
+            config.load()
+        self.config = config
+        self.logger = logging.getLogger("uvicorn.error")
+        self.startup_event = asyncio.Event()
+        self.shutdown_event = asyncio.Event()
+        self.receive_queue: asyncio.Queue[LifespanReceiveMessage] = asyncio.Queue()
+        self.error_occurred = False
+        self.startup_failed = False
+        self.shutdown_failed = False
+        self.should_exit = False
+        self.state: dict[str, Any] = {}
+        self._phase = _Phase.STARTUP
+        # The loop holds tasks weakly: this is what keeps the application alive.
+        self._task: asyncio.Task[None] | None = None
+
+    async def startup(self) -> None:
+        """Tell the application that the server starts, and wait for its answer."""
+        self.logger.info("Waiting for application startup.")
+        self._task = asyncio.get_running_loop().create_task(self.main())
+        self.receive_queue.put_nowait({"type": "lifespan.startup"})
+        await self.startup_event.wait()
+        if self.startup_failed:
+            self.logger.error("Application startup failed. Exiting.")
+            self.should_exit = True
+        else:
+            self.logger.info("Application startup complete.")
+
+    async def shutdown(self) -> None:
+        """Tell the application that the server stops, and wait for its answer; unless it has failed or raised."""
+        if self.error_occurred or self.startup_failed:
+            return
+        self.logger.info("Waiting for application shutdown.")
+        self.receive_queue.put_nowait({"type": "lifespan.shutdown"})
+        await self.shutdown_event.wait()
+        if self.shutdown_failed:
+            self.logger.error("Application shutdown failed. Exiting.")
+            self.should_exit = True
+        else:
+            self.logger.info("Application shutdown complete.")
+
+    async def main(self) -> None:
+        """Run the application with the lifespan scope to its end."""
+        scope: LifespanScope = {
+            "type": "lifespan",
+            "asgi": {"version": self.config.asgi_version, "spec_version": "2.0"},
+            "state": self.state,
+        }
+        app: ASGI3Application = self.config.loaded_app
+        try:
+            await app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            # The server leaves without waiting: nothing to explain.
+            self._fail()
+            raise
+        except BaseException as exc:
+            self._on_exception(exc)
+        finally:
+            self._phase = _Phase.ENDED
+            self.startup_event.set()
+            self.shutdown_event.set()
+
+    def _on_exception(self, exc: BaseException) -> None:
+        if self.startup_failed or self.shutdown_failed:
+            # It has told its reason already; frameworks do, and raise the same again.
+            self.error_occurred = True
+        elif self._phase is _Phase.STARTUP and self.config.lifespan == "auto" and isinstance(exc, Exception):
+            self.error_occurred = True
+            self.logger.info("ASGI 'lifespan' protocol appears unsupported.")
+        else:
+            # SystemExit lands here in every mode: no application says "unsupported" like that.
+            self._fail()
+            self.logger.error("Exception in 'lifespan' protocol", exc_info=exc)
+
+    def _fail(self) -> None:
+        """The application has raised where that is no answer."""
+        self.error_occurred = True
+        if self._phase is _Phase.STARTUP:
+            self.startup_failed = True
+        else:
+            self.shutdown_failed = True
+
+    async def receive(self) -> LifespanReceiveMessage:
+        """The application's `receive`."""
+        return await self.receive_queue.get()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """The application's `send`.
+
+        Raises:
+            RuntimeError: a message that is not an answer to what the application was told.
+        """
+        kind = message["type"]
+        answers = _ANSWERS[self._phase]
+        if kind not in answers:
+            raise RuntimeError(self._unexpected(kind))
+        self._phase = answers[kind]
+        if kind == "lifespan.startup.failed":
+            self.startup_failed = True
+        elif kind == "lifespan.shutdown.failed":
+            self.shutdown_failed = True
+        reason = message.get("message")
+        if reason:
+            self.logger.error(reason)
+        (self.startup_event if kind.startswith("lifespan.startup") else self.shutdown_event).set()
+
+    def _unexpected(self, kind: str) -> str:
+        if self._phase is _Phase.ENDED:
+            return f"Unexpected ASGI message '{kind}' sent, after the lifespan has ended."
+        expected = " or ".join(f"'{answer}'" for answer in _ANSWERS[self._phase])
+        return f"Expected ASGI message {expected}, but got '{kind}'."

@@ -1,0 +1,157 @@
+"""The formatters of the server's log, and its level below DEBUG."""
+
+import http
+import logging
+import sys
+from collections.abc import Callable
+from typing import IO, Any, Literal
+
+TRACE_LOG_LEVEL = 5
+
+# The levelprefix is the level's name and a colon, padded to the longest of the standard names ("CRITICAL:").
+_LEVEL_NAME_WIDTH = 8
+
+# A traceback quotes what the client sent wherever an application puts it into an exception: these never reach a
+# terminal. A traceback's own line ends and tabs stay.
+_CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in b"\t\n"}
+
+
+def _sgr(parameter: int) -> Callable[[object], str]:
+    """A function that wraps text in Select Graphic Rendition `parameter` (ECMA-48, 8.3.117) and a reset."""
+
+    def style(text: object) -> str:
+        return f"\x1b[{parameter}m{text}\x1b[0m"
+
+    return style
+
+
+_bold = _sgr(1)
+_red = _sgr(31)
+_green = _sgr(32)
+_yellow = _sgr(33)
+_blue = _sgr(34)
+_cyan = _sgr(36)
+_bright_red = _sgr(91)
+_bright_white = _sgr(97)
+
+
+def _isatty(stream: IO[str] | None) -> bool:
+    """Whether `stream` is a terminal; there is none under pythonw, and it may have been closed."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def _copy(record: logging.LogRecord) -> logging.LogRecord:
+    """A record to fill in: other handlers get the same one, and theirs may not be a terminal.
+
+    A third of the time of `copy.copy`, and formats read nothing but `__dict__`.
+    """
+    clone = record.__class__.__new__(record.__class__)
+    clone.__dict__.update(record.__dict__)
+    return clone
+
+
+class ColourizedFormatter(logging.Formatter):
+    """A formatter that knows `%(levelprefix)s`, coloured by level, and prefers `color_message` where colours are on.
+
+    Args:
+        fmt, datefmt, style: as `logging.Formatter`.
+        use_colors: whether to write colours; None decides by `should_use_colors()`.
+    """
+
+    level_name_colors: dict[int, Callable[[str], str]] = {  # noqa: RUF012 - subclasses replace it
+        TRACE_LOG_LEVEL: _blue,
+        logging.DEBUG: _cyan,
+        logging.INFO: _green,
+        logging.WARNING: _yellow,
+        logging.ERROR: _red,
+        logging.CRITICAL: _bright_red,
+    }
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Literal["%", "{", "$"] = "%",
+        use_colors: bool | None = None,
+    ) -> None:
+        self.use_colors = self.should_use_colors() if use_colors is None else use_colors
+        super().__init__(fmt=fmt, datefmt=datefmt, style=style)
+
+    def should_use_colors(self) -> bool:
+        """Whether colours are wanted where `use_colors` leaves it open: where standard output is a terminal."""
+        return _isatty(sys.stdout)
+
+    def color_level_name(self, level_name: str, level_no: int) -> str:
+        """The name of a level in its colour."""
+        return self.level_name_colors.get(level_no, str)(level_name)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return self._format_copy(_copy(record))
+
+    def _format_copy(self, record: logging.LogRecord) -> str:
+        name = record.levelname
+        padding = " " * (_LEVEL_NAME_WIDTH - len(name))
+        if self.use_colors:
+            name = self.color_level_name(name, record.levelno)
+            if "color_message" in record.__dict__:
+                record.msg = record.__dict__["color_message"]
+                record.message = record.getMessage()
+        record.__dict__["levelprefix"] = f"{name}:{padding}"
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return super().formatException(ei).translate(_CONTROL_CHARACTERS)
+
+
+class DefaultFormatter(ColourizedFormatter):
+    """The formatter of `uvicorn` and `uvicorn.error`, whose handler writes to standard error."""
+
+    def should_use_colors(self) -> bool:
+        """Whether standard error is a terminal."""
+        return _isatty(sys.stderr)
+
+
+class AccessFormatter(ColourizedFormatter):
+    """The formatter of `uvicorn.access`: `%(client_addr)s`, `%(request_line)s` and `%(status_code)s`.
+
+    They come from `record.args`, the tuple (client_addr, method, full_path, http_version, status_code). A record with
+    other arguments, written by a program or changed by a filter, shows its message in place of the request line.
+    """
+
+    status_code_colours: dict[int, Callable[[str], str]] = {  # noqa: RUF012 - subclasses replace it
+        1: _bright_white,
+        2: _green,
+        3: _yellow,
+        4: _red,
+        5: _bright_red,
+    }
+
+    def get_status_code(self, status_code: int) -> str:
+        """The status code with its phrase, coloured by its class."""
+        try:
+            phrase = http.HTTPStatus(status_code).phrase
+        except ValueError:
+            phrase = ""
+        text = f"{status_code} {phrase}"
+        if self.use_colors:
+            return self.status_code_colours.get(status_code // 100, str)(text)
+        return text
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record = _copy(record)
+        arguments = record.args
+        if isinstance(arguments, tuple) and len(arguments) == 5:
+            client_addr, method, full_path, http_version, status = arguments
+            request_line = f"{method} {full_path} HTTP/{http_version}"
+            status_code = self.get_status_code(status) if isinstance(status, int) else str(status)
+        else:
+            client_addr, request_line, status_code = "-", record.getMessage(), "-"
+        record.__dict__.update(
+            client_addr=client_addr,
+            request_line=_bold(request_line) if self.use_colors else request_line,
+            status_code=status_code,
+        )
+        return self._format_copy(record)

@@ -1,0 +1,1 @@
+"""ASGI applications that wrap the user's."""

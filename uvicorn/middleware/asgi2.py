@@ -1,0 +1,23 @@
+"""ASGI 2 applications served as ASGI 3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI2Application, ASGIReceiveCallable, ASGISendCallable, Scope
+
+
+class ASGI2Middleware:
+    """Calls an application of ASGI 2, `app(scope)(receive, send)`.
+
+    Args:
+        app: the application, a class or a function of the scope.
+    """
+
+    def __init__(self, app: ASGI2Application) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        # What it returns, which should be nothing, is the server's to judge.
+        return await self.app(scope)(receive, send)

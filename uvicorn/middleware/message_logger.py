@@ -1,0 +1,76 @@
+"""Every ASGI message in the log, for `--log-level trace`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.utils import get_client_addr
+
+if TYPE_CHECKING:
+    from uvicorn._types import (
+        ASGI3Application,
+        ASGIReceiveCallable,
+        ASGIReceiveEvent,
+        ASGISendCallable,
+        ASGISendEvent,
+        Scope,
+    )
+
+
+def _placeheld(message: Any) -> Any:
+    """A copy of `message` without what is too long or too private for a log; what is no message is shown as it is."""
+    if not isinstance(message, Mapping):
+        return message
+    shown = dict(message)
+    for key, value in shown.items():
+        if key == "headers":
+            shown[key] = "<...>"
+        elif isinstance(value, bytes | bytearray | memoryview) and key in ("body", "bytes"):
+            shown[key] = f"<{len(value)} bytes>"
+        elif isinstance(value, str) and key == "text":
+            shown[key] = f"<{len(value)} chars>"
+    return shown
+
+
+class MessageLoggerMiddleware:
+    """Logs scope, messages and outcome of each call of `app` to `uvicorn.asgi` at the level TRACE.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: ASGI3Application) -> None:
+        # What it returns is the server's to judge, so it is passed on, whatever it is.
+        self.app: Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[Any]] = app
+        self.task_counter = 0
+        self.logger = logging.getLogger("uvicorn.asgi")
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Any:
+        self.task_counter += 1
+        task = self.task_counter
+        client = get_client_addr(scope)
+        prefix = f"{client} - ASGI" if client else "ASGI"
+
+        def log(event: str, *messages: object) -> None:
+            self.logger.log(TRACE_LOG_LEVEL, f"%s [%d] {event}", prefix, task, *map(_placeheld, messages))
+
+        async def logged_receive() -> ASGIReceiveEvent:
+            message = await receive()
+            log("Receive %s", message)
+            return message
+
+        async def logged_send(message: ASGISendEvent) -> None:
+            log("Send %s", message)
+            await send(message)
+
+        log("Started scope=%s", scope)
+        try:
+            result = await self.app(scope, logged_receive, logged_send)
+        except BaseException:
+            log("Raised exception")
+            raise
+        log("Completed")
+        return result

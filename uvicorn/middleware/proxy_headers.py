@@ -1,0 +1,183 @@
+"""Client address and scheme as a trusted reverse proxy reports them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import ipaddress
+import sys
+from collections.abc import Awaitable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+
+    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_FORWARDED_FOR = b"x-forwarded-for"
+_FORWARDED_PROTO = b"x-forwarded-proto"
+_FORWARDED = frozenset({_FORWARDED_FOR, _FORWARDED_PROTO})
+
+# What X-Forwarded-Proto may say, and what that is for a WebSocket.
+_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+# The longest entry that can be an address: INET6_ADDRSTRLEN, a zone ("%" and IF_NAMESIZE), brackets, ":" and a port.
+# Together they bound the memory that the cached decisions take, whatever is sent.
+_MAX_ENTRY_LENGTH = 46 + 17 + 2 + 6
+_CACHED_DECISIONS = 1024
+
+
+def _parse_address(text: str) -> Address | None:
+    """`text` as an address; one that is mapped into IPv6 (RFC 4291, section 2.5.5.2) as the IPv4 address it is."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@functools.lru_cache(maxsize=_CACHED_DECISIONS)
+def _split_port(entry: str) -> tuple[str, int] | None:
+    """An entry of X-Forwarded-For as (address, port), port 0 where it has none; None if it is neither."""
+    host, port = entry, "0"
+    if entry.startswith("["):
+        host, bracket, rest = entry[1:].partition("]")
+        if not bracket or ":" not in host or (rest and not rest.startswith(":")):
+            return None
+        port = rest[1:] if rest else port
+    elif entry.count(":") == 1:
+        host, _, port = entry.partition(":")
+    # A zone may hold anything for all that ipaddress cares, and the host is going to be logged.
+    if not (host.isascii() and host.isprintable()) or _parse_address(host) is None:
+        return None
+    if not (port.isascii() and port.isdecimal()) or int(port) > 0xFFFF:
+        return None
+    return host, int(port)
+
+
+def _from_right(elements: bytes) -> Iterator[bytes]:
+    """The elements of a comma list that are not empty, last one first, each looked at once and only when asked for."""
+    end = len(elements)
+    while end >= 0:
+        comma = elements.rfind(b",", 0, end)
+        element = elements[comma + 1 : end].strip(b" \t")
+        if element:
+            yield element
+        end = comma
+
+
+class _TrustedHosts:
+    """Who may say where a request comes from.
+
+    Args:
+        trusted_hosts: addresses, CIDR networks and literals, as a comma list or as a list; `*` is everybody.
+    """
+
+    def __init__(self, trusted_hosts: str | Iterable[str]) -> None:
+        entries = trusted_hosts.split(",") if isinstance(trusted_hosts, str) else trusted_hosts
+        self.always_trust = False
+        self._addresses: set[Address] = set()
+        self._networks: list[Network] = []
+        self._literals: set[str] = set()
+        for entry in entries:
+            self._add(str(entry).strip())
+        # Least recently used ones go first, so that the few proxies of a deployment stay.
+        self.trusts = functools.lru_cache(maxsize=_CACHED_DECISIONS)(self._decide)
+
+    def _add(self, host: str) -> None:
+        address = _parse_address(host)
+        if host == "*":
+            self.always_trust = True
+        elif address is not None:
+            self._addresses.add(address)
+        elif host:
+            try:
+                # Not strict: 10.0.0.1/8 can only mean one network.
+                self._networks.append(ipaddress.ip_network(host, strict=False))
+            except ValueError:
+                self._literals.add(host)
+
+    def _decide(self, host: str) -> bool:
+        if self.always_trust or host in self._literals:
+            return True
+        address = _parse_address(host)
+        if address is None:
+            return False
+        return address in self._addresses or any(address in network for network in self._networks)
+
+    def client(self, forwarded_for: bytes) -> tuple[str, int] | None:
+        """The client that X-Forwarded-For names, None where it names none.
+
+        Proxies append, so nothing to the left of the rightmost untrusted address can be relied on. Where all are
+        trusted, the leftmost is where the request started.
+        """
+        # Empty elements do not count (RFC 9110, section 5.6.1.2).
+        forwarded_for = forwarded_for.strip(b", \t")
+        if not self.always_trust:
+            for element in _from_right(forwarded_for):
+                client = self._locate(element)
+                if client is None or not self.trusts(client[0]):
+                    return client
+        comma = forwarded_for.find(b",")
+        return self._locate(forwarded_for if comma < 0 else forwarded_for[:comma].rstrip(b" \t"))
+
+    def _locate(self, element: bytes) -> tuple[str, int] | None:
+        entry = element.decode("latin-1")
+        if entry in self._literals:
+            return entry, 0
+        return _split_port(entry) if len(entry) <= _MAX_ENTRY_LENGTH else None
+
+
+class ProxyHeadersMiddleware:
+    """Takes `scope["client"]` and `scope["scheme"]` from X-Forwarded-For and X-Forwarded-Proto of a trusted peer.
+
+    The scope is changed in place, so that the access log tells the client's address as well.
+
+    Args:
+        app: the application.
+        trusted_hosts: addresses, CIDR networks and literals, as a comma list or as a list; `*` trusts every peer, and
+            is the only one that covers the peers of a unix socket.
+    """
+
+    def __init__(self, app: ASGI3Application, trusted_hosts: list[str] | str = "127.0.0.1") -> None:
+        self.app = app
+        self.trusted_hosts = _TrustedHosts(trusted_hosts)
+        # Asked on each request.
+        self._always_trust = self.trusted_hosts.always_trust
+        self._trusts = self.trusted_hosts.trusts
+
+    def _call(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
+        if scope["type"] != "lifespan":
+            client = scope["client"]
+            if self._always_trust or (client and self._trusts(client[0])):
+                for name, _ in scope["headers"]:
+                    if name in _FORWARDED:
+                        self._forward(scope)
+                        break
+        return self.app(scope, receive, send)
+
+    if sys.version_info >= (3, 12):
+        # Handing on the application's own coroutine saves a frame per request (0.04 us of 0.11), and one more step on
+        # the way of each of its suspensions; the mark keeps it a coroutine function for all who look.
+        __call__ = inspect.markcoroutinefunction(_call)
+    else:
+
+        async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            return await self._call(scope, receive, send)
+
+    def _forward(self, scope: Any) -> None:
+        """Change the scope of a request that has at least one of the headers."""
+        # Several lines are one list (RFC 9110, section 5.3).
+        lines: dict[bytes, list[bytes]] = {_FORWARDED_FOR: [], _FORWARDED_PROTO: []}
+        for name, value in scope["headers"]:
+            if name in _FORWARDED:
+                lines[name].append(value)
+        if lines[_FORWARDED_PROTO]:
+            scheme = lines[_FORWARDED_PROTO][-1].rpartition(b",")[2].strip(b" \t").decode("latin-1").lower()
+            if scheme in _WEBSOCKET_SCHEMES:
+                scope["scheme"] = _WEBSOCKET_SCHEMES[scheme] if scope["type"] == "websocket" else scheme
+        if lines[_FORWARDED_FOR]:
+            client = self.trusted_hosts.client(b",".join(lines[_FORWARDED_FOR]))
+            if client is not None:
+                scope["client"] = client

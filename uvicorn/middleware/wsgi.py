@@ -1,0 +1,249 @@
+"""WSGI applications (PEP 3333) served as ASGI 3."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import importlib
+import sys
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.middleware.wsgi_exchange import Exchange
+from uvicorn.protocols.utils import ClientDisconnected
+
+if TYPE_CHECKING:
+    from uvicorn._types import (
+        ASGIReceiveCallable,
+        ASGIReceiveEvent,
+        ASGISendCallable,
+        Environ,
+        ExcInfo,
+        HTTPResponseBodyEvent,
+        HTTPResponseStartEvent,
+        HTTPScope,
+        Scope,
+        WriteCallable,
+        WSGIApp,
+    )
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Header fields with a CGI variable of their own (RFC 3875, sections 4.1.2 and 4.1.3).
+_OWN_VARIABLES = {"content-length": "CONTENT_LENGTH", "content-type": "CONTENT_TYPE"}
+
+
+def _wsgi_string(text: str) -> str:
+    """Text as PEP 3333 wants it ("A Note On String Types"): its UTF-8 bytes, each as one character."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _script_and_path(root_path: str, path: str) -> tuple[str, str]:
+    """SCRIPT_NAME and PATH_INFO: `path` starts with `root_path`, unless a middleware has changed them."""
+    script_name = root_path.rstrip("/")
+    rest = path.removeprefix(script_name)
+    return script_name, rest if not rest or rest.startswith("/") else path
+
+
+def _header_variables(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The header fields as CGI variables, fields of several lines joined (RFC 9110, section 5.3; RFC 6265, 5.4).
+
+    Left out are `Proxy`, which as HTTP_PROXY would redirect the application's own requests (CVE-2016-5385), and names
+    with an underscore, which would pass for the same name with a hyphen that a proxy in front has checked or set.
+    """
+    variables: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name == "proxy" or "_" in name:
+            continue
+        variable = _OWN_VARIABLES.get(name) or "HTTP_" + name.upper().replace("-", "_")
+        if variable in variables:
+            value = variables[variable] + ("; " if name == "cookie" else ",") + value
+        variables[variable] = value
+    return variables
+
+
+def build_environ(scope: HTTPScope, message: ASGIReceiveEvent, body: Any) -> Environ:
+    """The WSGI environment of a request.
+
+    Args:
+        scope: the request's scope.
+        message: the first event of the request; nothing of it is in the environment, callers have it at hand.
+        body: the file that becomes `wsgi.input`.
+    """
+    script_name, path_info = _script_and_path(scope.get("root_path", ""), scope["path"])
+    scheme = scope.get("scheme", "http")
+    # PEP 3333 wants both, and neither empty; a unix socket has a path and no port.
+    host, port = scope.get("server") or ("localhost", None)
+    if port is None:
+        host, port = "localhost", _DEFAULT_PORTS.get(scheme, 80)
+    client = scope.get("client")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": _wsgi_string(script_name),
+        "PATH_INFO": _wsgi_string(path_info),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client[0] if client else "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": body,
+        # The input ends with the body, so that a chunked one can be read without a CONTENT_LENGTH.
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    if client:
+        environ["REMOTE_PORT"] = str(client[1])
+    environ.update(_header_variables(scope["headers"]))
+    return environ
+
+
+def _status_code(status: str) -> int:
+    code = status.partition(" ")[0]
+    if not (len(code) == 3 and code.isdecimal()):
+        raise ValueError(f"WSGI status must be three digits and a phrase, but is {status!r}.")
+    return int(code)
+
+
+def _may_have_length(head: HTTPResponseStartEvent) -> bool:
+    """Whether a Content-Length is ours to add (RFC 9110, section 8.6)."""
+    status = head["status"]
+    if status < 200 or status in (204, 304):
+        return False
+    return not any(name in (b"content-length", b"transfer-encoding") for name, _ in head.get("headers", ()))
+
+
+class _Response:
+    """The WSGI server's side of one response, all of it in the worker thread."""
+
+    def __init__(self, exchange: Exchange, environ: Environ) -> None:
+        self._exchange = exchange
+        self._environ = environ
+        self._head: HTTPResponseStartEvent | None = None
+        self._head_sent = False
+
+    def run(self, app: WSGIApp) -> None:
+        """Call the application and send what it returns."""
+        try:
+            parts = app(self._environ, self.start_response)
+            try:
+                if isinstance(parts, list | tuple):
+                    self._finish(b"".join(parts))
+                else:
+                    for part in parts:
+                        self.write(part)
+                    self._finish(b"")
+            finally:
+                close = getattr(parts, "close", None)
+                if close is not None:
+                    close()
+        except ClientDisconnected:
+            # Ours, through the application: there is nobody to tell.
+            if not self._exchange.disconnected:
+                raise
+
+    def start_response(
+        self, status: str, response_headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
+    ) -> WriteCallable:
+        """Keep the head until the first part of the body, so that an error can still replace it (PEP 3333)."""
+        if exc_info is not None:
+            try:
+                if self._head_sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # The traceback refers to this frame.
+        elif self._head is not None:
+            raise RuntimeError("start_response was called a second time without exc_info.")
+        self._head = {
+            "type": "http.response.start",
+            "status": _status_code(status),
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response_headers],
+        }
+        return self.write
+
+    def write(self, part: bytes) -> None:
+        """Send a part of the body; an empty one is nothing to begin a response with (PEP 3333)."""
+        if part:
+            self._send({"type": "http.response.body", "body": part, "more_body": True})
+
+    def _finish(self, body: bytes) -> None:
+        """Send the last part, with its length where it is the only one."""
+        head = self._head
+        # An application may leave out the body of a response to HEAD: then its length is not known.
+        length_known = not self._head_sent and (body or self._environ["REQUEST_METHOD"] != "HEAD")
+        if head is not None and length_known and _may_have_length(head):
+            head["headers"] = [*head.get("headers", ()), (b"content-length", b"%d" % len(body))]
+        self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _send(self, message: HTTPResponseBodyEvent) -> None:
+        if self._head is None:
+            raise RuntimeError("start_response was not called before the first part of the body.")
+        if self._head_sent:
+            self._exchange.send(message)
+        else:
+            self._head_sent = True
+            self._exchange.send(self._head, message)
+
+
+class _WSGIMiddleware:
+    """Serves a WSGI application from a pool of threads.
+
+    Deprecated in favour of `a2wsgi`, which `WSGIMiddleware` is where that package is installed.
+
+    Args:
+        app: the application.
+        workers: how many requests are served at a time; others wait.
+    """
+
+    def __init__(self, app: WSGIApp, workers: int = 10) -> None:
+        warnings.warn(
+            "Uvicorn's native WSGI implementation is deprecated, you should switch to a2wsgi (`pip install a2wsgi`).",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        self.app = app
+        self.executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="wsgi")
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
+        else:
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        exchange = Exchange(message, receive, send)
+        response = _Response(exchange, build_environ(scope, message, exchange.input))
+        run = functools.partial(contextvars.copy_context().run, response.run, self.app)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self.executor, run)
+        finally:
+            exchange.end()
+
+
+def _implementation() -> type[_WSGIMiddleware]:
+    """The middleware of a2wsgi where it is installed, else the native one; called alike."""
+    try:
+        module = importlib.import_module("a2wsgi")
+    except ModuleNotFoundError:
+        return _WSGIMiddleware
+    return cast("type[_WSGIMiddleware]", module.WSGIMiddleware)
+
+
+WSGIMiddleware = _implementation()

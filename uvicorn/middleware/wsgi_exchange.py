@@ -1,0 +1,153 @@
+"""An ASGI conversation used from a worker thread, and the request body as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from uvicorn.protocols.utils import ClientDisconnected
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPRequestEvent
+
+T = TypeVar("T")
+
+_INPUT_BUFFER_SIZE = 65536  # bytes
+
+
+class Exchange:
+    """One request and its response; made on the loop, `read` and `send` are called by one worker thread.
+
+    At most one event of the body is received ahead of the application: that is how a client that leaves is noticed
+    while the application only sends.
+
+    Args:
+        message: the first event of the request.
+        receive, send: the server's.
+
+    Attributes:
+        disconnected: whether nobody waits for the response any more.
+    """
+
+    def __init__(self, message: HTTPRequestEvent, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        self.disconnected = False
+        self._receive = receive
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        # Between "is it over?" in the thread and "it is over" on the loop: nothing is begun that nobody would end.
+        self._lock = threading.Lock()
+        self._pending: Future[Any] | None = None
+        self._ahead: asyncio.Task[bytes] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._more_body = True
+        self._first = self._take(message)
+
+    @property
+    def input(self) -> io.BytesIO | io.BufferedReader:
+        """`wsgi.input`: a file without a round trip to the loop where the whole body has come already."""
+        if self._more_body:
+            return io.BufferedReader(_Input(self, self._first), _INPUT_BUFFER_SIZE)
+        return io.BytesIO(self._first)
+
+    # In the worker thread -----------------------------------------------------------------------------------------
+
+    def read(self) -> bytes:
+        """The next part of the body, empty at its end.
+
+        Raises:
+            ClientDisconnected: there is nobody to read from.
+        """
+        while self._more_body or self._ahead is not None:
+            part = self._on_loop(self._next())
+            if part:
+                return part
+        return b""
+
+    def send(self, *messages: ASGISendEvent) -> None:
+        """Send messages, waiting as long as the server does.
+
+        Raises:
+            ClientDisconnected: there is nobody to send to.
+        """
+        self._on_loop(self._send_all(messages))
+
+    def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        with self._lock:
+            if self.disconnected:
+                coroutine.close()
+                raise ClientDisconnected
+            self._pending = future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except CancelledError:
+            raise ClientDisconnected from None
+
+    # On the loop --------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """The conversation is over: the worker thread is woken if it waits, and will not wait again."""
+        with self._lock:
+            self.disconnected = True
+            pending = self._pending
+        for waiting in (pending, self._ahead, self._watcher):
+            if waiting is not None:
+                waiting.cancel()
+
+    def _take(self, message: HTTPRequestEvent) -> bytes:
+        if not message.get("more_body", False):
+            self._more_body = False
+            self._watcher = self._loop.create_task(self._watch())
+        return message.get("body", b"")
+
+    async def _watch(self) -> None:
+        # The body is complete, so the only event to come is http.disconnect.
+        await self._receive()
+        self.disconnected = True
+
+    async def _receive_part(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            return self._take(message)
+        self.disconnected = True
+        self._more_body = False
+        return b""
+
+    async def _next(self) -> bytes:
+        task = self._ahead or self._loop.create_task(self._receive_part())
+        self._ahead = None
+        part = await task
+        if self.disconnected and not part:
+            raise ClientDisconnected
+        return part
+
+    async def _send_all(self, messages: tuple[ASGISendEvent, ...]) -> None:
+        if self._more_body and self._ahead is None:
+            self._ahead = self._loop.create_task(self._receive_part())
+        for message in messages:
+            await self._send(message)
+
+
+class _Input(io.RawIOBase):
+    """The request body as a raw file; reading waits for the client."""
+
+    def __init__(self, exchange: Exchange, first: bytes) -> None:
+        self._exchange = exchange
+        self._part = memoryview(first)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
+        if not self._part:
+            self._part = memoryview(self._exchange.read())
+        size = min(len(target), len(self._part))
+        target[:size] = self._part[:size]
+        self._part = self._part[size:]
+        return size

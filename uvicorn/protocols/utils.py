@@ -1,0 +1,71 @@
+"""Facts about a connection, and the request as an access log line shows it."""
+
+import asyncio
+import socket
+import string
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+# What of a query string is logged as it came (RFC 3986, section 3.4, and the punctuation that clients send all the
+# same); everything else is percent-encoded, so that a log line is printable ASCII whatever the client sends.
+_QUERY_SAFE = string.punctuation
+
+
+class ClientDisconnected(OSError):
+    """Raised by `send` of a WebSocket application once the client has gone (ASGI specification, WebSocket)."""
+
+
+def _address(info: Any) -> tuple[str, int] | None:
+    """`info` as (host, port) where it is an internet address, whatever its flow and scope fields."""
+    if isinstance(info, list | tuple) and len(info) >= 2:
+        return (str(info[0]), int(info[1]))
+    return None
+
+
+def get_remote_addr(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
+    """The peer's (host, port), or None on a unix socket and where nothing is known."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is not None:
+        try:
+            return _address(sock.getpeername())
+        except OSError:
+            # Already disconnected: the transport may still remember.
+            pass
+    return _address(transport.get_extra_info("peername"))
+
+
+def get_local_addr(transport: asyncio.BaseTransport) -> tuple[str, int | None] | None:
+    """Our own (host, port), or (path, None) on a unix socket, or None where nothing is known."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    info = transport.get_extra_info("sockname") if sock is None else sock.getsockname()
+    if isinstance(info, str) and info:
+        return (info, None)
+    return _address(info)
+
+
+def is_ssl(transport: asyncio.BaseTransport) -> bool:
+    """Whether the transport is encrypted."""
+    return bool(transport.get_extra_info("sslcontext"))
+
+
+def get_client_addr(scope: Mapping[str, Any]) -> str:
+    """The client as `host:port`, "" where the scope has none."""
+    client = scope.get("client")
+    if not client:
+        return ""
+    host, port = client
+    return f"{host}:{port}"
+
+
+def get_path_with_query_string(scope: Mapping[str, Any]) -> str:
+    """The path, percent-encoded again, with `?query` where there is one: printable ASCII whatever the client sent."""
+    # A path that is not UTF-8 was decoded by the server, or changed by a middleware: "replace" raises for neither.
+    path = quote(scope["path"], errors="replace")
+    query: bytes = scope["query_string"]
+    if not query:
+        return path
+    text = query.decode("latin-1")
+    if not (text.isascii() and text.isprintable()):
+        text = quote(query, safe=_QUERY_SAFE)
+    return f"{path}?{text}"
