@@ -6,6 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 APP ?= examples.hello:app
 JOBS ?= auto
+GROUP ?= dev
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
@@ -25,14 +26,17 @@ serve: $(VENV)/.serve ## Serve APP (examples.hello:app) on http://HOST:PORT
 
 test: $(VENV)/.dev ## Run the whole suite, the pure and the compiled half side by side
 	@echo "==> running the suite"
-	@$(RUN) pytest -n $(JOBS) $(PYTEST_ARGS)
+	@$(RUN) pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Check format, style, spelling, Cython types and workflows
 	@echo "==> checking format and style"
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
-	@$(BIN)/cython-lint uvicorn
+	@PATH="$(abspath $(BIN)):$$PATH" cython-lint uvicorn
 	@$(BIN)/codespell
+	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
+	@if command -v actionlint >/dev/null; then actionlint; \
+		else echo "actionlint is not installed: zizmor alone has checked the workflows"; fi
 
 types: $(VENV)/.dev ## Check types with mypy for Linux, Windows and macOS
 	@for platform in linux win32 darwin; do \
@@ -66,5 +70,5 @@ $(VENV)/.serve: $(BIN)/python $(SOURCES)
 # The tests want both halves, so that a missing compiler is an error here; UVICORN_BUILD_SPEEDUPS=auto overrides it.
 $(VENV)/.dev: $(BIN)/python $(SOURCES)
 	@echo "==> installing uvicorn[standard] and the development tools into $(VENV), building the speedups"
-	@UVICORN_BUILD_SPEEDUPS=$${UVICORN_BUILD_SPEEDUPS:-require} $(RUN) pip install --quiet --editable ".[standard]" --group dev
+	@UVICORN_BUILD_SPEEDUPS=$${UVICORN_BUILD_SPEEDUPS:-require} $(RUN) pip install --quiet --editable ".[standard]" --group $(GROUP)
 	@touch $@ $(VENV)/.serve
