@@ -1,4 +1,4 @@
-"""What older versions of Python lack."""
+"""What the standard library of some supported versions lacks."""
 
 import asyncio
 import sys
@@ -17,9 +17,22 @@ elif sys.version_info >= (3, 11):
         debug: bool | None = None,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     ) -> T:
-        """Run a coroutine in a new loop, as `asyncio.run` of Python 3.12."""
+        """Run a coroutine in a new event loop, as `asyncio.run` of Python 3.12 does.
+
+        Args:
+            main: the coroutine.
+            debug: the loop's debug mode; None leaves it as it is.
+            loop_factory: makes the loop; None takes that of the event loop policy.
+
+        Raises:
+            RuntimeError: an event loop runs in this thread already.
+        """
+        if asyncio._get_running_loop() is not None:
+            main.close()
+            raise RuntimeError("asyncio.run() cannot be called from a running event loop")
         with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
             return runner.run(main)
+
 else:
 
     def asyncio_run(
@@ -28,10 +41,20 @@ else:
         debug: bool | None = None,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     ) -> T:
-        """Run a coroutine in a new loop, as `asyncio.run` of Python 3.12."""
-        if loop_factory is None:
-            return asyncio.run(main, debug=debug)
-        loop = loop_factory()
+        """Run a coroutine in a new event loop, as `asyncio.run` of Python 3.12 does.
+
+        Args:
+            main: the coroutine.
+            debug: the loop's debug mode; None leaves it as it is.
+            loop_factory: makes the loop; None takes that of the event loop policy.
+
+        Raises:
+            RuntimeError: an event loop runs in this thread already.
+        """
+        if asyncio._get_running_loop() is not None:
+            main.close()
+            raise RuntimeError("asyncio.run() cannot be called from a running event loop")
+        loop = asyncio.new_event_loop() if loop_factory is None else loop_factory()
         try:
             asyncio.set_event_loop(loop)
             if debug is not None:
@@ -52,7 +75,7 @@ else:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         for task in tasks:
-            if not task.cancelled() and (exception := task.exception()) is not None:
+            if not task.cancelled() and task.exception() is not None:
                 loop.call_exception_handler(
-                    {"message": "unhandled exception during shutdown", "exception": exception, "task": task}
+                    {"message": "unhandled exception during shutdown", "exception": task.exception(), "task": task}
                 )

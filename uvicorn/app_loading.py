@@ -5,7 +5,6 @@ import inspect
 import logging
 import sys
 import types
-from collections.abc import Callable
 from typing import Any, Literal
 
 from uvicorn.importer import ImportFromStringError, import_from_string
@@ -75,7 +74,7 @@ def is_coroutine_callable(app: Any) -> bool:
 
 
 def detect_interface(app: Any) -> Literal["asgi2", "asgi3"]:
-    """Tell an application of ASGI 3, `await app(scope, receive, send)`, from one of ASGI 2, `await app(scope)(receive, send)`."""
+    """Tell an application of ASGI 3, a coroutine function of three arguments, from one of ASGI 2, which returns one."""
     if isinstance(app, type):
         return "asgi3" if hasattr(app, "__await__") else "asgi2"
     return "asgi3" if is_coroutine_callable(app) else "asgi2"
@@ -92,10 +91,9 @@ def show_users_traceback(exc: BaseException) -> None:
 
 def _after_import(traceback: types.TracebackType | None) -> types.TracebackType | None:
     """Leave out everything down to the innermost `import_from_string`, and the machinery of import below it."""
-    importing: Callable[..., Any] = import_from_string
     start = current = traceback
     while current is not None:
-        if current.tb_frame.f_code is importing.__code__:  # type: ignore[attr-defined]  # it is a function
+        if current.tb_frame.f_code is import_from_string.__code__:
             start = current.tb_next
         current = current.tb_next
     while start is not None and "importlib" in start.tb_frame.f_code.co_filename:

@@ -2,13 +2,18 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from uvicorn.accepts import Kind, OptionError
 from uvicorn.option import Form, Group, Option
 from uvicorn.options import OPTIONS
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]  # which cannot be subscripted at run time before click 8.4
+else:
+    ParamType = click.ParamType
 
 ENVIRONMENT_PREFIX = "UVICORN"
 EPILOG = (
@@ -17,13 +22,12 @@ EPILOG = (
 )
 
 
-class KindType(click.ParamType):
+class KindType(ParamType):
     """A `Kind` as the type of a click parameter."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.name = kind.metavar
-        self.envvar_list_splitter = kind.separator
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the value; text is read, and what is one already, such as a default, is left."""
@@ -33,6 +37,10 @@ class KindType(click.ParamType):
             return self.kind.parse(value)
         except ValueError:
             self.fail(f"{value!r} is not {self.kind.expected}.", param, ctx)
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Split the variable of an option that can be repeated."""
+        return rv.split(self.kind.separator)
 
     def get_metavar(self, *args: Any, **kwargs: Any) -> str:
         """Return the placeholder in `--help`; click hands over the parameter, and since 8.2 the context."""

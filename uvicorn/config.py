@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 from uvicorn import sockets
-from uvicorn.accepts import OptionTypeError
 from uvicorn.app_loading import AppLoadingError, detect_interface, load_app
 from uvicorn.choices import (
     HTTP_PROTOCOLS,
@@ -30,8 +29,8 @@ from uvicorn.default_logging import LOGGING_CONFIG
 from uvicorn.importer import ImportFromStringError, import_from_string
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.options import OPTIONS, Options
-from uvicorn.tls import create_ssl_context
-from uvicorn.watch_patterns import is_dir, resolve_reload_patterns, subtract
+from uvicorn.tls import create_ssl_context, load_ssl_context
+from uvicorn.watch_patterns import Watched, is_dir, resolve_reload_patterns, resolve_watched
 
 if TYPE_CHECKING:
     from uvicorn.log_setup import LogConfig
@@ -150,7 +149,7 @@ class Config(Options):
         return bool(self.reload or self.workers > 1)
 
     def configure_logging(self) -> None:
-        """Set up logging as `log_config`, `log_level`, `use_colors` and `access_log` say; child processes do it again."""
+        """Set up logging as the options say; a child process does it again."""
         logging.addLevelName(TRACE_LOG_LEVEL, "TRACE")
         if self.log_config is not None:
             # logging.config is a tenth of the time that `uvicorn --version` takes.
@@ -186,26 +185,12 @@ class Config(Options):
             )
 
     def _watch(self) -> None:
-        """Find out which files and directories a reloader watches."""
-        directories = self.reload_dirs or []
-        includes = self.reload_includes or []
-        excludes = self.reload_excludes or []
-        self.reload_dirs, self.reload_includes = [], []
-        self.reload_dirs_excludes, self.reload_excludes = [], []
-        if not self.should_reload:
-            if directories or includes or excludes:
-                logger.warning("The options for reloading have no effect, since reloading is off.")
-            return
-        self.reload_includes, watched = resolve_reload_patterns(includes, directories)
-        self.reload_excludes, self.reload_dirs_excludes = resolve_reload_patterns(excludes, [])
-        self.reload_includes = [pattern for pattern in self.reload_includes if pattern not in self.reload_excludes]
-        self.reload_dirs = subtract(watched, self.reload_dirs_excludes)
-        if not self.reload_dirs:
-            if directories:
-                names = [str(directory) for directory in directories]
-                logger.warning("None of the directories %s can be watched, watching the current directory.", names)
-            self.reload_dirs = [Path.cwd()]
-        logger.info("Will watch for changes in these directories: %s", sorted(map(str, self.reload_dirs)))
+        """Find out what a reloader watches."""
+        asked = (self.reload_dirs, self.reload_includes, self.reload_excludes)
+        if not self.should_reload and any(asked):
+            logger.warning("The options for reloading have no effect, since reloading is off.")
+        watched = resolve_watched(*asked) if self.should_reload else Watched([], [], [], [])
+        self.reload_dirs, self.reload_dirs_excludes, self.reload_includes, self.reload_excludes = watched
 
     # --- Loading ------------------------------------------------------------------------------------------------------
 
@@ -214,9 +199,14 @@ class Config(Options):
 
         Raises:
             SystemExit: something cannot be loaded; the reason has been logged.
+            OptionTypeError: `ssl_context_factory` does not return a context.
             Exception: whatever the user's module or factory raises.
         """
-        self.ssl = self._create_ssl() if self.is_ssl else None
+        if self.is_ssl:
+            try:
+                self.ssl = load_ssl_context(self)
+            except (OSError, ValueError) as exc:
+                exit_with_startup_failure(exc)
         self._encode_headers()
         self.http_protocol_class = self._import("http", HTTP_PROTOCOLS)
         self.ws_protocol_class = self._import("ws", WS_PROTOCOLS)
@@ -256,7 +246,7 @@ class Config(Options):
             SystemExit: it cannot be bound; the reason has been logged.
         """
         try:
-            sock = sockets.bind(self)
+            sock = sockets.bind_socket(self)
         except OSError as exc:
             exit_with_startup_failure(exc)
         sockets.log_running(self, sock)
@@ -270,34 +260,6 @@ class Config(Options):
             return import_from_string(choices.get(asked, asked) if isinstance(asked, str) else asked)
         except (ImportFromStringError, ImportError) as exc:
             exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}")
-
-    def _create_ssl(self) -> ssl.SSLContext:
-        if self.ssl_context_factory is None:
-            return self._default_ssl()
-        context = self.ssl_context_factory(self, self._default_ssl)
-        if not isinstance(context, ssl.SSLContext):
-            raise OptionTypeError(f"ssl_context_factory must return an ssl.SSLContext, not {type(context).__name__}")
-        return context
-
-    def _default_ssl(self) -> ssl.SSLContext:
-        if self.ssl_certfile is None:
-            exit_with_startup_failure("TLS needs a certificate: ssl_certfile is not set.")
-        for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
-            path = getattr(self, name)
-            if path is not None and not os.path.isfile(path):
-                exit_with_startup_failure(f"{name} {path!r} does not exist.")
-        try:
-            return create_ssl_context(
-                certfile=self.ssl_certfile,
-                keyfile=self.ssl_keyfile,
-                password=self.ssl_keyfile_password,
-                ssl_version=self.ssl_version,
-                cert_reqs=self.ssl_cert_reqs,
-                ca_certs=self.ssl_ca_certs,
-                ciphers=self.ssl_ciphers,
-            )
-        except (OSError, ValueError) as exc:
-            exit_with_startup_failure(f"The TLS context cannot be made of the ssl_* options: {exc}")
 
     def _encode_headers(self) -> None:
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]

@@ -18,8 +18,8 @@ def apply_log_config(log_config: LogConfig, use_colors: bool | None = None) -> N
     """Configure logging.
 
     Args:
-        log_config: a dict; the path of a .json, .yaml or .yml file that holds one; or for `logging.config.fileConfig` the
-            path of any other file, a `RawConfigParser` or an open file.
+        log_config: a dict; the path of a .json, .yaml or .yml file that holds one; or for `logging.config.fileConfig`
+            the path of any other file, a `RawConfigParser` or an open file.
         use_colors: where it is not None and the configuration is a dict of Python, it is handed to the formatters
             "default" and "access" if they know colours.
 
@@ -75,5 +75,5 @@ def _with_colors(log_config: dict[str, Any], use_colors: bool) -> dict[str, Any]
 
 def _knows_colors(factory: Any) -> bool:
     if isinstance(factory, str):
-        factory = logging.config.BaseConfigurator({}).resolve(factory)  # type: ignore[attr-defined]  # not in typeshed
+        factory = logging.config.BaseConfigurator({}).resolve(factory)
     return isinstance(factory, type) and issubclass(factory, ColourizedFormatter)

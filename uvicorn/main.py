@@ -26,7 +26,7 @@ def main(**options: Any) -> None:
     for name in ("reload_dirs", "reload_includes", "reload_excludes", "headers"):
         # click has a tuple for what was never given, too
         options[name] = list(options.get(name) or ()) or None
-    if options.get("log_config", None) is None:
+    if options.get("log_config") is None:
         # None would mean: leave logging alone. The command line has no way to ask for that.
         options.pop("log_config", None)
     try:
@@ -88,9 +88,12 @@ def _supervise(config: Config, server: Server) -> None:
 
     sock = config.bind_socket()
     try:
-        supervisor = ChangeReload if config.should_reload else Multiprocess
-        supervisor(config, target=server.run, sockets=[sock]).run()
+        if config.should_reload:
+            ChangeReload(config, target=server.run, sockets=[sock]).run()
+        else:
+            Multiprocess(config, sockets=[sock]).run()
     finally:
+        sock.close()
         if config.uds is not None:
             remove_unix_socket(config.uds)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009 - `_option` returns a field
 """The table of options. Name, type, default, meaning and accepted values stand here, and nowhere else.
 
 The command line, `run()` and `Config` are made from it.

@@ -12,6 +12,8 @@ logger = logging.getLogger("uvicorn.error")
 
 # Everybody may connect to a unix socket, unless an existing one says otherwise.
 DEFAULT_UDS_MODE: Final = 0o666
+# What the empty host stands for; asyncio adds IPv6 to it.
+ALL_INTERFACES: Final = "0.0.0.0"
 
 
 class Address(Protocol):
@@ -27,7 +29,7 @@ class Address(Protocol):
         """Whether clients have to speak TLS."""
 
 
-def bind(address: Address) -> socket.socket:
+def bind_socket(address: Address) -> socket.socket:
     """Make the socket that the options ask for; it does not listen yet.
 
     Raises:
@@ -55,7 +57,8 @@ def log_running(address: Address, sock: socket.socket) -> None:
         where, args = "socket %s", (sock.getsockname(),)
     else:
         where = "https://%s:%d" if address.is_ssl else "http://%s:%d"
-        args = (f"[{address.host}]" if ":" in address.host else address.host, sock.getsockname()[1])
+        host = address.host or ALL_INTERFACES
+        args = (f"[{host}]" if ":" in host else host, sock.getsockname()[1])
     text = "Uvicorn running on {} (Press CTRL+C to quit)"
     logger.info(text.format(where), *args, extra={"color_message": text.format(f"\x1b[1m{where}\x1b[0m")})
 
@@ -63,7 +66,7 @@ def log_running(address: Address, sock: socket.socket) -> None:
 def bind_tcp_socket(host: str, port: int) -> socket.socket:
     """Bind to the first address of `host`; the empty one means all interfaces of IPv4."""
     try:
-        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host or ALL_INTERFACES, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
         raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}") from None
     # A name of both families has been bound to IPv4 for ever; whoever wants IPv6 gives an address of it.
@@ -72,9 +75,6 @@ def bind_tcp_socket(host: str, port: int) -> socket.socket:
     try:
         if sys.platform not in ("win32", "cygwin"):  # there the option lets two servers share a port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            # Both families may then be bound side by side, as asyncio does.
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
     except OSError as exc:
         sock.close()

@@ -4,6 +4,9 @@ import os
 import ssl
 from typing import Final
 
+from uvicorn.accepts import OptionTypeError
+from uvicorn.options import Options
+
 # RFC 7301, section 6: the identifier of HTTP/1.1.
 ALPN_PROTOCOLS: Final = ["http/1.1"]
 
@@ -40,3 +43,40 @@ def create_ssl_context(
         context.set_ciphers(ciphers)
     context.set_alpn_protocols(ALPN_PROTOCOLS)
     return context
+
+
+def load_ssl_context(options: Options) -> ssl.SSLContext:
+    """Make the TLS context that the options describe, or have `ssl_context_factory` make it.
+
+    Raises:
+        OptionTypeError: the factory returns something else.
+        OSError, ValueError: a file is missing, or is not what it should be; the message names the options.
+    """
+    if options.ssl_context_factory is None:
+        return _described_context(options)
+    context = options.ssl_context_factory(options, lambda: _described_context(options))
+    if not isinstance(context, ssl.SSLContext):
+        raise OptionTypeError(f"ssl_context_factory must return an ssl.SSLContext, not {type(context).__name__}")
+    return context
+
+
+def _described_context(options: Options) -> ssl.SSLContext:
+    if options.ssl_certfile is None:
+        raise ValueError("TLS needs a certificate: ssl_certfile is not set")
+    for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
+        path = getattr(options, name)
+        if path is not None and not os.path.isfile(path):
+            # What OpenSSL says of it does not name the file.
+            raise FileNotFoundError(f"{name} {path!r} does not exist")
+    try:
+        return create_ssl_context(
+            certfile=options.ssl_certfile,
+            keyfile=options.ssl_keyfile,
+            password=options.ssl_keyfile_password,
+            ssl_version=options.ssl_version,
+            cert_reqs=options.ssl_cert_reqs,
+            ca_certs=options.ssl_ca_certs,
+            ciphers=options.ssl_ciphers,
+        )
+    except ssl.SSLError as exc:
+        raise OSError(f"the ssl_* options do not make a TLS context: {exc}") from exc

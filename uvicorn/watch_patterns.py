@@ -1,9 +1,14 @@
 """What a reloader watches: patterns of file names, and the directories that hold the files."""
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+logger = logging.getLogger("uvicorn.error")
+
+FilePath = str | os.PathLike[str]
 
 DEFAULT_INCLUDES: Final = ("*.py",)
 DEFAULT_EXCLUDES: Final = (".*", ".py[cod]", ".sw.*", "~*")
@@ -18,7 +23,7 @@ def is_dir(path: Path) -> bool:
 
 
 def resolve_reload_patterns(
-    patterns_list: Iterable[str | os.PathLike[str]], directories_list: Iterable[str | os.PathLike[str]]
+    patterns_list: Iterable[FilePath], directories_list: Iterable[FilePath]
 ) -> tuple[list[str], list[Path]]:
     """Sort out what is a pattern and what is a directory.
 
@@ -48,6 +53,26 @@ def _matches(pattern: str) -> list[Path]:
     return list(base.glob(str(path.relative_to(path.anchor))))
 
 
-def subtract(directories: Sequence[Path], excluded: Sequence[Path]) -> list[Path]:
-    """Return the directories that are not excluded, neither themselves nor by one that they lie in."""
-    return [path for path in directories if not any(other == path or other in path.parents for other in excluded)]
+class Watched(NamedTuple):
+    """What a reloader watches: directories but for the excluded ones, and patterns of files in them likewise."""
+
+    directories: list[Path]
+    excluded: list[Path]
+    includes: list[str]
+    excludes: list[str]
+
+
+def resolve_watched(
+    directories: Sequence[FilePath] | None, includes: Sequence[FilePath] | None, excludes: Sequence[FilePath] | None
+) -> Watched:
+    """Find out what the options `reload_dirs`, `reload_includes` and `reload_excludes` mean, and log it."""
+    included_patterns, included = resolve_reload_patterns(includes or (), directories or ())
+    excluded_patterns, excluded = resolve_reload_patterns(excludes or (), ())
+    watched = [path for path in included if not any(other == path or other in path.parents for other in excluded)]
+    if not watched:
+        if directories:
+            names = [os.fspath(directory) for directory in directories]
+            logger.warning("None of the directories %s can be watched, watching the current one.", names)
+        watched = [Path.cwd()]
+    logger.info("Will watch for changes in these directories: %s", sorted(map(str, watched)))
+    return Watched(watched, excluded, [p for p in included_patterns if p not in excluded_patterns], excluded_patterns)
