@@ -3,8 +3,12 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from socket import socket
 from typing import Any
@@ -13,7 +17,10 @@ from uvicorn.app_loading import show_users_traceback
 from uvicorn.config import STARTUP_FAILURE, Config
 
 # A forked child would inherit the locks and threads of an application that the parent has imported.
-_spawn = multiprocessing.get_context("spawn")
+spawn = multiprocessing.get_context("spawn")
+
+# What a child whose parent has died gets to finish its requests, in seconds, unless the user has set a time for that.
+ORPHAN_GRACE = 10.0
 
 
 def get_subprocess(config: Config, target: Callable[..., None], sockets: list[socket]) -> SpawnProcess:
@@ -35,7 +42,7 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
         "sockets": sockets,
         "stdin_fileno": stdin_fileno,
     }
-    return _spawn.Process(target=subprocess_started, kwargs=arguments)
+    return spawn.Process(target=subprocess_started, kwargs=arguments)
 
 
 def subprocess_started(
@@ -56,6 +63,7 @@ def subprocess_started(
         with contextlib.suppress(OSError):  # only the descriptors 0 to 2 have come along
             sys.stdin = os.fdopen(stdin_fileno)
     config.configure_logging()
+    _end_with_parent(config.timeout_graceful_shutdown)
     try:
         target(sockets=sockets)
     except KeyboardInterrupt:
@@ -66,3 +74,22 @@ def subprocess_started(
             raise
         show_users_traceback(exc)
         sys.exit(STARTUP_FAILURE)
+
+
+def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
+    """See to it that no orphan is left: nobody could stop it, and it would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        grace = ORPHAN_GRACE if timeout_graceful_shutdown is None else timeout_graceful_shutdown
+        threading.Thread(target=_watch, args=(parent.sentinel, grace), daemon=True, name="uvicorn-parent").start()
+
+
+def _watch(parent_sentinel: int, grace: float) -> None:
+    wait([parent_sentinel])
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)
+    else:
+        # To the process, so that the kernel interrupts the main thread.
+        os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(grace)
+    os._exit(1)

@@ -7,7 +7,6 @@ import ssl
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 from uvicorn import sockets
@@ -33,6 +32,8 @@ from uvicorn.tls import create_ssl_context, load_ssl_context
 from uvicorn.watch_patterns import Watched, is_dir, resolve_reload_patterns, resolve_watched
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from uvicorn.log_setup import LogConfig
 
 __all__ = [
@@ -93,8 +94,8 @@ class Config(Options):
     uds: str | None
     env_file: str | None
     log_config: "LogConfig | None"
-    reload_dirs: list[Path]
-    reload_dirs_excludes: list[Path]
+    reload_dirs: "list[Path]"
+    reload_dirs_excludes: "list[Path]"
     reload_includes: list[str]
     reload_excludes: list[str]
     workers: int

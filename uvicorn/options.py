@@ -73,7 +73,7 @@ def _option(
     return field(default=default, metadata=metadata)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, match_args=False)
 class Options:
     """Every option as an attribute; the order is that of `Config`'s positional arguments."""
 

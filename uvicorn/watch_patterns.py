@@ -3,8 +3,10 @@
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path  # imported where it is used: few servers reload, and it takes a millisecond
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -14,7 +16,7 @@ DEFAULT_INCLUDES: Final = ("*.py",)
 DEFAULT_EXCLUDES: Final = (".*", ".py[cod]", ".sw.*", "~*")
 
 
-def is_dir(path: Path) -> bool:
+def is_dir(path: "Path") -> bool:
     """Whether `path` is a directory that can be looked at."""
     try:
         return path.resolve().is_dir()
@@ -24,7 +26,7 @@ def is_dir(path: Path) -> bool:
 
 def resolve_reload_patterns(
     patterns_list: Iterable[FilePath], directories_list: Iterable[FilePath]
-) -> tuple[list[str], list[Path]]:
+) -> tuple[list[str], "list[Path]"]:
     """Sort out what is a pattern and what is a directory.
 
     Args:
@@ -34,30 +36,31 @@ def resolve_reload_patterns(
     Returns:
         The patterns, each once, and the resolved directories, without those that lie in another one of them.
     """
+    from pathlib import Path
+
     patterns = list(dict.fromkeys(os.fspath(pattern) for pattern in patterns_list))
     candidates = [Path(directory) for directory in directories_list]
     for pattern in patterns:
         # ".*" means hidden files; as a glob it would match the hidden directories as well.
         if pattern != ".*":
-            candidates += _matches(pattern)
+            candidates += _matches(Path(pattern))
     directories = dict.fromkeys(candidate.resolve() for candidate in candidates if is_dir(candidate))
     return patterns, [path for path in directories if directories.keys().isdisjoint(path.parents)]
 
 
-def _matches(pattern: str) -> list[Path]:
-    path = Path(pattern)
-    if is_dir(path):
-        return [path]
+def _matches(pattern: "Path") -> "list[Path]":
+    if is_dir(pattern):
+        return [pattern]
     # The glob of pathlib takes relative patterns only.
-    base = Path(path.anchor) if path.anchor else Path.cwd()
-    return list(base.glob(str(path.relative_to(path.anchor))))
+    base = type(pattern)(pattern.anchor or ".")
+    return list(base.glob(str(pattern.relative_to(pattern.anchor))))
 
 
 class Watched(NamedTuple):
     """What a reloader watches: directories but for the excluded ones, and patterns of files in them likewise."""
 
-    directories: list[Path]
-    excluded: list[Path]
+    directories: "list[Path]"
+    excluded: "list[Path]"
     includes: list[str]
     excludes: list[str]
 
@@ -66,6 +69,8 @@ def resolve_watched(
     directories: Sequence[FilePath] | None, includes: Sequence[FilePath] | None, excludes: Sequence[FilePath] | None
 ) -> Watched:
     """Find out what the options `reload_dirs`, `reload_includes` and `reload_excludes` mean, and log it."""
+    from pathlib import Path
+
     included_patterns, included = resolve_reload_patterns(includes or (), directories or ())
     excluded_patterns, excluded = resolve_reload_patterns(excludes or (), ())
     watched = [path for path in included if not any(other == path or other in path.parents for other in excluded)]
