@@ -231,7 +231,7 @@ class LogConfig(ExistingFile):
     """A logging configuration: a file, or in Python also a dict, a `RawConfigParser` or an open file."""
 
     def check(self, value: Any) -> Any:
-        if isinstance(value, dict) or hasattr(value, "sections") or hasattr(value, "readline"):
+        if value is None or isinstance(value, dict) or hasattr(value, "sections") or hasattr(value, "readline"):
             return value
         return super().check(value)
 
