@@ -21,6 +21,8 @@ spawn = multiprocessing.get_context("spawn")
 
 # What a child whose parent has died gets to finish its requests, in seconds, unless the user has set a time for that.
 ORPHAN_GRACE = 10.0
+# How long past that the application's own shutdown may take.
+ORPHAN_ALLOWANCE = 2.0
 
 
 def get_subprocess(config: Config, target: Callable[..., None], sockets: list[socket]) -> SpawnProcess:
@@ -91,5 +93,5 @@ def _watch(parent_sentinel: int, grace: float) -> None:
     else:
         # To the process, so that the kernel interrupts the main thread.
         os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(grace)
+    time.sleep(grace + ORPHAN_ALLOWANCE)
     os._exit(1)

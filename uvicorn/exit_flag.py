@@ -1,6 +1,7 @@
 """A boolean that any thread or signal handler sets, and that event loops wait for without polling."""
 
 import asyncio
+import contextlib
 
 
 class ExitFlag:
@@ -15,10 +16,9 @@ class ExitFlag:
         self.value = value
         if value:
             for waiter in list(self._waiters):
-                try:
+                # RuntimeError: that loop has been closed since, and nobody waits in it any more.
+                with contextlib.suppress(RuntimeError):
                     waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
-                except RuntimeError:
-                    pass  # That loop has been closed since: nobody waits in it any more.
 
     async def wait(self) -> None:
         """Return as soon as the flag is set."""

@@ -1,0 +1,186 @@
+"""Reloading: a child process serves, and is started anew whenever a watched file has changed."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from socket import socket
+from types import FrameType
+from typing import Any
+
+import click
+
+from uvicorn._subprocess import get_subprocess, spawn
+from uvicorn.config import Config
+from uvicorn.server import HANDLED_SIGNALS
+
+# How long an open stream may hold up a reload, in seconds, unless the user has set a time for it.
+RELOAD_GRACE = 2
+# How long past that the application's own shutdown may take, in seconds.
+SHUTDOWN_ALLOWANCE = 5.0
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class StoppableTarget:
+    """The child's side, where a signal cannot ask it to stop: a thread listens to the reloader.
+
+    Args:
+        target: what serves.
+        channel: the pipe from the reloader.
+    """
+
+    def __init__(self, target: Callable[..., None], channel: "Connection[Any, Any]") -> None:
+        self._target = target
+        self._channel = channel
+
+    def __call__(self, sockets: list[socket]) -> None:
+        """Serve until told to stop.
+
+        Args:
+            sockets: the sockets to listen on.
+        """
+        threading.Thread(target=self._listen, daemon=True, name="uvicorn-reloader-channel").start()
+        self._target(sockets=sockets)
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError):  # The end of the reloader is noticed elsewhere.
+            self._channel.recv_bytes()
+            signal.raise_signal(signal.SIGTERM)
+
+
+class BaseReload:
+    """A reloader; iterating it yields, again and again, the files that have changed, or None.
+
+    Args:
+        config: what is served, and what is watched.
+        target: is called in the child process with `sockets=`, and serves.
+        sockets: the sockets to listen on. They stay open here, so that no reload refuses a connection.
+    """
+
+    reloader_name: str | None = None
+
+    def __init__(self, config: Config, target: Callable[..., None], sockets: list[socket]) -> None:
+        self.config = config
+        self.target = target
+        self.sockets = sockets
+        self.should_exit = threading.Event()
+        self.pid = os.getpid()
+        if config.timeout_graceful_shutdown is None:
+            config.timeout_graceful_shutdown = RELOAD_GRACE
+
+    def signal_handler(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second signal does not wait for the child.
+
+        Args:
+            sig: the signal's number.
+            frame: where it interrupted us.
+        """
+        if self.should_exit.is_set():
+            self.process.kill()
+        self.should_exit.set()
+
+    def run(self) -> None:
+        """Serve, and reload at every change, until a signal comes."""
+        self.startup()
+        for changes in self:
+            if changes:
+                logger.warning(
+                    "%s detected changes in %s. Reloading...",
+                    self.reloader_name,
+                    ", ".join(map(_display_path, changes)),
+                )
+                self.restart()
+        self.shutdown()
+
+    def pause(self) -> None:
+        """Wait before the next look.
+
+        Raises:
+            StopIteration: the reloader shall exit.
+        """
+        if self.should_exit.wait(self.config.reload_delay):
+            raise StopIteration()
+
+    def __iter__(self) -> Iterator[list[Path] | None]:
+        return self
+
+    def __next__(self) -> list[Path] | None:
+        return self.should_restart()
+
+    def startup(self) -> None:
+        """Start the first child."""
+        message = f"Started reloader process [%d] using {self.reloader_name}"
+        styled_name = click.style(str(self.reloader_name), fg="cyan", bold=True)
+        styled_pid = click.style("%d", fg="cyan", bold=True)
+        logger.info(
+            message,
+            self.pid,
+            extra={"color_message": f"Started reloader process [{styled_pid}] using {styled_name}"},
+        )
+        if threading.current_thread() is threading.main_thread():
+            for sig in HANDLED_SIGNALS:
+                signal.signal(sig, self.signal_handler)
+        self._start()
+
+    def restart(self) -> None:
+        """Replace the child. One that has died of a mistake in the application is replaced all the same."""
+        self._stop()
+        self._start()
+
+    def _start(self) -> None:
+        target = self.target
+        if sys.platform == "win32":
+            listener, self._channel = spawn.Pipe(duplex=False)
+            target = StoppableTarget(target, listener)
+        self.process = get_subprocess(config=self.config, target=target, sockets=self.sockets)
+        self.process.start()
+
+    def _stop(self) -> None:
+        if self.process.is_alive():
+            self._terminate()
+        assert self.config.timeout_graceful_shutdown is not None
+        self.process.join(self.config.timeout_graceful_shutdown + SHUTDOWN_ALLOWANCE)
+        if self.process.exitcode is None:
+            logger.warning("The server process [%d] has not ended in time, killing it.", self.process.pid)
+            self.process.kill()
+            self.process.join()
+        self.process.close()
+
+    def _terminate(self) -> None:
+        if sys.platform == "win32":
+            self._channel.send_bytes(b"!")
+        else:
+            self.process.terminate()
+
+    def shutdown(self) -> None:
+        """Stop the child, and let go of the sockets."""
+        self._stop()
+        for sock in self.sockets:
+            sock.close()
+        styled_pid = click.style("%d", fg="cyan", bold=True)
+        logger.info(
+            "Stopping reloader process [%d]",
+            self.pid,
+            extra={"color_message": f"Stopping reloader process [{styled_pid}]"},
+        )
+
+    def should_restart(self) -> list[Path] | None:
+        """Return the files that have changed since the last look, or None. To be overridden.
+
+        Raises:
+            StopIteration: the reloader shall exit.
+        """
+        raise NotImplementedError("Reload strategies should override should_restart()")
+
+
+def _display_path(path: Path) -> str:
+    try:
+        return f"'{path.relative_to(Path.cwd())}'"
+    except ValueError:
+        return f"'{path}'"

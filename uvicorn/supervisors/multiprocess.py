@@ -1,0 +1,262 @@
+"""Several workers: started, watched, replaced, and stopped by one supervisor that does not serve itself."""
+
+import logging
+import math
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from socket import socket
+
+import click
+
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors.process import Process, ProcessState
+from uvicorn.supervisors.scoreboard import Scoreboard
+from uvicorn.supervisors.signals import SIGNALS, SignalQueue
+from uvicorn.supervisors.slot import Replacement, Slot
+
+__all__ = ["SIGNALS", "Multiprocess", "Process"]
+
+# How soon a worker whose pipe has been closed is looked at again, in seconds, where nothing else tells of its end.
+ENDING_INTERVAL = 0.05
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class Multiprocess:
+    """Runs `config.workers` workers.
+
+    Args:
+        config: what they serve. The application must be an import string.
+        sockets: the sockets that all of them listen on. They stay open here, so that no restart refuses a connection.
+    """
+
+    def __init__(self, config: Config, sockets: list[socket]) -> None:
+        self.config = config
+        self.sockets = sockets
+        self.processes_num = config.workers
+        self.signals = SignalQueue()
+        # Event loops of Windows cannot be told when a socket may be accepted from.
+        self._scoreboard = None if sys.platform == "win32" else Scoreboard()
+        self._slots: list[Slot] = []
+        self._living: list[Process] = []
+        self._requests: deque[Slot] = deque()  # whose workers are to be replaced, one after the other
+        self._replacement: Replacement | None = None
+        self._stopping = False
+        self._failed = False
+        self._handlers: dict[str, Callable[[], None]] = {
+            "INT": self.handle_int,
+            "TERM": self.handle_term,
+            "BREAK": self.handle_break,
+            "HUP": self.handle_hup,
+            "TTIN": self.handle_ttin,
+            "TTOU": self.handle_ttou,
+        }
+
+    @property
+    def processes(self) -> list[Process]:
+        """The workers that serve, or start in order to."""
+        return [slot.process for slot in self._slots if slot.process is not None]
+
+    # --- The loop -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run the workers until a signal stops them.
+
+        Raises:
+            SystemExit: a worker could not start.
+        """
+        self._log("Started parent process [%d]")
+        with self.signals.capture(SIGNALS):
+            self._slots = [Slot() for _ in range(self.processes_num)]
+            self._start_missing()
+            while self._living or not self._stopping:
+                self._wait()
+                self._step()
+        self._log("Stopping parent process [%d]")
+        self._close()
+        if self._failed:
+            sys.exit(STARTUP_FAILURE)
+
+    def _log(self, message: str) -> None:
+        styled = message.replace("%d", click.style("%d", fg="cyan", bold=True))
+        logger.info(message, os.getpid(), extra={"color_message": styled})
+
+    def _close(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+        self.signals.close()
+        if self._scoreboard is not None:
+            self._scoreboard.close()
+
+    def _wait(self) -> None:
+        """Wait for a signal, a message, a worker's end, or for the time when there is something to do."""
+        objects: list[Connection | int] = [self.signals.reader]
+        due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
+        if self._replacement is not None:
+            due = min(due, self._replacement.deadline)
+        for process in self._living:
+            objects.append(process.sentinel)
+            due = min(due, process.due)
+            if process.channel_open:
+                objects.append(process.channel)
+            else:
+                due = min(due, time.monotonic() + ENDING_INTERVAL)
+        wait(objects, None if due == math.inf else max(0.0, due - time.monotonic()))
+
+    def _step(self) -> None:
+        for sig in self.signals.take_all():
+            self._handlers[SIGNALS[sig]]()
+        for process in list(self._living):
+            process.receive()
+            if process.exitcode is not None:
+                self._bury(process)
+            else:
+                process.check(time.monotonic())
+        if not self._stopping:
+            self._replace()
+            self._start_missing()
+
+    # --- Birth and death ----------------------------------------------------------------------------------------------
+
+    def _start_process(self) -> Process:
+        share = None if self._scoreboard is None else self._scoreboard.take()
+        process = Process(self.config, self.sockets, share)
+        process.start()
+        self._living.append(process)
+        return process
+
+    def _start_missing(self) -> None:
+        for slot in self._slots:
+            if slot.process is None and slot.start_at <= time.monotonic() and not self._is_being_replaced(slot):
+                try:
+                    slot.process = self._start_process()
+                except OSError as exc:  # No more processes, files or memory are to be had.
+                    logger.error("A child process cannot be started: %s", exc)
+                    slot.start_later(served=0.0)
+
+    def _bury(self, process: Process) -> None:
+        self._living.remove(process)
+        expected = process.state is ProcessState.STOPPING
+        if expected:
+            process.join()
+        process.close()
+        if self._scoreboard is not None and process.share is not None:
+            self._scoreboard.give_back(process.share)
+        if expected or self._stopping:
+            return
+        if self._replacement is not None and self._replacement.process is process:
+            self._replacement_failed(self._replacement)
+            return
+        logger.info("Child process [%d] died", process.pid)
+        slot = next(slot for slot in self._slots if slot.process is process)
+        slot.process = None
+        if process.failed_to_start:
+            logger.error("Child process [%d] failed to start, stopping the parent process.", process.pid)
+            self._failed = True
+            self._stop()
+        elif pause := slot.start_later(process.served):
+            logger.warning("Child processes keep dying right after their start. Starting the next in %g s.", pause)
+
+    def _stop(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        for process in self._living:
+            process.terminate()
+
+    # --- Replacements -------------------------------------------------------------------------------------------------
+
+    def _is_being_replaced(self, slot: Slot) -> bool:
+        return self._replacement is not None and self._replacement.slot is slot
+
+    def _replace(self) -> None:
+        """Go on replacing workers, one after the other: the new one serves before the old one is told to go."""
+        now = time.monotonic()
+        for slot in self._slots:
+            if slot.process is not None and slot.process.limit_reached and slot.start_at <= now:
+                self._request_replacement(slot)
+        replacement = self._replacement
+        if replacement is not None:
+            if replacement.process.state is ProcessState.SERVING:
+                self._replacement = None
+                old, replacement.slot.process = replacement.slot.process, replacement.process
+                if old is not None:
+                    old.retire()
+            elif now >= replacement.deadline:
+                replacement.process.kill_hanging("has not started in time")
+                replacement.deadline = math.inf
+        while self._replacement is None and self._requests:
+            slot = self._requests.popleft()
+            if slot.process is None:  # It has died, and will be started anyway.
+                continue
+            try:
+                self._replacement = Replacement(slot, self._start_process())
+            except OSError as exc:
+                logger.error("A child process cannot be started: %s", exc)
+                slot.start_later(served=0.0)
+
+    def _request_replacement(self, slot: Slot) -> None:
+        if slot not in self._requests and not self._is_being_replaced(slot):
+            self._requests.append(slot)
+
+    def _replacement_failed(self, replacement: Replacement) -> None:
+        """Stay with the workers that serve. What is broken now need not be so when they are restarted the next time."""
+        self._replacement = None
+        self._requests.clear()
+        logger.error(
+            "Child process [%d] failed to start, the others go on serving. The restart is abandoned.",
+            replacement.process.pid,
+        )
+        replacement.slot.start_later(served=0.0)
+
+    # --- Signals ------------------------------------------------------------------------------------------------------
+
+    def handle_int(self) -> None:
+        """SIGINT: stop; a second one does not wait for the workers' connections."""
+        logger.info("Received SIGINT, exiting.")
+        if self._stopping:
+            for process in self._living:
+                process.interrupt()
+        self._stop()
+
+    def handle_term(self) -> None:
+        """SIGTERM: stop."""
+        logger.info("Received SIGTERM, exiting.")
+        self._stop()
+
+    def handle_break(self) -> None:
+        """SIGBREAK, of Windows: stop."""
+        logger.info("Received SIGBREAK, exiting.")
+        self._stop()
+
+    def handle_hup(self) -> None:
+        """SIGHUP: replace all workers."""
+        logger.info("Received SIGHUP, restarting processes.")
+        # Also the place whose replacement starts right now, and may have loaded what is no longer there.
+        self._requests.extend(slot for slot in self._slots if slot not in self._requests)
+
+    def handle_ttin(self) -> None:
+        """SIGTTIN: one worker more."""
+        logger.info("Received SIGTTIN, increasing the number of processes.")
+        self.processes_num += 1
+        self._slots.append(Slot())
+
+    def handle_ttou(self) -> None:
+        """SIGTTOU: one worker less."""
+        logger.info("Received SIGTTOU, decreasing number of processes.")
+        if self.processes_num <= 1:
+            logger.info("Already reached one process, cannot decrease the number of processes anymore.")
+            return
+        self.processes_num -= 1
+        slot = self._slots.pop()
+        if slot in self._requests:
+            self._requests.remove(slot)
+        if self._replacement is not None and self._replacement.slot is slot:
+            self._replacement.process.terminate()
+            self._replacement = None
+        if slot.process is not None:
+            slot.process.retire()

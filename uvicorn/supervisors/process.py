@@ -1,0 +1,255 @@
+"""One worker as the supervisor sees it."""
+
+import contextlib
+import enum
+import logging
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from socket import socket
+
+import click
+
+from uvicorn._subprocess import get_subprocess, spawn
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors.health import HealthCheck
+from uvicorn.supervisors.messages import Message
+from uvicorn.supervisors.scoreboard import Share
+from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Worker
+
+# How long the stacks of a worker that hangs are waited for, and after how long a silence they are taken to be complete.
+DUMP_TIMEOUT = 1.0
+DUMP_SILENCE = 0.1
+# How long past `timeout_graceful_shutdown` a worker may take to end, in seconds: for the application's own shutdown.
+SHUTDOWN_ALLOWANCE = 30.0
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class ProcessState(enum.Enum):
+    """How far a worker has got."""
+
+    STARTING = enum.auto()
+    SERVING = enum.auto()
+    STOPPING = enum.auto()
+
+
+class Process:
+    """A worker process.
+
+    Args:
+        config: what it serves.
+        sockets: the sockets that it listens on.
+        share: its place on the scoreboard, if there is one.
+    """
+
+    def __init__(self, config: Config, sockets: list[socket], share: Share | None = None) -> None:
+        self.config = config
+        self.share = share
+        self.state = ProcessState.STARTING
+        # It has served its maximum of requests and waits for a replacement.
+        self.limit_reached = False
+        self.channel, worker_channel = spawn.Pipe(duplex=True)
+        self._dump, worker_dump = spawn.Pipe(duplex=False)
+        self._worker_ends = (worker_channel, worker_dump)
+        self.process = get_subprocess(config, Worker(config, worker_channel, worker_dump, share), sockets)
+        self._pidfd: int | None = None
+        self.channel_open = True
+        self.health = HealthCheck(config.timeout_worker_healthcheck)
+        self.ready_at: float | None = None
+        self._end_due = math.inf
+
+    # --- Life and death -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the process."""
+        self.process.start()
+        for end in self._worker_ends:
+            # Only the worker shall have them, so that either side notices the other's end.
+            end.close()
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # An old kernel, or a sandbox, has none.
+                self._pidfd = os.pidfd_open(self.pid)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self.process.pid is not None, "not started"
+        return self.process.pid
+
+    @property
+    def exitcode(self) -> int | None:
+        """What it exited with, the negative number of the signal that killed it, or None while it lives."""
+        return self.process.exitcode
+
+    @property
+    def sentinel(self) -> int:
+        """What becomes readable when the process ends.
+
+        `multiprocessing`'s sentinel is a pipe, which stays open as long as a child of the worker has inherited it.
+        """
+        return self.process.sentinel if self._pidfd is None else self._pidfd
+
+    @property
+    def failed_to_start(self) -> bool:
+        """Whether it has ended because it could not serve, and would end so again."""
+        return self.ready_at is None and self.exitcode == STARTUP_FAILURE
+
+    @property
+    def served(self) -> float:
+        """For how long it has served, in seconds."""
+        return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
+
+    def is_alive(self, timeout: float = 5.0) -> bool:
+        """Ask the process for a sign of life.
+
+        Args:
+            timeout: how long it may take to answer, in seconds.
+        """
+        if not self.process.is_alive():
+            return False
+        deadline = time.monotonic() + timeout
+        if not self._send(Message.PING):
+            return False
+        while (left := deadline - time.monotonic()) > 0 and self.channel_open:
+            if self.channel.poll(left) and Message.PONG in self.receive():
+                return True
+        return False
+
+    def terminate(self) -> None:
+        """Ask the process to shut down."""
+        self._stop(0.0)
+        if self.process.exitcode is not None:
+            return
+        if sys.platform == "win32":
+            self._send(Message.STOP)
+        else:
+            os.kill(self.pid, signal.SIGTERM)
+        self._log("Terminated child process [%d]")
+
+    def retire(self) -> None:
+        """Ask the process to stop accepting, and to shut down when its connections have come to their end."""
+        self._stop(DRAIN_TIMEOUT)
+        self._send(Message.RETIRE)
+        self._log("Terminated child process [%d]")
+
+    def _stop(self, delay: float) -> None:
+        self.state = ProcessState.STOPPING
+        graceful = self.config.timeout_graceful_shutdown
+        if graceful is not None:
+            self._end_due = time.monotonic() + delay + graceful + SHUTDOWN_ALLOWANCE
+
+    def interrupt(self) -> None:
+        """Ask a process that shuts down already not to wait any longer."""
+        if self.process.exitcode is None:
+            if sys.platform == "win32":
+                self.process.kill()
+            else:
+                os.kill(self.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.process.kill()
+
+    def join(self) -> None:
+        """Wait for the process to end."""
+        self._log("Waiting for child process [%d]")
+        self.process.join()
+
+    def close(self) -> None:
+        """Free what we held of an ended process."""
+        self.channel_open = False
+        self.channel.close()
+        self._dump.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+    def _log(self, message: str) -> None:
+        logger.info(message, self.pid, extra={"color_message": message.replace("%d", click.style("%d", fg="cyan"))})
+
+    # --- Messages -----------------------------------------------------------------------------------------------------
+
+    def _send(self, message: Message) -> bool:
+        try:
+            self.channel.send_bytes(message)
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> list[Message]:
+        """Take what the worker has sent, without waiting; its state follows from it."""
+        messages = list(self._received())
+        for message in messages:
+            if message is Message.READY:
+                self.ready_at = time.monotonic()
+                self.health.answered(self.ready_at)
+                if self.state is ProcessState.STARTING:
+                    self.state = ProcessState.SERVING
+            elif message is Message.LIMIT:
+                self.limit_reached = True
+            elif message is Message.PONG:
+                self.health.answered(time.monotonic())
+        return messages
+
+    def _received(self) -> Iterator[Message]:
+        try:
+            while self.channel.poll():
+                yield Message(self.channel.recv_bytes())
+        except (EOFError, OSError):
+            self.channel_open = False
+            self.health.end()
+
+    # --- Health -------------------------------------------------------------------------------------------------------
+
+    @property
+    def due(self) -> float:
+        """When `check` has something to do, by `time.monotonic`."""
+        return min(self.health.due, self._end_due)
+
+    def check(self, now: float) -> None:
+        """Ask for a sign of life if it is time to, and kill the process if it hangs.
+
+        Args:
+            now: by `time.monotonic`.
+        """
+        if self.health.hangs(now):
+            self.kill_hanging("does not answer")
+        elif now >= self._end_due:
+            self.kill_hanging("has not ended in time")
+        elif self.health.must_ask(now):
+            if self._send(Message.PING):
+                self.health.asked(now)
+            else:
+                self.health.end()
+
+    def kill_hanging(self, reason: str) -> None:
+        """Kill the process, and let the user learn why it had to be.
+
+        Args:
+            reason: what it has failed to do.
+        """
+        self.health.end()
+        self._end_due = math.inf
+        stacks = self._dump_stacks() or "They could not be had."
+        logger.error("Child process [%d] %s, killing it. The stacks of its threads:\n%s", self.pid, reason, stacks)
+        self.process.kill()
+
+    def _dump_stacks(self) -> str:
+        if DUMP_SIGNAL is None or sys.platform == "win32":
+            return ""
+        os.kill(self.pid, DUMP_SIGNAL)
+        os.kill(self.pid, signal.SIGCONT)  # A stopped process writes nothing.
+        dump = b""
+        deadline = time.monotonic() + DUMP_TIMEOUT
+        while (left := deadline - time.monotonic()) > 0:
+            if not self._dump.poll(min(left, DUMP_SILENCE) if dump else left):
+                break
+            piece = os.read(self._dump.fileno(), 65536)
+            if not piece:
+                break
+            dump += piece
+        return dump.decode(errors="replace")

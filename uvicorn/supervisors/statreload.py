@@ -1,0 +1,60 @@
+"""Reloading where watchfiles is not installed: look at the files' times of modification, again and again."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from socket import socket
+
+from uvicorn.config import Config
+from uvicorn.supervisors.basereload import BaseReload
+from uvicorn.watch_patterns import DEFAULT_INCLUDES
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class StatReload(BaseReload):
+    """Watches the Python files of `config.reload_dirs`.
+
+    Args:
+        config: what is served, and what is watched.
+        target: is called in the child process with `sockets=`, and serves.
+        sockets: the sockets to listen on.
+    """
+
+    reloader_name = "StatReload"
+
+    def __init__(self, config: Config, target: Callable[..., None], sockets: list[socket]) -> None:
+        super().__init__(config, target, sockets)
+        self.mtimes: dict[Path, float] | None = None
+        if config.reload_excludes or config.reload_includes:
+            logger.warning("--reload-include and --reload-exclude have no effect unless watchfiles is installed.")
+
+    def startup(self) -> None:
+        """Start the first child."""
+        # Before it is started, or the change of a file that it has read in between would go unnoticed.
+        self.mtimes = dict(self._stat())
+        super().startup()
+
+    def should_restart(self) -> list[Path] | None:
+        """Look at the files once."""
+        self.pause()
+        before, self.mtimes = self.mtimes, dict(self._stat())
+        if before is None:
+            return None
+        changed = [path for path, mtime in self.mtimes.items() if before.get(path) != mtime]
+        removed = [path for path in before if path not in self.mtimes]
+        return changed + removed or None
+
+    def _stat(self) -> Iterator[tuple[Path, float]]:
+        for path in self.iter_py_files():
+            try:
+                yield path, path.stat().st_mtime
+            except OSError:
+                continue  # It has been removed since it was listed, or must not be looked at.
+
+    def iter_py_files(self) -> Iterator[Path]:
+        """Yield the files that are watched."""
+        for directory in self.config.reload_dirs:
+            for pattern in DEFAULT_INCLUDES:
+                for path in directory.rglob(pattern):
+                    yield path.resolve()

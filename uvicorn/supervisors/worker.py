@@ -1,0 +1,158 @@
+"""The worker's side: a server in a child process, which a thread keeps in touch with the supervisor."""
+
+import asyncio
+import contextlib
+import faulthandler
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from socket import socket
+from types import FrameType
+from typing import Any
+
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.listeners import Listeners
+from uvicorn.server import Server
+from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections
+from uvicorn.supervisors.messages import Message
+from uvicorn.supervisors.scoreboard import Share
+
+# Where it can be registered, this signal makes a worker write the stacks of its threads, as the JVM's do. It works
+# while the GIL is held, since faulthandler's handler is in C.
+DUMP_SIGNAL: int | None = None if sys.platform == "win32" else signal.SIGQUIT
+
+# For how long, in seconds, a retiring worker waits at most for connections to end before it closes them.
+DRAIN_TIMEOUT = 30.0
+
+
+class Worker:
+    """Runs a server in a child process; it is pickled to there.
+
+    Args:
+        config: what is served.
+        channel: the pipe to the supervisor.
+        dump: the pipe to which the stacks of our threads go.
+        share: our place on the scoreboard; None where connections cannot be shared evenly.
+    """
+
+    def __init__(self, config: Config, channel: Connection, dump: Connection, share: Share | None) -> None:
+        self._config = config
+        self._channel = channel
+        self._dump = dump
+        self._share = share
+
+    def __call__(self, sockets: list[socket]) -> None:
+        """Serve until told to stop.
+
+        Args:
+            sockets: the sockets to listen on.
+
+        Raises:
+            SystemExit: the server could not start.
+        """
+        if DUMP_SIGNAL is not None:
+            faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
+        if sys.platform != "win32":
+            # A terminal that hangs up tells every process of its session, but it is the supervisor who decides. (A
+            # handler, since to ignore a signal would be inherited by what the application starts.)
+            signal.signal(signal.SIGHUP, _leave_to_supervisor)
+        # Before the application is imported, which may take long.
+        self._server = server = WorkerServer(self._config, self, self._share)
+        threading.Thread(target=self._listen, daemon=True, name="uvicorn-supervisor-channel").start()
+        server.run(sockets)
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
+
+    def tell(self, message: Message) -> None:
+        """Send a message to the supervisor.
+
+        Args:
+            message: what we have to say.
+        """
+        with contextlib.suppress(OSError):  # It is gone: the other thread will notice.
+            self._channel.send_bytes(message)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._obey(Message(self._channel.recv_bytes()))
+        except (EOFError, OSError):
+            pass  # The supervisor is gone, and the watch on it (`uvicorn._subprocess`) ends us.
+
+    def _obey(self, message: Message) -> None:
+        if message is Message.PING:
+            self.tell(Message.PONG)
+        elif message is Message.RETIRE:
+            self._server.retire()
+        else:
+            self._server.should_exit = True
+
+
+def _leave_to_supervisor(sig: int, frame: FrameType | None) -> None:
+    pass
+
+
+class WorkerServer(Server):
+    """A server that has colleagues, and makes way for a replacement without haste.
+
+    Args:
+        config: what is served.
+        worker: tells the supervisor what happens.
+        share: our place on the scoreboard, if there is one.
+    """
+
+    def __init__(self, config: Config, worker: Worker, share: Share | None) -> None:
+        super().__init__(config)
+        self._worker = worker
+        self._share = share
+        self._retiring = False
+        if share is not None:
+            self._connections = PublishedConnections(share)
+            self.server_state.connections = self._connections
+
+    def _create_listeners(self) -> Listeners:
+        if self._share is None:
+            return super()._create_listeners()
+        return FairListeners(self.config, self._create_protocol, self._share, self._connections)
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._worker.tell(Message.READY)
+
+    def _on_request_limit(self) -> None:
+        self.server_state.request_limit = self.limit_max_requests = None
+        self._worker.tell(Message.LIMIT)
+
+    def retire(self) -> None:
+        """Exit, but let connections come to their end by themselves; may be called from any thread."""
+        self._retiring = True
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        if self._retiring:
+            await self._drain(sockets)
+        await super().shutdown(sockets)
+
+    async def _drain(self, sockets: list[socket] | None) -> None:
+        """Stop accepting, and let each connection go with the next response, or when it has been idle long enough.
+
+        Closing an idle connection, as a shutdown does, would fail the request that its client may be sending right now.
+        """
+        self._close_listeners(sockets)
+        self.server_state.draining = True
+        self.should_exit = False  # A signal sets it again, and ends the drain.
+        emptied = asyncio.ensure_future(self.server_state.connections.wait_empty())
+        emptied.add_done_callback(self._drained)
+        # By then the idle ones have closed themselves.
+        deadline = time.monotonic() + min(self.config.timeout_keep_alive, DRAIN_TIMEOUT)
+        counter = 0
+        while not await self.on_tick(counter) and (left := deadline - time.monotonic()) > 0:
+            await self._flag("_exit").wait_for(min(left, 1.0))
+        emptied.cancel()
+        self.should_exit = True
+
+    def _drained(self, emptied: asyncio.Future[Any]) -> None:
+        self.should_exit = True
