@@ -1,0 +1,145 @@
+"""The seam between the WebSocket conversation and the library that puts it on the wire.
+
+A codec knows frames (RFC 6455 section 5) and nothing of applications, transports or clocks: bytes in, events and
+replies out; messages in, bytes out. Each connection has one, made once the handshake is accepted.
+"""
+
+import enum
+import io
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from uvicorn.protocols.websockets.deflate import PerMessageDeflate
+
+
+class CloseCode(enum.IntEnum):
+    """The status codes of a closed connection that the server itself gives or reports (RFC 6455 section 7.4.1)."""
+
+    NORMAL_CLOSURE = 1000
+    PROTOCOL_ERROR = 1002
+    NO_STATUS_RECEIVED = 1005
+    ABNORMAL_CLOSURE = 1006
+    INVALID_DATA = 1007
+    MESSAGE_TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+
+
+# What a close frame may carry: the codes of RFC 6455 section 7.4.1 and of IANA's registry but for those that stand for
+# the lack of a frame, then the ranges of section 7.4.2.
+_SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+
+# A control frame carries at most 125 bytes, two of them the code (RFC 6455 sections 5.5 and 5.5.1).
+_MAX_REASON = 123
+
+FAILURE_REASONS = {
+    CloseCode.PROTOCOL_ERROR: "protocol error",
+    CloseCode.INVALID_DATA: "invalid frame payload data",
+    CloseCode.MESSAGE_TOO_BIG: "message too big",
+}
+
+
+def is_sendable(code: int) -> bool:
+    """Whether a close frame may carry `code`."""
+    return code in _SENDABLE_CODES
+
+
+def fitting_reason(reason: str) -> str:
+    """The longest beginning of `reason` that a close frame has room for."""
+    encoded = reason.encode()
+    return reason if len(encoded) <= _MAX_REASON else encoded[:_MAX_REASON].decode(errors="ignore")
+
+
+class Pong(enum.Enum):
+    """The peer answered a ping, or sent a pong of its own accord (RFC 6455 section 5.5.3)."""
+
+    RECEIVED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed:
+    """The peer's close frame has come, and the answer to it is among the replies where none was sent before.
+
+    Attributes:
+        code: the peer's status code, 1005 where it gave none.
+        reason: the peer's reason.
+    """
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The peer broke the protocol or a limit: a close frame is among the replies, and nothing more is read.
+
+    Attributes:
+        code: the status code of our close frame.
+        reason: the reason in it.
+    """
+
+    code: int
+    reason: str
+
+
+# A text message is a str, a binary one bytes.
+Message: TypeAlias = str | bytes
+Event: TypeAlias = str | bytes | Pong | PeerClosed | Failed
+
+
+class Codec(Protocol):
+    """One WebSocket connection, the server's side of it, behind an accepted handshake.
+
+    Args:
+        max_size: bytes of the largest message that is taken, None for no limit.
+        deflate: permessage-deflate where it was negotiated.
+
+    Attributes:
+        replies: bytes that `feed` wants to be sent: pongs and close frames. Whoever sends them empties the list.
+    """
+
+    replies: list[bytes]
+
+    def __init__(self, max_size: int | None, deflate: PerMessageDeflate | None) -> None: ...
+
+    def feed(self, data: bytes) -> list[Event]:
+        """What the peer's bytes complete, in order; nothing comes after `PeerClosed` or `Failed`."""
+        ...
+
+    def text(self, message: str) -> bytes:
+        """The frame of a text message. Raises UnicodeEncodeError for lone surrogates."""
+        ...
+
+    def binary(self, message: bytes | bytearray | memoryview) -> bytes:
+        """The frame of a binary message."""
+        ...
+
+    def ping(self) -> bytes:
+        """The frame of an empty ping."""
+        ...
+
+    def close(self, code: int, reason: str) -> bytes:
+        """The close frame. `code` must be sendable, `reason` fitting."""
+        ...
+
+
+class Fragments:
+    """The payload of a message that comes in several pieces, in one buffer however small they are."""
+
+    __slots__ = ("_bytes", "_text")
+
+    def __init__(self, text: bool) -> None:
+        self._text = io.StringIO() if text else None
+        self._bytes = bytearray()
+
+    def add(self, piece: str | bytes) -> None:
+        """Take the next piece, of the kind of the message."""
+        if isinstance(piece, str):
+            assert self._text is not None
+            self._text.write(piece)
+        else:
+            self._bytes += piece
+
+    def join(self) -> Message:
+        """The whole message."""
+        return bytes(self._bytes) if self._text is None else self._text.getvalue()

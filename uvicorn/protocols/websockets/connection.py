@@ -1,0 +1,162 @@
+"""The transport's side of a WebSocket connection: flow control, and how it comes to an end."""
+
+import asyncio
+import enum
+import logging
+from typing import TYPE_CHECKING, cast
+
+from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.server_state import ServerState
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+
+# Seconds that the peer has to answer our close frame, or to take what we wrote before we close.
+CLOSE_TIMEOUT = 10.0
+# Seconds in which what a failed peer still sends is read and dropped, so that the answer reaches it before the reset
+# that unread bytes would cause (RFC 9112 section 9.6).
+LINGER = 2.0
+
+
+class State(enum.Enum):
+    """How far the connection is."""
+
+    HEAD = enum.auto()  # the head of the request is awaited
+    HANDSHAKE = enum.auto()  # the application has not answered
+    DENIAL = enum.auto()  # the application is sending a response of its own
+    OPEN = enum.auto()
+    CLOSING = enum.auto()  # our close frame is sent, the peer's is awaited
+    LINGERING = enum.auto()  # nothing more is written, what comes is dropped
+    CLOSED = enum.auto()
+
+
+class Due(enum.Enum):
+    """What the connection's timer is for."""
+
+    KEEPALIVE = enum.auto()
+    CLOSE = enum.auto()
+    FLUSH = enum.auto()
+
+
+class Connection(asyncio.Protocol):
+    """A transport, what is known about it, and one timer.
+
+    Args:
+        config: for `timeout_send`.
+        server_state: knows the connections of the server.
+        loop: needs `call_later`.
+    """
+
+    __slots__ = (
+        "_stall",
+        "_state",
+        "_timer",
+        "client",
+        "config",
+        "connections",
+        "flow",
+        "logger",
+        "loop",
+        "scheme",
+        "server",
+        "server_state",
+        "transport",
+    )
+
+    def __init__(self, config: "Config", server_state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+        self.config = config
+        self.loop = loop
+        self.logger = logging.getLogger("uvicorn.error")
+        self.server_state = server_state
+        self.connections = server_state.connections
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made, before any use
+        self.flow: FlowControl = None  # type: ignore[assignment]  # as above
+        self.server: tuple[str, int | None] | None = None
+        self.client: tuple[str, int] | None = None
+        self.scheme = "ws"
+        self._state = State.HEAD
+        self._timer: Deadline[Due] = Deadline(loop, self._on_due)
+        self._stall: Deadline[int] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.connections.add(self)
+        self.transport = cast(asyncio.Transport, transport)
+        self.flow = FlowControl(self.transport)
+        self.server = get_local_addr(transport)
+        self.client = get_remote_addr(transport)
+        self.scheme = "wss" if is_ssl(transport) else "ws"
+        self._trace("made")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        self._trace("lost")
+        self._state = State.CLOSED
+        self._timer.cancel()
+        if self._stall is not None:
+            self._stall.cancel()
+        self.flow.resume_writing()
+
+    def eof_received(self) -> None:
+        """The transport closes itself: a WebSocket does not outlive one of its directions."""
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+        if self._stall is None:
+            self._stall = Deadline(self.loop, self._on_stall)
+        self._stall.set(self._unsent(), self.config.timeout_send)
+
+    def resume_writing(self) -> None:
+        if self._stall is not None:
+            self._stall.clear()
+        self.flow.resume_writing()
+
+    def _linger(self) -> None:
+        """Half-close, and close when the peer has had time to read; at once where the transport cannot."""
+        if not self.transport.is_closing() and hasattr(self.transport, "write_eof") and self.transport.can_write_eof():
+            self._state = State.LINGERING
+            self.transport.write_eof()
+            self._timer.set(Due.CLOSE, LINGER)
+            self.flow.resume_reading()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Close once what was written is sent, and give the peer some time to take it."""
+        self._state = State.CLOSED
+        if not self.transport.is_closing():
+            self.transport.close()
+            self._timer.set(Due.FLUSH, CLOSE_TIMEOUT)
+
+    def _abort(self) -> None:
+        """Close whatever has not been sent."""
+        if hasattr(self.transport, "abort"):
+            self._state = State.CLOSED
+            self.transport.abort()
+        else:
+            self._close()
+
+    def _unsent(self) -> int:
+        """Bytes that the transport holds back, as far as it tells."""
+        return self.transport.get_write_buffer_size() if hasattr(self.transport, "get_write_buffer_size") else 0
+
+    def _on_due(self, due: Due) -> None:
+        if due is Due.CLOSE and not self._unsent():
+            self._close()
+        else:
+            self._abort()
+
+    def _on_stall(self, unsent: int) -> None:
+        """The peer has had `timeout_send` to take something of what was unsent."""
+        left = self._unsent()
+        if left < unsent and self._stall is not None:
+            self._stall.set(left, self.config.timeout_send)
+        else:
+            self._abort()
+
+    def _trace(self, what: str) -> None:
+        if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
+            prefix = "{}:{} - ".format(*self.client) if self.client else ""
+            self.logger.log(TRACE_LOG_LEVEL, "%sWebSocket connection %s", prefix, what)

@@ -1,0 +1,160 @@
+"""The opening handshake, the server's side of it (RFC 6455 section 4.2)."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from uvicorn._speedups import RequestHead
+from uvicorn._speedups.facts import FORBIDDEN_IN_VALUE, TOKEN_CHARS
+from uvicorn.protocols.websockets.deflate import DeflateParameters, negotiate, parse_extensions
+
+_VERSION = b"13"
+
+# The key is 16 bytes, in base64 (RFC 6455 section 4.1).
+_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+# The application's headers cannot speak for the server: what these say was negotiated, and a 101 has no body
+# (RFC 9110 sections 6.4.1 and 8.6).
+_OURS = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"sec-websocket-accept",
+        b"sec-websocket-extensions",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+
+class HandshakeRejected(Exception):
+    """A request that asks for a WebSocket and cannot have it.
+
+    Attributes:
+        status: the status code to answer with.
+        text: the body of the answer.
+        headers: further headers of the answer.
+    """
+
+    def __init__(self, text: str, status: int = 400, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """A valid request for a WebSocket.
+
+    Attributes:
+        accept: the value of our Sec-WebSocket-Accept field.
+        subprotocols: what the client offers, in its order of preference.
+        deflate: what permessage-deflate was agreed on, None where it was not.
+    """
+
+    accept: bytes
+    subprotocols: list[str]
+    deflate: DeflateParameters | None
+
+
+def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
+    """Hold the head of a request against RFC 6455 section 4.2.1.
+
+    Args:
+        head: valid as HTTP.
+        allow_deflate: whether permessage-deflate may be negotiated.
+
+    Raises:
+        HandshakeRejected: with the answer.
+    """
+    if head.method != "GET":
+        raise HandshakeRejected("A WebSocket handshake is a GET request.")
+    if head.http_version != "1.1":
+        raise HandshakeRejected("A WebSocket handshake needs HTTP/1.1.")
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in head.headers:
+        if name.startswith(b"sec-websocket-") or name in (b"content-length", b"transfer-encoding"):
+            fields.setdefault(name, []).append(value)
+    if b"websocket" not in [protocol.strip(b" \t") for protocol in head.upgrade.split(b",")]:
+        raise HandshakeRejected("This is a WebSocket endpoint.", 426, ((b"upgrade", b"websocket"),))
+    if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
+        # It could not be told from frames.
+        raise HandshakeRejected("A WebSocket handshake has no body.")
+    _check_version(fields.get(b"sec-websocket-version", []))
+    keys = fields.get(b"sec-websocket-key", [])
+    if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
+        raise HandshakeRejected("Sec-WebSocket-Key must be given once: 16 bytes in base64.")
+    offered = b",".join(fields.get(b"sec-websocket-protocol", [])).decode("latin-1").split(",")
+    try:
+        extensions = parse_extensions(b",".join(fields.get(b"sec-websocket-extensions", [])).decode("latin-1"))
+    except ValueError:
+        raise HandshakeRejected("Malformed Sec-WebSocket-Extensions.") from None
+    return Handshake(
+        accept=base64.b64encode(hashlib.sha1(keys[0] + _GUID, usedforsecurity=False).digest()),
+        subprotocols=[subprotocol for item in offered if (subprotocol := item.strip(" \t"))],
+        deflate=negotiate(extensions) if allow_deflate else None,
+    )
+
+
+def _check_version(versions: list[bytes]) -> None:
+    """Version 13 is the only one ever (RFC 6455 section 4.4)."""
+    if not versions:
+        raise HandshakeRejected("Sec-WebSocket-Version is missing.")
+    if versions != [_VERSION]:
+        raise HandshakeRejected(
+            "Sec-WebSocket-Version must be 13.",
+            426,
+            ((b"sec-websocket-version", _VERSION), (b"upgrade", b"websocket")),
+        )
+
+
+def accept_head(
+    handshake: Handshake,
+    default_block: bytes,
+    subprotocol: str | None,
+    headers: Iterable[tuple[bytes, bytes]],
+) -> bytes:
+    """The response that opens the WebSocket (RFC 6455 section 4.2.2).
+
+    Args:
+        handshake: what the client asked for.
+        default_block: the default headers in their wire form.
+        subprotocol: the application's choice.
+        headers: the application's headers.
+
+    Raises:
+        RuntimeError: the application's choice or its headers would not make a valid head.
+    """
+    lines = [
+        b"HTTP/1.1 101 Switching Protocols\r\n",
+        default_block,
+        b"upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ",
+        handshake.accept,
+        b"\r\n",
+    ]
+    if handshake.deflate is not None:
+        lines += [b"sec-websocket-extensions: ", handshake.deflate.response, b"\r\n"]
+    if subprotocol is not None:
+        # Not held against the client's offer: some applications name theirs unasked, and clients then decide.
+        lines.append(_field(b"sec-websocket-protocol", subprotocol.encode("latin-1", "replace")))
+    for name, value in headers:
+        if subprotocol is not None and bytes(name).lower() == b"sec-websocket-protocol":
+            raise RuntimeError("'websocket.accept' gives the subprotocol twice, once as a header.")
+        lines.append(_field(bytes(name), bytes(value)))
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def _field(name: bytes, value: bytes) -> bytes:
+    lower = name.lower()
+    if not name or name.strip(TOKEN_CHARS):
+        raise RuntimeError("Invalid HTTP header name.")
+    if lower in _OURS:
+        raise RuntimeError(f"'websocket.accept' cannot set the header '{lower.decode()}'.")
+    if FORBIDDEN_IN_VALUE.search(value):
+        raise RuntimeError("Invalid HTTP header value.")
+    return b"%b: %b\r\n" % (lower, value)

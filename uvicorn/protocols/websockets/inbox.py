@@ -1,0 +1,77 @@
+"""The messages that were received and that the application has not read."""
+
+import asyncio
+from collections import deque
+
+from uvicorn.protocols.websockets.codec import Message
+
+
+class Inbox:
+    """A queue with a high and a low water mark, and those who wait for something to come in.
+
+    Args:
+        max_messages: at so many unread messages the inbox is full.
+        max_bytes: at so many unread bytes (characters of text) it is too, None for no limit.
+    """
+
+    __slots__ = ("_max_bytes", "_max_messages", "_messages", "_size", "_waiters")
+
+    def __init__(self, max_messages: int, max_bytes: int | None) -> None:
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._messages: deque[Message] = deque()
+        self._size = 0
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._messages)
+
+    def put(self, message: Message) -> None:
+        """Add a message and wake the application."""
+        self._messages.append(message)
+        self._size += len(message)
+        if self._waiters:
+            self.wake()
+
+    def get(self) -> Message:
+        """Take the oldest message. Raises IndexError where there is none."""
+        message = self._messages.popleft()
+        self._size -= len(message)
+        return message
+
+    def clear(self) -> None:
+        """Drop what was not read."""
+        self._messages.clear()
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether reading should pause."""
+        return len(self._messages) >= self._max_messages or (
+            self._max_bytes is not None and self._size >= self._max_bytes
+        )
+
+    @property
+    def drained(self) -> bool:
+        """Whether reading should go on: a quarter is left of what fills it, so that it does not flap."""
+        return len(self._messages) * 4 <= self._max_messages and (
+            self._max_bytes is None or self._size * 4 <= self._max_bytes
+        )
+
+    def wake(self) -> None:
+        """Wake all who wait: there is a message, or there will never be one."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self) -> None:
+        """Return at the next `wake`; what was received stays where it is, so that a cancelled reader loses nothing."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            raise

@@ -1,0 +1,61 @@
+"""When to ping, and when a peer that does not answer counts as gone; no clock, no transport."""
+
+import enum
+
+
+class Action(enum.Enum):
+    """What is to be done when the timer fires."""
+
+    PING = enum.auto()
+    WAIT = enum.auto()
+    FAIL = enum.auto()
+
+
+class Keepalive:
+    """Counts the seconds between pings and since an unanswered one, by the timer alone.
+
+    A message on the connection costs nothing here, and neither does a pong but for a flag: the owner asks when its
+    timer fires, and arms it again for `delay`.
+
+    Args:
+        interval: seconds between pings.
+        timeout: seconds within which a ping must be answered, None for ever.
+
+    Attributes:
+        delay: seconds until `tick` is to be called.
+    """
+
+    __slots__ = ("_interval", "_since_ping", "_timeout", "_unanswered", "delay")
+
+    def __init__(self, interval: float, timeout: float | None) -> None:
+        self._interval = interval
+        self._timeout = timeout
+        self._since_ping = 0.0
+        self._unanswered = False
+        self.delay = interval
+
+    def pong(self) -> None:
+        """The peer answered."""
+        self._unanswered = False
+
+    def tick(self, deaf: bool) -> Action:
+        """What is due now that `delay` seconds have passed.
+
+        Args:
+            deaf: whether we are not reading, so that an answer could not have been seen.
+        """
+        self._since_ping += self.delay
+        if self._unanswered and self._timeout is not None:
+            if deaf:
+                self._since_ping = 0.0
+            elif self._since_ping >= self._timeout:
+                return Action.FAIL
+            self.delay = self._timeout - self._since_ping
+            return Action.WAIT
+        if self._since_ping < self._interval:
+            self.delay = self._interval - self._since_ping
+            return Action.WAIT
+        self._since_ping = 0.0
+        self._unanswered = True
+        self.delay = self._interval if self._timeout is None else min(self._interval, self._timeout)
+        return Action.PING

@@ -1,0 +1,447 @@
+"""The one WebSocket connection, and the ASGI conversation over it.
+
+What is on the wire is a codec's concern; what the application sees, when the connection ends and who is told with
+which code is decided here, the same for every codec (ASGI specification, WebSocket; RFC 6455 sections 5.5 and 7).
+"""
+
+import asyncio
+import contextvars
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+
+from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.utils import ClientDisconnected, get_client_addr, get_path_with_query_string
+from uvicorn.protocols.websockets.codec import (
+    CloseCode,
+    Codec,
+    Event,
+    Failed,
+    PeerClosed,
+    Pong,
+    fitting_reason,
+    is_sendable,
+)
+from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Connection, Due, State
+from uvicorn.protocols.websockets.deflate import PerMessageDeflate
+from uvicorn.protocols.websockets.handshake import Handshake, HandshakeRejected, accept_head, read_handshake
+from uvicorn.protocols.websockets.head_reader import HeadReader
+from uvicorn.protocols.websockets.inbox import Inbox
+from uvicorn.protocols.websockets.keepalive import Action, Keepalive
+from uvicorn.server_state import ServerState
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent, WebSocketScope
+    from uvicorn.config import Config
+
+
+class Disconnect(NamedTuple):
+    """What the application is told at the end.
+
+    Attributes:
+        code, reason: as in `websocket.disconnect`.
+        by_app: whether the application itself ended the conversation.
+    """
+
+    code: int
+    reason: str
+    by_app: bool
+
+
+class WebSocketProtocol(Connection):
+    """One connection that asks for a WebSocket.
+
+    Args:
+        config: a loaded `Config`.
+        server_state: what the connections of the server share.
+        app_state: what the application set up in its lifespan.
+        _loop: the event loop; the running one if not given.
+    """
+
+    __slots__ = (
+        "_codec",
+        "_connect_given",
+        "_disconnect",
+        "_early",
+        "_framer",
+        "_handshake",
+        "_head",
+        "_inbox",
+        "_keepalive",
+        "_replies_unsent",
+        "app",
+        "app_state",
+        "scope",
+        "tasks",
+    )
+
+    codec_class: ClassVar[type[Codec]]
+
+    def __init__(
+        self,
+        config: "Config",
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        super().__init__(config, server_state, _loop or asyncio.get_running_loop())
+        self.app = cast("ASGI3Application", config.loaded_app)
+        self.app_state = app_state
+        self.tasks = server_state.tasks
+        self.scope: WebSocketScope = None  # type: ignore[assignment]  # set by handle_upgrade, before the app runs
+
+        # The handshake: what is needed until it is answered.
+        self._head: HeadReader | None = None
+        self._handshake: Handshake | None = None
+        self._framer: ResponseFramer | None = None
+        self._early = b""
+
+        # The conversation.
+        self._codec: Codec
+        self._inbox = Inbox(config.ws_max_queue, config.ws_max_size)
+        self._disconnect: Disconnect | None = None
+        self._connect_given = False
+        self._replies_unsent = False
+        self._keepalive: Keepalive | None = None
+
+    # --- The transport's side -----------------------------------------------------------------------------------------
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        accepted = self._state not in (State.HEAD, State.HANDSHAKE, State.DENIAL)
+        super().connection_lost(exc)
+        self._end_conversation(CloseCode.NO_STATUS_RECEIVED if accepted else CloseCode.ABNORMAL_CLOSURE)
+
+    def data_received(self, data: bytes) -> None:
+        if self._state is State.OPEN or self._state is State.CLOSING:
+            self._feed(data)
+        elif self._state is State.HEAD:
+            self._read_head(data)
+        elif self._state is State.HANDSHAKE:
+            # Sent before our answer, which no client should: kept, so that a lost connection is still noticed.
+            self._early += data
+            if len(self._early) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._replies_unsent:
+            self._replies_unsent = False
+            if self._inbox.drained:
+                self.flow.resume_reading()
+
+    def shutdown(self) -> None:
+        """Part from the peer, the server is going down; a denial response may be completed."""
+        if self._state is State.OPEN:
+            self._send_close(CloseCode.SERVICE_RESTART, "")
+            self._end_conversation(CloseCode.SERVICE_RESTART)
+        elif self._state is State.HANDSHAKE:
+            self._respond(500, b"Internal Server Error")
+            self._end_conversation(CloseCode.SERVICE_RESTART)
+        elif self._state is State.HEAD:
+            self._close()
+
+    # --- The handshake ------------------------------------------------------------------------------------------------
+
+    def handle_upgrade(self, head: RequestHead, trailing: bytes) -> None:
+        """Take over a connection whose request asks for a WebSocket.
+
+        Args:
+            head: the request.
+            trailing: bytes that came behind it.
+        """
+        self._framer = ResponseFramer(head.http_version, head.method, False)
+        try:
+            self._handshake = read_handshake(head, self.config.ws_per_message_deflate)
+        except HandshakeRejected as rejected:
+            self._respond(rejected.status, rejected.text.encode(), rejected.headers)
+            return
+        limit = self.config.limit_concurrency
+        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+            self.logger.warning("Exceeded concurrency limit.")
+            self._respond(503, b"Service Unavailable")
+            return
+        root_path = self.config.root_path
+        self.scope = {
+            "type": "websocket",
+            "asgi": {"version": self.config.asgi_version, "spec_version": "2.4"},
+            "http_version": head.http_version,
+            "scheme": self.scheme,
+            "server": self.server,
+            "client": self.client,
+            "root_path": root_path,
+            "path": root_path + head.path,
+            "raw_path": root_path.encode() + head.raw_path,
+            "query_string": head.query_string,
+            "headers": head.headers,
+            "subprotocols": self._handshake.subprotocols,
+            "state": self.app_state.copy(),
+            "extensions": {"websocket.http.response": {}},
+        }
+        self._state = State.HANDSHAKE
+        self._early = trailing
+        self._start_app()
+
+    def _read_head(self, data: bytes) -> None:
+        """Take the request that a transport brings here and not to the HTTP protocol."""
+        if self._head is None:
+            self._head = HeadReader(self.config)
+        try:
+            complete = self._head.feed(data)
+        except RequestRejected as rejected:
+            self.logger.warning("Invalid HTTP request received.")
+            self._framer = ResponseFramer("1.1", "GET", False)
+            self._respond(rejected.status, b"Invalid HTTP request received.")
+            return
+        if complete is not None:
+            self._head = None
+            self.server_state.count_request()
+            self.handle_upgrade(*complete)
+
+    def _start_app(self) -> None:
+        if self.config.reset_contextvars:
+            task = contextvars.Context().run(self.loop.create_task, self.run_asgi())
+        else:
+            task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _accept(self, message: Any) -> None:
+        handshake = self._handshake
+        assert handshake is not None
+        head = accept_head(
+            handshake, self.server_state.default_block, message.get("subprotocol"), message.get("headers") or ()
+        )
+        deflate = None if handshake.deflate is None else PerMessageDeflate(handshake.deflate)
+        self._codec = self.codec_class(self.config.ws_max_size, deflate)
+        self._handshake = self._framer = None
+        self._state = State.OPEN
+        self._log_answer("[accepted]")
+        self.transport.write(head)
+        if self.config.ws_ping_interval:
+            self._keepalive = Keepalive(self.config.ws_ping_interval, self.config.ws_ping_timeout)
+            self._timer.set(Due.KEEPALIVE, self._keepalive.delay)
+        early, self._early = self._early, b""
+        self.flow.resume_reading()
+        if early:
+            self._feed(early)
+
+    def _start_denial(self, message: Any) -> None:
+        assert self._framer is not None
+        self._framer.start({**message, "type": "http.response.start"}, self.server_state.default_block)
+        self._state = State.DENIAL
+        self._log_answer(str(self._framer.status))
+
+    def _continue_denial(self, message: Any) -> None:
+        assert self._framer is not None
+        data = self._framer.body({**message, "type": "http.response.body"})
+        if data:
+            self.transport.write(data)
+        if not message.get("more_body", False):
+            self._close()
+            self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
+
+    def _respond(self, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """Answer in place of the application, and close."""
+        assert self._framer is not None
+        fields = [*headers, (b"content-length", b"%d" % len(text))]
+        if text:
+            fields.append((b"content-type", b"text/plain; charset=utf-8"))
+        if any(name == b"upgrade" for name, _ in headers):
+            # Whoever sends Upgrade names it in Connection too (RFC 9110 section 7.8).
+            fields.append((b"connection", b"upgrade"))
+        start = {"type": "http.response.start", "status": status, "headers": fields}
+        self._framer.start(start, self.server_state.default_block)
+        self.transport.write(self._framer.body({"type": "http.response.body", "body": text}))
+        self._linger()
+
+    # --- The peer's side ----------------------------------------------------------------------------------------------
+
+    def _feed(self, data: bytes) -> None:
+        events = self._codec.feed(data)
+        if self._codec.replies:
+            self._send_replies()
+        for event in events:
+            if isinstance(event, str | bytes):
+                if self._state is State.OPEN:
+                    self._inbox.put(event)
+            else:
+                self._on_control(event)
+        if self._inbox.full:
+            self.flow.pause_reading()
+
+    def _send_replies(self) -> None:
+        replies = self._codec.replies
+        self.transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
+        replies.clear()
+        if self.flow.write_paused:
+            # A peer that does not take the answers to its pings shall not ask for more of them.
+            self._replies_unsent = True
+            self.flow.pause_reading()
+
+    def _on_control(self, event: Event) -> None:
+        if event is Pong.RECEIVED:
+            if self._keepalive is not None:
+                self._keepalive.pong()
+        elif isinstance(event, PeerClosed):
+            self._end_conversation(event.code, event.reason)
+            self._close()
+        elif isinstance(event, Failed):
+            self._end_conversation(event.code, event.reason)
+            self._linger()
+
+    # --- The application's side ---------------------------------------------------------------------------------------
+
+    async def run_asgi(self) -> None:
+        """Run the application, and see to it that the peer is told how it ended."""
+        try:
+            result: object = await self.app(self.scope, self.receive, self.send)  # type: ignore[func-returns-value]  # an application may return anything
+        except ClientDisconnected:
+            self._on_app_end(CloseCode.NORMAL_CLOSURE)
+        except Exception as exc:
+            self.logger.error("Exception in ASGI application\n", exc_info=exc)
+            self._on_app_end(CloseCode.INTERNAL_ERROR)
+        except BaseException:
+            self._on_app_end(CloseCode.INTERNAL_ERROR)
+            raise
+        else:
+            if result is not None:
+                self.logger.error("ASGI callable should return None, but returned '%s'.", result)
+            elif self._state is State.HANDSHAKE:
+                self.logger.error("ASGI callable returned without completing handshake.")
+            elif self._state is State.DENIAL:
+                self.logger.error("ASGI callable returned without completing response.")
+            self._on_app_end(CloseCode.NORMAL_CLOSURE if result is None else CloseCode.INTERNAL_ERROR)
+
+    def _on_app_end(self, code: CloseCode) -> None:
+        if self._state is State.HANDSHAKE:
+            self._respond(500, b"Internal Server Error")
+        elif self._state is State.DENIAL:
+            assert self._framer is not None
+            if self._framer.head_sent:
+                # It must not pass for a whole response.
+                self._abort()
+            else:
+                self._framer = ResponseFramer("1.1", "GET", False)
+                self._respond(500, b"Internal Server Error")
+        elif self._state is State.OPEN:
+            self._send_close(code, "")
+        self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
+
+    async def receive(self) -> "ASGIReceiveEvent":
+        """ASGI receive."""
+        if not self._connect_given:
+            self._connect_given = True
+            return {"type": "websocket.connect"}
+        inbox = self._inbox
+        while not inbox:
+            if self._disconnect is not None:
+                code, reason, _ = self._disconnect
+                return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
+            if self._state is State.DENIAL:
+                return {"type": "websocket.disconnect", "code": int(CloseCode.ABNORMAL_CLOSURE), "reason": ""}
+            await inbox.wait()
+        message = inbox.get()
+        if self.flow.read_paused and inbox.drained and not self._replies_unsent:
+            self.flow.resume_reading()
+        if isinstance(message, str):
+            return {"type": "websocket.receive", "text": message}
+        return {"type": "websocket.receive", "bytes": message}
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        """ASGI send. Raises ClientDisconnected once the client has gone, RuntimeError for a message out of order."""
+        if self.flow.write_paused:
+            await self.flow.drain()
+        kind = message["type"]
+        state = self._state
+        if state is State.OPEN:
+            if kind == "websocket.send":
+                self._send_message(message)
+            elif kind == "websocket.close":
+                self._on_app_close(message)
+            else:
+                raise RuntimeError(f"Expected ASGI message 'websocket.send' or 'websocket.close', but got '{kind}'.")
+        elif state is State.HANDSHAKE:
+            self._answer_handshake(kind, message)
+        elif state is State.DENIAL:
+            if kind != "websocket.http.response.body":
+                raise RuntimeError(f"Expected ASGI message 'websocket.http.response.body' but got '{kind}'.")
+            self._continue_denial(message)
+        elif self._disconnect is not None and self._disconnect.by_app:
+            raise RuntimeError(f"Unexpected ASGI message '{kind}', after sending 'websocket.close'.")
+        else:
+            raise ClientDisconnected
+
+    def _answer_handshake(self, kind: str, message: Any) -> None:
+        if kind == "websocket.accept":
+            self._accept(message)
+        elif kind == "websocket.close":
+            self._log_answer("403")
+            self._respond(403, b"")
+            self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
+        elif kind == "websocket.http.response.start":
+            self._start_denial(message)
+        else:
+            raise RuntimeError(
+                "Expected ASGI message 'websocket.accept', 'websocket.close' or 'websocket.http.response.start' "
+                f"but got '{kind}'."
+            )
+
+    def _send_message(self, message: Any) -> None:
+        text = message.get("text")
+        if text is not None:
+            self.transport.write(self._codec.text(text))
+            return
+        data = message.get("bytes")
+        if data is None:
+            raise RuntimeError("'websocket.send' needs 'text' or 'bytes'.")
+        self.transport.write(self._codec.binary(data))
+
+    def _on_app_close(self, message: Any) -> None:
+        code = message.get("code")
+        code = int(CloseCode.NORMAL_CLOSURE) if code is None else code
+        if not is_sendable(code):
+            raise RuntimeError(f"'websocket.close' has an invalid code: {code!r}.")
+        reason = message.get("reason") or ""
+        self._send_close(code, reason)
+        self._inbox.clear()
+        self._end_conversation(code, reason, by_app=True)
+
+    # --- The end ------------------------------------------------------------------------------------------------------
+
+    def _send_close(self, code: int, reason: str) -> None:
+        """Start the closing handshake (RFC 6455 section 7.1.2)."""
+        self._state = State.CLOSING
+        self.transport.write(self._codec.close(code, fitting_reason(reason)))
+        self._timer.set(Due.CLOSE, CLOSE_TIMEOUT)
+        # The peer's answer stands behind whatever the application did not read.
+        self._replies_unsent = False
+        self.flow.resume_reading()
+
+    def _end_conversation(self, code: int, reason: str = "", by_app: bool = False) -> None:
+        """Tell the application, unless it was told before; messages that it has not read come first."""
+        if self._disconnect is None:
+            self._disconnect = Disconnect(code, reason, by_app)
+            self._inbox.wake()
+
+    def _on_due(self, due: Due) -> None:
+        if due is not Due.KEEPALIVE:
+            super()._on_due(due)
+            return
+        assert self._keepalive is not None
+        action = self._keepalive.tick(deaf=self.flow.read_paused)
+        if action is Action.FAIL:
+            self.transport.write(self._codec.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout"))
+            self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
+            self._linger()
+            return
+        if action is Action.PING:
+            self.transport.write(self._codec.ping())
+        self._timer.set(Due.KEEPALIVE, self._keepalive.delay)
+
+    # --- Log lines ----------------------------------------------------------------------------------------------------
+
+    def _log_answer(self, answer: str) -> None:
+        self.logger.info(
+            '%s - "WebSocket %s" %s', get_client_addr(self.scope), get_path_with_query_string(self.scope), answer
+        )

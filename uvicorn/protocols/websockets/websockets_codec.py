@@ -1,0 +1,274 @@
+"""The `websockets` library (13 to 17) behind the codec seam: its frames, its masking and its extension hook."""
+
+import codecs
+import enum
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from websockets.exceptions import ProtocolError
+from websockets.extensions import Extension
+from websockets.frames import Close, Frame, Opcode
+from websockets.typing import ExtensionName
+
+from uvicorn.protocols.websockets.codec import (
+    FAILURE_REASONS,
+    CloseCode,
+    Event,
+    Failed,
+    Fragments,
+    PeerClosed,
+    Pong,
+)
+from uvicorn.protocols.websockets.deflate import (
+    EXTENSION_NAME,
+    InflateError,
+    MessageTooBig,
+    PerMessageDeflate,
+    size_limit,
+    wire_limit,
+)
+
+_CONT, _TEXT, _BINARY = Opcode.CONT, Opcode.TEXT, Opcode.BINARY
+_UTF8 = codecs.getincrementaldecoder("utf-8")
+
+_FIN, _RSV1, _CONTROL = 0x80, 0x40, 0x08
+# What a frame may begin with: opcodes that are defined, control frames whole (RFC 6455 sections 5.2 and 5.5), and with
+# permessage-deflate RSV1 on the first frame of a message (RFC 7692 section 6).
+_FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
+_FIRST_BYTES_DEFLATE = _FIRST_BYTES | {0x41, 0x42, 0xC1, 0xC2}
+
+# What ends a connection, by the close code that says so.
+_FAILURES: dict[type[Exception], CloseCode] = {
+    ProtocolError: CloseCode.PROTOCOL_ERROR,
+    MessageTooBig: CloseCode.MESSAGE_TOO_BIG,
+    InflateError: CloseCode.INVALID_DATA,
+    UnicodeDecodeError: CloseCode.INVALID_DATA,
+}
+
+# From here on a view into the received bytes is cheaper than a copy of them.
+_VIEW_FROM = 2048
+
+
+class _Part(enum.Enum):
+    """What of a frame is read next (RFC 6455 section 5.2)."""
+
+    HEADER = enum.auto()
+    LENGTH = enum.auto()
+    MASK = enum.auto()
+    PAYLOAD = enum.auto()
+
+
+class _Reader:
+    """Gives `Frame.parse` the bytes it asks for, and refuses a frame by its header, before its payload is there.
+
+    Args:
+        max_size: bytes of the largest message.
+        deflate: whether permessage-deflate was negotiated.
+
+    Attributes:
+        budget: bytes that the current message may still grow by.
+    """
+
+    __slots__ = ("_buffer", "_compressed", "_first_bytes", "_max_size", "_part", "_position", "_size", "budget")
+
+    def __init__(self, max_size: int, deflate: bool) -> None:
+        self._max_size = self.budget = max_size
+        self._first_bytes = _FIRST_BYTES_DEFLATE if deflate else _FIRST_BYTES
+        self._buffer: bytes | bytearray = b""
+        self._position = 0
+        self._part = _Part.HEADER
+        self._size = 0
+        self._compressed = False
+
+    def spend(self, size: int, last: bool) -> None:
+        """Count a piece of the current message, `last` where it completes it."""
+        self.budget = self._max_size if last else self.budget - size
+
+    @property
+    def empty(self) -> bool:
+        return self._position >= len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        if self.empty:
+            # The common case, whole frames: they are read where they are.
+            self._buffer = data
+        elif isinstance(self._buffer, bytearray):
+            del self._buffer[: self._position]
+            self._buffer += data
+        else:
+            self._buffer = bytearray(memoryview(self._buffer)[self._position :])
+            self._buffer += data
+        self._position = 0
+
+    def read_exact(self, size: int) -> Generator[None, None, bytes]:
+        """The next `size` bytes. Raises ProtocolError or MessageTooBig, by what the header says."""
+        while (end := self._position + size) > len(self._buffer):
+            yield
+        buffer = self._buffer
+        data: Any
+        if size >= _VIEW_FROM and type(buffer) is bytes:
+            data = memoryview(buffer)[self._position : end]
+        else:
+            data = buffer[self._position : end]
+        self._position = end
+        part = self._part
+        if part is _Part.HEADER:
+            self._check_header(data[0], data[1] & 0x7F)
+        elif part is _Part.MASK:
+            self._part = _Part.PAYLOAD
+        elif part is _Part.PAYLOAD:
+            self._part = _Part.HEADER
+        else:
+            self._check_length(int.from_bytes(data, "big"), size)
+        return data  # type: ignore[no-any-return]  # any buffer will do for the library, but it does not say so
+
+    def _check_header(self, first: int, length: int) -> None:
+        if first not in self._first_bytes:
+            raise ProtocolError("reserved bits or opcode")
+        if first & _CONTROL:
+            if length > 125:
+                raise ProtocolError("control frame too long")
+            self._part = _Part.MASK
+            return
+        if first & 0x0F:
+            self._compressed = bool(first & _RSV1)
+        if length < 126:
+            self._check_size(length)
+        else:
+            self._part = _Part.LENGTH
+
+    def _check_length(self, length: int, width: int) -> None:
+        # The shortest form is the only one, and the highest bit is zero (RFC 6455 section 5.2).
+        if length < (126 if width == 2 else 1 << 16) or length >= 1 << 63:
+            raise ProtocolError("malformed length")
+        self._check_size(length)
+
+    def _check_size(self, size: int) -> None:
+        if size > (wire_limit(self.budget) if self._compressed else self.budget):
+            raise MessageTooBig
+        self._part = _Part.MASK
+
+
+class _DeflateExtension(Extension):
+    """permessage-deflate where the library looks for it: between a frame and the wire."""
+
+    name = ExtensionName(EXTENSION_NAME)
+
+    def __init__(self, deflate: PerMessageDeflate, reader: _Reader) -> None:
+        self._deflate = deflate
+        self._reader = reader
+        self._compressed = False
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        if frame.opcode & _CONTROL:
+            return frame
+        if frame.opcode is not _CONT:
+            self._compressed = frame.rsv1
+        if not self._compressed:
+            return frame
+        data = self._deflate.decompress(bytes(frame.data), frame.fin, self._reader.budget)
+        return Frame(frame.opcode, data, frame.fin)
+
+    def encode(self, frame: Frame) -> Frame:
+        if frame.opcode & _CONTROL:
+            return frame
+        return Frame(frame.opcode, self._deflate.compress(frame.data), frame.fin, rsv1=True)
+
+
+class WebsocketsCodec:
+    """Drives `Frame.parse` and answers control frames. See `Codec`."""
+
+    __slots__ = ("_close_sent", "_decoder", "_events", "_extensions", "_fragments", "_parser", "_reader", "replies")
+
+    def __init__(self, max_size: int | None, deflate: PerMessageDeflate | None) -> None:
+        self._reader = _Reader(size_limit(max_size), deflate is not None)
+        self._extensions: Sequence[Extension] = ()
+        if deflate is not None:
+            self._extensions = (_DeflateExtension(deflate, self._reader),)
+        self._parser: Generator[None, None, None] | None = self._parse()
+        self._events: list[Event] = []
+        self._fragments: Fragments | None = None
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._close_sent = False
+        self.replies: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Event]:
+        if self._parser is None:
+            return []
+        self._reader.feed(data)
+        try:
+            next(self._parser)
+        except StopIteration:
+            self._parser = None
+        except tuple(_FAILURES) as error:
+            self._parser = None
+            code = next(code for kind, code in _FAILURES.items() if isinstance(error, kind))
+            reason = FAILURE_REASONS[code]
+            if not self._close_sent:
+                self.replies.append(self.close(code, reason))
+            self._events.append(Failed(code, reason))
+        events, self._events = self._events, []
+        return events
+
+    def text(self, message: str) -> bytes:
+        return Frame(_TEXT, message.encode()).serialize(mask=False, extensions=self._extensions)
+
+    def binary(self, message: bytes | bytearray | memoryview) -> bytes:
+        return Frame(_BINARY, message).serialize(mask=False, extensions=self._extensions)
+
+    def ping(self) -> bytes:
+        return Frame(Opcode.PING, b"").serialize(mask=False)
+
+    def close(self, code: int, reason: str) -> bytes:
+        self._close_sent = True
+        return Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False)
+
+    def _parse(self) -> Generator[None, None, None]:
+        """Read frame after frame; returns behind the peer's close frame."""
+        reader = self._reader
+        while True:
+            while reader.empty:
+                yield
+            # Limits are the reader's, which knows a frame before its payload has come.
+            frame = yield from Frame.parse(reader.read_exact, mask=True, extensions=self._extensions)
+            opcode = frame.opcode
+            if opcode & _CONTROL:
+                if opcode is Opcode.PING:
+                    if not self._close_sent:
+                        self.replies.append(Frame(Opcode.PONG, frame.data).serialize(mask=False))
+                elif opcode is Opcode.PONG:
+                    self._events.append(Pong.RECEIVED)
+                else:
+                    self._on_close(frame)
+                    return
+            elif self._fragments is None and frame.fin and opcode is _TEXT:
+                self._events.append(str(frame.data, "utf-8"))
+            elif self._fragments is None and frame.fin and opcode is _BINARY:
+                self._events.append(bytes(frame.data))
+            else:
+                self._on_fragment(frame)
+
+    def _on_fragment(self, frame: Frame) -> None:
+        """Take a part of a message in several frames (RFC 6455 section 5.4)."""
+        if (frame.opcode is _CONT) == (self._fragments is None):
+            raise ProtocolError("continuation of nothing, or a new message inside another")
+        if self._fragments is None:
+            text = frame.opcode is _TEXT
+            self._fragments = Fragments(text)
+            self._decoder = _UTF8() if text else None
+        self._reader.spend(len(frame.data), frame.fin)
+        if self._decoder is None:
+            self._fragments.add(bytes(frame.data))
+        else:
+            self._fragments.add(self._decoder.decode(bytes(frame.data), frame.fin))
+        if frame.fin:
+            self._events.append(self._fragments.join())
+            self._fragments = self._decoder = None
+
+    def _on_close(self, frame: Frame) -> None:
+        close = Close.parse(frame.data)
+        if not self._close_sent:
+            # The peer's own code and reason go back (RFC 6455 section 5.5.1).
+            self._close_sent = True
+            self.replies.append(Frame(Opcode.CLOSE, frame.data).serialize(mask=False))
+        self._events.append(PeerClosed(int(close.code), close.reason))

@@ -1,0 +1,164 @@
+"""The `wsproto` library behind the codec seam."""
+
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.events import Pong as PongEvent
+from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
+
+from uvicorn.protocols.websockets.codec import (
+    FAILURE_REASONS,
+    CloseCode,
+    Event,
+    Failed,
+    Fragments,
+    PeerClosed,
+    Pong,
+)
+from uvicorn.protocols.websockets.deflate import (
+    EXTENSION_NAME,
+    InflateError,
+    MessageTooBig,
+    PerMessageDeflate,
+    size_limit,
+    wire_limit,
+)
+
+_NO_RSV = RsvBits(False, False, False)
+_RSV1 = RsvBits(True, False, False)
+
+
+class _MessageLimits(Extension):
+    """Bounds messages from their headers on, and inflates them where permessage-deflate was negotiated.
+
+    The library has no limits of its own; to it this is an extension that is always on.
+    """
+
+    name = EXTENSION_NAME
+
+    def __init__(self, max_size: int, deflate: PerMessageDeflate | None) -> None:
+        self._max_size = self._budget = max_size
+        self._deflate = deflate
+        self._compressed = False
+        self._in_control = False
+
+    def enabled(self) -> bool:
+        return True
+
+    def offer(self) -> bool:
+        raise AssertionError("only clients offer")
+
+    def frame_inbound_header(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        self._in_control = opcode.iscontrol()
+        if self._in_control:
+            return _NO_RSV
+        if opcode is not Opcode.CONTINUATION:
+            if rsv.rsv1 and self._deflate is None:
+                return CloseReason.PROTOCOL_ERROR
+            self._compressed = rsv.rsv1
+        if payload_length > (wire_limit(self._budget) if self._compressed else self._budget):
+            return CloseReason.MESSAGE_TOO_BIG
+        return _NO_RSV if opcode is Opcode.CONTINUATION else _RSV1
+
+    def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
+        if self._in_control:
+            return data
+        return self._inflate(data, False) if self._compressed else self._spend(data)
+
+    def frame_inbound_complete(self, proto: FrameDecoder | FrameProtocol, fin: bool) -> bytes | CloseReason | None:
+        if self._in_control or not fin:
+            return None
+        result = self._inflate(b"", True) if self._compressed else None
+        self._budget = self._max_size
+        return result
+
+    def frame_outbound(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, data: bytes, fin: bool
+    ) -> tuple[RsvBits, bytes]:
+        if self._deflate is None or opcode.iscontrol():
+            return rsv, data
+        return _RSV1, self._deflate.compress(data)
+
+    def _inflate(self, data: bytes, last: bool) -> bytes | CloseReason:
+        assert self._deflate is not None
+        try:
+            return self._spend(self._deflate.decompress(data, last, self._budget))
+        except MessageTooBig:
+            return CloseReason.MESSAGE_TOO_BIG
+        except InflateError:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+
+    def _spend(self, data: bytes) -> bytes:
+        self._budget -= len(data)
+        return data
+
+
+class WSProtoCodec:
+    """Drives a `wsproto.connection.Connection`. See `Codec`."""
+
+    __slots__ = ("_connection", "_ended", "_fragments", "replies")
+
+    def __init__(self, max_size: int | None, deflate: PerMessageDeflate | None) -> None:
+        self._connection = Connection(ConnectionType.SERVER, [_MessageLimits(size_limit(max_size), deflate)])
+        self._fragments: Fragments | None = None
+        self._ended = False
+        self.replies: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Event]:
+        events: list[Event] = []
+        if self._ended:
+            return events
+        self._connection.receive_data(data)
+        for event in self._connection.events():
+            if isinstance(event, TextMessage | BytesMessage):
+                self._on_data(event, events)
+            elif isinstance(event, Ping):
+                if self._connection.state is ConnectionState.OPEN:
+                    self.replies.append(bytes(self._connection.send(event.response())))
+            elif isinstance(event, PongEvent):
+                events.append(Pong.RECEIVED)
+            elif isinstance(event, CloseConnection):
+                self._ended = True
+                events.append(self._on_close(event))
+                break
+        return events
+
+    def text(self, message: str) -> bytes:
+        return bytes(self._connection.send(TextMessage(message)))
+
+    def binary(self, message: bytes | bytearray | memoryview) -> bytes:
+        return bytes(self._connection.send(BytesMessage(bytes(message))))
+
+    def ping(self) -> bytes:
+        return bytes(self._connection.send(Ping()))
+
+    def close(self, code: int, reason: str) -> bytes:
+        return bytes(self._connection.send(CloseConnection(code, reason)))
+
+    def _on_data(self, event: TextMessage | BytesMessage, events: list[Event]) -> None:
+        """Take a piece of a message: a frame, or what has come of one."""
+        piece = event.data if isinstance(event, TextMessage) else bytes(event.data)
+        if self._fragments is None:
+            if event.message_finished:
+                events.append(piece)
+                return
+            self._fragments = Fragments(isinstance(event, TextMessage))
+        self._fragments.add(piece)
+        if event.message_finished:
+            events.append(self._fragments.join())
+            self._fragments = None
+
+    def _on_close(self, event: CloseConnection) -> Event:
+        state = self._connection.state
+        if state is ConnectionState.REMOTE_CLOSING:
+            self.replies.append(bytes(self._connection.send(event.response())))
+        elif state is not ConnectionState.CLOSED:
+            # The library says with the same event that the peer failed.
+            code = CloseCode(event.code)
+            reason = FAILURE_REASONS[code]
+            if state is ConnectionState.OPEN:
+                self.replies.append(self.close(code, reason))
+            return Failed(code, reason)
+        return PeerClosed(int(event.code), event.reason or "")
