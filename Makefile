@@ -43,6 +43,17 @@ types: $(VENV)/.dev ## Check types with mypy for Linux, Windows and macOS
 		echo "==> checking types for $$platform"; $(RUN) mypy --platform $$platform || exit 1; \
 	done
 
+bench: $(VENV)/.dev ## Count instructions per request (valgrind) and compare the halves leaf by leaf
+	@echo "==> instructions per request, in thousands"
+	@$(BIN)/python benchmarks/instructions.py --server floor --server ours
+	@echo "==> the leaves on both halves"
+	@$(RUN) pytest -c benchmarks/micro/pytest.ini benchmarks/micro
+
+docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
+	@echo "==> building the documentation into site/"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html"
+
 build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and the pure wheel into dist/
 	@echo "==> building into dist/"
 	@rm -rf dist

@@ -1,0 +1,56 @@
+"""The fenced blocks of a page."""
+
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.processes import ROOT
+
+_FENCE = re.compile(
+    r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n\n?)?"
+    r"^(?P<indent> *)```(?P<language>\w*)(?P<options>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+_TITLE = re.compile(r'title="(?P<title>[^"]+)"')
+# Where a page has no titles (README.md), the file's name stands in the line before.
+_NAMED = re.compile(r"`(?P<name>[\w./-]+\.\w+)`:\n\n$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """title: the name of the file that the block shows, "" for a command or a snippet. line: counted from 1."""
+
+    page: Path
+    line: int
+    language: str
+    title: str
+    text: str
+    not_run: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path) -> list[Block]:
+    """Every fenced block of a page, in its order."""
+    source = page.read_text(encoding="utf-8")
+    found = []
+    for match in _FENCE.finditer(source):
+        title = _TITLE.search(match["options"])
+        named = _NAMED.search(source, 0, match.start("indent"))
+        found.append(
+            Block(
+                page=page,
+                line=source.count("\n", 0, match.start("language")) + 1,
+                language=match["language"],
+                title=title["title"] if title else named["name"] if named else "",
+                text=textwrap.dedent(match["text"]),
+                not_run=match["reason"] or "",
+            )
+        )
+    return found
