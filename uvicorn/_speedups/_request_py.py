@@ -1,0 +1,482 @@
+"""Builds the head of a request: one source, run as it is or compiled as `_request_c`.
+
+The request line, the limits and every rule that parsers leave open are here, the same for all parsers
+(RFC 9112 sections 2.2, 3, 6 and 9). A parser brings the fields, already split and of valid grammar.
+"""
+
+import socket
+from typing import Any
+from urllib.parse import unquote
+
+from uvicorn._speedups.facts import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    HOST,
+    HTTP_VERSION,
+    IP_LITERAL,
+    KNOWN_FIELDS,
+    MAX_CONTENT_LENGTH,
+    METHODS,
+    REG_NAME,
+    TOKEN_CHARS,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    RequestRejected,
+)
+
+# Where in a message the next byte belongs.
+LINE, FIELDS, BODY, ENDED = range(4)
+
+# What ends the body of a request (RFC 9112 section 6.3).
+NO_BODY, LENGTH, CHUNKED = range(3)
+
+_VERSIONS = {b"HTTP/1.1\r\n": "1.1", b"HTTP/1.0\r\n": "1.0"}
+
+# Host values that were found well-formed: most connections name the same few. Emptied when full.
+_good_hosts: set[bytes] = set()
+_GOOD_HOSTS_MAX = 1024
+
+
+def _is_authority(value: bytes) -> bool:
+    """Whether `value` is uri-host [ ":" port ]."""
+    if value in _good_hosts:
+        return True
+    if value[:1] == b"[":
+        match = IP_LITERAL.fullmatch(value)
+        if match is None:
+            return False
+        if match[1] is not None:
+            try:
+                socket.inet_pton(socket.AF_INET6, match[1].decode())
+            except OSError:
+                return False
+    elif REG_NAME.fullmatch(value) is None:
+        return False
+    if len(_good_hosts) >= _GOOD_HOSTS_MAX:
+        _good_hosts.clear()
+    _good_hosts.add(value)
+    return True
+
+
+class RequestHead:
+    """What a request asks for.
+
+    Attributes:
+        method: as sent.
+        target: the request target as sent.
+        path: the path of the target, percent-decoded.
+        raw_path: the path as sent, without the query.
+        query_string: what follows the first `?`.
+        http_version: "1.0" or "1.1"; a higher minor version counts as 1.1 (RFC 9110 section 2.5).
+        headers: (name, value) pairs in the order of the wire, names lower-cased.
+        keep_alive: whether the client lets the connection persist (RFC 9112 section 9.3).
+        upgrade: the lower-cased Upgrade value where Connection names it too, else b"".
+        expect_continue: whether the client waits for a 100 (Continue).
+        framing: NO_BODY, LENGTH or CHUNKED.
+        content_length: bytes of the body where framing is LENGTH, else 0.
+    """
+
+    __slots__ = (
+        "content_length",
+        "expect_continue",
+        "framing",
+        "headers",
+        "http_version",
+        "keep_alive",
+        "method",
+        "path",
+        "query_string",
+        "raw_path",
+        "target",
+        "upgrade",
+    )
+
+    method: str
+    target: bytes
+    path: str
+    raw_path: bytes
+    query_string: bytes
+    http_version: str
+    headers: list[tuple[bytes, bytes]]
+    keep_alive: bool
+    upgrade: bytes
+    expect_continue: bool
+    framing: int
+    content_length: int
+
+
+class RequestBuilder:
+    """Takes the bytes and the fields of requests, one after the other, and gives their heads to a sink.
+
+    Args:
+        sink: its `on_request(head)`, `on_body(data)` and `on_complete()` are called; `on_complete` only where the
+            head announced a body.
+        limits: (request line in bytes, number of fields, whole head in bytes, body in bytes or -1).
+
+    Raises:
+        RequestRejected: from every method, with the status to answer.
+    """
+
+    def __init__(self, sink: Any, limits: tuple[int, int, int, int]) -> None:
+        self.sink = sink
+        self.limit_line, self.limit_fields, self.limit_head, self.limit_body = limits
+        self.line = b""
+        self._reset()
+
+    def _reset(self) -> None:
+        self.phase = LINE
+        self.head: RequestHead | None = None
+        self.head_size = 0
+        self.too_large = False
+        self.tail = b""
+        self.prefix = b""
+        self.start = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.host: bytes | None = None
+        self.authority: bytes | None = None
+        self.field_count = 0
+        self.content_length = -1
+        self.chunked = False
+        self.close = False
+        self.upgrade_token = False
+        self.upgrade = b""
+        self.expect_continue = False
+        self.body_size = 0
+        self.chunks = 0
+        self.remaining = 0
+
+    def in_head(self) -> bool:
+        """Whether a head has begun that is not complete yet."""
+        return self.phase == FIELDS or len(self.line) > 0
+
+    def in_message(self) -> bool:
+        """Whether a request has begun that is not complete yet."""
+        return self.phase == BODY or self.in_head()
+
+    # The bytes of a message, before the parser sees them
+
+    def take_line(self, data: bytes, pos: int) -> int:
+        """Take the request line, and the empty lines before it (RFC 9112 section 2.2), from `data[pos:]`.
+
+        Returns:
+            The index behind what was taken. Once the line is complete the phase is FIELDS, and the parser's bytes
+            begin at `start`, behind `prefix`: the line itself, or a plainer one where it could trip over it.
+        """
+        size = len(data)
+        while pos < size and self.phase == LINE:
+            eol = data.find(b"\n", pos) + 1
+            if eol and data[pos] > 32 and not self.line:
+                self.start = pos
+                self._parse_line(data[pos:eol])
+                if self.prefix:
+                    self.start = eol
+                return eol
+            pos = self._take_piece(data, pos, eol if eol else size)
+        return pos
+
+    def _take_piece(self, data: bytes, pos: int, end: int) -> int:
+        """Take a piece of a line that arrives in pieces, or an empty line."""
+        line = self.line + data[pos:end]
+        if line == b"\r\n":
+            self.line = b""
+            # Counted, so that an endless stream of them comes to an end.
+            self.head_size += 2
+            if self.head_size > self.limit_line:
+                raise RequestRejected(400, "too many empty lines")
+        elif line[0] <= 32 and line != b"\r":
+            raise RequestRejected(400, "a request line begins with a method")
+        elif line[-1] != 10:
+            if len(line) > self.limit_line:
+                raise RequestRejected(414, "request line too long")
+            self.line = line
+        else:
+            self.line = b""
+            self._parse_line(line)
+            if not self.prefix:
+                self.prefix = line
+            self.start = end
+            self.tail = b"\r\n"
+        return end
+
+    def take_fields(self, data: bytes, start: int, pos: int) -> int:
+        """Take the fields of the head from `data[pos:]`.
+
+        Args:
+            start: where the parser's bytes begin: before `pos` where the request line stands in `data` too.
+
+        Returns:
+            The index behind the last byte for the parser: the end of the head, or of `data`, or of what the limit
+            lets in; the last sets `too_large`, to be looked at when the parser has found no earlier fault.
+        """
+        # The line's own end may be the first half of the empty line.
+        begin = pos - 2 if start < pos else pos
+        end = self._find_end(data, begin)
+        self.head_size += end - pos
+        if self.head_size > self.limit_head:
+            self.too_large = True
+            end -= self.head_size - self.limit_head
+            if end < pos:
+                end = pos
+        return end
+
+    def take_body(self, data: bytes, pos: int) -> int:
+        """The index behind the bytes of `data[pos:]` that belong to a body with a Content-Length."""
+        size = len(data)
+        # Counted down by on_body.
+        return pos + self.remaining if self.remaining < size - pos else size
+
+    def begin_trailers(self) -> None:
+        """The last chunk has been seen; its line's end may be the first half of the empty line."""
+        self.tail = b"\r\n"
+
+    def take_trailers(self, data: bytes, pos: int) -> int:
+        """The index behind the bytes of `data[pos:]` that belong to the trailer section."""
+        end = self._find_end(data, pos)
+        self.head_size += end - pos
+        if self.head_size > self.limit_head:
+            raise RequestRejected(431, "trailer section too large")
+        return end
+
+    def _find_end(self, data: bytes, pos: int) -> int:
+        """The index behind the next empty line, which may have begun in earlier bytes, or the end of `data`."""
+        tail = self.tail
+        if tail:
+            end = (tail + data[pos : pos + 3]).find(b"\r\n\r\n")
+            if end >= 0:
+                self.tail = b""
+                return pos + end + 4 - len(tail)
+        end = data.find(b"\r\n\r\n", pos)
+        if end >= 0:
+            self.tail = b""
+            return end + 4
+        end = len(data)
+        self.tail = data[end - 3 :] if end - pos >= 3 else (tail + data[pos:])[-3:]
+        return end
+
+    # The request line
+
+    def _parse_line(self, line: bytes) -> None:
+        """request-line = method SP request-target SP HTTP-version CRLF (RFC 9112 section 3)."""
+        self.head_size += len(line)
+        if len(line) - 2 > self.limit_line:
+            raise RequestRejected(414, "request line too long")
+        words = line.split(b" ")
+        if len(words) != 3:
+            raise RequestRejected(400, "malformed request line")
+        name = words[0]
+        version_word = words[2]
+        head = self.head = RequestHead()
+        version = _VERSIONS.get(version_word)
+        if version is None:
+            version = self._other_version(version_word)
+            version_word = b"HTTP/1.1\r\n"
+            self.prefix = b"POST / HTTP/1.1\r\n"
+        head.http_version = version
+        method = METHODS.get(name)
+        if method is None:
+            method = _other_method(name)
+            # Parsers know a closed list of methods; to the framing of a request the method means nothing.
+            self.prefix = b"POST / " + version_word
+        head.method = method
+        self._parse_target(head, words[1])
+        self.phase = FIELDS
+
+    def _other_version(self, word: bytes) -> str:
+        match = HTTP_VERSION.fullmatch(word)
+        if match is None:
+            raise RequestRejected(400, "malformed HTTP version")
+        if match[1] != b"1":
+            raise RequestRejected(505, "HTTP version not supported")
+        return "1.1"
+
+    def _parse_target(self, head: RequestHead, target: bytes) -> None:
+        """Tell the four forms of a target apart (RFC 9112 section 3.2) and split off the query."""
+        try:
+            text = target.decode("ascii")
+        except UnicodeDecodeError:
+            raise RequestRejected(400, "a target is ASCII") from None
+        if not text.isprintable() or "#" in text:
+            raise RequestRejected(400, "a target has no control characters and no fragment")
+        head.target = target
+        method = head.method
+        if method == "CONNECT":
+            if not _is_authority(target) or b":" not in target or target[-1:] == b":":
+                raise RequestRejected(400, "CONNECT takes host:port")
+        elif target[:1] != b"/":
+            if target == b"*":
+                if method != "OPTIONS":
+                    raise RequestRejected(400, "* is for OPTIONS only")
+            else:
+                text = self._absolute_form(text, method)
+                target = text.encode()
+        mark = target.find(b"?")
+        if mark < 0:
+            head.raw_path = target
+            head.query_string = b""
+        else:
+            head.raw_path = target[:mark]
+            head.query_string = target[mark + 1 :]
+            text = text[:mark]
+        head.path = unquote(text) if "%" in text else text
+
+    def _absolute_form(self, text: str, method: str) -> str:
+        """Keep the authority of an absolute-form target, to be held against Host, and give its path and query."""
+        scheme, separator, rest = text.partition("://")
+        if not separator or scheme.lower() not in ("http", "https"):
+            raise RequestRejected(400, "a target is a path, or an http URI")
+        for i, character in enumerate(rest):
+            if character in "/?":
+                authority, path = rest[:i], rest[i:]
+                break
+        else:
+            authority, path = rest, ""
+        self.authority = authority.encode()
+        if not authority or not _is_authority(self.authority):
+            raise RequestRejected(400, "malformed authority in the target")
+        if path[:1] == "/":
+            return path
+        # An empty path is "/", but for OPTIONS, which then asks for the server itself (RFC 9112 section 3.2.4).
+        return "*" if method == "OPTIONS" and not path else "/" + path
+
+    # What a parser tells
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one field, `value` without leading white space; those of a trailer section are dropped."""
+        self.field_count += 1
+        if self.field_count > self.limit_fields:
+            raise RequestRejected(431, "too many header fields")
+        known = KNOWN_FIELDS.get(name)
+        if known is None:
+            name = name.lower()
+            known = KNOWN_FIELDS.get(name)
+        if self.phase == BODY:
+            # RFC 9110 section 6.5.1: fields that frame or route a message are none for a trailer section.
+            if known is not None and known[1] and self.chunks:
+                raise RequestRejected(400, "a trailer field that decides about the message")
+            return
+        if value and value[-1] <= 32:
+            value = value.rstrip(b" \t")
+        if known is None:
+            self.headers.append((name, value))
+            return
+        self.headers.append((known[0], value))
+        kind = known[1]
+        if kind:
+            self._decide(kind, value)
+
+    def _decide(self, kind: int, value: bytes) -> None:
+        """Note a field that decides about the message itself."""
+        if kind == HOST:
+            if self.host is not None:
+                raise RequestRejected(400, "more than one Host field")
+            self.host = value
+        elif kind == CONNECTION:
+            self._note_connection(value.lower())
+        elif kind == CONTENT_LENGTH:
+            self._note_content_length(value)
+        elif kind == TRANSFER_ENCODING:
+            if self.chunked:
+                raise RequestRejected(400, "more than one Transfer-Encoding field")
+            coding = value.lower()
+            if coding != b"chunked":
+                # RFC 9112 section 6.1: 501 for a coding that is not understood.
+                raise RequestRejected(400 if b"chunked" in coding else 501, "unsupported Transfer-Encoding")
+            self.chunked = True
+        elif kind == UPGRADE:
+            self.upgrade = self.upgrade + b"," + value.lower() if self.upgrade else value.lower()
+        elif kind == EXPECT:
+            for token in value.lower().split(b","):
+                if token.strip(b" \t") == b"100-continue":
+                    self.expect_continue = True
+
+    def _note_connection(self, value: bytes) -> None:
+        """Connection = #connection-option; close and upgrade concern us (RFC 9110 section 7.6.1)."""
+        if value == b"keep-alive":
+            return
+        for token in value.split(b","):
+            option = token.strip(b" \t")
+            if option == b"close":
+                self.close = True
+            elif option == b"upgrade":
+                self.upgrade_token = True
+
+    def _note_content_length(self, value: bytes) -> None:
+        """Content-Length = 1*DIGIT, once (RFC 9110 section 8.6, RFC 9112 section 6.3)."""
+        if self.content_length >= 0:
+            raise RequestRejected(400, "more than one Content-Length field")
+        if not value.isdigit():
+            raise RequestRejected(400, "malformed Content-Length")
+        digits = value.lstrip(b"0")
+        if len(digits) > 19 or int(digits or b"0") > MAX_CONTENT_LENGTH:
+            raise RequestRejected(400, "Content-Length too large")
+        self.content_length = int(digits or b"0")
+
+    def on_headers_complete(self) -> None:
+        """Hold the head against the rules that concern it as a whole, and give it to the sink."""
+        if self.phase != FIELDS:
+            return
+        head = self.head
+        old = head.http_version == "1.0"
+        if self.host is not None:
+            if not _is_authority(self.host):
+                raise RequestRejected(400, "malformed Host field")
+            if self.authority is not None and self.authority.lower() != self.host.lower():
+                raise RequestRejected(400, "Host is not the authority of the target")
+        elif not old:
+            raise RequestRejected(400, "Host field missing")
+        if self.chunked:
+            if old or self.content_length >= 0:
+                raise RequestRejected(400, "Transfer-Encoding in HTTP/1.0 or beside Content-Length")
+            head.framing = CHUNKED
+        else:
+            head.framing = LENGTH if self.content_length > 0 else NO_BODY
+        head.content_length = self.remaining = self.content_length if self.content_length > 0 else 0
+        if 0 <= self.limit_body < self.remaining:
+            raise RequestRejected(413, "request body too large")
+        head.headers = self.headers
+        # Behind a CONNECT the client speaks another protocol, whatever it was answered.
+        head.keep_alive = not (old or self.close or head.method == "CONNECT")
+        head.upgrade = self.upgrade if self.upgrade_token and not old else b""
+        head.expect_continue = self.expect_continue and not old and head.framing != NO_BODY
+        self.phase = BODY
+        self.tail = b""
+        self.field_count = 0
+        self.head_size = 0
+        self.sink.on_request(head)
+
+    def on_chunk_header(self) -> None:
+        """Note a chunk: what the parser ends behind it is the message itself."""
+        self.chunks += 1
+
+    def on_body(self, data: bytes) -> None:
+        """Take a part of the body (bytes)."""
+        size = len(data)
+        self.remaining -= size
+        self.body_size += size
+        if 0 <= self.limit_body < self.body_size:
+            raise RequestRejected(413, "request body too large")
+        self.sink.on_body(data)
+
+    def on_message_complete(self) -> None:
+        """End the message: the next one begins, unless this was the last of the connection.
+
+        A parser that saw an upgrade ends the message before its body: that is no end.
+        """
+        if self.remaining > 0 or self.chunked and not self.chunks:
+            return
+        head = self.head
+        self._reset()
+        if not head.keep_alive:
+            self.phase = ENDED
+        if head.framing != NO_BODY:
+            self.sink.on_complete()
+
+
+def _other_method(name: bytes) -> str:
+    """A method outside the common ones: any token, but not a common one in another case (RFC 9110 section 9.1)."""
+    if not name or name.strip(TOKEN_CHARS):
+        raise RequestRejected(400, "a method is a token")
+    if name.upper() in METHODS:
+        raise RequestRejected(501, "methods are case-sensitive")
+    return name.decode("ascii")

@@ -1,0 +1,35 @@
+# The C types of _response_py.py.
+cimport cython
+
+cdef int CONNECTION, CONTENT_LENGTH, PLAIN, TRANSFER_ENCODING
+cdef int EXPECT_START, EXPECT_BODY, COMPLETE
+cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
+cdef bint COMPILED
+cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names
+
+cdef tuple _check_name(object name)
+cdef bytes _as_bytes(object value, str what)
+@cython.locals(c="unsigned char")
+cdef bint _is_clean(bytes value)
+cdef bytes _chunk(bytes data, Py_ssize_t size, bint more_body)
+cdef bytes _unusual_status_line(object status)
+cdef bytes _without_close(bytes value)
+
+
+cdef class ResponseFramer:
+    cdef readonly int state
+    cdef readonly object status
+    cdef public bint keep_alive
+    cdef readonly bint head_sent
+    cdef readonly int framing
+    cdef bint old
+    cdef bint head_request
+    cdef long long expected
+    cdef list lines
+
+    @cython.locals(line=bytes, lines=list, known=tuple, kind=int, bodiless=bint, keep_alive=bint, coded=bint)
+    cpdef start(self, message, bytes default_block)
+    cdef bint _take_length(self, bytes value) except -1
+    @cython.locals(lines=list, size=Py_ssize_t, framing=int, more_body=bint)
+    cpdef bytes body(self, message)
+    cpdef after_complete(self, message)

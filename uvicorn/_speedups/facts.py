@@ -1,0 +1,100 @@
+"""Facts that both halves of the speedups share: tables and limits, no behaviour."""
+
+import re
+from http import HTTPStatus
+
+
+class RequestRejected(Exception):
+    """A request that must not reach the application.
+
+    Attributes:
+        status: the status code that the RFC gives for it.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+# The fields that decide about the message itself (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1).
+PLAIN, HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT = range(7)
+
+_DECIDING = {
+    b"host": HOST,
+    b"connection": CONNECTION,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"upgrade": UPGRADE,
+    b"expect": EXPECT,
+}
+
+_COMMON_NAMES = (
+    *("Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Accept-Ranges", "Age", "Allow"),
+    *("Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods"),
+    *("Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age"),
+    *("Access-Control-Request-Headers", "Access-Control-Request-Method", "Authorization", "Cache-Control"),
+    *("Connection", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length"),
+    *("Content-Range", "Content-Security-Policy", "Content-Type", "Cookie", "DNT", "Date", "ETag", "Expect"),
+    *("Expires", "Forwarded", "From", "Host", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range"),
+    *("If-Unmodified-Since", "Keep-Alive", "Last-Modified", "Link", "Location", "Origin", "Pragma", "Priority"),
+    *("Range", "Referer", "Referrer-Policy", "Retry-After", "Sec-CH-UA", "Sec-CH-UA-Mobile"),
+    *("Sec-CH-UA-Platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "Sec-GPC"),
+    *("Sec-WebSocket-Extensions", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version"),
+    *("Server", "Server-Timing", "Set-Cookie", "Strict-Transport-Security", "TE", "Traceparent", "Trailer"),
+    *("Transfer-Encoding", "Upgrade", "Upgrade-Insecure-Requests", "User-Agent", "Vary", "Via"),
+    *("X-Content-Type-Options", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto"),
+    *("X-Frame-Options", "X-Real-IP", "X-Request-ID", "X-Requested-With"),
+)
+
+
+def _known_fields() -> dict[bytes, tuple[bytes, int]]:
+    known = {}
+    for name in _COMMON_NAMES:
+        lower = name.lower().encode()
+        entry = (lower, _DECIDING.get(lower, PLAIN))
+        known[lower] = known[name.encode()] = known[name.title().encode()] = entry
+    return known
+
+
+# Field name as it is commonly spelt -> (lower-cased name, kind). One look-up and no new object for nearly every field.
+KNOWN_FIELDS = _known_fields()
+
+# token = 1*tchar (RFC 9110 section 5.6.2).
+TOKEN_CHARS = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+# Methods that every parser takes as they are; others are any token (RFC 9110 section 9.1), and CONNECT stands apart.
+METHODS = {
+    name.encode(): name
+    for name in (
+        *("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"),
+        *("COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "SEARCH", "UNLOCK", "REPORT"),
+    )
+}
+
+# field-value = VCHAR, obs-text, SP and HTAB (RFC 9110 section 5.5): everything else is a control character.
+FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+# uri-host [ ":" port ] (RFC 3986 section 3.2.2) without the comma, which only two joined Host fields would bring.
+REG_NAME = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?")
+IP_LITERAL = re.compile(rb"\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\](?::[0-9]*)?")
+
+HTTP_VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])\r\n")
+
+# chunk-size [ chunk-ext ] CRLF (RFC 9112 section 7.1), the values of extensions being tokens or quoted strings.
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]+)(?:[\t ]*;[\t ]*%b(?:[\t ]*=[\t ]*(?:%b|%b))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED)
+)
+
+# The largest body length that fits what parsers count with: a signed 64-bit number.
+MAX_CONTENT_LENGTH = 2**63 - 1
+
+# Chunk extensions of one body may take this much (bytes); they carry nothing that an application could read.
+MAX_CHUNK_EXTENSIONS = 16 * 1024
+
+STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}

@@ -1,0 +1,84 @@
+"""One timer for all the deadlines of a connection."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+NEVER = float("inf")
+
+Reason = TypeVar("Reason")
+
+
+class Deadline(Generic[Reason]):
+    """A deadline that can be moved many times a second for next to nothing.
+
+    The loop's timer is armed lazily: a deadline that moves away leaves it alone, and when it fires too early it is
+    armed again for what remains. A loop that is only a double of one has no clock, so there each move arms anew.
+
+    Args:
+        loop: needs `call_later` only.
+        on_due: called with the reason of the deadline, once it has passed.
+
+    Attributes:
+        reason: what the deadline is for, None where there is none.
+    """
+
+    __slots__ = ("_armed_for", "_due", "_handle", "_lazy", "_loop", "_on_due", "reason")
+
+    def __init__(self, loop: Any, on_due: Callable[[Reason], None]) -> None:
+        self._loop = loop
+        self._lazy = isinstance(loop, asyncio.AbstractEventLoop)
+        self._on_due = on_due
+        self._handle: asyncio.TimerHandle | None = None
+        self._armed_for = NEVER
+        self._due = NEVER
+        self.reason: Reason | None = None
+
+    @property
+    def handle(self) -> asyncio.TimerHandle | None:
+        """The loop's timer, if one is armed."""
+        return self._handle
+
+    def set(self, reason: Reason, seconds: float) -> None:
+        """Have `on_due(reason)` called in so many seconds, and nothing else."""
+        self.reason = reason
+        self._due = due = monotonic() + seconds
+        if due < self._armed_for or not self._lazy:
+            self._arm(seconds)
+
+    def clear(self) -> None:
+        """Have nothing called."""
+        self.reason = None
+        self._due = NEVER
+        if not self._lazy:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Clear, and give the loop's timer back."""
+        self.reason = None
+        self._due = self._armed_for = NEVER
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _arm(self, seconds: float) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._armed_for = self._due
+        self._handle = self._loop.call_later(seconds, self._fire)
+
+    def _fire(self) -> None:
+        self._handle = None
+        armed_for, self._armed_for = self._armed_for, NEVER
+        reason = self.reason
+        if reason is None:
+            return
+        if self._due > armed_for:
+            remaining = self._due - monotonic()
+            if remaining > 0:
+                self._arm(remaining)
+                return
+        self.reason = None
+        self._due = NEVER
+        self._on_due(reason)

@@ -1,0 +1,15 @@
+"""The HTTP protocol that `--http auto` picks: httptools where it is installed, else h11."""
+
+from uvicorn.protocols.http.protocol import HTTPProtocol
+
+AutoHTTPProtocol: type[HTTPProtocol]
+try:
+    import httptools  # noqa: F401
+except ImportError:
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    AutoHTTPProtocol = H11Protocol
+else:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    AutoHTTPProtocol = HttpToolsProtocol

@@ -1,0 +1,77 @@
+"""Back-pressure in both directions, and the application that answers where the server has no capacity left."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+
+# Bytes of a request body that wait for the application before reading pauses.
+HIGH_WATER_LIMIT = 65536
+
+
+class FlowControl:
+    """Whether a transport may be read from and written to.
+
+    Args:
+        transport: `pause_reading` and `resume_reading` are called on it.
+
+    Attributes:
+        read_paused, write_paused: how it stands.
+    """
+
+    __slots__ = ("_transport", "_waiters", "read_paused", "write_paused")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._waiters: list[asyncio.Future[None]] = []
+        self.read_paused = False
+        self.write_paused = False
+
+    async def drain(self) -> None:
+        """Return once writing is possible."""
+        while self.write_paused:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def pause_reading(self) -> None:
+        """Stop reading from the transport."""
+        if not self.read_paused:
+            self.read_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read from the transport again."""
+        if self.read_paused:
+            self.read_paused = False
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has drained, or does not matter any more."""
+        if self.write_paused:
+            self.write_paused = False
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+
+async def service_unavailable(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+    """The application in place of the user's, where `limit_concurrency` is reached."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 503,
+            "headers": [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"19"),
+                (b"connection", b"close"),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": b"Service Unavailable", "more_body": False})

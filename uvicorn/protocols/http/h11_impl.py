@@ -1,0 +1,19 @@
+"""HTTP/1.1 with h11."""
+
+from uvicorn.protocols.http.cycle import RequestResponseCycle
+from uvicorn.protocols.http.h11_parser import H11Parser
+from uvicorn.protocols.http.parser import RequestParser
+from uvicorn.protocols.http.protocol import HTTPProtocol
+
+__all__ = ["H11Protocol", "RequestResponseCycle"]
+
+
+class H11Protocol(HTTPProtocol):
+    """The HTTP connection, parsed by h11."""
+
+    __slots__ = ()
+
+    def create_parser(self) -> RequestParser:
+        config = self.config
+        # Without a wish of the user's the limits of the head alone decide, as with the other parser.
+        return H11Parser(self.create_builder(), config.h11_max_incomplete_event_size or config.limit_request_head)

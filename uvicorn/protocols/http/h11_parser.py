@@ -1,0 +1,85 @@
+"""h11 behind the parser seam."""
+
+import re
+from typing import Any
+
+import h11
+
+from uvicorn._speedups._request_py import BODY
+from uvicorn.protocols.http.parser import RequestParser, RequestRejected
+
+# What h11 lets pass in fields: line ends that are not CRLF, folded lines (RFC 9112 sections 2.2 and 5.2), and control
+# characters in values (RFC 9110 section 5.5). A CR at the very end may still be followed by its LF.
+_BAD_IN_FIELDS = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class H11Parser(RequestParser):
+    """Gives h11 whole heads and whole trailer sections.
+
+    An h11 connection is used for one request only: what it would want to know of the response is not its business.
+
+    Args:
+        builder: of the request.
+        max_incomplete_event_size: bytes of a head that may be held before it is complete.
+    """
+
+    __slots__ = ("_connection", "_fields", "_max_incomplete")
+
+    def __init__(self, builder: Any, max_incomplete_event_size: int) -> None:
+        super().__init__(builder)
+        self._max_incomplete = max_incomplete_event_size
+        self._connection: h11.Connection | None = None
+        self._fields = bytearray()
+
+    def feed_head(self, data: bytes) -> None:
+        if self._collect(data, b"\r\n\r\n"):
+            head = bytes(self._fields)
+            self._fields = bytearray()
+            self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head))
+            self.feed_body(head)
+
+    def feed_trailers(self, data: bytes) -> None:
+        if self._collect(data, b"\r\n\r\n") or self._fields == b"\r\n":
+            trailers = bytes(self._fields)
+            self._fields = bytearray()
+            self.feed_body(trailers)
+
+    def _collect(self, data: bytes, end: bytes) -> bool:
+        """Hold fields back until they are complete; whether they are."""
+        fields = self._fields
+        seen = max(0, len(fields) - 2)
+        fields += data
+        if _BAD_IN_FIELDS.search(fields, seen):
+            raise RequestRejected(400, "bare CR or LF, folded line or control character in a field")
+        if fields.endswith(end):
+            return True
+        if len(fields) > self._max_incomplete:
+            raise RequestRejected(431, "request head larger than h11_max_incomplete_event_size")
+        return False
+
+    def feed_body(self, data: bytes) -> None:
+        builder = self._builder
+        connection = self._connection
+        assert connection is not None
+        connection.receive_data(data)
+        while True:
+            try:
+                event = connection.next_event()
+            except h11.RemoteProtocolError as exc:
+                raise RequestRejected(400, str(exc)) from None
+            if isinstance(event, h11.Request):
+                for name, value in event.headers:
+                    builder.on_header(name, value)
+                builder.on_headers_complete()
+            elif isinstance(event, h11.Data):
+                builder.on_body(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                self._connection = None
+                if builder.phase == BODY:
+                    builder.on_chunk_header()
+                for name, value in event.headers:
+                    builder.on_header(name, value)
+                builder.on_message_complete()
+                return
+            else:
+                return

@@ -1,0 +1,614 @@
+"""The one HTTP/1.1 connection: transport, deadlines, pipeline, upgrade (RFC 9112)."""
+
+import asyncio
+import contextvars
+import logging
+import sys
+from collections import deque
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from uvicorn._speedups import RequestBuilder, RequestHead, RequestRejected, ResponseFramer
+from uvicorn._speedups._request_py import NO_BODY
+from uvicorn._speedups._response_py import CLOSE, COMPLETE
+from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.http.cycle import RequestResponseCycle
+from uvicorn.protocols.http.flow_control import FlowControl, service_unavailable
+from uvicorn.protocols.http.parser import RequestParser
+from uvicorn.protocols.utils import get_client_addr, get_local_addr, get_path_with_query_string, get_remote_addr, is_ssl
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, HTTPScope
+    from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+# Requests that may wait, parsed, behind the one being served.
+PIPELINE_LIMIT = 16
+
+# Before a connection closes that the client may still be sending on: bytes and seconds of it that are read and
+# dropped, so that no reset overtakes the answer (RFC 9112 section 9.6).
+LINGER_BYTES = 65536
+LINGER_SECONDS = 2.0
+
+# Requests of one connection whose applications are started without giving the loop a turn.
+EAGER_LIMIT = 16
+
+# What the built-in answers say. For the others the phrase of the status code is enough.
+_REASONS = {400: "Invalid HTTP request received."}
+
+_PYTHON_312 = sys.version_info >= (3, 12)
+_PYTHON_311 = sys.version_info >= (3, 11)
+
+
+class Due(Enum):
+    """What a connection has a deadline for."""
+
+    HEAD = "the head of a request"
+    KEEP_ALIVE = "the next request"
+    BODY = "the body of a request"
+    SEND = "the client to take what is sent"
+    LINGER = "the client to close"
+
+
+class HTTPProtocol(asyncio.Protocol):
+    """One HTTP/1.1 connection.
+
+    Args:
+        config: loaded.
+        server_state: shared by all connections of the server.
+        app_state: the lifespan state, copied into each scope.
+        _loop: the event loop; needs `create_task` and `call_later` only.
+    """
+
+    __slots__ = (
+        "_context",
+        "_deadline",
+        "_discarded",
+        "_eager",
+        "_eof",
+        "_lingering",
+        "_parser",
+        "_pipeline",
+        "_real_loop",
+        "_rejected",
+        "_starting",
+        "_to_start",
+        "_unsent",
+        "_upgrade",
+        "access_log",
+        "access_logger",
+        "app",
+        "app_state",
+        "client",
+        "config",
+        "connections",
+        "cycle",
+        "flow",
+        "headers",
+        "limit_concurrency",
+        "logger",
+        "loop",
+        "root_path",
+        "scheme",
+        "scope",
+        "server",
+        "server_state",
+        "tasks",
+        "timeout_keep_alive",
+        "transport",
+        "ws_protocol_class",
+    )
+
+    request_builder_class: ClassVar[Any] = RequestBuilder
+    response_framer_class: ClassVar[Any] = ResponseFramer
+    cycle_class: ClassVar[Any] = RequestResponseCycle
+
+    def __init__(
+        self,
+        config: "Config",
+        server_state: "ServerState",
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self.config = config
+        self.app = cast("ASGI3Application", config.loaded_app)
+        self.loop = _loop or asyncio.get_event_loop()
+        self.logger = logging.getLogger("uvicorn.error")
+        self.access_logger = logging.getLogger("uvicorn.access")
+        self.access_log = self.access_logger.hasHandlers()
+        self.ws_protocol_class = config.ws_protocol_class
+        self.root_path = config.root_path
+        self.limit_concurrency = config.limit_concurrency
+        self.app_state = app_state
+        self.server_state = server_state
+        self.connections = server_state.connections
+        self.tasks = server_state.tasks
+        self.timeout_keep_alive = config.timeout_keep_alive
+
+        # What is known once the connection is made.
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything uses it
+        self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
+        self.server: tuple[str, int | None] | None = None
+        self.client: tuple[str, int] | None = None
+        self.scheme = "http"
+
+        # The request that was parsed last, and the one being served.
+        self.scope: HTTPScope = None  # type: ignore[assignment]  # set with the first request
+        self.headers: list[tuple[bytes, bytes]] = None  # type: ignore[assignment]  # as the scope
+        self.cycle: RequestResponseCycle | None = None
+
+        self._deadline: Deadline[Due] = Deadline(self.loop, self._on_due)
+        self._parser = self.create_parser()
+        self._pipeline: deque[RequestResponseCycle] | None = None
+        self._to_start: RequestResponseCycle | None = None
+        self._rejected: RequestRejected | None = None
+        self._upgrade: RequestHead | None = None
+        self._context: contextvars.Context | None = None
+        self._eof = False
+        self._lingering = False
+        self._discarded = 0
+        self._unsent = 0
+        self._starting = False
+        # The double of a loop runs applications when its owner says so.
+        self._real_loop = isinstance(self.loop, asyncio.AbstractEventLoop)
+        self._eager = _PYTHON_312 and self._real_loop and self.loop.get_task_factory() is None
+
+    def create_builder(self) -> Any:
+        """The request builder, with the limits of the configuration."""
+        config = self.config
+        limit_body = config.limit_request_body
+        return self.request_builder_class(
+            self,
+            (
+                config.limit_request_line,
+                config.limit_request_fields,
+                config.limit_request_head,
+                -1 if limit_body is None else limit_body,
+            ),
+        )
+
+    def create_parser(self) -> RequestParser:
+        """The parser of this connection."""
+        raise NotImplementedError
+
+    @property
+    def timeout_keep_alive_task(self) -> asyncio.TimerHandle | None:
+        """The timer that closes the connection, None unless it is idle."""
+        return self._deadline.handle if self._deadline.reason is Due.KEEP_ALIVE else None
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.connections.add(self)
+        self.flow = FlowControl(self.transport)
+        self.server = get_local_addr(transport)
+        self.client = get_remote_addr(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
+        self._deadline.set(Due.HEAD, self.config.timeout_request_head)
+        if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
+            self._trace("HTTP connection made")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        self._deadline.cancel()
+        if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
+            self._trace("HTTP connection lost")
+        self._pipeline = self._to_start = None
+        if self.cycle is not None:
+            self.cycle.disconnect()
+            self.flow.resume_writing()
+
+    def eof_received(self) -> bool | None:
+        """The client sends no more; it may still read (RFC 9112 section 9.6)."""
+        self._eof = True
+        if self._lingering:
+            return None
+        if self._rejected is None and self._upgrade is None and self._parser.in_message():
+            self._on_rejected(RequestRejected(400, "the connection ended within a request"))
+        cycle = self.cycle
+        if cycle is None:
+            return None
+        cycle.end()
+        # TLS has no half-closed connections.
+        return self.scheme == "http" and not self.transport.is_closing()
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+        self._await_send()
+
+    def resume_writing(self) -> None:
+        self.flow.resume_writing()
+        if self._deadline.reason is Due.SEND:
+            self._await_next_event()
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering or self._rejected is not None:
+            self._discard(len(data))
+            return
+        self._feed(data)
+        if self._to_start is not None:
+            self._start()
+        elif self._upgrade is not None:
+            self._hand_over()
+        elif self.cycle is None and self._deadline.reason is not Due.HEAD:
+            self._await_next_event()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed(data)
+        except RequestRejected as exc:
+            self._on_rejected(exc)
+        if self._pipeline is not None and not self.wants_more():
+            self.flow.pause_reading()
+
+    # The parser's side
+
+    def wants_more(self) -> bool:
+        return self._upgrade is None and (self._pipeline is None or len(self._pipeline) < PIPELINE_LIMIT)
+
+    def on_request(self, head: RequestHead) -> None:
+        self.server_state.count_request()
+        app = self.app
+        limit = self.limit_concurrency
+        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+            app = service_unavailable
+            self.logger.warning("Exceeded concurrency limit.")
+        elif head.upgrade and self._accepts_upgrade(head):
+            self._upgrade = head
+            return
+        self.headers = head.headers
+        self.scope = scope = self._build_scope(head)
+        keep_alive = head.keep_alive and not self.server_state.draining
+        framer = self.response_framer_class(head.http_version, head.method, keep_alive)
+        cycle = self.cycle_class(self, app, scope, framer, head.framing != NO_BODY, head.expect_continue)
+        if self.cycle is None:
+            self._deadline.clear()
+            self.cycle = self._to_start = cycle
+        else:
+            self._enqueue(cycle)
+
+    def on_body(self, data: bytes) -> None:
+        cycle = self._last_cycle()
+        if cycle.framer.state == COMPLETE:
+            self._discard(len(data))
+            return
+        cycle.on_body(data)
+        if self._deadline.reason is Due.BODY:
+            self._deadline.clear()
+
+    def on_complete(self) -> None:
+        cycle = self._last_cycle()
+        cycle.on_complete()
+        if self._deadline.reason is Due.BODY:
+            self._deadline.clear()
+        if cycle is self.cycle and cycle.framer.state == COMPLETE:
+            self._next()
+
+    def _last_cycle(self) -> RequestResponseCycle:
+        """The cycle of the request that is being received."""
+        cycle = self._pipeline[-1] if self._pipeline else self.cycle
+        assert cycle is not None
+        return cycle
+
+    def _enqueue(self, cycle: RequestResponseCycle) -> None:
+        """Have a request wait for the ones before it (RFC 9112 section 9.3.2)."""
+        if self._pipeline is None:
+            self._pipeline = deque()
+            # It must not start in the context of the request before it.
+            self._context = contextvars.copy_context()
+        self._pipeline.append(cycle)
+
+    def _build_scope(self, head: RequestHead) -> "HTTPScope":
+        root_path = self.root_path
+        return {
+            "type": "http",
+            "asgi": {"version": self.config.asgi_version, "spec_version": "2.3"},
+            "http_version": head.http_version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": head.method,
+            "root_path": root_path,
+            "path": root_path + head.path,
+            "raw_path": root_path.encode() + head.raw_path,
+            "query_string": head.query_string,
+            "headers": head.headers,
+            "state": self.app_state.copy(),
+        }
+
+    # Applications
+
+    def _start(self) -> None:
+        """Start the application of the request to serve, and of the ones behind it where they are done at once."""
+        self._starting = True
+        started = 0
+        while self._to_start is not None and started < EAGER_LIMIT:
+            cycle, self._to_start = self._to_start, None
+            self._create_task(cycle)
+            started += 1
+        self._starting = False
+        if self._to_start is not None:
+            self.loop.call_soon(self._start)
+
+    def _serve(self, cycle: RequestResponseCycle) -> None:
+        """Turn to a request that has waited."""
+        self.cycle = self._to_start = cycle
+        if self._eof:
+            cycle.end()
+        if not self._real_loop:
+            self._start()
+        elif not self._starting:
+            self.loop.call_soon(self._start, context=self._context)
+
+    def _create_task(self, cycle: RequestResponseCycle) -> None:
+        context = contextvars.Context() if self.config.reset_contextvars else None
+        task: asyncio.Task[None]
+        if self._eager:
+            # Saves a turn of the loop, and for an application that is done at once all handling of the task.
+            task = asyncio.Task(cycle.run_asgi(), loop=self.loop, eager_start=True, context=context)
+            if task.done():
+                return
+        elif context is None:
+            task = self.loop.create_task(cycle.run_asgi())
+        elif _PYTHON_311:
+            task = self.loop.create_task(cycle.run_asgi(), context=context)
+        else:
+            task = context.run(self.loop.create_task, cycle.run_asgi())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    # The cycle's side
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, unless the connection is closing."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def log_access(self, scope: Any, status: int) -> None:
+        """Write the access log line of a response that starts."""
+        self.access_logger.info(
+            '%s - "%s %s HTTP/%s" %d',
+            get_client_addr(scope),
+            scope["method"],
+            get_path_with_query_string(scope),
+            scope["http_version"],
+            status,
+        )
+
+    def on_body_read(self) -> None:
+        """The application has taken what there was of the request body, and there is more to come."""
+        self.flow.resume_reading()
+
+    def on_body_awaited(self) -> None:
+        """The application waits for more of the request body."""
+        self.flow.resume_reading()
+        if self._deadline.reason is None:
+            self._deadline.set(Due.BODY, self.config.timeout_request_body)
+
+    def on_response_complete(self, cycle: RequestResponseCycle) -> None:
+        """The response is complete: close, or take in the rest of the request, or turn to the next one."""
+        if self.transport.is_closing():
+            return
+        if not cycle.framer.keep_alive or cycle.expect_continue and cycle.more_body:
+            # A client that was not told to continue may leave the body out: no next request could be found.
+            self._close_gently()
+        elif cycle.more_body:
+            self._discarded = 0
+            self._deadline.set(Due.LINGER, LINGER_SECONDS)
+            self.flow.resume_reading()
+        else:
+            self._next()
+
+    def on_response_missing(self, cycle: RequestResponseCycle) -> None:
+        """The application is done and no byte of a response was sent."""
+        cycle.disconnect()
+        if self.access_log and not cycle.response_started:
+            self.log_access(cycle.scope, 500)
+        self._answer(500, "Internal Server Error", cycle.scope["method"])
+
+    def on_response_broken(self, cycle: RequestResponseCycle) -> None:
+        """The application is done and the response is not: the client must be able to tell."""
+        cycle.disconnect()
+        if cycle.framer.framing == CLOSE and hasattr(self.transport, "abort"):
+            # The end of the connection would be the end of the body; a reset is not.
+            self.transport.abort()
+        else:
+            self.close()
+
+    def _next(self) -> None:
+        """Turn to the next request, or whatever stands in its place."""
+        if self._pipeline:
+            cycle = self._pipeline.popleft()
+            if self._rejected is None and self._upgrade is None:
+                self._feed(b"")
+                if self.wants_more():
+                    self.flow.resume_reading()
+            self._serve(cycle)
+            return
+        self.cycle = None
+        if self._rejected is not None:
+            self._answer(self._rejected.status)
+        elif self._upgrade is not None:
+            self._hand_over()
+        elif self._eof:
+            self.close()
+        else:
+            self._await_next_event()
+
+    # Rejections
+
+    def _on_rejected(self, rejected: RequestRejected) -> None:
+        """Answer once the requests before have been (RFC 9112 section 9.3.2), and read no further."""
+        self.logger.warning("Invalid HTTP request received.")
+        self._rejected = rejected
+        if self._pipeline and self._pipeline[-1].more_body:
+            self._pipeline.pop()
+        cycle = self.cycle
+        if cycle is None:
+            self._answer(rejected.status)
+        elif not cycle.more_body:
+            self.flow.pause_reading()
+        elif cycle.framer.state == COMPLETE:
+            self._close_gently()
+        elif cycle.framer.head_sent:
+            self.on_response_broken(cycle)
+        else:
+            self._to_start = None
+            cycle.disconnect()
+            self._answer(rejected.status, method=cycle.scope["method"])
+
+    def _answer(self, status: int, text: str | None = None, method: str = "") -> None:
+        """Send a response of our own and close."""
+        if self.transport.is_closing():
+            return
+        body = (text or _REASONS.get(status) or HTTPStatus(status).phrase).encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        framer = self.response_framer_class("1.1", method, False)
+        framer.start(
+            {"type": "http.response.start", "status": status, "headers": headers}, self.server_state.default_block
+        )
+        self.transport.write(framer.body({"type": "http.response.body", "body": body}))
+        self._close_gently()
+
+    # Upgrades
+
+    def _accepts_upgrade(self, head: RequestHead) -> bool:
+        """Whether the connection becomes a WebSocket; any other upgrade is not taken up (RFC 9110 section 7.8)."""
+        if head.upgrade == b"websocket" and self.ws_protocol_class is not None:
+            if head.framing != NO_BODY:
+                raise RequestRejected(400, "a WebSocket handshake has no body")
+            return True
+        self.logger.warning("Unsupported upgrade request.")
+        if head.upgrade == b"websocket":
+            self.logger.warning(
+                "No supported WebSocket library detected. Please use \"pip install 'uvicorn[standard]'\", "
+                "or install 'websockets' or 'wsproto' manually."
+            )
+        return False
+
+    def _hand_over(self) -> None:
+        """Hand the connection over to the WebSocket protocol, once all requests before have been answered."""
+        head = self._upgrade
+        if self.cycle is not None or head is None:
+            return
+        if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
+            self._trace("Upgrading to WebSocket")
+        self.connections.discard(self)
+        self._deadline.cancel()
+        assert self.ws_protocol_class is not None
+        arguments: dict[str, Any] = {
+            "config": self.config,
+            "server_state": self.server_state,
+            "app_state": self.app_state,
+        }
+        rest = self._parser.take_rest()
+        if hasattr(self.ws_protocol_class, "handle_upgrade"):
+            protocol = self.ws_protocol_class(**arguments, _loop=self.loop)
+            protocol.connection_made(self.transport)
+            protocol.handle_upgrade(head, rest)
+        else:
+            protocol = self.ws_protocol_class(**arguments)
+            protocol.connection_made(self.transport)
+            lines = [b"%b: %b\r\n" % field for field in head.headers]
+            request_line = b"GET %b HTTP/%b\r\n" % (head.target, head.http_version.encode())
+            protocol.data_received(b"".join([request_line, *lines, b"\r\n", rest]))
+        self.transport.set_protocol(protocol)
+        self.flow.resume_reading()
+
+    # Deadlines and the end
+
+    def shutdown(self) -> None:
+        """Close when the request being served, if there is one, has its response."""
+        cycle = self.cycle
+        if cycle is None or self._lingering or cycle.framer.state == COMPLETE:
+            self.close()
+        else:
+            cycle.framer.keep_alive = False
+
+    def close(self) -> None:
+        """Close the transport, once, behind what is to be sent."""
+        if not self.transport.is_closing():
+            self.transport.close()
+        if self._get_unsent():
+            self._await_send()
+        else:
+            self._deadline.cancel()
+
+    def _close_gently(self) -> None:
+        """Close so that the answer arrives: end our half, and read on for a while (RFC 9112 section 9.6)."""
+        transport = self.transport
+        can_write_eof = getattr(transport, "can_write_eof", None)
+        if self._eof or can_write_eof is None or not can_write_eof():
+            self.close()
+            return
+        self._lingering = True
+        self._discarded = 0
+        transport.write_eof()
+        self._await_next_event()
+        self.flow.resume_reading()
+
+    def _discard(self, size: int) -> None:
+        """Drop bytes that nobody wants any more, up to a limit."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.close()
+
+    def _get_unsent(self) -> int:
+        """Bytes that the transport holds for the client, where it can tell."""
+        get_size = getattr(self.transport, "get_write_buffer_size", None)
+        return 0 if get_size is None else get_size()
+
+    def _await_send(self) -> None:
+        self._unsent = self._get_unsent()
+        self._deadline.set(Due.SEND, self.config.timeout_send)
+
+    def _await_next_event(self) -> None:
+        """Set the deadline for what the client has to do next, where it is its turn."""
+        cycle = self.cycle
+        if self._lingering:
+            self._deadline.set(Due.LINGER, LINGER_SECONDS)
+        elif cycle is None:
+            if self._parser.in_head():
+                self._deadline.set(Due.HEAD, self.config.timeout_request_head)
+            else:
+                self._deadline.set(Due.KEEP_ALIVE, self.timeout_keep_alive)
+            self.flow.resume_reading()
+        elif cycle.waiters is not None and cycle.more_body:
+            self._deadline.set(Due.BODY, self.config.timeout_request_body)
+        else:
+            self._deadline.clear()
+
+    def _on_due(self, due: Due) -> None:
+        """The client has let a deadline pass."""
+        cycle = self.cycle
+        if due is Due.SEND:
+            if 0 < self._get_unsent() < self._unsent:
+                self._await_send()
+            elif hasattr(self.transport, "abort"):
+                self.transport.abort()
+            else:
+                self.close()
+        elif due is Due.HEAD:
+            self._rejected = RequestRejected(408, "the head of the request took too long")
+            self._answer(408)
+        elif due is Due.BODY and cycle is not None:
+            if cycle.framer.head_sent:
+                cycle.framer.keep_alive = False
+                cycle.end()
+            else:
+                cycle.disconnect()
+                self._answer(408, method=cycle.scope["method"])
+        elif self._get_unsent():
+            # The client still takes what it is sent.
+            self._await_send()
+        else:
+            self.close()
+
+    def _trace(self, message: str) -> None:
+        prefix = "%s:%d - " % self.client if self.client else ""
+        self.logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, message)

@@ -1,0 +1,81 @@
+"""What the protocols of one server share: its connections, tasks, counters and default response headers."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class Connections(set[Any]):
+    """The open connections of a server; tells waiters when the last one has gone.
+
+    Protocol classes, foreign ones too, only add and discard themselves.
+    """
+
+    def __init__(self, protocols: Iterable[Any] = ()) -> None:
+        super().__init__(protocols)
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def discard(self, protocol: Any) -> None:
+        super().discard(protocol)
+        if self._waiters and not self:
+            self._wake()
+
+    def remove(self, protocol: Any) -> None:
+        super().remove(protocol)
+        if self._waiters and not self:
+            self._wake()
+
+    def clear(self) -> None:
+        super().clear()
+        self._wake()
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait_empty(self) -> None:
+        """Return as soon as no connection is left."""
+        while self:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+
+class ServerState:
+    """The state that every connection of one server shares.
+
+    Attributes:
+        connections: the protocols whose transport is open.
+        tasks: the tasks of applications that have not returned.
+        total_requests: requests and WebSocket handshakes counted so far.
+        draining: whether each response is to be the last of its connection.
+        request_limit: the count at which `on_request_limit` is called, or None.
+    """
+
+    def __init__(self) -> None:
+        self.connections = Connections()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.total_requests = 0
+        self.draining = False
+        self.request_limit: int | None = None
+        self.on_request_limit: Callable[[], None] | None = None
+        self.default_headers = []
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers that every response starts with, names lower-cased."""
+        return self._default_headers
+
+    @default_headers.setter
+    def default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._default_headers = headers
+        # Framed here, once a second, and not once per response.
+        self.default_block = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
+
+    def count_request(self) -> None:
+        """Count one request; at the limit the server is told."""
+        self.total_requests = total = self.total_requests + 1
+        if total == self.request_limit and self.on_request_limit is not None:
+            self.on_request_limit()
