@@ -1,0 +1,89 @@
+"""Building request heads, framing responses, decoding chunks."""
+
+import pytest
+from cases import CASES
+
+from uvicorn.protocols.http.httptools_parser import HttpToolsParser
+
+LIMITS = (65536, 256, 131072, -1)
+DEFAULT_BLOCK = b"date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"text/plain"), (b"content-length", b"13")],
+}
+TYPICAL_START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-length", b"13"),
+        (b"cache-control", b"max-age=0, private, must-revalidate"),
+        (b"etag", b'"0123456789abcdef"'),
+        (b"vary", b"Accept-Encoding, Cookie"),
+        (b"x-request-id", b"9f8e7d6c5b4a"),
+        (b"set-cookie", b"session=0123456789abcdef; HttpOnly; Path=/; SameSite=Lax"),
+        (b"x-frame-options", b"DENY"),
+    ],
+}
+BODY = {"type": "http.response.body", "body": b"Hello, world!"}
+CHUNKED_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+PART = {"type": "http.response.body", "body": b"x" * 100, "more_body": True}
+CHUNKED_BODY = b"64\r\n" + b"x" * 100 + b"\r\n"
+
+
+class Sink:
+    """Takes what a parser finds, and keeps nothing."""
+
+    def on_request(self, head):
+        pass
+
+    def on_body(self, data):
+        pass
+
+    def on_complete(self):
+        pass
+
+    def wants_more(self):
+        return True
+
+
+def parser_of(leaves):
+    return HttpToolsParser(leaves.RequestBuilder(Sink(), LIMITS))
+
+
+@pytest.mark.parametrize("name", ["get", "browser"])
+def test_request_head(benchmark, leaves, name, request):
+    benchmark.group = f"request head, httptools included: {name}"
+    benchmark.param = request.node.callspec.params["leaves"]
+    parser, data = parser_of(leaves), CASES[name].request("127.0.0.1:8000")
+    benchmark(parser.feed, data)
+
+
+def test_chunked_request_body(benchmark, leaves, request):
+    benchmark.group = "one chunk of a request body"
+    benchmark.param = request.node.callspec.params["leaves"]
+    decoder = leaves.ChunkedDecoder(Sink())
+    assert benchmark(decoder.feed, CHUNKED_BODY, 0) == len(CHUNKED_BODY)
+
+
+@pytest.mark.parametrize(("name", "start"), [("2 headers", START), ("8 headers", TYPICAL_START)])
+def test_response(benchmark, leaves, name, start, request):
+    benchmark.group = f"response head and body: {name}"
+    benchmark.param = request.node.callspec.params["leaves"]
+
+    def frame():
+        framer = leaves.ResponseFramer("1.1", "GET", True)
+        framer.start(start, DEFAULT_BLOCK)
+        return framer.body(BODY)
+
+    assert benchmark(frame).endswith(b"\r\n\r\nHello, world!")
+
+
+def test_response_chunk(benchmark, leaves, request):
+    benchmark.group = "one chunk of a response"
+    benchmark.param = request.node.callspec.params["leaves"]
+    framer = leaves.ResponseFramer("1.1", "GET", True)
+    framer.start(CHUNKED_START, DEFAULT_BLOCK)
+    framer.body(PART)
+    assert benchmark(framer.body, PART) == b"64\r\n" + b"x" * 100 + b"\r\n"
