@@ -416,7 +416,7 @@ class RequestBuilder:
         """Hold the head against the rules that concern it as a whole, and give it to the sink."""
         if self.phase != FIELDS:
             return
-        head = self.head
+        head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
         old = head.http_version == "1.0"
         if self.host is not None:
             if not _is_authority(self.host):
@@ -463,9 +463,9 @@ class RequestBuilder:
 
         A parser that saw an upgrade ends the message before its body: that is no end.
         """
-        if self.remaining > 0 or self.chunked and not self.chunks:
+        if self.remaining > 0 or (self.chunked and not self.chunks):
             return
-        head = self.head
+        head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
         self._reset()
         if not head.keep_alive:
             self.phase = ENDED

@@ -25,10 +25,15 @@ cdef class ResponseFramer:
     cdef bint old
     cdef bint head_request
     cdef long long expected
+    cdef bint coded
+    cdef bint persist
     cdef list lines
 
-    @cython.locals(line=bytes, lines=list, known=tuple, kind=int, bodiless=bint, keep_alive=bint, coded=bint)
+    @cython.locals(line=bytes, lines=list, known=tuple)
     cpdef start(self, message, bytes default_block)
+    @cython.locals(others=bytes)
+    cdef bytes _decide(self, int kind, bytes value, status)
+    cdef _frame(self, list lines, bint bodiless)
     cdef bint _take_length(self, bytes value) except -1
     @cython.locals(lines=list, size=Py_ssize_t, framing=int, more_body=bint)
     cpdef bytes body(self, message)

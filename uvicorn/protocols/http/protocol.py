@@ -1,23 +1,21 @@
-"""The one HTTP/1.1 connection: transport, deadlines, pipeline, upgrade (RFC 9112)."""
+"""The one HTTP/1.1 connection: requests in, the pipeline, applications started, upgrades (RFC 9112)."""
 
 import asyncio
 import contextvars
 import logging
 import sys
 from collections import deque
-from enum import Enum
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from uvicorn._speedups import RequestBuilder, RequestHead, RequestRejected, ResponseFramer
+from uvicorn._speedups import RequestBuilder, RequestHead, RequestRejected
 from uvicorn._speedups._request_py import NO_BODY
 from uvicorn._speedups._response_py import CLOSE, COMPLETE
 from uvicorn.logging import TRACE_LOG_LEVEL
-from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.http.connection import LINGER_SECONDS, Connection, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
-from uvicorn.protocols.http.flow_control import FlowControl, service_unavailable
+from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.parser import RequestParser
-from uvicorn.protocols.utils import get_client_addr, get_local_addr, get_path_with_query_string, get_remote_addr, is_ssl
+from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, HTTPScope
@@ -27,32 +25,14 @@ if TYPE_CHECKING:
 # Requests that may wait, parsed, behind the one being served.
 PIPELINE_LIMIT = 16
 
-# Before a connection closes that the client may still be sending on: bytes and seconds of it that are read and
-# dropped, so that no reset overtakes the answer (RFC 9112 section 9.6).
-LINGER_BYTES = 65536
-LINGER_SECONDS = 2.0
-
 # Requests of one connection whose applications are started without giving the loop a turn.
 EAGER_LIMIT = 16
-
-# What the built-in answers say. For the others the phrase of the status code is enough.
-_REASONS = {400: "Invalid HTTP request received."}
 
 _PYTHON_312 = sys.version_info >= (3, 12)
 _PYTHON_311 = sys.version_info >= (3, 11)
 
 
-class Due(Enum):
-    """What a connection has a deadline for."""
-
-    HEAD = "the head of a request"
-    KEEP_ALIVE = "the next request"
-    BODY = "the body of a request"
-    SEND = "the client to take what is sent"
-    LINGER = "the client to close"
-
-
-class HTTPProtocol(asyncio.Protocol):
+class HTTPProtocol(Connection):
     """One HTTP/1.1 connection.
 
     Args:
@@ -64,45 +44,29 @@ class HTTPProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_context",
-        "_deadline",
-        "_discarded",
         "_eager",
-        "_eof",
-        "_lingering",
         "_parser",
         "_pipeline",
         "_real_loop",
         "_rejected",
         "_starting",
         "_to_start",
-        "_unsent",
         "_upgrade",
         "access_log",
         "access_logger",
         "app",
         "app_state",
-        "client",
-        "config",
-        "connections",
         "cycle",
-        "flow",
         "headers",
         "limit_concurrency",
-        "logger",
-        "loop",
         "root_path",
-        "scheme",
         "scope",
-        "server",
-        "server_state",
         "tasks",
         "timeout_keep_alive",
-        "transport",
         "ws_protocol_class",
     )
 
     request_builder_class: ClassVar[Any] = RequestBuilder
-    response_framer_class: ClassVar[Any] = ResponseFramer
     cycle_class: ClassVar[Any] = RequestResponseCycle
 
     def __init__(
@@ -114,45 +78,29 @@ class HTTPProtocol(asyncio.Protocol):
     ) -> None:
         if not config.loaded:
             config.load()
-        self.config = config
+        super().__init__(config, server_state, _loop or asyncio.get_event_loop())
         self.app = cast("ASGI3Application", config.loaded_app)
-        self.loop = _loop or asyncio.get_event_loop()
-        self.logger = logging.getLogger("uvicorn.error")
         self.access_logger = logging.getLogger("uvicorn.access")
         self.access_log = self.access_logger.hasHandlers()
         self.ws_protocol_class = config.ws_protocol_class
         self.root_path = config.root_path
         self.limit_concurrency = config.limit_concurrency
-        self.app_state = app_state
-        self.server_state = server_state
-        self.connections = server_state.connections
-        self.tasks = server_state.tasks
         self.timeout_keep_alive = config.timeout_keep_alive
-
-        # What is known once the connection is made.
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything uses it
-        self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
-        self.server: tuple[str, int | None] | None = None
-        self.client: tuple[str, int] | None = None
-        self.scheme = "http"
+        self.app_state = app_state
+        self.tasks = server_state.tasks
 
         # The request that was parsed last, and the one being served.
         self.scope: HTTPScope = None  # type: ignore[assignment]  # set with the first request
         self.headers: list[tuple[bytes, bytes]] = None  # type: ignore[assignment]  # as the scope
         self.cycle: RequestResponseCycle | None = None
 
-        self._deadline: Deadline[Due] = Deadline(self.loop, self._on_due)
         self._parser = self.create_parser()
         self._pipeline: deque[RequestResponseCycle] | None = None
         self._to_start: RequestResponseCycle | None = None
+        self._starting = False
+        self._context: contextvars.Context | None = None
         self._rejected: RequestRejected | None = None
         self._upgrade: RequestHead | None = None
-        self._context: contextvars.Context | None = None
-        self._eof = False
-        self._lingering = False
-        self._discarded = 0
-        self._unsent = 0
-        self._starting = False
         # The double of a loop runs applications when its owner says so.
         self._real_loop = isinstance(self.loop, asyncio.AbstractEventLoop)
         self._eager = _PYTHON_312 and self._real_loop and self.loop.get_task_factory() is None
@@ -182,17 +130,6 @@ class HTTPProtocol(asyncio.Protocol):
 
     # asyncio's side
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.connections.add(self)
-        self.flow = FlowControl(self.transport)
-        self.server = get_local_addr(transport)
-        self.client = get_remote_addr(transport)
-        self.scheme = "https" if is_ssl(transport) else "http"
-        self._deadline.set(Due.HEAD, self.config.timeout_request_head)
-        if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
-            self._trace("HTTP connection made")
-
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
         self._deadline.cancel()
@@ -216,15 +153,6 @@ class HTTPProtocol(asyncio.Protocol):
         cycle.end()
         # TLS has no half-closed connections.
         return self.scheme == "http" and not self.transport.is_closing()
-
-    def pause_writing(self) -> None:
-        self.flow.pause_writing()
-        self._await_send()
-
-    def resume_writing(self) -> None:
-        self.flow.resume_writing()
-        if self._deadline.reason is Due.SEND:
-            self._await_next_event()
 
     def data_received(self, data: bytes) -> None:
         if self._lingering or self._rejected is not None:
@@ -364,11 +292,6 @@ class HTTPProtocol(asyncio.Protocol):
 
     # The cycle's side
 
-    def write(self, data: bytes) -> None:
-        """Send bytes, unless the connection is closing."""
-        if not self.transport.is_closing():
-            self.transport.write(data)
-
     def log_access(self, scope: Any, status: int) -> None:
         """Write the access log line of a response that starts."""
         self.access_logger.info(
@@ -394,7 +317,7 @@ class HTTPProtocol(asyncio.Protocol):
         """The response is complete: close, or take in the rest of the request, or turn to the next one."""
         if self.transport.is_closing():
             return
-        if not cycle.framer.keep_alive or cycle.expect_continue and cycle.more_body:
+        if not cycle.framer.keep_alive or (cycle.expect_continue and cycle.more_body):
             # A client that was not told to continue may leave the body out: no next request could be found.
             self._close_gently()
         elif cycle.more_body:
@@ -462,19 +385,6 @@ class HTTPProtocol(asyncio.Protocol):
             cycle.disconnect()
             self._answer(rejected.status, method=cycle.scope["method"])
 
-    def _answer(self, status: int, text: str | None = None, method: str = "") -> None:
-        """Send a response of our own and close."""
-        if self.transport.is_closing():
-            return
-        body = (text or _REASONS.get(status) or HTTPStatus(status).phrase).encode()
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-        framer = self.response_framer_class("1.1", method, False)
-        framer.start(
-            {"type": "http.response.start", "status": status, "headers": headers}, self.server_state.default_block
-        )
-        self.transport.write(framer.body({"type": "http.response.body", "body": body}))
-        self._close_gently()
-
     # Upgrades
 
     def _accepts_upgrade(self, head: RequestHead) -> bool:
@@ -530,43 +440,6 @@ class HTTPProtocol(asyncio.Protocol):
         else:
             cycle.framer.keep_alive = False
 
-    def close(self) -> None:
-        """Close the transport, once, behind what is to be sent."""
-        if not self.transport.is_closing():
-            self.transport.close()
-        if self._get_unsent():
-            self._await_send()
-        else:
-            self._deadline.cancel()
-
-    def _close_gently(self) -> None:
-        """Close so that the answer arrives: end our half, and read on for a while (RFC 9112 section 9.6)."""
-        transport = self.transport
-        can_write_eof = getattr(transport, "can_write_eof", None)
-        if self._eof or can_write_eof is None or not can_write_eof():
-            self.close()
-            return
-        self._lingering = True
-        self._discarded = 0
-        transport.write_eof()
-        self._await_next_event()
-        self.flow.resume_reading()
-
-    def _discard(self, size: int) -> None:
-        """Drop bytes that nobody wants any more, up to a limit."""
-        self._discarded += size
-        if self._discarded > LINGER_BYTES:
-            self.close()
-
-    def _get_unsent(self) -> int:
-        """Bytes that the transport holds for the client, where it can tell."""
-        get_size = getattr(self.transport, "get_write_buffer_size", None)
-        return 0 if get_size is None else get_size()
-
-    def _await_send(self) -> None:
-        self._unsent = self._get_unsent()
-        self._deadline.set(Due.SEND, self.config.timeout_send)
-
     def _await_next_event(self) -> None:
         """Set the deadline for what the client has to do next, where it is its turn."""
         cycle = self.cycle
@@ -584,16 +457,8 @@ class HTTPProtocol(asyncio.Protocol):
             self._deadline.clear()
 
     def _on_due(self, due: Due) -> None:
-        """The client has let a deadline pass."""
         cycle = self.cycle
-        if due is Due.SEND:
-            if 0 < self._get_unsent() < self._unsent:
-                self._await_send()
-            elif hasattr(self.transport, "abort"):
-                self.transport.abort()
-            else:
-                self.close()
-        elif due is Due.HEAD:
+        if due is Due.HEAD:
             self._rejected = RequestRejected(408, "the head of the request took too long")
             self._answer(408)
         elif due is Due.BODY and cycle is not None:
@@ -603,12 +468,5 @@ class HTTPProtocol(asyncio.Protocol):
             else:
                 cycle.disconnect()
                 self._answer(408, method=cycle.scope["method"])
-        elif self._get_unsent():
-            # The client still takes what it is sent.
-            self._await_send()
         else:
-            self.close()
-
-    def _trace(self, message: str) -> None:
-        prefix = "%s:%d - " % self.client if self.client else ""
-        self.logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, message)
+            super()._on_due(due)

@@ -1,0 +1,183 @@
+"""What a connection does whatever is said on it: bytes out, back-pressure, deadlines, and an end that loses nothing."""
+
+import asyncio
+import logging
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from uvicorn._speedups import ResponseFramer
+from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+# Before a connection closes that the client may still be sending on: bytes and seconds of it that are read and
+# dropped, so that no reset overtakes the answer (RFC 9112 section 9.6).
+LINGER_BYTES = 65536
+LINGER_SECONDS = 2.0
+
+# What the built-in answers say. For the others the phrase of the status code is enough.
+_REASONS = {400: "Invalid HTTP request received."}
+
+
+class Due(Enum):
+    """What a connection has a deadline for."""
+
+    HEAD = "the head of a request"
+    KEEP_ALIVE = "the next request"
+    BODY = "the body of a request"
+    SEND = "the client to take what is sent"
+    LINGER = "the client to close"
+
+
+class Connection(asyncio.Protocol):
+    """A connection that knows how to answer for itself and how to close.
+
+    Args:
+        config: loaded.
+        server_state: shared by all connections of the server.
+        loop: the event loop; needs `create_task` and `call_later` only.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_discarded",
+        "_eof",
+        "_lingering",
+        "_unsent",
+        "client",
+        "config",
+        "connections",
+        "flow",
+        "logger",
+        "loop",
+        "scheme",
+        "server",
+        "server_state",
+        "transport",
+    )
+
+    response_framer_class: ClassVar[Any] = ResponseFramer
+
+    def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
+        self.config = config
+        self.server_state = server_state
+        self.connections = server_state.connections
+        self.loop = loop
+        self.logger = logging.getLogger("uvicorn.error")
+
+        # What is known once the connection is made.
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything uses it
+        self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
+        self.server: tuple[str, int | None] | None = None
+        self.client: tuple[str, int] | None = None
+        self.scheme = "http"
+
+        self._deadline: Deadline[Due] = Deadline(loop, self._on_due)
+        self._eof = False
+        self._lingering = False
+        self._discarded = 0
+        self._unsent = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.connections.add(self)
+        self.flow = FlowControl(self.transport)
+        self.server = get_local_addr(transport)
+        self.client = get_remote_addr(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
+        self._deadline.set(Due.HEAD, self.config.timeout_request_head)
+        if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
+            self._trace("HTTP connection made")
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+        self._await_send()
+
+    def resume_writing(self) -> None:
+        self.flow.resume_writing()
+        if self._deadline.reason is Due.SEND:
+            self._await_next_event()
+
+    def _await_next_event(self) -> None:
+        """Set the deadline for what the client has to do next, where it is its turn."""
+        raise NotImplementedError
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, unless the connection is closing."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def _answer(self, status: int, text: str | None = None, method: str = "") -> None:
+        """Send a response of our own and close."""
+        if self.transport.is_closing():
+            return
+        body = (text or _REASONS.get(status) or HTTPStatus(status).phrase).encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        framer = self.response_framer_class("1.1", method, False)
+        framer.start(
+            {"type": "http.response.start", "status": status, "headers": headers}, self.server_state.default_block
+        )
+        self.transport.write(framer.body({"type": "http.response.body", "body": body}))
+        self._close_gently()
+
+    def close(self) -> None:
+        """Close the transport, once, behind what is to be sent."""
+        if not self.transport.is_closing():
+            self.transport.close()
+        if self._get_unsent():
+            self._await_send()
+        else:
+            self._deadline.cancel()
+
+    def _close_gently(self) -> None:
+        """Close so that the answer arrives: end our half, and read on for a while (RFC 9112 section 9.6)."""
+        transport = self.transport
+        can_write_eof = getattr(transport, "can_write_eof", None)
+        if self._eof or can_write_eof is None or not can_write_eof():
+            self.close()
+            return
+        self._lingering = True
+        self._discarded = 0
+        transport.write_eof()
+        self._await_next_event()
+        self.flow.resume_reading()
+
+    def _discard(self, size: int) -> None:
+        """Drop bytes that nobody wants any more, up to a limit."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.close()
+
+    def _get_unsent(self) -> int:
+        """Bytes that the transport holds for the client, where it can tell."""
+        get_size = getattr(self.transport, "get_write_buffer_size", None)
+        return 0 if get_size is None else get_size()
+
+    def _await_send(self) -> None:
+        self._unsent = self._get_unsent()
+        self._deadline.set(Due.SEND, self.config.timeout_send)
+
+    def _on_due(self, due: Due) -> None:
+        """The client has let a deadline pass."""
+        if due is Due.SEND:
+            if 0 < self._get_unsent() < self._unsent:
+                self._await_send()
+            elif hasattr(self.transport, "abort"):
+                self.transport.abort()
+            else:
+                self.close()
+        elif self._get_unsent():
+            # The client still takes what it is sent.
+            self._await_send()
+        else:
+            self.close()
+
+    def _trace(self, message: str) -> None:
+        prefix = f"{self.client[0]}:{self.client[1]} - " if self.client else ""
+        self.logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, message)
