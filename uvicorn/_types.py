@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from types import TracebackType
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias
 
 if sys.version_info >= (3, 11):
-    from typing import NotRequired
-else:
-    from typing_extensions import NotRequired
+    from typing import NotRequired, TypedDict
+else:  # pragma: no cover - coverage is measured on a newer Python
+    from typing_extensions import NotRequired, TypedDict
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 

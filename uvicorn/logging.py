@@ -4,7 +4,7 @@ import http
 import logging
 import sys
 from collections.abc import Callable
-from typing import IO, Any, Literal
+from typing import IO, Any, ClassVar, Literal
 
 TRACE_LOG_LEVEL = 5
 
@@ -61,7 +61,7 @@ class ColourizedFormatter(logging.Formatter):
         use_colors: whether to write colours; None decides by `should_use_colors()`.
     """
 
-    level_name_colors: dict[int, Callable[[str], str]] = {  # noqa: RUF012 - subclasses replace it
+    level_name_colors: ClassVar[dict[int, Callable[[str], str]]] = {
         TRACE_LOG_LEVEL: _blue,
         logging.DEBUG: _cyan,
         logging.INFO: _green,
@@ -121,7 +121,7 @@ class AccessFormatter(ColourizedFormatter):
     other arguments, written by a program or changed by a filter, shows its message in place of the request line.
     """
 
-    status_code_colours: dict[int, Callable[[str], str]] = {  # noqa: RUF012 - subclasses replace it
+    status_code_colours: ClassVar[dict[int, Callable[[str], str]]] = {
         1: _bright_white,
         2: _green,
         3: _yellow,

@@ -149,9 +149,9 @@ class ProxyHeadersMiddleware:
 
     def _call(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
         if scope["type"] != "lifespan":
-            client = scope["client"]
+            client = scope.get("client")
             if self._always_trust or (client and self._trusts(client[0])):
-                for name, _ in scope["headers"]:
+                for name, _ in scope.get("headers", ()):
                     if name in _FORWARDED:
                         self._forward(scope)
                         break
@@ -161,7 +161,7 @@ class ProxyHeadersMiddleware:
         # Handing on the application's own coroutine saves a frame per request (0.04 us of 0.11), and one more step on
         # the way of each of its suspensions; the mark keeps it a coroutine function for all who look.
         __call__ = inspect.markcoroutinefunction(_call)
-    else:
+    else:  # pragma: no cover - coverage is measured on a newer Python
 
         async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
             return await self._call(scope, receive, send)
