@@ -325,6 +325,20 @@ class SSLCertReqs(Number):
         super().__init__(map(int, ssl.VerifyMode), "0 (no client certificate), 1 (optional) or 2 (required)")
 
 
+class SSLCiphers(Kind):
+    """A list of ciphers of which OpenSSL knows at least one."""
+
+    expected = "a list of ciphers in OpenSSL's format"
+    metavar = "CIPHERS"
+
+    def parse(self, text: str) -> str:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(text)
+        except ssl.SSLError:
+            raise ValueError from None
+        return text
+
+
 class Callback(Kind):
     """A callable; only Python code has one."""
 

@@ -86,7 +86,8 @@ def show_users_traceback(exc: BaseException) -> None:
     Args:
         exc: the exception; sys.excepthook gets it, so that whatever the user has installed there works.
     """
-    sys.excepthook(type(exc), exc, _after_import(exc.__traceback__))
+    users = exc.with_traceback(_after_import(exc.__traceback__))
+    sys.excepthook(type(users), users, users.__traceback__)
 
 
 def _after_import(traceback: types.TracebackType | None) -> types.TracebackType | None:

@@ -206,7 +206,7 @@ class Config(Options):
         if self.is_ssl:
             try:
                 self.ssl = load_ssl_context(self)
-            except (OSError, ValueError) as exc:
+            except OSError as exc:
                 exit_with_startup_failure(exc)
         self._encode_headers()
         self.http_protocol_class = self._import("http", HTTP_PROTOCOLS)

@@ -29,6 +29,7 @@ from uvicorn.accepts import (
     LogLevel,
     Seconds,
     SSLCertReqs,
+    SSLCiphers,
     SSLVersion,
     Text,
     TrustedHosts,
@@ -218,7 +219,7 @@ class Options:
         None, ExistingFile(), Group.TLS, "The authorities that client certificates are verified against, in PEM format."
     )
     ssl_ciphers: str | None = _option(
-        None, Text("a list of ciphers in OpenSSL's format"), Group.TLS, "The ciphers to use.", shown="OpenSSL's"
+        None, SSLCiphers(), Group.TLS, "The ciphers to use.", shown="OpenSSL's"
     )
     ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = _option(
         None,

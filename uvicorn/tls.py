@@ -1,7 +1,9 @@
 """TLS contexts."""
 
+import contextlib
 import os
 import ssl
+from collections.abc import Iterator
 from typing import Final
 
 from uvicorn.accepts import OptionTypeError
@@ -35,10 +37,12 @@ def create_ssl_context(
         OSError: a file cannot be read, or is not what it should be (`ssl.SSLError`).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if ssl_version == ssl.PROTOCOL_TLS_SERVER else ssl_version)
-    context.load_cert_chain(certfile, keyfile, password)
+    with _naming(f"certificate {certfile!r} with key {keyfile or certfile!r}: not in PEM format, or of no such password"):
+        context.load_cert_chain(certfile, keyfile, password)
     context.verify_mode = ssl.VerifyMode(cert_reqs)
     if ca_certs is not None:
-        context.load_verify_locations(ca_certs)
+        with _naming(f"authorities {ca_certs!r}: not in PEM format"):
+            context.load_verify_locations(ca_certs)
     if ciphers:
         context.set_ciphers(ciphers)
     context.set_alpn_protocols(ALPN_PROTOCOLS)
@@ -50,7 +54,7 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
 
     Raises:
         OptionTypeError: the factory returns something else.
-        OSError, ValueError: a file is missing, or is not what it should be; the message names the options.
+        OSError: a file is missing, or is not what it should be; the message names the options.
     """
     if options.ssl_context_factory is None:
         return _described_context(options)
@@ -62,21 +66,27 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
 
 def _described_context(options: Options) -> ssl.SSLContext:
     if options.ssl_certfile is None:
-        raise ValueError("TLS needs a certificate: ssl_certfile is not set")
+        raise FileNotFoundError("TLS needs a certificate: ssl_certfile is not set")
     for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
         path = getattr(options, name)
         if path is not None and not os.path.isfile(path):
             # What OpenSSL says of it does not name the file.
             raise FileNotFoundError(f"{name} {path!r} does not exist")
+    return create_ssl_context(
+        certfile=options.ssl_certfile,
+        keyfile=options.ssl_keyfile,
+        password=options.ssl_keyfile_password,
+        ssl_version=options.ssl_version,
+        cert_reqs=options.ssl_cert_reqs,
+        ca_certs=options.ssl_ca_certs,
+        ciphers=options.ssl_ciphers,
+    )
+
+
+@contextlib.contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Say what OpenSSL complains of, which does not name any file."""
     try:
-        return create_ssl_context(
-            certfile=options.ssl_certfile,
-            keyfile=options.ssl_keyfile,
-            password=options.ssl_keyfile_password,
-            ssl_version=options.ssl_version,
-            cert_reqs=options.ssl_cert_reqs,
-            ca_certs=options.ssl_ca_certs,
-            ciphers=options.ssl_ciphers,
-        )
+        yield
     except ssl.SSLError as exc:
-        raise OSError(f"the ssl_* options do not make a TLS context: {exc}") from exc
+        raise ssl.SSLError(exc.errno, f"{what} ({exc.reason or exc.strerror})") from exc

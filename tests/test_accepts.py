@@ -1,0 +1,228 @@
+import io
+import os
+import ssl
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uvicorn import accepts
+from uvicorn.accepts import (
+    Callback,
+    Choice,
+    ChoiceOrImport,
+    ExistingDirectory,
+    ExistingFile,
+    Flag,
+    Header,
+    Host,
+    Integer,
+    Kind,
+    LogConfig,
+    LogLevel,
+    Seconds,
+    SSLCertReqs,
+    SSLCiphers,
+    SSLVersion,
+    Text,
+    TrustedHosts,
+)
+
+HERE = str(Path(__file__))
+DIRECTORY = str(Path(__file__).parent)
+
+
+def a_callable() -> None:
+    """Stand for a factory, a class, a callback."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Text(), "anything", "anything"),
+        (Host(), "::1", "::1"),
+        (Flag(), "TRUE", True),
+        (Flag(), " 1 ", True),
+        (Flag(), "on", True),
+        (Flag(), "no", False),
+        (Flag(), "0", False),
+        (Integer(0, 9), "9", 9),
+        (Integer(0), "0", 0),
+        (Seconds(), "5", 5),
+        (Seconds(), "0", 0),
+        (Seconds(), "2.5", 2.5),
+        (Seconds(zero_is_off=True), "0", None),
+        (Seconds(zero_is_off=True), "0.0", None),
+        (Choice(["auto", "on"]), "ON", "on"),
+        (ChoiceOrImport(["auto"], "Class"), "Auto", "auto"),
+        (ChoiceOrImport(["auto"], "Class"), "Package.module:Class", "Package.module:Class"),
+        (LogLevel(["info", "trace"]), "Trace", "trace"),
+        (accepts.Path("a path"), "no/such/path", "no/such/path"),
+        (ExistingFile(), HERE, HERE),
+        (ExistingDirectory(), DIRECTORY, DIRECTORY),
+        (ExistingDirectory(), "", ""),
+        (LogConfig(), HERE, HERE),
+        (Header(), "X-Name:value", ("X-Name", "value")),
+        (Header(), "x: \ta:b ", ("x", "a:b")),
+        (Header(), "x:", ("x", "")),
+        (Header(), "x:\xe4\tb", ("x", "\xe4\tb")),
+        (TrustedHosts(), "*", "*"),
+        (TrustedHosts(), "127.0.0.1, ::1,10.0.0.0/8 ,fe80::/10,proxy,/run/x.sock", None),
+        (SSLVersion(), "17", 17),
+        (SSLCertReqs(), "2", 2),
+        (SSLCiphers(), "ECDHE+AESGCM", "ECDHE+AESGCM"),
+    ],
+)
+def test_text_that_is_accepted(kind: Kind, text: str, value: Any) -> None:
+    expected = text if isinstance(kind, TrustedHosts) else value
+    assert kind.parse(text) == expected
+    assert type(kind.parse(text)) is type(expected)
+    if not isinstance(kind, Header):
+        assert kind.check(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Flag(), "maybe"),
+        (Flag(), ""),
+        (Integer(0, 9), "10"),
+        (Integer(0, 9), "-1"),
+        (Integer(1), "0"),
+        (Integer(1), "one"),
+        (Integer(1), "1.5"),
+        (Seconds(), "-1"),
+        (Seconds(), "-0.1"),
+        (Seconds(), "soon"),
+        (Seconds(), "nan"),
+        (Seconds(), "inf"),
+        (Seconds(zero=False), "0"),
+        (Seconds(zero=False), "0.0"),
+        (Choice(["auto", "on"]), "off"),
+        (ChoiceOrImport(["auto"], "Class"), "module"),
+        (ChoiceOrImport(["auto"], "Class"), ":Class"),
+        (ChoiceOrImport(["auto"], "Class"), "module:"),
+        (LogLevel(["info"]), "20"),
+        (ExistingFile(), DIRECTORY),
+        (ExistingFile(), "no/such/file"),
+        (ExistingDirectory(), HERE),
+        (LogConfig(), "no/such/file"),
+        (Header(), "no colon"),
+        (Header(), ":value"),
+        (Header(), "na me:value"),
+        (Header(), "name:a\r\nb"),
+        (Header(), "name:a\0"),
+        (Header(), "name:\u20ac"),
+        (TrustedHosts(), "10.0.0.1/8"),
+        (TrustedHosts(), "127.0.0.1,10.0.0.0/33"),
+        (TrustedHosts(), "::/x"),
+        (SSLVersion(), "16"),
+        (SSLVersion(), "99"),
+        (SSLCertReqs(), "3"),
+        (SSLCiphers(), "no-such-cipher"),
+    ],
+)
+def test_text_that_is_refused(kind: Kind, text: str) -> None:
+    with pytest.raises(ValueError):
+        kind.parse(text)
+
+
+def test_every_kind_of_python_value_that_is_accepted() -> None:
+    file = io.StringIO()
+    parser = RawConfigParser()
+    dictionary = {"version": 1}
+    for kind, value, expected in [
+        (Host(), None, ""),
+        (Flag(), True, True),
+        (Flag(), 1, True),
+        (Flag(), 0, False),
+        (Flag(), None, False),
+        (Integer(0, 9), 9, 9),
+        (Seconds(), 0.5, 0.5),
+        (Seconds(), 3, 3),
+        (Seconds(zero_is_off=True), None, None),
+        (Seconds(zero_is_off=True), 0, None),
+        (ChoiceOrImport(["auto"], "Class"), a_callable, a_callable),
+        (LogLevel(["info"]), 15, 15),
+        (accepts.Path("a path"), Path("a/b"), os.path.join("a", "b")),
+        # Files are looked for where they are used.
+        (ExistingFile(), "no/such/file", "no/such/file"),
+        (ExistingDirectory(), Path("no"), "no"),
+        (LogConfig(), dictionary, dictionary),
+        (LogConfig(), parser, parser),
+        (LogConfig(), file, file),
+        (LogConfig(), Path("log.ini"), "log.ini"),
+        (Header(), ("X-Name", " value"), ("X-Name", " value")),
+        (Header(), ["X-Name", "value"], ("X-Name", "value")),
+        (TrustedHosts(), ["127.0.0.1", "10.0.0.0/8"], ["127.0.0.1", "10.0.0.0/8"]),
+        (TrustedHosts(), ("*",), ["*"]),
+        (SSLVersion(), ssl.PROTOCOL_TLS_SERVER, 17),
+        (SSLCertReqs(), ssl.CERT_REQUIRED, 2),
+        (Callback("a callable"), a_callable, a_callable),
+    ]:
+        assert kind.check(value) == expected, kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "error"),
+    [
+        (Text(), 3, TypeError),
+        (Host(), 3, TypeError),
+        (Flag(), 1.5, TypeError),
+        (Integer(0), True, TypeError),
+        (Integer(0), 1.0, TypeError),
+        (Integer(0), None, TypeError),
+        (Integer(0, 9), 10, ValueError),
+        (Seconds(), True, TypeError),
+        (Seconds(), None, TypeError),
+        (Seconds(), float("nan"), ValueError),
+        (Choice(["auto"]), None, TypeError),
+        (ChoiceOrImport(["auto"], "Class"), 3, TypeError),
+        (LogLevel(["info"]), True, TypeError),
+        (accepts.Path("a path"), b"bytes", TypeError),
+        (accepts.Path("a path"), 3, TypeError),
+        (LogConfig(), 3, TypeError),
+        (Header(), "X-Name:value", TypeError),
+        (Header(), (b"x", b"y"), TypeError),
+        (Header(), ("x", "y", "z"), ValueError),
+        (Header(), ("x", "y\n"), ValueError),
+        (TrustedHosts(), 3, TypeError),
+        (TrustedHosts(), ["10.0.0.1/8"], ValueError),
+        (SSLVersion(), 99, ValueError),
+        (Callback("a callable"), "text", TypeError),
+    ],
+)
+def test_python_values_that_are_refused(kind: Kind, value: object, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        kind.check(value)
+
+
+def test_what_python_alone_has_is_not_read_from_text() -> None:
+    with pytest.raises(NotImplementedError):
+        Callback("a callable").parse("text")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Integer(1), "an integer, at least 1"),
+        (Integer(1, 9), "an integer from 1 to 9"),
+        (Integer(1, unit="bytes"), "a number of bytes, at least 1"),
+        (Seconds(), "a number of seconds, at least 0"),
+        (Seconds(zero=False), "a number of seconds, more than 0"),
+        (Seconds(zero_is_off=True), "a number of seconds, at least 0 (0 turns it off)"),
+        (Choice(["a", "b"], ["b"]), "one of a"),
+        (ChoiceOrImport(["a", "b"], "Class"), "one of a, b or module:Class"),
+        (ExistingFile(), "a file that exists"),
+        (accepts.Path("a path"), "a path"),
+    ],
+)
+def test_what_is_accepted_in_words(kind: Kind, expected: str) -> None:
+    assert kind.expected == expected
+
+
+def test_hidden_choices_are_accepted() -> None:
+    kind = ChoiceOrImport(["auto", "none"], "Class", ["none"])
+    assert kind.parse("none") == "none"
+    assert kind.metavar == "[auto|module:Class]"

@@ -1,0 +1,61 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from uvicorn.importer import ImportFromStringError, import_from_string
+
+
+def test_an_attribute_is_imported() -> None:
+    assert import_from_string("tests.test_importer:test_an_attribute_is_imported") is test_an_attribute_is_imported
+
+
+def test_attributes_may_be_nested() -> None:
+    assert import_from_string("collections:OrderedDict.fromkeys").__name__ == "fromkeys"
+
+
+@pytest.mark.parametrize("thing", [None, import_from_string, 3], ids=["None", "function", "number"])
+def test_what_is_no_string_is_returned(thing: object) -> None:
+    assert import_from_string(thing) is thing
+
+
+@pytest.mark.parametrize("text", ["example:", ":app", "example", "", ":", ".example:app", "..:app"])
+def test_a_malformed_string(text: str) -> None:
+    with pytest.raises(ImportFromStringError) as caught:
+        import_from_string(text)
+    assert str(caught.value) == f'Import string "{text}" must be in format "<module>:<attribute>".'
+
+
+@pytest.mark.parametrize("module", ["no_such_module", "no_such_package.module", "tests.no_such_module"])
+def test_a_missing_module(module: str) -> None:
+    with pytest.raises(ImportFromStringError) as caught:
+        import_from_string(f"{module}:app")
+    assert str(caught.value) == f'Could not import module "{module}".'
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("attribute", ["no_such_attribute", "pytest.no_such_attribute", "pytest..raises"])
+def test_a_missing_attribute(attribute: str) -> None:
+    with pytest.raises(ImportFromStringError) as caught:
+        import_from_string(f"tests.test_importer:{attribute}")
+    assert str(caught.value) == f'Attribute "{attribute}" not found in module "tests.test_importer".'
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("import no_such_dependency", ModuleNotFoundError),
+        ("raise ModuleNotFoundError('of its own')", ModuleNotFoundError),
+        ("raise ImportError('of its own')", ImportError),
+        ("raise ValueError('of its own')", ValueError),
+        ("this is no Python", SyntaxError),
+    ],
+)
+def test_an_error_inside_the_module_is_left_as_it_is(
+    source: str, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "failing_module.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "failing_module", raising=False)
+    with pytest.raises(error):
+        import_from_string("failing_module:app")

@@ -1,0 +1,187 @@
+import dataclasses
+import inspect
+import typing
+
+import pytest
+
+from uvicorn import choices
+from uvicorn.accepts import OptionError, OptionTypeError
+from uvicorn.config import Config
+from uvicorn.default_logging import LOGGING_CONFIG
+from uvicorn.main import main, run
+from uvicorn.option import Form, Group
+from uvicorn.options import OPTIONS, Options
+
+# The defaults that programs rely on; a change of one of them is a change for everybody.
+DEFAULTS = {
+    "host": "127.0.0.1",
+    "port": 8000,
+    "uds": None,
+    "fd": None,
+    "loop": "auto",
+    "http": "auto",
+    "ws": "auto",
+    "ws_max_size": 16777216,
+    "ws_max_queue": 32,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+    "ws_per_message_deflate": True,
+    "lifespan": "auto",
+    "env_file": None,
+    "log_config": LOGGING_CONFIG,
+    "log_level": None,
+    "access_log": True,
+    "use_colors": None,
+    "interface": "auto",
+    "reload": False,
+    "reload_dirs": None,
+    "reload_includes": None,
+    "reload_excludes": None,
+    "reload_delay": 0.25,
+    "workers": None,
+    "proxy_headers": True,
+    "server_header": True,
+    "date_header": True,
+    "forwarded_allow_ips": None,
+    "root_path": "",
+    "limit_concurrency": None,
+    "limit_max_requests": None,
+    "limit_max_requests_jitter": 0,
+    "backlog": 2048,
+    "timeout_keep_alive": 5,
+    "timeout_notify": 30,
+    "timeout_graceful_shutdown": None,
+    "timeout_worker_healthcheck": 5,
+    "callback_notify": None,
+    "ssl_keyfile": None,
+    "ssl_certfile": None,
+    "ssl_keyfile_password": None,
+    "ssl_version": 17,
+    "ssl_cert_reqs": 0,
+    "ssl_ca_certs": None,
+    "ssl_ciphers": None,
+    "ssl_context_factory": None,
+    "headers": None,
+    "factory": False,
+    "h11_max_incomplete_event_size": None,
+    "reset_contextvars": False,
+    "app_dir": None,
+    "limit_request_line": 65536,
+    "limit_request_fields": 256,
+    "limit_request_head": 131072,
+    "limit_request_body": None,
+    "timeout_request_head": 30.0,
+    "timeout_request_body": 60.0,
+    "timeout_send": 60.0,
+    "timeout_ssl_handshake": 10.0,
+}
+
+
+def test_the_defaults() -> None:
+    assert {name: option.default for name, option in OPTIONS.items()} == DEFAULTS
+
+
+def test_the_table_names_every_field_but_the_application() -> None:
+    assert [field.name for field in dataclasses.fields(Options)] == ["app", *OPTIONS]
+
+
+@pytest.mark.parametrize("function", [run, Config, Options], ids=["run", "Config", "Options"])
+def test_python_takes_every_option(function: typing.Callable[..., object]) -> None:
+    parameters = inspect.signature(function).parameters
+    assert list(parameters) == ["app", *OPTIONS]
+    for name, option in OPTIONS.items():
+        if name != "log_config":  # made by a factory, since it is a dict
+            assert parameters[name].default == option.default
+
+
+def test_the_annotations_can_be_read_at_run_time() -> None:
+    assert typing.get_type_hints(Config.__init__).keys() == {"app", *OPTIONS, "return"}
+
+
+def test_the_command_line_takes_every_option() -> None:
+    names = {parameter.name for parameter in main.params}
+    assert names == {"app", "version", *(name for name, option in OPTIONS.items() if option.group is not Group.API)}
+
+
+def test_the_command_line_has_the_defaults() -> None:
+    for parameter in main.params:
+        if parameter.name in OPTIONS:
+            option = OPTIONS[parameter.name]
+            assert parameter.default == option.command_line_default, parameter.name
+            if option.name not in ("log_config", "app_dir"):
+                assert option.command_line_default == option.default
+
+
+def test_an_option_is_written_as_its_form_says() -> None:
+    assert OPTIONS["host"].declaration == "--host"
+    assert OPTIONS["reload"].declaration == "--reload"
+    assert OPTIONS["reload_dirs"].declaration == "--reload-dir"
+    assert OPTIONS["access_log"].declaration == "--access-log/--no-access-log"
+    assert {option.form for option in OPTIONS.values()} == set(Form)
+
+
+def test_the_default_in_words() -> None:
+    assert OPTIONS["log_config"].default_text == "built in"
+    assert OPTIONS["access_log"].default_text == "on"
+    assert OPTIONS["reload"].default_text == ""
+    assert OPTIONS["uds"].default_text == ""
+    assert OPTIONS["port"].default_text == "8000"
+
+
+def test_each_literal_type_lists_the_choices() -> None:
+    for literal, names in [
+        (choices.HTTPProtocolType, choices.HTTP_PROTOCOLS),
+        (choices.WSProtocolType, choices.WS_PROTOCOLS),
+        (choices.LifespanType, choices.LIFESPAN),
+        (choices.LoopFactoryType, choices.LOOP_FACTORIES),
+        (choices.InterfaceType, choices.INTERFACES),
+    ]:
+        assert set(typing.get_args(literal)) == set(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("port", 65536, "port must be an integer from 0 to 65535, not 65536"),
+        ("port", "http", "port must be an integer from 0 to 65535, not 'http'"),
+        ("lifespan", "maybe", "lifespan must be one of auto, on, off, not 'maybe'"),
+        ("log_level", "loud", "log_level must be one of critical, error, warning, info, debug, trace, not 'loud'"),
+        ("ws", "socketio", "not 'socketio'"),
+        ("headers", [("x", "a\nb")], r"not ('x', 'a\nb')"),
+        ("workers", 0, "workers must be an integer, at least 1, not 0"),
+        ("timeout_keep_alive", -1, "timeout_keep_alive must be a number of seconds, at least 0, not -1"),
+    ],
+)
+def test_a_wrong_value(name: str, value: object, message: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        OPTIONS[name].check(value)
+    assert message in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert not isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("port", None, "port must be an integer from 0 to 65535, not NoneType"),
+        ("reload_dirs", 3, "reload_dirs must be a list, not int"),
+        ("reload_dirs", [3], "reload_dirs must be a directory that exists, not int"),
+        ("headers", ["x: y"], "headers must be a header NAME:VALUE"),
+        ("callback_notify", "soon", "callback_notify must be an async function without arguments, not str"),
+    ],
+)
+def test_a_wrong_type(name: str, value: object, message: str) -> None:
+    with pytest.raises(OptionTypeError) as caught:
+        OPTIONS[name].check(value)
+    assert str(caught.value).startswith(message)
+    assert isinstance(caught.value, TypeError)
+
+
+def test_the_source_of_a_wrong_value_is_named() -> None:
+    with pytest.raises(OptionError, match=r"^\$WEB_CONCURRENCY must be an integer, at least 1, not '0'$"):
+        OPTIONS["workers"].check("0", "$WEB_CONCURRENCY")
+
+
+def test_a_single_path_is_a_list_of_one() -> None:
+    assert OPTIONS["reload_dirs"].check("src") == ["src"]
+    assert OPTIONS["reload_dirs"].check(("a", "b")) == ["a", "b"]

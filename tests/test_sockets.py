@@ -1,0 +1,192 @@
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uvicorn import sockets
+from uvicorn.config import Config
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "server.sock")
+
+
+@contextlib.contextmanager
+def bound(**options: Any) -> Iterator[socket.socket]:
+    with Config(None, **options).bind_socket() as sock:
+        yield sock
+
+
+def test_a_port(capsys: pytest.CaptureFixture[str]) -> None:
+    with bound(port=0) as sock:
+        host, port = sock.getsockname()
+        assert host == "127.0.0.1"
+        assert sock.family == socket.AF_INET
+        assert sock.get_inheritable()
+    assert capsys.readouterr().err == f"INFO:     Uvicorn running on http://127.0.0.1:{port} (Press CTRL+C to quit)\n"
+
+
+def test_https_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with bound(port=0, ssl_certfile="certificate.pem"):
+        assert "Uvicorn running on https://127.0.0.1:" in capsys.readouterr().err
+
+
+def test_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    with bound(port=0, use_colors=True) as sock:
+        port = sock.getsockname()[1]
+    text = f"Uvicorn running on \x1b[1mhttp://127.0.0.1:{port}\x1b[0m (Press CTRL+C to quit)\n"
+    assert capsys.readouterr().err.endswith(text)
+
+
+@pytest.mark.parametrize("host", ["", None])
+def test_all_interfaces(host: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    with bound(host=host, port=0) as sock:
+        assert sock.getsockname()[0] == "0.0.0.0"
+    assert "http://0.0.0.0:" in capsys.readouterr().err
+
+
+def test_a_name() -> None:
+    with bound(host="localhost", port=0) as sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="IPv6 is not there")
+def test_ipv6(capsys: pytest.CaptureFixture[str]) -> None:
+    with bound(host="::1", port=0) as sock:
+        assert sock.family == socket.AF_INET6
+        port = sock.getsockname()[1]
+    assert f"http://[::1]:{port} " in capsys.readouterr().err
+
+
+def refused(capsys: pytest.CaptureFixture[str], **options: Any) -> str:
+    """The one line that says why nothing is bound."""
+    with pytest.raises(SystemExit) as exited:
+        Config(None, **options).bind_socket()
+    assert exited.value.code == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ERROR:    ")
+    return line.removeprefix("ERROR:    ")
+
+
+def test_an_occupied_port(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        port = occupied.getsockname()[1]
+        assert refused(capsys, port=port) == (
+            f"[Errno {errno.EADDRINUSE}] error while attempting to bind on address ('127.0.0.1', {port}): "
+            "address already in use"
+        )
+
+
+def test_an_unknown_host(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "cannot resolve host 'no such host'" in refused(capsys, host="no such host")
+
+
+def test_a_port_in_time_wait_is_free() -> None:
+    with bound(port=0) as sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+
+
+def test_a_port_on_windows_belongs_to_one_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets.sys, "platform", "win32")
+    with sockets.bind_tcp_socket("127.0.0.1", 0) as sock:
+        assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+
+
+def test_a_unix_socket(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with bound(uds=path) as sock:
+        assert sock.getsockname() == path
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o666
+    assert capsys.readouterr().err == f"INFO:     Uvicorn running on unix socket {path} (Press CTRL+C to quit)\n"
+
+
+def test_a_unix_socket_that_was_left_behind_is_replaced(path: str) -> None:
+    with sockets.bind_unix_socket(path):
+        os.chmod(path, 0o600)
+    with sockets.bind_unix_socket(path) as sock:
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        sock.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+
+
+def test_a_unix_socket_that_is_served_is_not_taken_over(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with sockets.bind_unix_socket(path) as served:
+        served.listen()
+        assert "address already in use" in refused(capsys, uds=path)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+
+
+def test_a_file_is_not_replaced_by_a_unix_socket(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(path).write_text("precious")
+    assert "address already in use" in refused(capsys, uds=path)
+    assert Path(path).read_text() == "precious"
+
+
+def test_a_unix_socket_in_no_directory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'/no/such/directory/x': no such file or directory" in refused(capsys, uds="/no/such/directory/x")
+
+
+def test_a_unix_socket_of_too_long_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "af_unix path too long" in refused(capsys, uds=str(tmp_path / ("x" * 200)))
+
+
+def test_an_abstract_unix_socket() -> None:
+    name = f"\0uvicorn-{os.getpid()}"
+    with sockets.bind_unix_socket(name) as sock:
+        assert sock.getsockname() == name.encode()
+        sockets.remove_unix_socket(name)
+
+
+def test_windows_has_no_unix_sockets(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets.sys, "platform", "win32")
+    with pytest.raises(OSError, match="Windows has none"):
+        sockets.bind_unix_socket(path)
+    assert not sockets._is_served(path)
+
+
+def test_a_unix_socket_is_removed_and_nothing_else(path: str) -> None:
+    with sockets.bind_unix_socket(path):
+        sockets.remove_unix_socket(path)
+    assert not os.path.exists(path)
+    sockets.remove_unix_socket(path)
+    Path(path).write_text("precious")
+    sockets.remove_unix_socket(path)
+    assert os.path.exists(path)
+
+
+def test_an_inherited_socket(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as inherited:
+        inherited.bind(("127.0.0.1", 0))
+        inherited.listen()
+        with bound(fd=inherited.fileno()) as sock:
+            assert sock.fileno() != inherited.fileno()
+            assert sock.getsockname() == inherited.getsockname()
+            assert sock.family == socket.AF_INET
+        assert f"Uvicorn running on socket {inherited.getsockname()} (Press" in capsys.readouterr().err
+        # Closing ours leaves theirs open.
+        socket.create_connection(inherited.getsockname(), timeout=5).close()
+
+
+def test_a_descriptor_that_is_not_open(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        refused(capsys, fd=2**30) == f"[Errno {errno.EBADF}] cannot serve file descriptor {2**30}: Bad file descriptor"
+    )
+
+
+def test_a_descriptor_that_is_no_socket(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open(tmp_path / "file", "w") as file:
+        before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+        line = refused(capsys, fd=file.fileno())
+        assert f"cannot serve file descriptor {file.fileno()}: Socket operation on non-socket" in line
+        if before is not None:
+            assert len(os.listdir("/proc/self/fd")) == before

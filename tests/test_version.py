@@ -1,0 +1,53 @@
+import importlib.util
+import platform
+import re
+
+import pytest
+
+import uvicorn
+from uvicorn import _speedups
+from uvicorn.config import Config
+from uvicorn.version import auto_picks, version_text
+
+
+def test_the_lines() -> None:
+    first, second = version_text().splitlines()
+    assert first == (
+        f"Running uvicorn {uvicorn.__version__} with {platform.python_implementation()} "
+        f"{platform.python_version()} on {platform.system()}"
+    )
+    assert re.fullmatch(
+        r"Speedups: (compiled|pure) \(.+\)\. Picked by auto: "
+        r"http (httptools|h11), loop (uvloop|asyncio), ws (websockets|wsproto|none)\.",
+        second,
+    )
+    assert _speedups.HALF in second
+    assert _speedups.REASON in second
+
+
+@pytest.mark.parametrize(
+    ("option", "installed", "picked"),
+    [
+        ("http", ["httptools"], "httptools"),
+        ("http", [], "h11"),
+        ("loop", ["uvloop"], "uvloop"),
+        ("loop", [], "asyncio"),
+        ("ws", ["websockets", "wsproto"], "websockets"),
+        ("ws", ["wsproto"], "wsproto"),
+        ("ws", [], "none"),
+    ],
+)
+def test_the_picks(option: str, installed: list[str], picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvicorn.version.find_spec", lambda name: name if name in installed else None)
+    assert auto_picks(option) == picked
+
+
+def test_the_picks_are_those_that_are_taken() -> None:
+    config = Config("tests.test_config:asgi3_app")
+    config.load()
+    assert auto_picks("http") in config.http_protocol_class.__module__
+    assert auto_picks("ws") in config.ws_protocol_class.__module__
+    factory = config.get_loop_factory()
+    assert factory is not None
+    assert factory.__module__.startswith(auto_picks("loop"))
+    assert importlib.util.find_spec(factory.__module__) is not None
