@@ -1,3 +1,5 @@
+"""An ASGI server."""
+
 from uvicorn.config import Config
 from uvicorn.main import main, run
 from uvicorn.server import Server

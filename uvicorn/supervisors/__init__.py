@@ -1,3 +1,5 @@
+"""Many processes: workers, and reloading."""
+
 from typing import TYPE_CHECKING
 
 from uvicorn.supervisors.basereload import BaseReload

@@ -1,0 +1,77 @@
+"""UVICORN_BUILD_SPEEDUPS, with and without a compiler."""
+
+import platform
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import copy_sources, run
+
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(platform.python_implementation() != "CPython", reason="speedups are for CPython"),
+    pytest.mark.skipif(sys.platform == "win32", reason="the failing compiler is a shell script"),
+]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    pytest.importorskip("Cython")
+    folder = tmp_path / "checkout"
+    copy_sources(folder)
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\necho no compiler here >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    return folder
+
+
+def build(checkout: Path, mode: str | None, *, compiler: bool) -> tuple[int, str, list[str]]:
+    """Build in place: exit code, output, and the names of the compiled modules that are there."""
+    env = {} if mode is None else {"UVICORN_BUILD_SPEEDUPS": mode}
+    if not compiler:
+        env["CC"] = str(checkout.parent / "cc")
+    answer = run(sys.executable, "setup.py", "--quiet", "build_ext", "--inplace", cwd=checkout, env=env)
+    binaries = sorted(path.name.partition(".")[0] for path in (checkout / "uvicorn" / "_speedups").glob("*.so"))
+    return answer.returncode, answer.stdout, binaries
+
+
+@pytest.mark.parametrize("mode", [None, "auto"])
+def test_auto_without_a_compiler_leaves_the_pure_half_and_says_so_once(checkout: Path, mode: str | None) -> None:
+    code, output, binaries = build(checkout, mode, compiler=False)
+    assert (code, binaries) == (0, [])
+    (line,) = [line for line in output.splitlines() if line.startswith("uvicorn: ")]
+    assert line.startswith("uvicorn: no speedups, the pure Python half is installed: ")
+    assert len(line) < 240
+    version = run(sys.executable, "-m", "uvicorn", "--version", cwd=checkout)
+    assert "Speedups: pure" in version.stdout
+
+
+def test_require_without_a_compiler_fails_with_the_reason(checkout: Path) -> None:
+    code, output, binaries = build(checkout, "require", compiler=False)
+    assert code != 0
+    assert binaries == []
+    assert "uvicorn: the speedups could not be compiled: " in output
+
+
+def test_no_compiles_nothing(checkout: Path) -> None:
+    code, output, binaries = build(checkout, "no", compiler=True)
+    assert (code, binaries) == (0, [])
+    assert "uvicorn: " not in output
+
+
+def test_another_value_is_an_error_that_names_the_right_ones(checkout: Path) -> None:
+    code, output, binaries = build(checkout, "maybe", compiler=True)
+    assert code != 0
+    assert binaries == []
+    assert "UVICORN_BUILD_SPEEDUPS must be auto, no or require, not 'maybe'." in output
+
+
+def test_a_part_of_the_modules_is_not_left_behind(checkout: Path) -> None:
+    """The last module does not compile: those before it go too."""
+    last = sorted((checkout / "uvicorn" / "_speedups").glob("*_c.pxd"))[-1]
+    last.write_text("this is no declaration\n")
+    code, output, binaries = build(checkout, "auto", compiler=True)
+    assert (code, binaries) == (0, [])
+    assert "uvicorn: no speedups, the pure Python half is installed: " in output

@@ -1,0 +1,69 @@
+"""What the project says of itself."""
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import uvicorn
+from tests.processes import ROOT
+from uvicorn import _speedups
+
+tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no reader for pyproject.toml")
+
+OPTIONAL = {"httptools", "dotenv", "yaml", "uvloop", "watchfiles", "websockets", "wsproto", "a2wsgi", "gunicorn"}
+
+
+@pytest.fixture(scope="module")
+def metadata() -> dict[str, Any]:
+    path = ROOT / "pyproject.toml"
+    return dict(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def names(requirements: list[str]) -> list[str]:
+    return [re.split(r"[\s\[<>=;~!]", requirement, maxsplit=1)[0] for requirement in requirements]
+
+
+def test_dependencies_and_the_standard_extra(metadata: dict[str, Any]) -> None:
+    project = metadata["project"]
+    assert project["requires-python"] == ">=3.10"
+    assert project["license"] == "BSD-3-Clause"
+    assert names(project["dependencies"]) == ["click", "h11", "typing_extensions"]
+    assert list(project["optional-dependencies"]) == ["standard"]
+    standard = project["optional-dependencies"]["standard"]
+    assert names(standard) == ["httptools", "python-dotenv", "PyYAML", "uvloop", "watchfiles", "websockets"]
+    assert project["scripts"] == {"uvicorn": "uvicorn.main:main"}
+
+
+def test_public_names() -> None:
+    assert uvicorn.__all__ == ["main", "run", "Config", "Server"]
+    assert (ROOT / "uvicorn" / "py.typed").exists()
+
+
+def test_the_release_notes_begin_with_this_version() -> None:
+    changelog = ROOT / "CHANGELOG.md"
+    if not changelog.exists():
+        pytest.skip("the tests run away from the checkout")
+    first = re.search(r"^## (\S+)", changelog.read_text(encoding="utf-8"), re.MULTILINE)
+    assert first is not None
+    assert first[1] == uvicorn.__version__
+
+
+def test_every_declaration_file_has_its_source_and_its_place_in_the_tables() -> None:
+    setup = ROOT / "setup.py"
+    if not setup.exists():
+        pytest.skip("the tests run away from the checkout")
+    folder = ROOT / "uvicorn" / "_speedups"
+    declared = {path.name.removesuffix("_c.pxd") for path in folder.glob("*_c.pxd")}
+    assert declared == {path.name.removesuffix("_py.py") for path in folder.glob("*_py.py")}
+    table = re.search(r"^COMPILED = \[(.*)\]$", setup.read_text(encoding="utf-8"), re.MULTILINE)
+    assert table is not None
+    assert set(re.findall(r'"(\w+)"', table[1])) == declared == set(_speedups._MODULES)
+
+
+def test_importing_uvicorn_imports_nothing_optional() -> None:
+    code = "import sys, uvicorn, uvicorn.main; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert OPTIONAL.isdisjoint(answer.stdout.split())
