@@ -1,9 +1,25 @@
 """Fixtures for the whole suite."""
 
+import inspect
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+from tests.processes import run_async
+from tests.protocols.http.classes import protocol_class
+from uvicorn import _speedups
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine function in a loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    run_async(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +37,29 @@ def _logging_restored() -> Iterator[None]:
         logger.propagate = propagate
         logger.disabled = disabled
         logger.filters[:] = filters
+
+
+@pytest.fixture(params=["h11", "httptools"])
+def parser(request: pytest.FixtureRequest) -> str:
+    """The name of the HTTP parser."""
+    name: str = request.param
+    if name == "httptools":
+        pytest.importorskip("httptools")
+    return name
+
+
+@pytest.fixture(params=["pure", "compiled"])
+def half(request: pytest.FixtureRequest) -> str:
+    """The name of the half of the speedups."""
+    name: str = request.param
+    try:
+        _speedups.load(name)
+    except ImportError as error:
+        pytest.skip(f"the {name} half is not there: {error}")
+    return name
+
+
+@pytest.fixture
+def http_protocol_cls(parser: str, half: str) -> Any:
+    """The HTTP protocol with that parser, running on that half."""
+    return protocol_class(parser, half)

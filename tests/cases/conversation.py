@@ -1,0 +1,116 @@
+"""One wire case held with a protocol in this process, over a transport double that behaves as asyncio's do."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from tests.cases.case import Case
+from tests.cases.outcome import Outcome, Seen, parse_responses
+from tests.doubles import FullTransport
+from uvicorn.server import ServerState
+
+# So many passes of the loop without anything observable happening mean that everybody waits for the client.
+QUIET_PASSES = 4
+
+
+class Pipe(FullTransport):
+    """A transport that tells the protocol when it has closed, as real ones do."""
+
+    def close(self) -> None:
+        super().close()
+        self._lose()
+
+    def abort(self) -> None:
+        super().abort()
+        self._lose()
+
+    def _lose(self) -> None:
+        asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+
+
+class Conversation:
+    """A client and a protocol, in this process.
+
+    Args:
+        protocol_class: the HTTP protocol to talk to.
+        config: a loaded `Config` whose application is `tests.cases.echo:app`.
+    """
+
+    def __init__(self, protocol_class: Any, config: Any) -> None:
+        self.seen: list[Seen] = []
+        self._at_rest = False
+        self.state = ServerState()
+        self.transport = Pipe()
+        protocol = protocol_class(config=config, server_state=self.state, app_state={"seen": self.seen})
+        self.transport.protocol = protocol
+        protocol.connection_made(self.transport)
+
+    @property
+    def _observed(self) -> tuple[object, ...]:
+        transport = self.transport
+        progress = [len(request.body) + request.complete for request in self.seen]
+        return len(transport.writes), transport.closed, transport.eof_written, transport.reading, progress
+
+    async def settle(self) -> None:
+        """Let the server do all it can without another byte."""
+        before, quiet = self._observed, QUIET_PASSES if self._at_rest else 0
+        while quiet < QUIET_PASSES:
+            await asyncio.sleep(0)
+            now = self._observed
+            quiet = quiet + 1 if now == before else 0
+            before = now
+        self._at_rest = True
+
+    async def say(self, pieces: Iterable[bytes], *, settled: bool) -> None:
+        """Send the pieces, each as one read of the socket.
+
+        Args:
+            pieces: the bytes.
+            settled: whether everything comes to rest after each piece, or only one pass of the loop goes by.
+        """
+        for piece in pieces:
+            if not self.transport.reading:
+                await self.settle()
+            if self.transport.closed or not self.transport.reading:
+                return
+            self._at_rest = False
+            self.transport.protocol.data_received(piece)
+            await (self.settle() if settled else asyncio.sleep(0))
+
+    async def finish(self) -> None:
+        """The client's FIN."""
+        await self.settle()
+        if self.transport.closed:
+            return
+        self._at_rest = False
+        stays_open = self.transport.protocol.eof_received()
+        if not stays_open and not self.transport.closed:
+            self.transport.close()
+        await self.settle()
+
+    async def outcome(self) -> Outcome:
+        """What came of it; the client then goes away, and nothing may be left behind."""
+        await self.settle()
+        transport = self.transport
+        ended = transport.closed or transport.eof_written
+        methods = [request.method for request in self.seen]
+        responses = parse_responses(transport.buffer, methods, ended=ended)
+        # A copy: what happens to requests after the client has left is no part of the outcome.
+        seen = tuple(Seen(request.method, request.path, request.body, request.complete) for request in self.seen)
+        await self.finish()
+        if not transport.closed:
+            transport.abort()
+            self._at_rest = False
+            await self.settle()
+        assert not self.state.connections, "a connection is left behind"
+        assert not self.state.tasks, "a task is left behind"
+        return Outcome(responses, seen, ended)
+
+
+async def converse(protocol_class: Any, config: Any, case: Case, pieces: Iterable[bytes], *, settled: bool) -> Outcome:
+    """Hold the case with a protocol of the class and tell what came of it."""
+    conversation = Conversation(protocol_class, config)
+    await conversation.say(pieces, settled=settled)
+    if case.half_close:
+        await conversation.finish()
+    return await conversation.outcome()

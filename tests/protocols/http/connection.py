@@ -1,0 +1,128 @@
+"""An HTTP protocol on doubles of loop and transport, with what a test needs to talk to it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tests.cases.case import head
+from tests.cases.outcome import Response, parse_responses
+from tests.doubles import FullTransport, MockLoop, MockTransport
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+GET = head()
+HELLO = b"Hello, world"
+
+
+def post(body: bytes, *fields: bytes) -> bytes:
+    """A POST with Content-Length and its body."""
+    return head(b"POST / HTTP/1.1", b"Content-Length: %d" % len(body), *fields) + body
+
+
+def respond(
+    body: bytes = HELLO, status: int = 200, headers: Iterable[Any] = ((b"content-type", b"text/plain"),)
+) -> Any:
+    """An application that answers so, with content-length."""
+    fields = [*headers, (b"content-length", b"%d" % len(body))]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def send_all(*messages: dict[str, Any]) -> Any:
+    """An application that sends these messages."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+def start(status: int = 200, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": list(headers)}
+
+
+def body(data: bytes = b"", more_body: bool = False) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": more_body}
+
+
+class Connection:
+    """One connection, made.
+
+    Args:
+        protocol_class: the class under test.
+        app: the application.
+        transport: a plain `MockTransport` unless given.
+        full: use a `FullTransport`.
+        app_state: the lifespan state.
+        options: of the `Config`.
+    """
+
+    def __init__(
+        self,
+        protocol_class: Any,
+        app: Any,
+        *,
+        transport: MockTransport | None = None,
+        full: bool = False,
+        app_state: dict[str, Any] | None = None,
+        server_state: ServerState | None = None,
+        **options: Any,
+    ) -> None:
+        settings: dict[str, Any] = {
+            "lifespan": "off",
+            "log_config": None,
+            "ws": "none",
+            "proxy_headers": False,
+            **options,
+        }
+        self.config = Config(app, **settings)
+        self.config.load()
+        self.loop = MockLoop()
+        self.transport: Any = transport or (FullTransport() if full else MockTransport())
+        self.state = server_state or ServerState()
+        if server_state is None:
+            self.state.default_headers = [(b"server", b"uvicorn")]
+        self.protocol = protocol_class(
+            config=self.config, server_state=self.state, app_state=app_state or {}, _loop=self.loop
+        )
+        self.transport.protocol = self.protocol
+        self.protocol.connection_made(self.transport)
+
+    def feed(self, data: bytes) -> None:
+        self.transport.protocol.data_received(data)
+
+    async def run(self) -> None:
+        """Run the oldest application task to its end."""
+        await self.loop.run_one()
+
+    async def ask(self, data: bytes) -> Response:
+        """Send one request and run the application; the response."""
+        self.feed(data)
+        await self.run()
+        response = self.responses()[-1]
+        self.transport.clear_buffer()
+        return response
+
+    @property
+    def wire(self) -> bytes:
+        return bytes(self.transport.buffer)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client has seen the end of the connection."""
+        return bool(self.transport.closed or getattr(self.transport, "eof_written", False))
+
+    def responses(self, *methods: str) -> tuple[Response, ...]:
+        return parse_responses(self.wire, list(methods), ended=self.ended)
+
+    @property
+    def statuses(self) -> list[int]:
+        return [response.status for response in self.responses()]
+
+    def lose(self, error: Exception | None = None) -> None:
+        """The connection is gone."""
+        self.transport.protocol.connection_lost(error)

@@ -1,0 +1,157 @@
+"""The answers that the server gives by itself: 400, 503, and what is logged of them."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from tests.cases.case import head
+from tests.protocols.http.connection import GET, Connection, respond
+from uvicorn.protocols.http.flow_control import service_unavailable
+
+BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
+BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nserver: uvicorn\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 30\r\nconnection: close\r\n\r\nInvalid HTTP request received."
+)
+UNAVAILABLE = (
+    b"HTTP/1.1 503 Service Unavailable\r\nserver: uvicorn\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 19\r\nconnection: close\r\n\r\nService Unavailable"
+)
+
+
+async def test_bad_request(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect(respond())
+    connection.feed(BAD)
+    assert connection.wire == BAD_REQUEST
+    assert connection.loop.waiting == 0
+    assert [(record.name, record.levelno) for record in caplog.records] == [("uvicorn.error", logging.WARNING)]
+    assert "Invalid HTTP request received." in caplog.text
+
+
+async def test_a_rejected_client_can_read_the_answer(connect: Any) -> None:
+    """What still comes is read and dropped for a while: the kernel's reset would eat the answer (RFC 9112 9.6)."""
+    connection = connect(respond(), full=True)
+    connection.feed(BAD)
+    assert connection.transport.eof_written
+    assert not connection.transport.closed
+    connection.feed(b"x" * 1000)
+    assert connection.wire == BAD_REQUEST
+    assert not connection.transport.closed
+    stays = connection.protocol.eof_received()
+    assert connection.transport.closed or not stays
+
+
+async def test_a_rejected_client_that_goes_on_is_cut_off(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(BAD)
+    fed = 0
+    while not connection.transport.closed and fed < 1_000_000:
+        connection.feed(b"x" * 1000)
+        fed += 1000
+    assert connection.transport.closed
+    assert fed <= 70_000
+    assert connection.wire == BAD_REQUEST
+
+
+async def test_a_rejected_client_that_stays_silent_is_closed(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(BAD)
+    assert not connection.transport.closed
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+
+
+async def test_a_rejected_client_on_a_plain_transport_is_closed_in_the_end(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(BAD)
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+    assert connection.wire == BAD_REQUEST
+
+
+async def test_a_rejected_client_that_leaves(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(BAD)
+    connection.transport.closed = True
+    connection.lose()
+    connection.loop.run_later(with_delay=60)
+    assert connection.state.connections == set()
+    assert connection.loop.timers == []
+
+
+async def test_shutdown_while_a_rejected_client_is_drained(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(BAD)
+    connection.protocol.shutdown()
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+    assert connection.wire == BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "phrase"),
+    [
+        (head(b"GET / HTTP/2.0"), 505, b"HTTP Version Not Supported"),
+        (head(b"POST / HTTP/1.1", b"Transfer-Encoding: gzip"), 501, b"Not Implemented"),
+    ],
+)
+async def test_other_rejections(connect: Any, request_bytes: bytes, status: int, phrase: bytes) -> None:
+    connection = connect(respond())
+    connection.feed(request_bytes)
+    [response] = connection.responses()
+    assert response.status == status
+    assert connection.wire.startswith(b"HTTP/1.1 %d %b\r\nserver: uvicorn\r\n" % (status, phrase))
+    assert (b"connection", b"close") in response.headers
+    assert (b"content-type", b"text/plain; charset=utf-8") in response.headers
+    assert response.body
+    assert connection.loop.waiting == 0
+
+
+async def test_limit_concurrency_counts_connections(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    called = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        called.append(scope)
+
+    connection: Connection = connect(app, limit_concurrency=1)
+    connection.feed(GET)
+    while connection.loop.waiting:
+        await connection.run()
+    assert connection.wire == UNAVAILABLE
+    assert called == []
+    assert connection.ended
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == [
+        "Exceeded concurrency limit."
+    ]
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+async def test_limit_concurrency_below(connect: Any) -> None:
+    connection = connect(respond(), limit_concurrency=2)
+    assert (await connection.ask(GET)).status == 200
+    other = connect(respond(), limit_concurrency=2, server_state=connection.state)
+    assert (await other.ask(GET)).status == 503
+
+
+async def test_limit_concurrency_counts_tasks(connect: Any) -> None:
+    connection = connect(respond(), limit_concurrency=2)
+    connection.state.tasks.update({object(), object()})
+    assert (await connection.ask(GET)).status == 503
+
+
+async def test_limit_concurrency_with_a_body(connect: Any) -> None:
+    connection = connect(respond(), limit_concurrency=1, full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    while connection.loop.waiting:
+        await connection.run()
+    connection.feed(b"llo" + GET) if not connection.transport.closed else None
+    assert connection.statuses == [503]
+
+
+async def test_service_unavailable_is_an_application(connect: Any) -> None:
+    connection = connect(service_unavailable)
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire == UNAVAILABLE
+    assert connection.ended

@@ -1,0 +1,250 @@
+"""Persistence and pipelining of one connection (RFC 9112 section 9)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.cases.case import head
+from tests.protocols.http.connection import GET, Connection, body, post, respond, start
+
+
+class Echo:
+    """An application that answers with the path, and knows what it was called for."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.paths.append(scope["path"])
+        await respond(scope["path"].encode())(scope, receive, send)
+
+
+def get(path: str, *fields: bytes) -> bytes:
+    return head(b"GET " + path.encode() + b" HTTP/1.1", *fields)
+
+
+async def test_many_requests_on_one_connection(connect: Any) -> None:
+    app = Echo()
+    connection = connect(app)
+    for number in range(5):
+        response = await connection.ask(get(f"/{number}"))
+        assert response.body == b"/%d" % number
+    assert not connection.ended
+    assert connection.state.total_requests == 5
+
+
+async def test_the_connection_and_its_tasks_are_registered(connect: Any) -> None:
+    connection = connect(respond())
+    assert connection.state.connections == {connection.protocol}
+    connection.feed(GET)
+    assert len(connection.state.tasks) == 1
+    await connection.run()
+    assert connection.state.tasks == set()
+    connection.transport.closed = True
+    connection.lose()
+    assert connection.state.connections == set()
+
+
+async def test_the_timer_runs_while_the_connection_is_idle(connect: Any) -> None:
+    connection = connect(respond(), timeout_keep_alive=7)
+    connection.feed(GET)
+    assert connection.protocol.timeout_keep_alive_task is None
+    await connection.run()
+    assert connection.protocol.timeout_keep_alive_task is not None
+    connection.feed(GET)
+    assert connection.protocol.timeout_keep_alive_task is None
+    await connection.run()
+    assert connection.protocol.timeout_keep_alive_task is not None
+    assert not connection.transport.closed
+
+
+async def test_an_idle_connection_is_closed_in_the_end(connect: Any) -> None:
+    connection = connect(respond(), timeout_keep_alive=7)
+    await connection.ask(GET)
+    connection.loop.run_later(with_delay=6)
+    assert not connection.transport.closed
+    connection.loop.run_later(with_delay=7)
+    assert connection.transport.closed
+    assert connection.wire == b""
+
+
+async def test_a_busy_connection_is_not_closed(connect: Any) -> None:
+    connection = connect(respond(), timeout_keep_alive=7)
+    await connection.ask(GET)
+    connection.feed(GET)
+    connection.loop.run_later(with_delay=20)
+    assert not connection.transport.closed
+    await connection.run()
+    assert connection.statuses == [200]
+
+
+async def test_the_timer_of_a_lost_connection_is_cancelled(connect: Any) -> None:
+    connection = connect(respond())
+    await connection.ask(GET)
+    connection.transport.closed = True
+    connection.lose()
+    connection.loop.run_later(with_delay=1000)
+    assert connection.loop.timers == []
+
+
+async def test_pipelined_requests_are_served_in_order(connect: Any) -> None:
+    app = Echo()
+    connection = connect(app)
+    connection.feed(get("/1") + get("/2") + get("/3"))
+    assert connection.loop.waiting == 1
+    for _ in range(3):
+        await connection.run()
+    assert app.paths == ["/1", "/2", "/3"]
+    assert [response.body for response in connection.responses()] == [b"/1", b"/2", b"/3"]
+    assert not connection.ended
+
+
+async def test_pipelined_bodies_go_to_their_requests(connect: Any) -> None:
+    bodies = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        bodies.append((await receive())["body"])
+        await respond()(scope, receive, send)
+
+    connection = connect(app)
+    chunked = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
+    connection.feed(post(b"one") + chunked + b"3\r\ntwo\r\n0\r\n\r\n" + GET + post(b"four"))
+    for _ in range(4):
+        await connection.run()
+    assert bodies == [b"one", b"two", b"", b"four"]
+
+
+async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(GET * 100)
+    assert not connection.transport.reading
+    for _ in range(100):
+        await connection.run()
+    assert connection.statuses == [200] * 100
+    assert connection.transport.reading
+
+
+async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> None:
+    app = Echo()
+    connection = connect(app)
+    connection.feed(get("/1") + get("/2") + b"\x00\r\n\r\n" + get("/canary"))
+    while connection.loop.waiting:
+        await connection.run()
+    assert app.paths == ["/1", "/2"]
+    assert connection.statuses == [200, 200, 400]
+    assert connection.responses()[1].body == b"/2"
+
+
+async def test_nothing_is_served_after_close(connect: Any) -> None:
+    app = Echo()
+    connection = connect(app)
+    connection.feed(get("/1") + get("/2", b"Connection: close") + get("/3"))
+    while connection.loop.waiting:
+        await connection.run()
+    assert app.paths == ["/1", "/2"]
+    assert connection.transport.closed
+
+
+async def test_nothing_is_served_after_the_application_closes(connect: Any) -> None:
+    paths = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        paths.append(scope["path"])
+        await respond(headers=[(b"connection", b"close")])(scope, receive, send)
+
+    connection = connect(app)
+    connection.feed(get("/1") + get("/2") + get("/3"))
+    while connection.loop.waiting:
+        await connection.run()
+    assert paths == ["/1"]
+    assert connection.statuses == [200]
+    assert connection.ended
+
+
+async def test_bytes_after_close_are_ignored(connect: Any) -> None:
+    app = Echo()
+    connection = connect(app)
+    connection.feed(get("/1", b"Connection: close"))
+    await connection.run()
+    assert connection.transport.closed
+    connection.feed(get("/2"))
+    assert connection.loop.waiting == 0
+    assert app.paths == ["/1"]
+
+
+async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            event = await receive()
+            events.append((scope["path"], event["type"]))
+            if event["type"] == "http.disconnect":
+                return
+
+    connection: Connection = connect(app)
+    connection.feed(get("/1") + get("/2"))
+    task = connection.loop.start_one()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert events == [("/1", "http.request")]
+    connection.transport.closed = True
+    connection.lose()
+    await asyncio.wait_for(task, 5)
+    assert events == [("/1", "http.request"), ("/1", "http.disconnect")]
+    # Those that waited are not begun for nobody.
+    assert connection.loop.waiting == 0
+    assert connection.wire == b""
+
+
+async def test_an_early_response_to_a_body_that_still_comes(connect: Any) -> None:
+    """The rest of the body is never taken for a request, whether the connection goes on or not."""
+    app = Echo()
+    connection = connect(app, full=True)
+    connection.feed(head(b"POST /1 HTTP/1.1", b"Content-Length: 80") + b"GET /evil HTTP/1.1\r\n")
+    await connection.run()
+    assert connection.statuses == [200]
+    rest = head(b"GET /evil HTTP/1.1")
+    connection.feed(rest + b"x" * (60 - len(rest)))
+    assert app.paths == ["/1"]
+    if not connection.ended:
+        connection.feed(get("/2"))
+        await connection.run()
+        assert app.paths == ["/1", "/2"]
+
+
+async def test_an_early_response_to_a_large_body_ends_the_connection(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST /1 HTTP/1.1", b"Content-Length: 10000000"))
+    await connection.run()
+    assert connection.statuses == [200]
+    fed = 0
+    while not connection.transport.closed and fed < 10_000_000:
+        connection.feed(b"x" * 1000)
+        fed += 1000
+    assert connection.transport.closed
+    assert fed <= 70_000
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_upload_after_upload(connect: Any, count: int) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        size = 0
+        while True:
+            event = await receive()
+            size += len(event["body"])
+            if not event["more_body"]:
+                break
+        await send(start(200, (b"content-length", b"%d" % len(str(size)))))
+        await send(body(str(size).encode()))
+
+    connection: Connection = connect(app)
+    for _ in range(count):
+        connection.feed(post(b"x" * 100_000)[:-50_000])
+        task = connection.loop.start_one()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        connection.feed(b"x" * 50_000)
+        await asyncio.wait_for(task, 5)
+    assert [response.body for response in connection.responses()] == [b"100000"] * count

@@ -1,0 +1,162 @@
+"""The limits as options, counted in bytes as they arrive (RFC 9110 5.4, 15.5.14 and 15.5.15, RFC 6585 section 5)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cases.case import head
+from tests.protocols.http.connection import GET, Connection, post, respond
+
+CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
+
+
+def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
+    for position in range(0, len(data), size):
+        yield data[position : position + size]
+
+
+async def outcome(connection: Connection, data: bytes, size: int) -> list[int]:
+    """The status codes for the data, fed in pieces."""
+    for piece in in_pieces(data, size):
+        if connection.ended:
+            break
+        connection.feed(piece)
+        while connection.loop.waiting:
+            await connection.run()
+    return connection.statuses
+
+
+@pytest.fixture(params=[1, 7, 100_000], ids=["bytes", "sevens", "whole"])
+def size(request: pytest.FixtureRequest) -> int:
+    """How many bytes arrive at once."""
+    value: int = request.param
+    return value
+
+
+@pytest.mark.parametrize(("length", "status"), [(100, 200), (101, 414), (1000, 414)])
+async def test_request_line(connect: Any, size: int, length: int, status: int) -> None:
+    line = b"GET /" + b"a" * (length - len("GET / HTTP/1.1")) + b" HTTP/1.1"
+    assert len(line) == length
+    assert await outcome(connect(respond(), limit_request_line=100), head(line), size) == [status]
+
+
+async def test_request_line_without_an_end(connect: Any, size: int) -> None:
+    assert await outcome(connect(respond(), limit_request_line=100), b"GET /" + b"a" * 1000, size) == [414]
+
+
+@pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 431)])
+async def test_fields(connect: Any, size: int, count: int, status: int) -> None:
+    data = head(b"GET / HTTP/1.1", *[b"X: y"] * (count - 1))
+    assert await outcome(connect(respond(), limit_request_fields=10), data, size) == [status]
+
+
+async def test_fields_are_counted_for_each_request(connect: Any) -> None:
+    connection = connect(respond(), limit_request_fields=10)
+    data = head(b"GET / HTTP/1.1", *[b"X: y"] * 9)
+    assert await outcome(connection, data * 3, 100_000) == [200] * 3
+
+
+@pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 431), (5000, 431)])
+async def test_head(connect: Any, size: int, length: int, status: int) -> None:
+    data = head(b"GET / HTTP/1.1", b"X: " + b"y" * (length - len(head(b"GET / HTTP/1.1", b"X: "))))
+    assert len(data) == length
+    assert await outcome(connect(respond(), limit_request_head=1000), data, size) == [status]
+
+
+async def test_head_without_an_end(connect: Any, size: int) -> None:
+    data = b"GET / HTTP/1.1\r\nHost: a.example\r\nX: " + b"y" * 5000
+    assert await outcome(connect(respond(), limit_request_head=1000), data, size) == [431]
+
+
+async def test_many_small_fields_are_a_large_head(connect: Any, size: int) -> None:
+    data = head(b"GET / HTTP/1.1", *[b"X: y"] * 200)
+    assert await outcome(connect(respond(), limit_request_head=1000), data, size) == [431]
+
+
+@pytest.mark.parametrize("trailer", [b"X: y\r\n" * 20, b"X: " + b"y" * 5000 + b"\r\n"], ids=["many", "large"])
+async def test_trailers(connect: Any, size: int, trailer: bytes) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (event := await receive())["type"] == "http.request" and event["more_body"]:
+            pass
+        await respond()(scope, receive, send)
+
+    connection = connect(app, limit_request_fields=10, limit_request_head=1000)
+    connection.feed(CHUNKED)
+    task = connection.loop.start_one()
+    for piece in in_pieces(b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n", size):
+        connection.feed(piece)
+    await task
+    assert connection.statuses == [431]
+    assert connection.ended
+
+
+@pytest.mark.parametrize(("length", "status"), [(10, 200), (11, 413)])
+async def test_body_by_length(connect: Any, size: int, length: int, status: int) -> None:
+    connection = connect(respond(), limit_request_body=10)
+    assert await outcome(connection, post(b"x" * length), size) == [status]
+
+
+async def test_body_is_refused_before_it_comes(connect: Any) -> None:
+    connection = connect(respond(), limit_request_body=10)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 11"))
+    assert connection.statuses == [413]
+    assert connection.loop.waiting == 0
+
+
+async def test_body_is_refused_before_it_is_asked_for(connect: Any) -> None:
+    connection = connect(respond(), limit_request_body=10)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 11", b"Expect: 100-continue"))
+    assert connection.statuses == [413]
+
+
+@pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 413)])
+async def test_body_in_chunks(connect: Any, size: int, count: int, status: int) -> None:
+    received = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            event = await receive()
+            received.append(event)
+            if event["type"] == "http.disconnect":
+                return
+            if not event["more_body"]:
+                break
+        await respond()(scope, receive, send)
+
+    connection = connect(app, limit_request_body=10)
+    connection.feed(CHUNKED)
+    task = connection.loop.start_one()
+    for piece in in_pieces(b"1\r\nx\r\n" * count + b"0\r\n\r\n", size):
+        if not connection.ended:
+            connection.feed(piece)
+    await task
+    assert connection.statuses == [status]
+    assert sum(len(event.get("body", b"")) for event in received) <= 10
+    assert (received[-1]["type"] == "http.disconnect") == (status == 413)
+
+
+async def test_no_body_limit_by_default(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        total = 0
+        while True:
+            event = await receive()
+            total += len(event["body"])
+            if not event["more_body"]:
+                break
+        await respond(b"%d" % total)(scope, receive, send)
+
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5000000"))
+    task = connection.loop.start_one()
+    for _ in range(50):
+        connection.feed(b"x" * 100_000)
+    await task
+    assert connection.responses()[0].body == b"5000000"
+
+
+async def test_h11_max_incomplete_event_size(connect: Any, parser: str) -> None:
+    connection = connect(respond(), h11_max_incomplete_event_size=1000)
+    statuses = await outcome(connection, GET[:-2] + b"X: " + b"y" * 3000 + b"\r\n\r\n", 100)
+    # The option is h11's; with httptools the head has its own, larger limit.
+    assert statuses == ([431] if parser == "h11" else [200]) or (parser == "h11" and statuses == [400])

@@ -1,0 +1,130 @@
+"""The import paths that others use."""
+
+import contextvars
+import importlib
+from typing import Any
+
+import pytest
+
+from tests.protocols.http.connection import GET, Connection, respond
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+
+# Attributes that subclasses read (the contract's list).
+ATTRIBUTES = (
+    *("config", "app", "loop", "logger", "access_logger", "access_log", "transport", "flow", "server", "client"),
+    *(
+        "scheme",
+        "scope",
+        "headers",
+        "cycle",
+        "ws_protocol_class",
+        "timeout_keep_alive_task",
+        "server_state",
+        "connections",
+        "tasks",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("uvicorn.protocols.http.auto", ["AutoHTTPProtocol"]),
+        ("uvicorn.protocols.http.h11_impl", ["H11Protocol", "RequestResponseCycle"]),
+        ("uvicorn.protocols.http.httptools_impl", ["HttpToolsProtocol", "RequestResponseCycle"]),
+        ("uvicorn.protocols.http.flow_control", ["FlowControl", "HIGH_WATER_LIMIT", "service_unavailable"]),
+    ],
+)
+def test_names(module: str, names: list[str]) -> None:
+    if "httptools" in module:
+        pytest.importorskip("httptools")
+    for name in names:
+        assert hasattr(importlib.import_module(module), name)
+
+
+def test_auto_prefers_httptools() -> None:
+    pytest.importorskip("httptools")
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    assert AutoHTTPProtocol is HttpToolsProtocol
+
+
+async def test_attributes(connect: Any) -> None:
+    connection: Connection = connect(respond())
+    await connection.ask(GET)
+    protocol = connection.protocol
+    for name in ATTRIBUTES:
+        assert hasattr(protocol, name), name
+    assert protocol.config is connection.config
+    assert protocol.app is connection.config.loaded_app
+    assert protocol.loop is connection.loop
+    assert protocol.transport is connection.transport
+    assert (protocol.server, protocol.client, protocol.scheme) == (("127.0.0.1", 8000), ("127.0.0.1", 12345), "http")
+    assert protocol.scope["path"] == "/"
+    assert protocol.headers == [(b"host", b"a.example")]
+    assert protocol.server_state is connection.state
+    assert protocol.connections is connection.state.connections
+    assert protocol.tasks is connection.state.tasks
+    assert protocol.logger.name == "uvicorn.error"
+    assert protocol.access_logger.name == "uvicorn.access"
+
+
+async def test_subclasses_may_override(http_protocol_cls: Any) -> None:
+    class Counting(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+        received = 0
+
+        def data_received(self, data: bytes) -> None:
+            self.received += len(data)
+            super().data_received(data)
+
+    connection = Connection(Counting, respond())
+    assert (await connection.ask(GET)).status == 200
+    assert connection.protocol.received == len(GET)
+
+
+async def test_reset_contextvars(connect: Any) -> None:
+    """Each request starts in an empty context, and what it sets does not stay."""
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
+    variable.set(1)
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(variable.get(None))
+        variable.set(2)
+        await respond()(scope, receive, send)
+
+    connection = connect(app, reset_contextvars=True)
+    await connection.ask(GET)
+    await connection.ask(GET)
+    assert seen == [None, None]
+    assert variable.get() == 1
+
+
+async def test_flow_control() -> None:
+    class Transport:
+        def __init__(self) -> None:
+            self.calls: list[str] = []
+
+        def pause_reading(self) -> None:
+            self.calls.append("pause")
+
+        def resume_reading(self) -> None:
+            self.calls.append("resume")
+
+    transport = Transport()
+    flow = FlowControl(transport)  # type: ignore[arg-type]  # a double
+    assert HIGH_WATER_LIMIT == 65536
+    assert (flow.read_paused, flow.write_paused) == (False, False)
+    flow.resume_reading()
+    flow.pause_reading()
+    flow.pause_reading()
+    assert flow.read_paused
+    flow.resume_reading()
+    assert transport.calls == ["pause", "resume"]
+    await flow.drain()
+    flow.pause_writing()
+    assert flow.write_paused
+    flow.resume_writing()
+    assert not flow.write_paused
+    await flow.drain()

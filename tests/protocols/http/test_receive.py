@@ -1,0 +1,384 @@
+"""What the application receives: the body, its end, the client's leaving (ASGI specification, HTTP)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.cases.case import head
+from tests.protocols.http.connection import GET, Connection, body, post, respond, start
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+EXPECT = head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 5")
+DISCONNECT = {"type": "http.disconnect"}
+
+
+def request(data: bytes = b"", more_body: bool = False) -> dict[str, Any]:
+    return {"type": "http.request", "body": data, "more_body": more_body}
+
+
+class Listener:
+    """An application that receives when it is told to, then answers."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.steps: asyncio.Queue[bool] = asyncio.Queue()
+        self.took: asyncio.Queue[None] = asyncio.Queue()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        while await self.steps.get():
+            self.events.append(await receive())
+            self.took.put_nowait(None)
+        await respond()(scope, receive, send)
+
+    async def receive(self) -> Any:
+        """Let the application receive once; what it got."""
+        self.steps.put_nowait(True)
+        await asyncio.wait_for(self.took.get(), 5)
+        return self.events[-1]
+
+    def wait(self) -> None:
+        """Let the application receive what is not there yet."""
+        self.steps.put_nowait(True)
+
+    def finish(self) -> None:
+        self.steps.put_nowait(False)
+
+
+async def passes(count: int = 5) -> None:
+    """Let the loop go round, so that whoever can go on does."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_no_body(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(GET)
+    task = connection.loop.start_one()
+    assert await app.receive() == request()
+    app.finish()
+    await task
+    assert connection.statuses == [200]
+
+
+async def test_a_body_that_is_there_comes_at_once(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(post(b"hello"))
+    task = connection.loop.start_one()
+    assert await app.receive() == request(b"hello")
+    app.finish()
+    await task
+
+
+async def test_everything_buffered_comes_in_one_event(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    data = post(b"x" * 30)
+    for position in range(len(data) - 10):
+        connection.feed(data[position : position + 1])
+    task = connection.loop.start_one()
+    assert await app.receive() == request(b"x" * 20, more_body=True)
+    connection.feed(data[-10:])
+    assert await app.receive() == request(b"x" * 10)
+    app.finish()
+    await task
+
+
+async def test_an_application_that_waits_is_woken(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked"))
+    task = connection.loop.start_one()
+    app.wait()
+    await passes()
+    assert app.events == []
+    connection.feed(b"3\r\nabc\r\n")
+    await passes()
+    assert app.events == [request(b"abc", more_body=True)]
+    app.wait()
+    await passes()
+    connection.feed(b"0\r\n\r\n")
+    await passes()
+    assert app.events[1:] == [request()]
+    app.finish()
+    await task
+
+
+async def test_chunks_are_joined(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(
+        head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n1;x=y\r\nd\r\n0\r\nT: v\r\n\r\n"
+    )
+    task = connection.loop.start_one()
+    assert await app.receive() == request(b"abcd")
+    app.finish()
+    await task
+
+
+async def test_reading_pauses_above_the_high_water_mark(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    assert HIGH_WATER_LIMIT == 65536
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 200000"))
+    task = connection.loop.start_one()
+    connection.feed(b"x" * HIGH_WATER_LIMIT)
+    assert connection.transport.reading
+    connection.feed(b"x")
+    assert not connection.transport.reading
+    assert await app.receive() == request(b"x" * (HIGH_WATER_LIMIT + 1), more_body=True)
+    assert connection.transport.reading
+    connection.feed(b"y" * (200000 - HIGH_WATER_LIMIT - 1))
+    assert (await app.receive())["more_body"] is False
+    assert connection.transport.reading
+    app.finish()
+    await task
+    assert connection.statuses == [200]
+
+
+async def test_reading_goes_on_after_a_body_that_nobody_read(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(post(b"x" * 70000))
+    assert not connection.transport.reading
+    task = connection.loop.start_one()
+    app.finish()
+    await task
+    assert connection.transport.reading
+    connection.transport.clear_buffer()
+    app.finish()
+    assert (await connection.ask(GET)).status == 200
+
+
+async def test_disconnect_after_the_response(connect: Any) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond()(scope, receive, send)
+        events.append(await receive())
+        events.append(await receive())
+
+    connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert events == [DISCONNECT, DISCONNECT]
+
+
+async def test_an_application_waiting_while_it_responds_learns_of_the_end(connect: Any) -> None:
+    """Streaming responses listen for the disconnect in a task beside the one that sends."""
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+        async def listen() -> None:
+            events.append(await receive())
+
+        listening = asyncio.ensure_future(listen())
+        await passes()
+        assert events == []
+        await respond()(scope, receive, send)
+        await listening
+
+    connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert events == [DISCONNECT]
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()], ids=["eof", "reset"])
+async def test_disconnect_while_waiting_for_the_body(connect: Any, error: Exception | None) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    task = connection.loop.start_one()
+    app.wait()
+    await passes()
+    connection.transport.closed = True
+    connection.lose(error)
+    await passes()
+    assert app.events == [DISCONNECT]
+    assert await app.receive() == DISCONNECT
+    app.finish()
+    await task
+    assert connection.wire == b""
+
+
+async def test_disconnect_before_the_application_runs(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    connection.transport.closed = True
+    connection.lose()
+    task = connection.loop.start_one()
+    assert await app.receive() == DISCONNECT
+    app.finish()
+    await task
+    assert connection.wire == b""
+
+
+async def test_disconnect_after_the_whole_body(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(post(b"hello"))
+    task = connection.loop.start_one()
+    assert await app.receive() == request(b"hello")
+    app.wait()
+    await passes()
+    assert len(app.events) == 1
+    connection.transport.closed = True
+    connection.lose()
+    await passes()
+    assert app.events[1:] == [DISCONNECT]
+    app.finish()
+    await task
+
+
+async def test_a_half_closed_client_in_the_middle_of_its_body(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    task = connection.loop.start_one()
+    if not connection.protocol.eof_received() and not connection.transport.closed:
+        connection.transport.close()
+        connection.lose()
+    assert await app.receive() == DISCONNECT
+    app.finish()
+    await task
+
+
+async def test_a_half_closed_client_is_answered(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(post(b"hello"))
+    task = connection.loop.start_one()
+    assert await app.receive() == request(b"hello")
+    assert connection.protocol.eof_received()
+    assert not connection.transport.closed
+    app.finish()
+    await task
+    assert connection.statuses == [200]
+    assert connection.transport.closed
+
+
+async def test_a_half_closed_idle_client_is_closed(connect: Any) -> None:
+    connection = connect(respond())
+    await connection.ask(GET)
+    stays = connection.protocol.eof_received()
+    assert not stays or connection.transport.closed
+
+
+async def test_continue_is_sent_when_the_application_first_receives(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(EXPECT)
+    task = connection.loop.start_one()
+    await passes()
+    assert connection.wire == b""
+    app.wait()
+    await passes()
+    assert connection.wire == INTERIM
+    connection.feed(b"hello")
+    await passes()
+    assert app.events == [request(b"hello")]
+    app.finish()
+    await task
+    assert connection.wire.startswith(INTERIM + b"HTTP/1.1 200 OK\r\n")
+    assert connection.statuses == [100, 200]
+    assert not connection.ended
+
+
+async def test_continue_is_sent_once(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(EXPECT)
+    task = connection.loop.start_one()
+    app.wait()
+    await passes()
+    for byte in b"hello":
+        connection.feed(bytes([byte]))
+        await passes()
+        app.wait()
+    await passes()
+    connection.lose()
+    app.finish()
+    await task
+    assert connection.wire.count(INTERIM) == 1
+
+
+async def test_no_continue_once_the_response_has_started(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(413, (b"content-length", b"2")))
+        await send(body(b"no"))
+        await receive()
+
+    connection = connect(app)
+    connection.feed(EXPECT)
+    await connection.run()
+    assert connection.statuses == [413]
+    # The body may come or not: the connection cannot be used again.
+    assert b"connection: close\r\n" in connection.wire
+
+
+async def test_no_continue_for_http_10(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(EXPECT.replace(b"1.1", b"1.0"))
+    task = connection.loop.start_one()
+    app.wait()
+    await passes()
+    assert connection.wire == b""
+    connection.feed(b"hello")
+    app.finish()
+    await task
+    assert connection.statuses == [200]
+
+
+async def test_no_continue_after_the_client_has_gone(connect: Any) -> None:
+    app = Listener()
+    connection = connect(app)
+    connection.feed(EXPECT)
+    connection.transport.closed = True
+    connection.lose()
+    task = connection.loop.start_one()
+    assert await app.receive() == DISCONNECT
+    app.finish()
+    await task
+    assert connection.wire == b""
+
+
+async def test_two_receivers_at_once(connect: Any) -> None:
+    """A second receive while one waits is not left behind."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
+        await passes()
+        connection.transport.closed = True
+        connection.lose()
+        assert await asyncio.wait_for(first, 5) == DISCONNECT
+        assert await asyncio.wait_for(second, 5) == DISCONNECT
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+
+
+async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.ensure_future(receive())
+        await passes()
+        waiting.cancel()
+        await passes()
+        connection.feed(b"hello")
+        events.append(await asyncio.wait_for(receive(), 5))
+        await respond()(scope, receive, send)
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert events == [request(b"hello")]

@@ -1,0 +1,465 @@
+"""What the application sends, byte for byte (RFC 9112 sections 4, 6 and 7), and what is refused of it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.cases.case import head
+from tests.protocols.http.connection import GET, HELLO, Connection, body, respond, send_all, start
+
+HEAD_REQUEST = head(b"HEAD / HTTP/1.1")
+OLD = head(b"GET / HTTP/1.0")
+CLOSE = head(b"GET / HTTP/1.1", b"Connection: close")
+
+
+async def wire(connect: Any, app: Any, request: bytes = GET, **options: Any) -> tuple[bytes, Connection]:
+    """What the application's messages become, and the connection they were sent on."""
+    connection = connect(app, **options)
+    connection.feed(request)
+    await connection.run()
+    return connection.wire, connection
+
+
+async def test_head_and_first_body_part_in_one_write(connect: Any) -> None:
+    sent, connection = await wire(connect, respond())
+    assert sent == (
+        b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ncontent-type: text/plain\r\ncontent-length: 12\r\n\r\nHello, world"
+    )
+    assert len(connection.transport.writes) == 1
+    assert not connection.ended
+
+
+async def test_default_headers_come_first_and_names_are_lower_cased(connect: Any) -> None:
+    sent, connection = await wire(connect, send_all(start(200, (b"X-One", b"A"), (b"CONTENT-Length", b"0")), body()))
+    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nx-one: A\r\ncontent-length: 0\r\n\r\n"
+    connection.state.default_headers = [(b"date", b"now"), (b"server", b"other"), (b"x-own", b"1")]
+    connection.transport.clear_buffer()
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire.startswith(b"HTTP/1.1 200 OK\r\ndate: now\r\nserver: other\r\nx-own: 1\r\nx-one: A\r\n")
+
+
+async def test_no_default_headers(connect: Any) -> None:
+    connection = connect(send_all(start(200, (b"content-length", b"0")), body()))
+    connection.state.default_headers = []
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+
+async def test_chunked_where_there_is_no_length(connect: Any) -> None:
+    sent, connection = await wire(
+        connect, send_all(start(), body(b"abc", True), body(b"", True), body(b"x" * 26, True), body())
+    )
+    assert sent == (
+        b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n1a\r\n" + b"x" * 26 + b"\r\n0\r\n\r\n"
+    )
+    assert not connection.ended
+
+
+async def test_one_chunk_and_its_end(connect: Any) -> None:
+    sent, _ = await wire(connect, send_all(start(), body(b"abc")))
+    assert sent.endswith(b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+
+
+async def test_no_chunk_at_all(connect: Any) -> None:
+    sent, _ = await wire(connect, send_all(start(), body()))
+    assert sent.endswith(b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n")
+
+
+async def test_chunked_as_the_application_says(connect: Any) -> None:
+    sent, _ = await wire(connect, send_all(start(200, (b"Transfer-Encoding", b"chunked")), body(b"abc")))
+    assert sent.count(b"transfer-encoding") == 1
+    assert sent.endswith(b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+
+
+async def test_length_in_parts(connect: Any) -> None:
+    app = send_all(start(200, (b"content-length", b"6")), body(b"abc", True), body(b"def", True), body())
+    sent, connection = await wire(connect, app)
+    assert sent.endswith(b"content-length: 6\r\n\r\nabcdef")
+    assert not connection.ended
+
+
+@pytest.mark.parametrize("data", [bytearray(b"abc"), memoryview(b"abc")], ids=["bytearray", "memoryview"])
+async def test_bytes_like_bodies(connect: Any, data: Any) -> None:
+    sent, _ = await wire(connect, send_all(start(200, (b"content-length", b"3")), body(data)))
+    assert sent.endswith(b"\r\n\r\nabc")
+
+
+async def test_body_and_more_body_may_be_missing(connect: Any) -> None:
+    app = send_all({"type": "http.response.start", "status": 200}, {"type": "http.response.body"})
+    sent, _ = await wire(connect, app)
+    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+
+
+FIELDS = ((b"x", b"1"), (b"content-length", b"0"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: list(map(list, FIELDS)), lambda: FIELDS, lambda: iter(FIELDS), lambda: dict(FIELDS).items()],
+    ids=["lists", "tuples", "iterator", "items"],
+)
+async def test_headers_are_any_iterable_of_pairs(connect: Any, make: Any) -> None:
+    message = {"type": "http.response.start", "status": 200, "headers": make()}
+    sent, _ = await wire(connect, send_all(message, body()))
+    assert sent.endswith(b"x: 1\r\ncontent-length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("headers", [None, 1, [b"x"], [(b"x", b"y", b"z")], [b"x: y"]], ids=str)
+async def test_headers_that_are_no_pairs(connect: Any, headers: Any, caplog: pytest.LogCaptureFixture) -> None:
+    _, connection = await wire(
+        connect, send_all({"type": "http.response.start", "status": 200, "headers": headers}, body())
+    )
+    assert connection.statuses == [500]
+    assert "Exception in ASGI application" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (200, b"HTTP/1.1 200 OK\r\n"),
+        (404, b"HTTP/1.1 404 Not Found\r\n"),
+        (418, b"HTTP/1.1 418 I'm a Teapot\r\n"),
+        (299, b"HTTP/1.1 299 \r\n"),
+        (599, b"HTTP/1.1 599 \r\n"),
+        (999, b"HTTP/1.1 999 \r\n"),
+    ],
+)
+async def test_status_lines(connect: Any, status: int, line: bytes) -> None:
+    sent, _ = await wire(connect, respond(status=status))
+    assert sent.lower().startswith(line.lower())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("status", [204, 304])
+async def test_no_body_and_no_chunks(connect: Any, status: int, method: str) -> None:
+    request = GET if method == "GET" else HEAD_REQUEST
+    sent, connection = await wire(connect, send_all(start(status), body()), request)
+    assert sent.split(b" ", 2)[1] == b"%d" % status
+    assert sent.endswith(b"\r\nserver: uvicorn\r\n\r\n")
+    assert not connection.ended
+
+
+async def test_transfer_encoding_is_dropped_from_204(connect: Any) -> None:
+    sent, connection = await wire(connect, send_all(start(204, (b"transfer-encoding", b"chunked")), body()))
+    assert sent == b"HTTP/1.1 204 No Content\r\nserver: uvicorn\r\n\r\n"
+    assert not connection.ended
+
+
+async def test_304_keeps_the_length_of_what_it_stands_for(connect: Any) -> None:
+    sent, connection = await wire(connect, send_all(start(304, (b"content-length", b"12")), body()))
+    assert sent == b"HTTP/1.1 304 Not Modified\r\nserver: uvicorn\r\ncontent-length: 12\r\n\r\n"
+    assert not connection.ended
+
+
+async def test_head_has_the_length_and_no_body(connect: Any) -> None:
+    sent, connection = await wire(connect, respond(), HEAD_REQUEST)
+    assert sent.endswith(b"content-length: 12\r\n\r\n")
+    assert not connection.ended
+    # The next response is read from where the one to HEAD ended.
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire.endswith(HELLO)
+    assert [response.body for response in connection.responses("HEAD")] == [b"", HELLO]
+
+
+async def test_head_of_a_stream(connect: Any) -> None:
+    sent, connection = await wire(connect, send_all(start(), body(b"abc", True), body(b"def")), HEAD_REQUEST)
+    assert sent.endswith(b"\r\n\r\n")
+    assert b"abc" not in sent
+    assert not connection.ended
+
+
+async def test_http_10_gets_no_chunks(connect: Any) -> None:
+    sent, connection = await wire(connect, send_all(start(), body(b"abc", True), body(b"def")), OLD)
+    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nconnection: close\r\n\r\nabcdef"
+    assert connection.transport.closed
+
+
+async def test_http_10_gets_no_chunks_whatever_the_application_says(connect: Any) -> None:
+    sent, _ = await wire(connect, send_all(start(200, (b"transfer-encoding", b"chunked")), body(b"abc")), OLD)
+    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nconnection: close\r\n\r\nabc"
+
+
+async def test_http_10_with_length(connect: Any) -> None:
+    sent, connection = await wire(connect, respond(), OLD)
+    assert sent.endswith(b"content-length: 12\r\nconnection: close\r\n\r\nHello, world")
+    assert connection.transport.closed
+
+
+@pytest.mark.parametrize("request_closes", [False, True])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [(b"connection", b"close")],
+        [(b"Connection", b"Close")],
+        [(b"connection", b"close"), (b"connection", b"close")],
+        [(b"connection", b"foo, close")],
+        [(b"connection", b"close, foo")],
+    ],
+    ids=["lower", "upper", "twice", "last", "first"],
+)
+async def test_close_of_the_response(connect: Any, request_closes: bool, fields: Any) -> None:
+    sent, connection = await wire(connect, respond(headers=fields), CLOSE if request_closes else GET)
+    tokens = [value for name, value in connection.responses()[0].headers if name == b"connection"]
+    assert b",".join(tokens).lower().count(b"close") == 1
+    assert connection.ended
+    assert sent.endswith(HELLO)
+
+
+async def test_close_of_the_request(connect: Any) -> None:
+    sent, connection = await wire(connect, respond(), CLOSE)
+    assert sent.count(b"connection: close\r\n") == 1
+    assert connection.transport.closed
+
+
+async def test_other_options_of_connection_are_kept(connect: Any) -> None:
+    sent, connection = await wire(connect, respond(headers=[(b"connection", b"closed")]))
+    assert b"connection: closed\r\n" in sent
+    assert b"connection: close\r\n" not in sent
+    assert not connection.ended
+
+
+def failing(*messages: dict[str, Any], caught: list[BaseException]) -> Any:
+    """An application that sends the messages and lets the last one's error through, noted in `caught`."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            for message in messages:
+                await send(message)
+        except BaseException as error:
+            caught.append(error)
+            raise
+
+    return app
+
+
+BAD_STARTS = {
+    "wrong message": (
+        body(b"x"),
+        RuntimeError,
+        "Expected ASGI message 'http.response.start', but got 'http.response.body'.",
+    ),
+    "unknown message": ({"type": "foo"}, RuntimeError, "Expected ASGI message 'http.response.start', but got 'foo'."),
+    "empty name": (start(200, (b"", b"x")), RuntimeError, "Invalid HTTP header name."),
+    "space in name": (start(200, (b"x y", b"x")), RuntimeError, "Invalid HTTP header name."),
+    "colon in name": (start(200, (b"x:", b"x")), RuntimeError, "Invalid HTTP header name."),
+    "CR in name": (start(200, (b"x\r\ny", b"x")), RuntimeError, "Invalid HTTP header name."),
+    "non-ASCII name": (start(200, (b"caf\xe9", b"x")), RuntimeError, "Invalid HTTP header name."),
+    "CR in value": (start(200, (b"x", b"a\rb")), RuntimeError, "Invalid HTTP header value."),
+    "LF in value": (start(200, (b"x", b"a\nb: c")), RuntimeError, "Invalid HTTP header value."),
+    "NUL in value": (start(200, (b"x", b"a\0b")), RuntimeError, "Invalid HTTP header value."),
+    "DEL in value": (start(200, (b"x", b"a\x7fb")), RuntimeError, "Invalid HTTP header value."),
+    "ESC in value": (start(200, (b"x", b"\x1b[31m")), RuntimeError, "Invalid HTTP header value."),
+    "length no number": (start(200, (b"content-length", b"x")), RuntimeError, "Invalid HTTP header value."),
+    "length negative": (start(200, (b"content-length", b"-1")), RuntimeError, "Invalid HTTP header value."),
+    "length empty": (start(200, (b"content-length", b"")), RuntimeError, "Invalid HTTP header value."),
+    "two lengths": (start(200, (b"content-length", b"1"), (b"content-length", b"2")), RuntimeError, "content-length"),
+    "length and coding": (
+        start(200, (b"content-length", b"1"), (b"transfer-encoding", b"chunked")),
+        RuntimeError,
+        "transfer-encoding",
+    ),
+    "unknown coding": (start(200, (b"transfer-encoding", b"gzip, chunked")), RuntimeError, "transfer-encoding"),
+    "1xx as final": (start(100), RuntimeError, "100"),
+    "101": (start(101), RuntimeError, "101"),
+    "status 99": (start(99), RuntimeError, "99"),
+    "status 1000": (start(1000), RuntimeError, "1000"),
+    "status str": ({**start(), "status": "200"}, TypeError, "'200'"),
+    "status None": ({**start(), "status": None}, TypeError, "None"),
+    "status True": ({**start(), "status": True}, TypeError, "True"),
+    "str name": ({**start(), "headers": [("x", b"y")]}, TypeError, "'x'"),
+    "str value": ({**start(), "headers": [(b"x", "y")]}, TypeError, "'y'"),
+    "None value": ({**start(), "headers": [(b"x", None)]}, TypeError, "None"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STARTS)
+async def test_a_bad_start_is_answered_with_500(connect: Any, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Headers are checked before the head counts as started: the client gets an answer, the developer the cause."""
+    message, kind, text = BAD_STARTS[name]
+    caught: list[BaseException] = []
+    sent, connection = await wire(connect, failing(message, caught=caught))
+    [error] = caught
+    assert type(error) is kind
+    assert text in str(error)
+    assert connection.statuses == [500]
+    assert sent.endswith(b"\r\n\r\nInternal Server Error")
+    assert connection.transport.closed
+    assert "Exception in ASGI application" in caplog.text
+    assert text in caplog.text
+
+
+async def test_a_bad_start_can_be_mended(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with pytest.raises(RuntimeError, match=r"^Invalid HTTP header value\.$"):
+            await send(start(200, (b"x", b"\n")))
+        await respond()(scope, receive, send)
+
+    sent, connection = await wire(connect, app)
+    assert connection.statuses == [200]
+    assert sent.endswith(HELLO)
+
+
+LENGTH_3 = start(200, (b"content-length", b"3"))
+BAD_BODIES: dict[str, tuple[list[dict[str, Any]], type[Exception], str]] = {
+    "start twice": (
+        [start(), start()],
+        RuntimeError,
+        "Expected ASGI message 'http.response.body', but got 'http.response.start'.",
+    ),
+    "unknown": ([start(), {"type": "foo"}], RuntimeError, "Expected ASGI message 'http.response.body', but got 'foo'."),
+    "too long": ([LENGTH_3, body(b"abcd")], RuntimeError, "Response content longer than Content-Length"),
+    "too long in parts": (
+        [LENGTH_3, body(b"ab", True), body(b"cd")],
+        RuntimeError,
+        "Response content longer than Content-Length",
+    ),
+    "too short": ([LENGTH_3, body(b"ab")], RuntimeError, "Response content shorter than Content-Length"),
+    "too short in parts": (
+        [LENGTH_3, body(b"a", True), body(b"b")],
+        RuntimeError,
+        "Response content shorter than Content-Length",
+    ),
+    "nothing": ([LENGTH_3, body()], RuntimeError, "Response content shorter than Content-Length"),
+    "str": ([start(), {"type": "http.response.body", "body": "abc"}], TypeError, "'abc'"),
+    "body of 204": ([start(204), body(b"abc")], RuntimeError, "Response content longer than Content-Length"),
+    "body of 304": ([start(304), body(b"abc")], RuntimeError, "Response content longer than Content-Length"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+async def test_a_bad_body_is_never_a_whole_response(connect: Any, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    messages, kind, text = BAD_BODIES[name]
+    caught: list[BaseException] = []
+    _, connection = await wire(connect, failing(*messages, caught=caught))
+    [error] = caught
+    assert type(error) is kind
+    assert text in str(error)
+    assert connection.ended
+    assert "Exception in ASGI application" in caplog.text
+    for response in connection.responses():
+        # What was begun is cut off where the client can tell, or was not begun and is a 500.
+        assert response.status == 500 or not response.whole
+
+
+async def test_a_message_after_the_end(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond()(scope, receive, send)
+        for message in (body(b"more"), start(), {"type": "foo"}):
+            text = f"Unexpected ASGI message '{message['type']}' sent, after response already completed."
+            with pytest.raises(RuntimeError) as caught:
+                await send(message)
+            assert str(caught.value) == text
+        raise ValueError("the end")
+
+    sent, connection = await wire(connect, app)
+    assert sent.endswith(HELLO)
+    assert connection.statuses == [200]
+
+
+async def test_send_after_the_client_left_does_nothing(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    done = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"x" * 10, True))
+        connection.transport.closed = True
+        connection.lose(ConnectionResetError())
+        await send(body(b"more", True))
+        await send(body(b"last"))
+        done.append(True)
+
+    connection: Connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert done == [True]
+    assert b"more" not in connection.wire
+    assert caplog.text == ""
+
+
+async def test_response_after_the_client_left_does_nothing(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect(respond())
+    connection.feed(GET)
+    connection.transport.closed = True
+    connection.lose()
+    await connection.run()
+    assert connection.wire == b""
+    assert caplog.text == ""
+
+
+async def test_return_without_response_after_the_client_left(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection.transport.closed = True
+    connection.lose()
+    await connection.run()
+    assert connection.wire == b""
+    assert caplog.text == ""
+
+
+async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
+    sent = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        for number in range(3):
+            await send(body(b"x" * 10, True))
+            sent.append(number)
+        await send(body())
+
+    connection: Connection = connect(app)
+    connection.feed(GET)
+    connection.protocol.pause_writing()
+    task = connection.loop.start_one()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(sent) <= 1
+    before = connection.wire.count(b"x" * 10)
+    assert before <= 1
+    connection.protocol.resume_writing()
+    await asyncio.wait_for(task, 5)
+    assert sent == [0, 1, 2]
+    assert connection.wire.endswith(b"0\r\n\r\n")
+
+
+async def test_a_waiting_send_ends_when_the_client_leaves(connect: Any) -> None:
+    connection: Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body(b"z")))
+    connection.feed(GET)
+    connection.protocol.pause_writing()
+    task = connection.loop.start_one()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+    connection.transport.closed = True
+    connection.lose()
+    await asyncio.wait_for(task, 5)
+    assert b"z" not in connection.wire
+
+
+async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
+    """pause_writing comes from within write: the next send waits, what was written stays."""
+    connection: Connection = connect(send_all(start(200, (b"content-length", b"4")), body(b"ab", True), body(b"cd")))
+    original = connection.transport.write
+
+    def write(data: bytes) -> None:
+        original(data)
+        connection.protocol.pause_writing()
+
+    connection.transport.write = write
+    connection.feed(GET)
+    task = connection.loop.start_one()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert connection.wire.endswith(b"ab")
+    connection.transport.write = original
+    connection.protocol.resume_writing()
+    await asyncio.wait_for(task, 5)
+    assert connection.wire.endswith(b"abcd")
+    assert not connection.ended

@@ -1,0 +1,112 @@
+"""A graceful shutdown as one connection sees it: idle ones close, busy ones finish their response."""
+
+import asyncio
+from typing import Any
+
+from tests.cases.case import head
+from tests.protocols.http.connection import GET, Connection, body, respond, start
+
+
+async def test_a_connection_that_never_asked_is_closed(connect: Any) -> None:
+    connection = connect(respond())
+    connection.protocol.shutdown()
+    assert connection.transport.closed
+    assert connection.wire == b""
+
+
+async def test_an_idle_connection_is_closed(connect: Any) -> None:
+    connection = connect(respond())
+    await connection.ask(GET)
+    connection.protocol.shutdown()
+    assert connection.transport.closed
+    assert connection.wire == b""
+
+
+async def test_a_busy_connection_finishes_and_says_so(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(GET)
+    connection.protocol.shutdown()
+    assert not connection.transport.closed
+    await connection.run()
+    assert connection.wire.count(b"connection: close\r\n") == 1
+    assert connection.statuses == [200]
+    assert connection.transport.closed
+
+
+async def test_a_streaming_response_is_finished(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"abc", True))
+        connection.protocol.shutdown()
+        await send(body(b"def"))
+
+    connection: Connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    [response] = connection.responses()
+    assert (response.body, response.whole) == (b"abcdef", True)
+    assert connection.transport.closed
+
+
+async def test_pipelined_requests_reach_the_right_one(connect: Any) -> None:
+    """The response that is being made says close; those behind it are not begun."""
+    paths = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        paths.append(scope["path"])
+        await respond()(scope, receive, send)
+
+    connection = connect(app)
+    connection.feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1") + head(b"GET /3 HTTP/1.1"))
+    connection.protocol.shutdown()
+    while connection.loop.waiting:
+        await connection.run()
+    assert paths == ["/1"]
+    assert connection.statuses == [200]
+    assert connection.wire.count(b"connection: close\r\n") == 1
+    assert connection.transport.closed
+
+
+async def test_a_body_that_is_still_coming_is_read(connect: Any) -> None:
+    bodies = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        bodies.append(await receive())
+        await respond()(scope, receive, send)
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    connection.protocol.shutdown()
+    connection.feed(b"hello")
+    await asyncio.wait_for(task, 5)
+    assert bodies == [{"type": "http.request", "body": b"hello", "more_body": False}]
+    assert connection.statuses == [200]
+    assert connection.transport.closed
+
+
+async def test_half_a_request_is_not_waited_for(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(b"GET / HTTP/1.1\r\nHost: a.exa")
+    connection.protocol.shutdown()
+    assert connection.ended
+
+
+async def test_twice(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(GET)
+    connection.protocol.shutdown()
+    connection.protocol.shutdown()
+    await connection.run()
+    connection.protocol.shutdown()
+    assert connection.statuses == [200]
+    assert connection.transport.closed
+
+
+async def test_after_the_connection_is_lost(connect: Any) -> None:
+    connection = connect(respond())
+    connection.transport.closed = True
+    connection.lose()
+    connection.protocol.shutdown()
+    assert connection.wire == b""
