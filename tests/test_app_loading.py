@@ -125,7 +125,7 @@ def test_a_declared_factory_with_a_type_error() -> None:
 
 
 def test_a_declared_factory_that_takes_arguments() -> None:
-    with pytest.raises(AppLoadingError, match="Error loading ASGI app factory: .*missing 3 required positional"):
+    with pytest.raises(AppLoadingError, match=r"Error loading ASGI app factory: .*missing 3 required positional"):
         load_app(asgi3, factory=True)
 
 

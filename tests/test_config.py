@@ -19,6 +19,7 @@ from uvicorn.config import (
     WS_PROTOCOLS,
     Config,
 )
+from uvicorn.importer import import_from_string
 from uvicorn.lifespan.off import LifespanOff
 from uvicorn.lifespan.on import LifespanOn
 from uvicorn.logging import TRACE_LOG_LEVEL
@@ -128,7 +129,7 @@ def test_a_subclass_may_have_its_own_constructor() -> None:
     assert Mine(asgi3_app, workers=2).port == 1
 
 
-# --- The environment ----------------------------------------------------------------------------------------------------
+# --- The environment --------------------------------------------------------------------------------------------------
 
 
 def test_workers_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +193,7 @@ def test_an_application_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert config.loaded_app.app is asgi3_app
 
 
-# --- Properties ---------------------------------------------------------------------------------------------------------
+# --- Properties -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_whether_clients_speak_tls(options: dict[str, Any], is_ssl: bool) -> Non
     assert Config(None, **options).is_ssl is is_ssl
 
 
-# --- Loading ------------------------------------------------------------------------------------------------------------
+# --- Loading ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -329,8 +330,8 @@ def test_protocols_by_name(option: str, choices: dict[str, str | None]) -> None:
         if import_string is None:
             assert found is None
         else:
-            assert f"{found.__module__}:{found.__qualname__}" or name == "auto"
             assert isinstance(found, type)
+            assert found is import_from_string(import_string)
 
 
 def test_a_protocol_without_its_library(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,4 @@
-import builtins
 import copy
-import importlib
 import io
 import json
 import logging
@@ -204,11 +202,3 @@ def test_without_an_access_log() -> None:
     assert access_logger.handlers == []
     assert not access_logger.propagate
     assert not access_logger.hasHandlers()
-
-
-def test_logging_config_is_imported_late() -> None:
-    """Its time is what `uvicorn --version` saves over the modules that it is measured against."""
-    code = "import sys, uvicorn; sys.exit('logging.config' in sys.modules)"
-    subprocess = importlib.import_module("subprocess")
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert builtins.__import__ is not None

@@ -25,12 +25,13 @@ def test_asyncio(use_subprocess: bool) -> None:
 
 
 def test_asyncio_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    class ProactorEventLoop:
-        pass
+    class ProactorEventLoop(asyncio.SelectorEventLoop):
+        """Stand for the loop that only Windows has."""
 
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(asyncio, "ProactorEventLoop", ProactorEventLoop, raising=False)
-    assert asyncio_loop_factory() is ProactorEventLoop
+    factory: object = asyncio_loop_factory()
+    assert factory is ProactorEventLoop
     assert asyncio_loop_factory(use_subprocess=True) is asyncio.SelectorEventLoop
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import inspect
 import typing
+from collections.abc import Iterable
 
 import pytest
 
@@ -129,13 +130,14 @@ def test_the_default_in_words() -> None:
 
 
 def test_each_literal_type_lists_the_choices() -> None:
-    for literal, names in [
+    pairs: list[tuple[object, Iterable[str]]] = [
         (choices.HTTPProtocolType, choices.HTTP_PROTOCOLS),
         (choices.WSProtocolType, choices.WS_PROTOCOLS),
         (choices.LifespanType, choices.LIFESPAN),
         (choices.LoopFactoryType, choices.LOOP_FACTORIES),
         (choices.InterfaceType, choices.INTERFACES),
-    ]:
+    ]
+    for literal, names in pairs:
         assert set(typing.get_args(literal)) == set(names)
 
 

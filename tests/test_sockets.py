@@ -3,6 +3,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def test_a_port_in_time_wait_is_free() -> None:
 
 
 def test_a_port_on_windows_belongs_to_one_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     with sockets.bind_tcp_socket("127.0.0.1", 0) as sock:
         assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
 
@@ -148,7 +149,7 @@ def test_an_abstract_unix_socket() -> None:
 
 
 def test_windows_has_no_unix_sockets(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(OSError, match="Windows has none"):
         sockets.bind_unix_socket(path)
     assert not sockets._is_served(path)

@@ -1,0 +1,53 @@
+import subprocess
+import sys
+
+import pytest
+
+import uvicorn
+
+# Whatever is imported by `import uvicorn` is paid for by everybody, at every start, also by `uvicorn --version`.
+LATE = [
+    "dotenv",
+    "email.utils",
+    "h11",
+    "httptools",
+    "logging.config",
+    "multiprocessing",
+    "pathlib",
+    "uvicorn._speedups",
+    "uvicorn._subprocess",
+    "uvicorn.middleware",
+    "uvicorn.protocols",
+    "uvicorn.supervisors",
+    "uvloop",
+    "watchfiles",
+    "websockets",
+    "wsproto",
+    "yaml",
+]
+
+
+def test_the_names() -> None:
+    assert uvicorn.__all__ == ["main", "run", "Config", "Server"]
+    assert all(hasattr(uvicorn, name) for name in uvicorn.__all__)
+    assert uvicorn.__version__.count(".") == 2
+
+
+def test_nothing_is_imported_before_it_is_needed() -> None:
+    # -S: what the site imports is not of our making.
+    code = f"import sys; sys.path[:0] = {sys.path!r}; import uvicorn; print([m for m in {LATE!r} if m in sys.modules])"
+    command = [sys.executable, "-S", "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "libraries", [["dotenv", "httptools", "uvloop", "watchfiles", "websockets", "wsproto", "yaml"]]
+)
+def test_it_works_without_any_optional_library(libraries: list[str]) -> None:
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({libraries!r})); import uvicorn; "
+        "config = uvicorn.Config('tests.test_config:asgi3_app'); config.load(); "
+        "print(config.http_protocol_class.__module__, config.ws_protocol_class, config.get_loop_factory().__module__)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "uvicorn.protocols.http.h11_impl None asyncio.unix_events\n"

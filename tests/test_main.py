@@ -1,0 +1,468 @@
+import os
+import re
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import uvicorn
+from tests.processes import ServerProcess, exchange, serve
+from uvicorn.accepts import Kind, OptionError, Text
+from uvicorn.command_line import GroupedCommand
+from uvicorn.config import LOGGING_CONFIG, Config
+from uvicorn.main import main, run
+from uvicorn.option import Form, Group, Option
+from uvicorn.options import OPTIONS
+from uvicorn.server import Server
+
+APP = "tests.test_config:asgi3_app"
+MODULE = sys.modules["uvicorn.main"]
+COMMAND_LINE = [option for option in OPTIONS.values() if option.group is not Group.API]
+# Any text does for these: a host is looked up, a path made or matched when the server starts.
+TAKES_ANY_TEXT = {"host", "uds", "root_path", "ssl_keyfile_password", "reload_includes", "reload_excludes"}
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The arguments that the command hands to `run()`, which does nothing."""
+    arguments: dict[str, Any] = {}
+    monkeypatch.setattr(MODULE, "run", lambda **options: arguments.update(options))
+    return arguments
+
+
+def invoke(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    result = CliRunner().invoke(main, list(arguments), env=env)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def test_the_command_is_exported() -> None:
+    assert isinstance(uvicorn.main, click.Command)
+    assert uvicorn.main is main
+    assert uvicorn.run is run
+    assert MODULE.STARTUP_FAILURE == 3
+    assert MODULE.Server is Server
+
+
+# --- --help and --version ---------------------------------------------------------------------------------------------
+
+
+def test_help_is_complete_and_fits_the_terminal() -> None:
+    code, text = invoke("--help")
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 80
+    for option in COMMAND_LINE:
+        assert f" {option.declaration.partition('/')[0]} " in text
+    flowing = " ".join(text.split())
+    for option in COMMAND_LINE:
+        # A line is broken at a hyphen too.
+        assert option.help.replace(" ", "") in flowing.replace(" ", "")
+    assert [line[:-1] for line in text.splitlines() if re.fullmatch(r"\w.*:", line)] == [
+        *(group.value for group in Group if group is not Group.API),
+        "Other",
+    ]
+
+
+def test_help_names_the_variable_that_cannot_be_guessed() -> None:
+    _, text = invoke("--help")
+    flowing = " ".join(text.split())
+    assert "[env var: UVICORN_HEADERS]" in flowing
+    assert "[env var: UVICORN_RELOAD_DIRS; default: the current directory]" in flowing
+    assert "[default: $WEB_CONCURRENCY, else 1]" in flowing
+    assert "UVICORN_PORT" not in flowing
+
+
+def test_hidden_choices_are_not_shown() -> None:
+    _, text = invoke("--help")
+    assert "[auto|asyncio|uvloop|module:factory]" in text
+    assert "[auto|websockets|websockets-sansio|wsproto|module:Class]" in text
+
+
+def test_a_group_without_options_has_no_heading() -> None:
+    assert "Application:" not in GroupedCommand("empty", params=[]).get_help(click.Context(click.Command("empty")))
+
+
+def test_the_version() -> None:
+    code, text = invoke("--version")
+    assert code == 0
+    assert text.startswith(f"Running uvicorn {uvicorn.__version__} with ")
+    assert text.count("\n") == 2
+
+
+# --- From the command line to run() -----------------------------------------------------------------------------------
+
+
+def test_the_defaults_are_handed_over(handed_over: dict[str, Any]) -> None:
+    assert invoke(APP) == (0, "")
+    expected = {option.name: option.command_line_default for option in COMMAND_LINE}
+    del expected["log_config"]
+    assert handed_over == {"app": APP, **expected}
+
+
+def text_for(option: Option) -> tuple[str, Any]:
+    """A text that the option accepts and that is not its default, and what it means."""
+    samples: dict[str, tuple[str, Any]] = {
+        "host": ("::1", "::1"),
+        "fd": ("0", 0),
+        "http": ("h11", "h11"),
+        "loop": ("a.b:c", "a.b:c"),
+        "ws": ("none", "none"),
+        "lifespan": ("OFF", "off"),
+        "interface": ("wsgi", "wsgi"),
+        "log_level": ("DEBUG", "debug"),
+        "ws_per_message_deflate": ("false", False),
+        "ws_ping_interval": ("0", None),
+        "env_file": (__file__, __file__),
+        "log_config": (__file__, __file__),
+        "reload_dirs": ("tests", ["tests"]),
+        "reload_includes": ("*.html", ["*.html"]),
+        "reload_excludes": ("*.tmp", ["*.tmp"]),
+        "forwarded_allow_ips": ("*", "*"),
+        "root_path": ("/api", "/api"),
+        "uds": ("server.sock", "server.sock"),
+        "headers": ("x-a:b:c", [("x-a", "b:c")]),
+        "app_dir": ("tests", "tests"),
+        "ssl_keyfile_password": ("secret", "secret"),
+        "ssl_version": ("2", 2),
+        "ssl_cert_reqs": ("1", 1),
+        "ssl_ciphers": ("ALL", "ALL"),
+        "ssl_keyfile": (__file__, __file__),
+        "ssl_certfile": (__file__, __file__),
+        "ssl_ca_certs": (__file__, __file__),
+    }
+    if option.form in (Form.ON, Form.ON_OFF):
+        return ("1", True) if option.default is False else ("0", False)
+    return samples.get(option.name, ("77", 77))
+
+
+@pytest.mark.parametrize("option", COMMAND_LINE, ids=lambda option: option.name)
+def test_an_option_is_handed_over(option: Option, handed_over: dict[str, Any]) -> None:
+    text, value = text_for(option)
+    assert value != option.default or option.name == "fd"
+    on, _, off = option.declaration.partition("/")
+    arguments = [on, text] if option.form in (Form.VALUE, Form.MANY) else [on if value else off]
+    assert invoke(APP, *arguments) == (0, "")
+    assert handed_over[option.name] == value
+
+
+@pytest.mark.parametrize("option", COMMAND_LINE, ids=lambda option: option.name)
+def test_an_option_is_handed_over_from_the_environment(option: Option, handed_over: dict[str, Any]) -> None:
+    text, value = text_for(option)
+    assert invoke(APP, env={option.environment_variable: text}) == (0, "")
+    assert handed_over[option.name] == value
+
+
+def test_the_application_is_handed_over_from_the_environment(handed_over: dict[str, Any]) -> None:
+    assert invoke(env={"UVICORN_APP": APP}) == (0, "")
+    assert handed_over["app"] == APP
+
+
+def test_lists_in_the_environment(handed_over: dict[str, Any]) -> None:
+    directories = os.pathsep.join(["tests", "docs"])
+    assert invoke(APP, env={"UVICORN_RELOAD_DIRS": directories, "UVICORN_HEADERS": "a:1 b:2"}) == (0, "")
+    assert handed_over["reload_dirs"] == ["tests", "docs"]
+    assert handed_over["headers"] == [("a", "1"), ("b", "2")]
+
+
+def test_the_callback_may_be_called(handed_over: dict[str, Any]) -> None:
+    assert main.callback is not None
+    main.callback(app=APP, port=1, log_config=LOGGING_CONFIG)
+    assert handed_over["app"] == APP
+    assert handed_over["port"] == 1
+    assert handed_over["log_config"] is LOGGING_CONFIG
+
+
+# --- Wrong values -----------------------------------------------------------------------------------------------------
+
+
+def wrong(option: Option) -> str:
+    kind: Kind = option.kind
+    for text in ("-1", "no such thing", "10.0.0.1/8"):
+        try:
+            kind.parse(text)
+        except ValueError:
+            return text
+    raise LookupError(option.name)
+
+
+def test_the_list_of_options_that_take_any_text() -> None:
+    for name in TAKES_ANY_TEXT:
+        with pytest.raises(LookupError):
+            wrong(OPTIONS[name])
+        assert isinstance(OPTIONS[name].kind, Text) or "exists" not in OPTIONS[name].kind.expected
+
+
+REFUSING = [option for option in COMMAND_LINE if option.name not in TAKES_ANY_TEXT]
+
+
+@pytest.mark.parametrize("option", REFUSING, ids=lambda option: option.name)
+def test_a_wrong_value_is_a_usage_error(option: Option, handed_over: dict[str, Any]) -> None:
+    text = wrong(option)
+    if option.form in (Form.VALUE, Form.MANY):
+        code, output = invoke(APP, option.declaration, text)
+    else:
+        code, output = invoke(APP, env={option.environment_variable: text})
+    assert code == 2
+    message = " ".join(output.split())
+    assert option.declaration.partition("/")[0] in message
+    assert f"{text!r} is not {option.kind.expected}." in message
+    assert handed_over == {}
+
+
+def test_without_an_application() -> None:
+    code, output = invoke()
+    assert code == 2
+    assert "Missing argument 'APP'" in output
+
+
+def test_what_only_config_can_judge_is_a_usage_error_too() -> None:
+    code, output = invoke(APP, env={"WEB_CONCURRENCY": "many"})
+    assert code == 2
+    assert output.endswith("Error: $WEB_CONCURRENCY must be an integer, at least 1, not 'many'\n")
+
+
+# --- run() ------------------------------------------------------------------------------------------------------------
+
+
+class Supervisor:
+    """Stand for the supervisors; they have tests of their own."""
+
+    calls: list[tuple[str, Config, dict[str, Any]]]
+    error: type[BaseException] | None = None
+
+    def __init__(self, config: Config, **options: Any) -> None:
+        self.calls.append((type(self).__name__, config, options))
+
+    def run(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def supervisors(monkeypatch: pytest.MonkeyPatch) -> type[Supervisor]:
+    import uvicorn.supervisors
+
+    class Recording(Supervisor):
+        calls: list[tuple[str, Config, dict[str, Any]]] = []  # noqa: RUF012 - one for each test
+
+    monkeypatch.setattr(uvicorn.supervisors, "ChangeReload", type("ChangeReload", (Recording,), {}))
+    monkeypatch.setattr(uvicorn.supervisors, "Multiprocess", type("Multiprocess", (Recording,), {}))
+    return Recording
+
+
+@pytest.mark.parametrize(
+    ("options", "supervisor", "warned"),
+    [
+        ({"workers": 2}, "Multiprocess", False),
+        ({"reload": True}, "ChangeReload", False),
+        ({"reload": True, "workers": 2}, "ChangeReload", True),
+    ],
+)
+def test_child_processes(
+    options: dict[str, Any],
+    supervisor: str,
+    warned: bool,
+    supervisors: type[Supervisor],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(APP, port=0, **options)
+    ((name, config, arguments),) = supervisors.calls
+    assert name == supervisor
+    assert config.app == APP
+    (sock,) = arguments.pop("sockets")
+    assert sock.fileno() == -1
+    if supervisor == "ChangeReload":
+        assert arguments.pop("target").__func__ is Server.run
+    assert arguments == {}
+    assert ('WARNING:  "workers" flag is ignored when reloading is enabled.\n' in capsys.readouterr().err) is warned
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_the_unix_socket_of_child_processes_is_removed(
+    error: type[BaseException] | None, supervisors: type[Supervisor], tmp_path: Path
+) -> None:
+    supervisors.error = error
+    path = tmp_path / "server.sock"
+    run(APP, uds=path, workers=2)
+    assert len(supervisors.calls) == 1
+    assert not path.exists()
+
+
+def test_the_unix_socket_of_another_server_is_not_removed(tmp_path: Path, supervisors: type[Supervisor]) -> None:
+    path = tmp_path / "server.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        with pytest.raises(SystemExit) as exited:
+            run(APP, uds=path, workers=2)
+        assert exited.value.code == 3
+        assert path.exists()
+    assert supervisors.calls == []
+
+
+def test_an_error_in_a_supervisor_is_shown(supervisors: type[Supervisor]) -> None:
+    supervisors.error = RuntimeError
+    with pytest.raises(RuntimeError):
+        run(APP, port=0, workers=2)
+
+
+@pytest.mark.parametrize("options", [{"workers": 2}, {"reload": True}])
+def test_child_processes_need_an_import_string(options: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Never run."""
+
+    with pytest.raises(SystemExit) as exited:
+        run(app, **options)
+    assert exited.value.code == 3
+    assert capsys.readouterr().err == (
+        "WARNING:  You must pass the application as an import string to enable 'reload' or 'workers'.\n"
+    )
+
+
+def test_wrong_values_are_the_callers_error() -> None:
+    with pytest.raises(OptionError):
+        run(APP, port=70000)
+
+
+@pytest.mark.parametrize("option", ["env_file", "log_config"])
+def test_a_missing_file_is_told_in_one_line(option: str, capfd: pytest.CaptureFixture[str], caplog: Any) -> None:
+    with pytest.raises(SystemExit) as exited:
+        run(APP, **{option: "no/such/file"})  # type: ignore[arg-type]  # both take a path
+    assert exited.value.code == 3
+    assert f"{option} 'no/such/file' does not exist" in capfd.readouterr().err + caplog.text
+
+
+def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
+    def serve_nothing(self: Server, sockets: Any = None) -> None:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        self.started = outcome
+
+    monkeypatch.setattr(Server, "run", serve_nothing)
+
+
+def test_a_server_that_has_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    patched_server(monkeypatch, True)
+    assert run(APP) is None  # and does not exit
+
+
+def test_a_server_that_has_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    patched_server(monkeypatch, False)
+    with pytest.raises(SystemExit) as exited:
+        run(APP)
+    assert exited.value.code == 3
+
+
+def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    patched_server(monkeypatch, KeyboardInterrupt())
+    assert run(APP) is None  # and does not raise
+
+
+def test_an_error_before_the_application_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patched_server(monkeypatch, ImportError("of the user's module"))
+    with pytest.raises(SystemExit) as exited:
+        run(APP)
+    assert exited.value.code == 3
+    assert isinstance(exited.value.__cause__, ImportError)
+    assert capsys.readouterr().err.endswith("ImportError: of the user's module\n")
+
+
+def test_an_error_while_serving(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Server, sockets: Any = None) -> None:
+        self.config.loaded = True
+        raise RuntimeError("while serving")
+
+    monkeypatch.setattr(Server, "run", fail)
+    with pytest.raises(RuntimeError, match="while serving"):
+        run(APP)
+
+
+# --- As a process -----------------------------------------------------------------------------------------------------
+
+
+def outcome(*arguments: str, **options: Any) -> tuple[int, str]:
+    """The exit code and the standard error of a server that does not come up."""
+    with ServerProcess(*arguments, ready=False, **options) as server:
+        return server.wait(), server.stderr
+
+
+def test_a_server_from_the_command_line() -> None:
+    with serve(APP, "--header", "X-Mine: yes", "--no-server-header") as server:
+        answer = exchange((server.host, server.port), b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"x-mine: yes\r\n" in answer
+        assert b"server:" not in answer
+        assert server.stop(signal.SIGINT) == 0
+
+
+def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
+    path = tmp_path / "server.sock"
+    with serve(APP, "--uds", str(path)) as server:
+        assert exchange(str(path), b"GET / HTTP/1.0\r\n\r\n").endswith(b"ok")
+        assert server.stop(signal.SIGINT) == 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["no_such_module:app"], 3, 'ERROR:    Error loading ASGI app. Could not import module "no_such_module".'),
+        (
+            ["tests.test_config:no"],
+            3,
+            'ERROR:    Error loading ASGI app. Attribute "no" not found in module "tests.test_config".',
+        ),
+        ([APP, "--loop", "no.such:loop"], 3, "ERROR:    Error loading --loop no.such:loop. Could not import module"),
+        ([APP, "--http", "no.such:Http"], 3, "ERROR:    Error loading --http no.such:Http. Could not import module"),
+        ([APP, "--fd", "99"], 3, "ERROR:    [Errno 9] cannot serve file descriptor 99: Bad file descriptor"),
+        ([APP, "--uds", "/no/such/x"], 3, "ERROR:    [Errno 2] error while attempting to bind on address '/no/such/x'"),
+        ([APP, "--ssl-certfile", __file__], 3, f"ERROR:    certificate '{__file__}' with key '{__file__}': not in PEM"),
+        ([APP, "--log-config", __file__], 2, "Error: log_config "),
+        ([APP, "--env-file", "no/such/file"], 2, "Error: Invalid value for '--env-file': 'no/such/file' is not a file"),
+    ],
+)
+def test_a_startup_failure_is_told_in_one_line(arguments: list[str], code: int, line: str) -> None:
+    actual, errors = outcome(*arguments)
+    assert actual == code
+    assert "Traceback" not in errors
+    lines = [text for text in errors.splitlines() if text.startswith(("ERROR", "Error"))]
+    assert len(lines) == 1
+    assert lines[0].startswith(line)
+
+
+def test_an_occupied_port_is_told_in_one_line() -> None:
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        code, errors = outcome(APP, "--port", str(occupied.getsockname()[1]))
+    assert code == 3
+    assert "Traceback" not in errors
+    assert "address already in use" in errors
+
+
+def test_an_error_inside_the_users_module_is_shown_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "failing_app.py").write_text("import no_such_dependency\n")
+    code, errors = outcome("failing_app:app", "--app-dir", str(tmp_path))
+    assert code == 3
+    assert errors == (
+        "Traceback (most recent call last):\n"
+        f'  File "{tmp_path / "failing_app.py"}", line 1, in <module>\n'
+        "    import no_such_dependency\n"
+        "ModuleNotFoundError: No module named 'no_such_dependency'\n"
+    )
+
+
+def test_the_module_can_be_run(tmp_path: Path) -> None:
+    with ServerProcess(command=[sys.executable, "-m", "uvicorn", "--version"], ready=False) as process:
+        assert process.wait() == 0
+        assert process.stdout.startswith("Running uvicorn ")
+    with ServerProcess(command=[sys.executable, "-m", "uvicorn.main", "--help"], ready=False) as process:
+        assert process.wait() == 0
