@@ -91,7 +91,7 @@ class Codec(Protocol):
     """One WebSocket connection, the server's side of it, behind an accepted handshake.
 
     Args:
-        max_size: bytes of the largest message that is taken, None for no limit.
+        max_size: bytes of the largest message that is taken.
         deflate: permessage-deflate where it was negotiated.
 
     Attributes:
@@ -100,7 +100,7 @@ class Codec(Protocol):
 
     replies: list[bytes]
 
-    def __init__(self, max_size: int | None, deflate: PerMessageDeflate | None) -> None: ...
+    def __init__(self, max_size: int, deflate: PerMessageDeflate | None) -> None: ...
 
     def feed(self, data: bytes) -> list[Event]:
         """What the peer's bytes complete, in order; nothing comes after `PeerClosed` or `Failed`."""

@@ -203,7 +203,7 @@ class PerMessageDeflate:
                 decompressor = self._decompressor = zlib.decompressobj(wbits=-bits)
             try:
                 # One byte over the limit tells that there is more, and room for it that zlib holds nothing back.
-                output += decompressor.decompress(data, limit - len(output) + 1)
+                output += decompressor.decompress(data, min(limit - len(output) + 1, sys.maxsize))
             except zlib.error as error:
                 raise InflateError from error
             if len(output) > limit:
@@ -221,8 +221,3 @@ def wire_limit(limit: int) -> int:
     """The length of a compressed frame above which its content is over `limit`, however badly it was compressed."""
     # Fixed Huffman codes have at most 9 bits for a byte (RFC 1951 section 3.2.6), stored blocks 5 bytes of overhead.
     return limit + (limit >> 3) + 64
-
-
-def size_limit(max_size: int | None) -> int:
-    """`max_size` as a number that one can be added to and that zlib still takes."""
-    return sys.maxsize >> 1 if max_size is None else max_size

@@ -11,12 +11,12 @@ class Inbox:
 
     Args:
         max_messages: at so many unread messages the inbox is full.
-        max_bytes: at so many unread bytes (characters of text) it is too, None for no limit.
+        max_bytes: at so many unread bytes (characters of text) it is too.
     """
 
     __slots__ = ("_max_bytes", "_max_messages", "_messages", "_size", "_waiters")
 
-    def __init__(self, max_messages: int, max_bytes: int | None) -> None:
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._messages: deque[Message] = deque()
@@ -47,16 +47,12 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether reading should pause."""
-        return len(self._messages) >= self._max_messages or (
-            self._max_bytes is not None and self._size >= self._max_bytes
-        )
+        return len(self._messages) >= self._max_messages or self._size >= self._max_bytes
 
     @property
     def drained(self) -> bool:
         """Whether reading should go on: a quarter is left of what fills it, so that it does not flap."""
-        return len(self._messages) * 4 <= self._max_messages and (
-            self._max_bytes is None or self._size * 4 <= self._max_bytes
-        )
+        return len(self._messages) * 4 <= self._max_messages and self._size * 4 <= self._max_bytes
 
     def wake(self) -> None:
         """Wake all who wait: there is a message, or there will never be one."""

@@ -156,11 +156,6 @@ class WebSocketProtocol(Connection):
         except HandshakeRejected as rejected:
             self._respond(rejected.status, rejected.text.encode(), rejected.headers)
             return
-        limit = self.config.limit_concurrency
-        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
-            self.logger.warning("Exceeded concurrency limit.")
-            self._respond(503, b"Service Unavailable")
-            return
         root_path = self.config.root_path
         self.scope = {
             "type": "websocket",
@@ -195,8 +190,14 @@ class WebSocketProtocol(Connection):
             return
         if complete is not None:
             self._head = None
+            self._framer = ResponseFramer("1.1", "GET", False)
             self.server_state.count_request()
-            self.handle_upgrade(*complete)
+            limit = self.config.limit_concurrency
+            if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+                self.logger.warning("Exceeded concurrency limit.")
+                self._respond(503, b"Service Unavailable")
+            else:
+                self.handle_upgrade(*complete)
 
     def _start_app(self) -> None:
         if self.config.reset_contextvars:

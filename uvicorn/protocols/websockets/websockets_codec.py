@@ -24,7 +24,6 @@ from uvicorn.protocols.websockets.deflate import (
     InflateError,
     MessageTooBig,
     PerMessageDeflate,
-    size_limit,
     wire_limit,
 )
 
@@ -180,8 +179,8 @@ class WebsocketsCodec:
 
     __slots__ = ("_close_sent", "_decoder", "_events", "_extensions", "_fragments", "_parser", "_reader", "replies")
 
-    def __init__(self, max_size: int | None, deflate: PerMessageDeflate | None) -> None:
-        self._reader = _Reader(size_limit(max_size), deflate is not None)
+    def __init__(self, max_size: int, deflate: PerMessageDeflate | None) -> None:
+        self._reader = _Reader(max_size, deflate is not None)
         self._extensions: Sequence[Extension] = ()
         if deflate is not None:
             self._extensions = (_DeflateExtension(deflate, self._reader),)

@@ -20,7 +20,6 @@ from uvicorn.protocols.websockets.deflate import (
     InflateError,
     MessageTooBig,
     PerMessageDeflate,
-    size_limit,
     wire_limit,
 )
 
@@ -100,8 +99,8 @@ class WSProtoCodec:
 
     __slots__ = ("_connection", "_ended", "_fragments", "replies")
 
-    def __init__(self, max_size: int | None, deflate: PerMessageDeflate | None) -> None:
-        self._connection = Connection(ConnectionType.SERVER, [_MessageLimits(size_limit(max_size), deflate)])
+    def __init__(self, max_size: int, deflate: PerMessageDeflate | None) -> None:
+        self._connection = Connection(ConnectionType.SERVER, [_MessageLimits(max_size, deflate)])
         self._fragments: Fragments | None = None
         self._ended = False
         self.replies: list[bytes] = []

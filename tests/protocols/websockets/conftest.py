@@ -1,0 +1,52 @@
+"""The WebSocket classes under test: each codec, behind each way to it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.protocols.http.classes import protocol_class
+from tests.protocols.websockets.connection import Connection
+from uvicorn.importer import import_from_string
+
+CODECS = {
+    "websockets": "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol",
+    "wsproto": "uvicorn.protocols.websockets.wsproto_impl:WSProtocol",
+}
+
+
+@pytest.fixture(params=list(CODECS))
+def codec(request: pytest.FixtureRequest) -> str:
+    """The name of the library behind the codec seam."""
+    name: str = request.param
+    pytest.importorskip(name)
+    return name
+
+
+@pytest.fixture
+def ws_protocol_cls(codec: str) -> Any:
+    """The public class of that codec."""
+    return import_from_string(CODECS[codec])
+
+
+@pytest.fixture(params=["itself", "h11", "httptools"])
+def entry(request: pytest.FixtureRequest, ws_protocol_cls: Any) -> Any:
+    """What takes the request: the WebSocket class itself, or the HTTP protocol with one of the parsers."""
+    if request.param == "itself":
+        return ws_protocol_cls
+    pytest.importorskip(request.param)
+    return protocol_class(request.param, "pure")
+
+
+@pytest.fixture
+def connect(ws_protocol_cls: Any) -> Iterator[Callable[..., Connection]]:
+    """Make connections of the class under test; they are ended with the test."""
+    connections: list[Connection] = []
+
+    def make(protocol_class: Any = None, **options: Any) -> Connection:
+        connections.append(Connection(protocol_class or ws_protocol_cls, ws=ws_protocol_cls, **options))
+        return connections[-1]
+
+    yield make
+    for connection in connections:
+        connection.loop.discard()

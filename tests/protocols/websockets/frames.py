@@ -1,0 +1,94 @@
+"""WebSocket frames by hand, so that they can be wrong (RFC 6455 section 5.2)."""
+
+import zlib
+from dataclasses import dataclass
+
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+KEY = b"\x37\xfa\x21\x3d"
+
+
+def frame(
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    fin: bool = True,
+    rsv: int = 0,
+    mask: bytes | None = KEY,
+    width: int | None = None,
+    length: int | None = None,
+) -> bytes:
+    """A frame as a client sends it.
+
+    Args:
+        opcode: any number of four bits.
+        payload: before masking.
+        fin: whether the message ends with it.
+        rsv: the reserved bits: 4, 2, 1 for RSV1, RSV2, RSV3.
+        mask: None for an unmasked frame.
+        width: bytes of the extended length (0, 2 or 8), the shortest form if not given.
+        length: the length that is announced, if not the payload's.
+    """
+    size = len(payload) if length is None else length
+    if width is None:
+        width = 0 if size < 126 else 2 if size < 1 << 16 else 8
+    first = (0x80 if fin else 0) | rsv << 4 | opcode
+    second = (0x80 if mask is not None else 0) | {0: size, 2: 126, 8: 127}[width]
+    data = bytes([first, second]) + (size.to_bytes(width, "big") if width else b"")
+    if mask is None:
+        return data + payload
+    return data + mask + apply_mask(payload, mask)
+
+
+def apply_mask(payload: bytes, mask: bytes) -> bytes:
+    """Each byte with the byte of the key that is its turn (RFC 6455 section 5.3)."""
+    repeated = mask * (len(payload) // 4 + 1)
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(repeated[: len(payload)], "big")).to_bytes(
+        len(payload), "big"
+    )
+
+
+def close(code: int | None = None, reason: bytes = b"") -> bytes:
+    """A client's close frame."""
+    return frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + reason)
+
+
+def deflated(payload: bytes, bits: int = 15) -> bytes:
+    """`payload` as the whole of a compressed message (RFC 7692 section 7.2.1)."""
+    compressor = zlib.compressobj(9, wbits=-bits)
+    return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+@dataclass(frozen=True)
+class ServerFrame:
+    """A frame as the server sent it."""
+
+    opcode: int
+    payload: bytes
+    fin: bool = True
+    rsv: int = 0
+
+    @property
+    def code(self) -> int | None:
+        """The code of a close frame."""
+        return int.from_bytes(self.payload[:2], "big") if self.payload else None
+
+    @property
+    def reason(self) -> str:
+        """The reason in a close frame."""
+        return self.payload[2:].decode()
+
+
+def read_frames(data: bytes) -> list[ServerFrame]:
+    """The server's frames, strictly: whole, unmasked, with lengths in their shortest form."""
+    frames = []
+    while data:
+        first, second = data[0], data[1]
+        assert second < 0x80, "a server does not mask"
+        width = {126: 2, 127: 8}.get(second, 0)
+        size = int.from_bytes(data[2 : 2 + width], "big") if width else second
+        assert width == (0 if size < 126 else 2 if size < 1 << 16 else 8), "not the shortest length"
+        end = 2 + width + size
+        assert len(data) >= end, "a frame is cut off"
+        frames.append(ServerFrame(first & 0x0F, data[2 + width : end], bool(first & 0x80), first >> 4 & 7))
+        data = data[end:]
+    return frames

@@ -1,0 +1,154 @@
+"""An application that ends, and a server that does, while there is a client to be told."""
+
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.connection import settle
+from tests.protocols.websockets.frames import (
+    CLOSE,
+    TEXT,
+    ServerFrame,
+    close,
+    frame,
+)
+from uvicorn.protocols.utils import ClientDisconnected
+
+
+async def test_the_application_returns(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.finish()
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xe8")]
+    assert not connection.transport.closed
+    connection.feed(close(1000))
+    assert connection.transport.closed
+    assert caplog.records == []
+
+
+async def test_the_application_raises(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.finish(ValueError("oops"))
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("uvicorn.error", "ERROR")
+    assert record.getMessage() == "Exception in ASGI application\n"
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ValueError
+    with pytest.raises(RuntimeError):
+        await connection.send("send", text="")
+
+
+async def test_the_application_returns_something(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.finish(123)
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
+    assert [record.getMessage() for record in caplog.records] == [
+        "ASGI callable should return None, but returned '123'."
+    ]
+
+
+async def test_the_application_is_cancelled(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    await connection.open()
+    assert connection.task is not None
+    connection.task.cancel()
+    await settle()
+    assert connection.task.cancelled()
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("result", "logged"),
+    [
+        (None, "ASGI callable returned without completing handshake."),
+        (0, "ASGI callable should return None, but returned '0'."),
+        (ValueError(), "Exception in ASGI application\n"),
+    ],
+)
+async def test_the_application_ends_before_accepting(
+    connect: Any, result: Any, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.finish(result)
+    response = connection.response()
+    assert (response.status, response.body) == (500, b"Internal Server Error")
+    assert (b"server", b"uvicorn") in response.headers
+    assert (b"connection", b"close") in response.headers
+    assert connection.transport.closed
+    assert [record.getMessage() for record in caplog.records] == [logged]
+
+
+async def test_an_application_that_lets_a_disconnect_pass(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    await connection.open()
+    connection.lose()
+    await connection.finish(ClientDisconnected())
+    assert caplog.records == []
+
+
+async def test_an_application_that_fails_after_the_end(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    await connection.open()
+    connection.lose()
+    await connection.finish(ValueError())
+    assert [record.getMessage() for record in caplog.records] == ["Exception in ASGI application\n"]
+    assert connection.wire == b""
+
+
+async def test_tasks_are_known_while_they_run(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    assert len(connection.state.tasks) == 1
+    await connection.finish()
+    assert connection.state.tasks == set()
+
+
+async def test_shutdown(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.feed(frame(TEXT, b"unread"))
+    connection.protocol.shutdown()
+    connection.protocol.shutdown()
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
+    assert (await connection.receive())["text"] == "unread"
+    assert await connection.disconnect() == (1012, "")
+    assert not connection.transport.closed
+    with pytest.raises(ClientDisconnected):
+        await connection.send("send", text="")
+    await connection.finish()
+    connection.feed(close(1012))
+    assert connection.transport.closed
+    connection.protocol.shutdown()
+
+
+async def test_shutdown_before_accept(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    connection.protocol.shutdown()
+    assert connection.response().status == 500
+    assert await connection.disconnect() == (1012, "")
+    assert connection.transport.closed
+    with pytest.raises(ClientDisconnected):
+        await connection.send("accept")
+
+
+async def test_shutdown_before_the_request(connect: Any) -> None:
+    connection = connect()
+    connection.feed(b"GET / HT")
+    connection.protocol.shutdown()
+    assert connection.transport.closed
+    assert connection.wire == b""
+
+
+async def test_shutdown_within_a_denial(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=404)
+    connection.protocol.shutdown()
+    await connection.send("http.response.body", body=b"gone")
+    assert connection.response().body == b"gone"

@@ -1,0 +1,149 @@
+"""How a WebSocket comes to an end: by the client, the application, the network (RFC 6455 section 7)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.connection import settle
+from tests.protocols.websockets.frames import (
+    CLOSE,
+    PING,
+    TEXT,
+    close,
+    frame,
+)
+from uvicorn.protocols.utils import ClientDisconnected
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(None, ""), (1000, ""), (1001, "bye"), (3000, "ü" * 61), (4999, ""), (1012, "")]
+)
+async def test_the_client_closes(connect: Any, code: int | None, reason: str) -> None:
+    connection = connect()
+    await connection.open()
+    data = close(code, reason.encode())
+    connection.feed(frame(TEXT, b"last") + data + frame(TEXT, b"too late"))
+    assert (await connection.receive())["text"] == "last"
+    assert await connection.disconnect() == (code or 1005, reason)
+    [answer] = connection.frames()
+    assert (answer.code, answer.payload[2:].decode()) == (code, reason)
+    assert connection.transport.closed
+    connection.lose()
+    assert await connection.disconnect() == (code or 1005, reason)
+    with pytest.raises(ClientDisconnected):
+        await connection.send("send", text="too late")
+    with pytest.raises(ClientDisconnected):
+        await connection.send("close")
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "reason"),
+    [({}, 1000, ""), ({"code": 4000, "reason": "why"}, 4000, "why"), ({"code": None, "reason": None}, 1000, "")],
+)
+async def test_the_application_closes(connect: Any, message: Any, code: int, reason: str) -> None:
+    connection = connect()
+    await connection.open()
+    connection.feed(frame(TEXT, b"unread"))
+    await connection.send("close", **message)
+    [ours] = connection.frames()
+    assert (ours.opcode, ours.code, ours.reason) == (CLOSE, code, reason)
+    assert await connection.disconnect() == (code, reason)
+    for kind in ("send", "close", "accept"):
+        with pytest.raises(RuntimeError) as caught:
+            await connection.send(kind)
+        assert str(caught.value) == f"Unexpected ASGI message 'websocket.{kind}', after sending 'websocket.close'."
+    assert not connection.transport.closed
+    # Nothing is answered any more but a close frame, and that with the end.
+    connection.feed(frame(TEXT, b"too late") + frame(PING) + close(code))
+    assert connection.transport.closed
+    assert connection.frames() == []
+    assert await connection.disconnect() == (code, reason)
+    connection.lose()
+    with pytest.raises(RuntimeError, match=r"after sending 'websocket\.close'"):
+        await connection.send("send", text="")
+
+
+async def test_a_long_reason_is_cut_between_characters(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.send("close", code=1000, reason="ü" * 100)
+    assert connection.frames()[0].reason == "ü" * 61
+    assert await connection.disconnect() == (1000, "ü" * 100)
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, -1, "1000", 65536])
+async def test_a_code_that_cannot_be_sent(connect: Any, code: Any) -> None:
+    connection = connect()
+    await connection.open()
+    with pytest.raises(RuntimeError, match="invalid code"):
+        await connection.send("close", code=code)
+    assert connection.wire == b""
+
+
+async def test_the_client_does_not_answer(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.send("close")
+    assert connection.loop.timers == [10.0]
+    connection.loop.run_later(with_delay=10)
+    assert connection.transport.closed
+
+
+async def test_the_client_neither_answers_nor_reads(connect: Any) -> None:
+    connection = connect(full=True)
+    await connection.open()
+    await connection.send("close")
+    connection.transport.unsent = 1
+    connection.loop.run_later(with_delay=10)
+    assert connection.transport.aborted
+
+
+async def test_the_client_does_not_read_the_answer(connect: Any) -> None:
+    connection = connect(full=True)
+    await connection.open()
+    connection.feed(close(1000))
+    assert connection.transport.closed
+    connection.loop.run_later(with_delay=10)
+    assert connection.transport.aborted
+
+
+async def test_the_client_answers_with_garbage(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.send("close", code=1001)
+    connection.transport.clear_buffer()
+    connection.feed(b"\xff" * 10)
+    assert connection.wire == b""
+    assert connection.transport.closed
+    assert await connection.disconnect() == (1001, "")
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()])
+async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.feed(frame(TEXT, b"last"))
+    waiting = [asyncio.ensure_future(connection.receive()) for _ in range(2)]
+    await settle()
+    connection.protocol.eof_received()
+    connection.lose(error)
+    events = sorted([await one for one in waiting], key=lambda event: event["type"], reverse=True)
+    assert events == [
+        {"type": "websocket.receive", "text": "last"},
+        {"type": "websocket.disconnect", "code": 1005, "reason": ""},
+    ]
+    with pytest.raises(ClientDisconnected) as caught:
+        await connection.send("send", text="")
+    assert isinstance(caught.value, OSError)
+    assert connection.loop.timers == []
+
+
+@pytest.mark.parametrize("kind", ["accept", "close", "send", "http.response.start"])
+async def test_the_connection_is_lost_before_accept(connect: Any, kind: str) -> None:
+    connection = connect()
+    await connection.ask()
+    connection.lose()
+    assert await connection.disconnect() == (1006, "")
+    with pytest.raises(ClientDisconnected):
+        await connection.send(kind)

@@ -1,0 +1,204 @@
+"""What the application sees and says while the WebSocket is open (ASGI specification, WebSocket)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.connection import DEFLATE, request, settle
+from tests.protocols.websockets.frames import (
+    BINARY,
+    CLOSE,
+    CONT,
+    PING,
+    PONG,
+    TEXT,
+    ServerFrame,
+    close,
+    deflated,
+    frame,
+)
+
+
+async def test_text_and_binary(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.feed(frame(TEXT, "Grüße".encode()) + frame(BINARY, b"\x00\xff") + frame(TEXT) + frame(BINARY))
+    assert [await connection.receive() for _ in range(4)] == [
+        {"type": "websocket.receive", "text": "Grüße"},
+        {"type": "websocket.receive", "bytes": b"\x00\xff"},
+        {"type": "websocket.receive", "text": ""},
+        {"type": "websocket.receive", "bytes": b""},
+    ]
+
+
+async def test_sending(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.send("send", text="Grüße")
+    await connection.send("send", text="", bytes=None)
+    await connection.send("send", bytes=b"\xff" * 126)
+    await connection.send("send", bytes=bytearray(b"\xfe" * 65536), text=None)
+    await connection.send("send", bytes=memoryview(b"view"))
+    assert len(connection.transport.writes) == 5
+    assert connection.frames() == [
+        ServerFrame(TEXT, "Grüße".encode()),
+        ServerFrame(TEXT, b""),
+        ServerFrame(BINARY, b"\xff" * 126),
+        ServerFrame(BINARY, b"\xfe" * 65536),
+        ServerFrame(BINARY, b"view"),
+    ]
+
+
+async def test_the_receiver_waits(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    waiting = asyncio.ensure_future(connection.receive())
+    await settle()
+    assert not waiting.done()
+    connection.feed(frame(TEXT, b"hi"))
+    assert (await waiting)["text"] == "hi"
+
+
+async def test_a_cancelled_receiver_loses_nothing(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    for _ in range(3):
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(connection.script.receive(), 0.001)
+    waiting = asyncio.ensure_future(connection.script.receive())
+    await settle()
+    connection.feed(frame(TEXT, b"hi"))
+    waiting.cancel()
+    await settle()
+    assert waiting.cancelled()
+    assert (await connection.receive())["text"] == "hi"
+
+
+async def test_two_receivers(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    waiting = [asyncio.ensure_future(connection.receive()) for _ in range(2)]
+    await settle()
+    connection.feed(frame(TEXT, b"1"))
+    await settle()
+    connection.feed(frame(TEXT, b"2"))
+    assert sorted([(await one)["text"] for one in waiting]) == ["1", "2"]
+
+
+async def test_a_fragmented_message(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    euro = "€".encode()
+    connection.feed(frame(TEXT, euro[:1], fin=False) + frame(PING, b"?") + frame(CONT, euro[1:2], fin=False))
+    connection.feed(frame(PONG) + frame(CONT, fin=False) + frame(CONT, euro[2:]))
+    connection.feed(frame(BINARY, fin=False) + frame(CONT, b"a", fin=False) + frame(CONT, b"b"))
+    assert (await connection.receive())["text"] == "€"
+    assert (await connection.receive())["bytes"] == b"ab"
+    assert connection.frames() == [ServerFrame(PONG, b"?")]
+
+
+async def test_pings_are_answered_in_one_write(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.feed(frame(PING, b"1") + frame(TEXT, b"-") + frame(PING, b"2" * 125))
+    assert len(connection.transport.writes) == 1
+    assert connection.frames() == [ServerFrame(PONG, b"1"), ServerFrame(PONG, b"2" * 125)]
+
+
+async def test_byte_by_byte(connect: Any) -> None:
+    connection = connect()
+    await connection.open(request(DEFLATE))
+    long = bytes(range(256)) * 300
+    data = frame(TEXT, b"hi") + frame(BINARY, long) + frame(TEXT, deflated(b"deflated"), rsv=4) + frame(PING) + close()
+    for position in range(len(data)):
+        connection.feed(data[position : position + 1])
+    assert [await connection.receive() for _ in range(4)] == [
+        {"type": "websocket.receive", "text": "hi"},
+        {"type": "websocket.receive", "bytes": long},
+        {"type": "websocket.receive", "text": "deflated"},
+        {"type": "websocket.disconnect", "code": 1005, "reason": ""},
+    ]
+    assert connection.frames() == [ServerFrame(PONG, b""), ServerFrame(CLOSE, b"")]
+
+
+async def test_large_frames_in_pieces(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    message = bytes(range(256)) * 4096
+    data = frame(BINARY, message) * 2
+    for position in range(0, len(data), 65536):
+        connection.feed(data[position : position + 65536])
+    for _ in range(2):
+        assert (await connection.receive())["bytes"] == message
+
+
+@pytest.mark.parametrize("offer", [DEFLATE, DEFLATE + b"; server_no_context_takeover; client_no_context_takeover"])
+async def test_compressed_both_ways(connect: Any, offer: bytes) -> None:
+    connection = connect()
+    await connection.open(request(offer))
+    for _ in range(2):
+        connection.feed(frame(TEXT, deflated(b"Hello" * 1000, bits=12), rsv=4))
+        assert (await connection.receive())["text"] == "Hello" * 1000
+    for _ in range(2):
+        await connection.send("send", text="Hello" * 1000)
+    first, second = connection.frames()
+    assert (first.opcode, first.rsv, first.fin) == (TEXT, 4, True)
+    assert len(first.payload) < 100
+    assert (first.payload == second.payload) == (b"takeover" in offer)
+
+
+async def test_an_uncompressed_message_where_deflate_is_on(connect: Any) -> None:
+    connection = connect()
+    await connection.open(request(DEFLATE))
+    connection.feed(frame(TEXT, b"pla", fin=False) + frame(CONT, b"in") + frame(PING))
+    assert (await connection.receive())["text"] == "plain"
+    assert connection.frames() == [ServerFrame(PONG, b"")]
+
+
+async def test_a_compressed_message_in_fragments(connect: Any) -> None:
+    connection = connect()
+    await connection.open(request(DEFLATE))
+    data = deflated(bytes(range(256)) * 100)
+    assert len(data) > 30
+    connection.feed(frame(BINARY, data[:10], fin=False, rsv=4) + frame(PING) + frame(CONT, data[10:20], fin=False))
+    connection.feed(frame(CONT, data[20:], fin=False) + frame(CONT))
+    assert (await connection.receive())["bytes"] == bytes(range(256)) * 100
+
+
+async def test_out_of_order_before_accept(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    with pytest.raises(RuntimeError) as caught:
+        await connection.send("send", text="early")
+    assert str(caught.value) == (
+        "Expected ASGI message 'websocket.accept', 'websocket.close' or 'websocket.http.response.start' "
+        "but got 'websocket.send'."
+    )
+
+
+async def test_out_of_order_after_accept(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    with pytest.raises(RuntimeError) as caught:
+        await connection.send("accept")
+    assert str(caught.value) == (
+        "Expected ASGI message 'websocket.send' or 'websocket.close', but got 'websocket.accept'."
+    )
+
+
+@pytest.mark.parametrize("message", [{}, {"text": None}, {"bytes": None}])
+async def test_a_message_without_content(connect: Any, message: Any) -> None:
+    connection = connect()
+    await connection.open()
+    with pytest.raises(RuntimeError, match="needs 'text' or 'bytes'"):
+        await connection.send("send", **message)
+
+
+async def test_text_that_is_not_unicode(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    with pytest.raises(UnicodeEncodeError):
+        await connection.send("send", text="\ud800")
+    await connection.send("send", text="on")
+    assert connection.frames() == [ServerFrame(TEXT, b"on")]

@@ -1,0 +1,178 @@
+"""The negotiation of permessage-deflate, and both directions of it."""
+
+import contextlib
+import zlib
+
+import pytest
+
+from tests.protocols.websockets.frames import deflated
+from uvicorn.protocols.websockets.deflate import (
+    DeflateParameters,
+    InflateError,
+    MessageTooBig,
+    PerMessageDeflate,
+    negotiate,
+    parse_extensions,
+)
+
+PLAIN = DeflateParameters(False, False, 12, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "offers"),
+    [
+        ("", []),
+        (" , ,", []),
+        ("a", [("a", [])]),
+        ("a,b", [("a", []), ("b", [])]),
+        (', a ,\t, b;c ; d=e;f = "g", h', [("a", []), ("b", [("c", None), ("d", "e"), ("f", "g")]), ("h", [])]),
+        (r'a; b="\c\d"', [("a", [("b", "cd")])]),
+    ],
+)
+def test_extensions(value: str, offers: list[object]) -> None:
+    assert parse_extensions(value) == offers
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a b",
+        "a;",
+        "a; ",
+        "a;;b",
+        "a;b=",
+        'a;b="',
+        'a;b=""',
+        'a;b="c d"',
+        'a;b="c" d',
+        "a=b",
+        "ü",
+        ";a",
+        "a;,b",
+        "a\x00",
+    ],
+)
+def test_malformed_extensions(value: str) -> None:
+    with pytest.raises(ValueError, match="malformed"):
+        parse_extensions(value)
+
+
+@pytest.mark.parametrize("filler", [",", " ", "a,", "a;b,", ";", "a;b;", '"', 'a;b="', "\\", "= "])
+def test_doubling_the_field_doubles_the_work(filler: str) -> None:
+    # A pattern that backtracked would take hours for this.
+    for value in (filler * 30_000, "a;b" + filler * 30_000):
+        with contextlib.suppress(ValueError):
+            assert len(parse_extensions(value)) <= 30_001
+
+
+@pytest.mark.parametrize(
+    ("offer", "accepted", "response"),
+    [
+        ("permessage-deflate", PLAIN, "server_max_window_bits=12"),
+        (
+            "permessage-deflate; client_max_window_bits",
+            DeflateParameters(False, False, 12, 12),
+            "server_max_window_bits=12; client_max_window_bits=12",
+        ),
+        (
+            "permessage-deflate; client_max_window_bits=10; server_max_window_bits=9",
+            DeflateParameters(False, False, 9, 10),
+            "server_max_window_bits=9; client_max_window_bits=10",
+        ),
+        (
+            'permessage-deflate; client_max_window_bits="15"; server_max_window_bits=15',
+            DeflateParameters(False, False, 12, 12),
+            "server_max_window_bits=12; client_max_window_bits=12",
+        ),
+        (
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+            DeflateParameters(True, True, 12, None),
+            "server_max_window_bits=12; server_no_context_takeover; client_no_context_takeover",
+        ),
+        ("permessage-deflate; server_max_window_bits=8, permessage-deflate", PLAIN, "server_max_window_bits=12"),
+        ("x-webkit-deflate-frame, permessage-deflate; unknown, permessage-deflate", PLAIN, "server_max_window_bits=12"),
+    ],
+)
+def test_negotiation(offer: str, accepted: DeflateParameters, response: str) -> None:
+    assert negotiate(parse_extensions(offer)) == accepted
+    assert accepted.response.decode() == f"permessage-deflate; {response}"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "server_max_window_bits",
+        "server_max_window_bits=8",
+        "server_max_window_bits=7",
+        "server_max_window_bits=16",
+        "server_max_window_bits=012",
+        "server_max_window_bits=x",
+        "client_max_window_bits=7",
+        "client_max_window_bits=16",
+        "server_no_context_takeover=1",
+        "client_no_context_takeover=true",
+        "client_max_window_bits; client_max_window_bits",
+        "other",
+    ],
+)
+def test_declined(parameters: str) -> None:
+    assert negotiate(parse_extensions(f"permessage-deflate; {parameters}")) is None
+    assert negotiate([]) is None
+
+
+MESSAGES = (b"", b"", b"x", b"Hello" * 10000, bytes(range(256)) * 40, b"")
+
+
+@pytest.mark.parametrize("takeover", [False, True])
+@pytest.mark.parametrize("bits", [9, 12])
+def test_what_we_compress(takeover: bool, bits: int) -> None:
+    ours = PerMessageDeflate(DeflateParameters(not takeover, False, bits, None))
+    theirs = zlib.decompressobj(wbits=-bits)
+    for message in MESSAGES:
+        if not takeover:
+            theirs = zlib.decompressobj(wbits=-bits)
+        assert theirs.decompress(ours.compress(message) + b"\x00\x00\xff\xff") == message
+
+
+@pytest.mark.parametrize("takeover", [False, True])
+@pytest.mark.parametrize("bits", [9, 12, 15, None])
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_what_we_decompress(takeover: bool, bits: int | None, pieces: int) -> None:
+    ours = PerMessageDeflate(DeflateParameters(False, not takeover, 12, bits))
+    theirs = zlib.compressobj(wbits=-(bits or 15))
+    for message in MESSAGES:
+        if not takeover:
+            theirs = zlib.compressobj(wbits=-(bits or 15))
+        data = (theirs.compress(message) + theirs.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        size = len(data) // pieces + 1
+        parts = [data[position : position + size] for position in range(0, size * pieces, size)]
+        output = [ours.decompress(part, number == pieces, 1 << 20) for number, part in enumerate(parts, 1)]
+        assert b"".join(output) == message
+
+
+def test_nothing_is_allocated_before_it_is_needed() -> None:
+    deflate = PerMessageDeflate(PLAIN)
+    assert deflate._compressor is None
+    assert deflate._decompressor is None
+    deflate.decompress(deflated(b"x"), True, 10)
+    assert deflate._compressor is None
+
+
+def test_a_message_that_ends_on_its_limit() -> None:
+    for size in (0, 1, 3000):
+        deflate = PerMessageDeflate(PLAIN)
+        data = deflated(bytes(size))
+        assert deflate.decompress(data, True, size) == bytes(size)
+        with pytest.raises(MessageTooBig):
+            deflate.decompress(deflated(bytes(size + 1)), True, size)
+
+
+def test_garbage() -> None:
+    with pytest.raises(InflateError):
+        PerMessageDeflate(PLAIN).decompress(b"\xff" * 10, True, 10)
+
+
+def test_a_message_of_many_streams() -> None:
+    with pytest.raises(InflateError):
+        PerMessageDeflate(PLAIN).decompress(b"\x03\x00" * 1000, False, 10)
+    assert PerMessageDeflate(PLAIN).decompress(b"\x03\x00", False, 10) == b""

@@ -1,0 +1,116 @@
+"""A WebSocket that is refused: a 403, or a response of the application's own."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.connection import settle
+from uvicorn.protocols.utils import ClientDisconnected
+
+
+async def test_close_before_accept(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("close", code=4000)
+    response = connection.response()
+    assert (response.status, response.body) == (403, b"")
+    assert (b"content-length", b"0") in response.headers
+    assert connection.transport.closed
+    assert await connection.disconnect() == (1006, "")
+    with pytest.raises(RuntimeError) as caught:
+        await connection.send("send", text="x")
+    assert str(caught.value) == "Unexpected ASGI message 'websocket.send', after sending 'websocket.close'."
+    await connection.finish()
+
+
+async def test_denial(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+    connection = connect()
+    await connection.ask()
+    headers = [(b"Content-Type", b"text/plain"), (b"content-length", b"7")]
+    await connection.send("http.response.start", status=401, headers=headers)
+    assert await connection.disconnect() == (1006, "")
+    with pytest.raises(RuntimeError) as caught:
+        await connection.send("accept")
+    assert str(caught.value) == "Expected ASGI message 'websocket.http.response.body' but got 'websocket.accept'."
+    await connection.send("http.response.body", body=b"abc", more_body=True)
+    await connection.send("http.response.body", body=b"defg", more_body=False)
+    response = connection.response()
+    assert (response.status, response.body) == (401, b"abcdefg")
+    assert response.headers == (
+        (b"server", b"uvicorn"),
+        (b"content-type", b"text/plain"),
+        (b"content-length", b"7"),
+        (b"connection", b"close"),
+    )
+    assert connection.transport.closed
+    assert await connection.disconnect() == (1006, "")
+    with pytest.raises(RuntimeError, match=r"after sending 'websocket\.close'"):
+        await connection.send("http.response.body", body=b"more")
+    await connection.finish()
+    assert [record.getMessage() for record in caplog.records] == ['127.0.0.1:12345 - "WebSocket /ws?q=1" 401']
+
+
+async def test_a_streamed_denial(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=404)
+    await connection.send("http.response.body", more_body=True)
+    for part in (b"not ", b"here"):
+        await connection.send("http.response.body", body=part, more_body=True)
+    await connection.send("http.response.body")
+    response = connection.response()
+    assert (response.status, response.body, response.whole) == (404, b"not here", True)
+
+
+async def test_a_waiting_receiver_is_told_of_the_denial(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    waiting = asyncio.ensure_future(connection.disconnect())
+    await settle()
+    await connection.send("http.response.start", status=404)
+    await connection.send("http.response.body")
+    assert await waiting == (1006, "")
+
+
+@pytest.mark.parametrize("message", [{"status": 101}, {"status": 200, "headers": [(b"a b", b"")]}])
+async def test_a_denial_that_breaks_the_wire(connect: Any, message: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    with pytest.raises(RuntimeError):
+        await connection.send("http.response.start", **message)
+    await connection.send("accept")
+    assert connection.wire.startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_denial_that_was_only_begun(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=404)
+    await connection.finish()
+    assert connection.response().status == 500
+    assert [record.getMessage() for record in caplog.records] == ["ASGI callable returned without completing response."]
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_a_denial_that_breaks_off(connect: Any, full: bool) -> None:
+    connection = connect(full=full)
+    await connection.ask()
+    await connection.send("http.response.start", status=404)
+    await connection.send("http.response.body", body=b"half", more_body=True)
+    await connection.finish()
+    assert not connection.response().whole
+    assert connection.transport.closed
+    assert getattr(connection.transport, "aborted", full) == full
+
+
+async def test_the_connection_is_lost_within_a_denial(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=404)
+    connection.lose()
+    assert await connection.disconnect() == (1006, "")
+    with pytest.raises(ClientDisconnected):
+        await connection.send("http.response.body", body=b"")

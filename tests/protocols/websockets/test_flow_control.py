@@ -1,0 +1,158 @@
+"""Reading pauses while the application is behind, writing waits while the client is."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.connection import settle
+from tests.protocols.websockets.frames import BINARY, PING, PONG, TEXT, close, frame
+from uvicorn.protocols.utils import ClientDisconnected
+
+
+async def test_reading_pauses_at_the_high_water_mark(connect: Any) -> None:
+    connection = connect(ws_max_queue=8)
+    await connection.open()
+    for number in range(8):
+        assert connection.transport.reading
+        connection.feed(frame(TEXT, b"%d" % number))
+    assert not connection.transport.reading
+    for number in range(8):
+        assert (await connection.receive())["text"] == str(number)
+        # A quarter is the low-water mark.
+        assert connection.transport.reading == (number >= 5)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+async def test_short_queues(connect: Any, limit: int) -> None:
+    connection = connect(ws_max_queue=limit)
+    await connection.open()
+    for _ in range(3):
+        connection.feed(frame(TEXT, b"x") * limit)
+        assert not connection.transport.reading
+        for _ in range(limit):
+            await connection.receive()
+        assert connection.transport.reading
+
+
+async def test_the_default(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.feed(frame(TEXT, b"x") * 31)
+    assert connection.transport.reading
+    connection.feed(frame(TEXT, b"x"))
+    assert not connection.transport.reading
+
+
+async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:
+    connection = connect(ws_max_queue=2)
+    await connection.open()
+    for _ in range(10):
+        waiting = asyncio.ensure_future(connection.receive())
+        await settle()
+        connection.feed(frame(TEXT, b"x"))
+        await waiting
+        assert connection.transport.reading
+
+
+async def test_large_messages_fill_the_queue_sooner(connect: Any) -> None:
+    connection = connect(ws_max_size=1000)
+    await connection.open()
+    connection.feed(frame(BINARY, b"x" * 1000))
+    assert not connection.transport.reading
+    await connection.receive()
+    assert connection.transport.reading
+
+
+async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
+    connection = connect(ws_max_queue=1)
+    await connection.open()
+    connection.feed(frame(TEXT, b"x"))
+    await connection.send("close")
+    assert connection.transport.reading
+    connection.feed(frame(TEXT, b"x") * 10 + close(1000))
+    assert connection.transport.closed
+
+
+async def test_send_waits(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.protocol.pause_writing()
+    sending = asyncio.ensure_future(connection.send("send", text="x"))
+    await settle()
+    assert not sending.done()
+    connection.protocol.resume_writing()
+    await sending
+    assert [item.payload for item in connection.frames()] == [b"x"]
+
+
+async def test_send_waits_for_a_client_that_leaves(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.protocol.pause_writing()
+    sending = asyncio.ensure_future(connection.send("send", text="x"))
+    await settle()
+    connection.lose()
+    with pytest.raises(ClientDisconnected):
+        await sending
+
+
+async def test_receive_goes_on_while_writing_is_paused(connect: Any) -> None:
+    connection = connect(ws_max_queue=1)
+    await connection.open()
+    connection.protocol.pause_writing()
+    for _ in range(3):
+        connection.feed(frame(TEXT, b"x"))
+        await connection.receive()
+        assert connection.transport.reading
+
+
+async def test_a_client_that_does_not_take_its_pongs(connect: Any) -> None:
+    connection = connect(ws_max_queue=4)
+    await connection.open()
+    connection.protocol.pause_writing()
+    connection.feed(frame(PING) + frame(TEXT, b"x"))
+    assert not connection.transport.reading
+    await connection.receive()
+    assert not connection.transport.reading
+    connection.protocol.resume_writing()
+    assert connection.transport.reading
+    assert [item.opcode for item in connection.frames()] == [PONG]
+
+
+async def test_pongs_taken_while_the_queue_is_full(connect: Any) -> None:
+    connection = connect(ws_max_queue=4)
+    await connection.open()
+    connection.protocol.pause_writing()
+    connection.feed(frame(PING) + frame(TEXT, b"x") * 4)
+    connection.protocol.resume_writing()
+    assert not connection.transport.reading
+    for _ in range(3):
+        await connection.receive()
+    assert connection.transport.reading
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(connect: Any) -> None:
+    connection = connect(full=True, timeout_send=7, ws_ping_interval=None)
+    await connection.open()
+    connection.transport.unsent = 1000
+    connection.protocol.pause_writing()
+    assert connection.loop.timers == [7.0]
+    connection.transport.unsent = 999
+    connection.loop.run_later(with_delay=7)
+    assert not connection.transport.closed
+    connection.loop.run_later(with_delay=7)
+    assert connection.transport.aborted
+    connection.lose()
+    assert await connection.disconnect() == (1005, "")
+
+
+async def test_a_client_that_takes_something_in_time(connect: Any) -> None:
+    connection = connect(timeout_send=7, ws_ping_interval=None)
+    await connection.open()
+    connection.protocol.pause_writing()
+    connection.protocol.resume_writing()
+    assert connection.loop.timers == []
+    connection.protocol.pause_writing()
+    connection.loop.run_later(with_delay=7)
+    assert connection.transport.closed

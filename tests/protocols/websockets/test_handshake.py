@@ -1,0 +1,300 @@
+"""The opening handshake (RFC 6455 section 4.2), behind every parser and in front of every codec."""
+
+import contextvars
+import logging
+from typing import Any
+
+import pytest
+
+from tests.doubles import MockTransport
+from tests.protocols.websockets.connection import ACCEPT, DEFLATE, request, settle
+from tests.protocols.websockets.frames import TEXT, frame
+from uvicorn.config import Config
+from uvicorn.server_state import ServerState
+
+
+async def test_scope(connect: Any, entry: Any) -> None:
+    connection = connect(entry, app_state={"db": 1}, root_path="/api")
+    data = request(
+        b"Sec-WebSocket-Protocol: a , b",
+        b"Sec-WebSocket-Protocol: c,,",
+        b"X-Under_Score: \xff",
+        line=b"GET /ws%20x/%E2%82%AC?q=%201 HTTP/1.1",
+    )
+    await connection.ask(data)
+    scope = connection.script.scope
+    headers = scope.pop("headers")
+    assert scope == {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 12345),
+        "root_path": "/api",
+        "path": "/api/ws x/€",
+        "raw_path": b"/api/ws%20x/%E2%82%AC",
+        "query_string": b"q=%201",
+        "subprotocols": ["a", "b", "c"],
+        "state": {"db": 1},
+        "extensions": {"websocket.http.response": {}},
+    }
+    assert headers[0] == (b"host", b"a.example")
+    assert headers[-1] == (b"x-under_score", b"\xff")
+    assert (b"sec-websocket-protocol", b"a , b") in headers
+    assert scope["state"] is not connection.protocol.app_state
+    assert connection.state.total_requests == 1
+    assert connection.state.connections == {connection.protocol}
+
+
+async def test_accept(connect: Any, entry: Any) -> None:
+    connection = connect(entry)
+    await connection.ask()
+    await connection.send("accept", subprotocol="chat", headers=[(b"X-Ours", b"1"), [b"set-cookie", b"a"]])
+    assert connection.wire == (
+        b"HTTP/1.1 101 Switching Protocols\r\n"
+        b"server: uvicorn\r\n"
+        b"upgrade: websocket\r\n"
+        b"connection: Upgrade\r\n"
+        b"sec-websocket-accept: " + ACCEPT + b"\r\n"
+        b"sec-websocket-protocol: chat\r\n"
+        b"x-ours: 1\r\n"
+        b"set-cookie: a\r\n"
+        b"\r\n"
+    )
+    assert len(connection.transport.writes) == 1
+
+
+@pytest.mark.parametrize("accept", [{}, {"subprotocol": None, "headers": None}])
+async def test_bytes_behind_the_request(connect: Any, entry: Any, accept: Any) -> None:
+    connection = connect(entry)
+    await connection.ask(request() + frame(TEXT, b"one") + frame(TEXT, b"two")[:4])
+    connection.feed(frame(TEXT, b"two")[4:])
+    await connection.send("accept", **accept)
+    assert [(await connection.receive())["text"] for _ in range(2)] == ["one", "two"]
+
+
+async def test_the_request_byte_by_byte(connect: Any, entry: Any) -> None:
+    connection = connect(entry)
+    data = request()
+    for position in range(len(data) - 1):
+        connection.feed(data[position : position + 1])
+    await connection.open(data[-1:])
+
+
+async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    connection.feed(frame(TEXT, b"x" * 65536))
+    assert not connection.transport.reading
+    await connection.send("accept")
+    assert connection.transport.reading
+    assert len((await connection.receive())["text"]) == 65536
+
+
+@pytest.mark.parametrize(
+    ("status", "changes"),
+    [
+        (400, {"line": b"HEAD /ws HTTP/1.1"}),
+        (400, {"line": b"POST /ws HTTP/1.1"}),
+        (400, {"sec_websocket_version": None}),
+        (426, {"sec_websocket_version": b"8"}),
+        (426, {"sec_websocket_version": b"13, 8"}),
+        (426, {"sec_websocket_version": b"013"}),
+        (400, {"sec_websocket_key": None}),
+        (400, {"sec_websocket_key": b""}),
+        (400, {"sec_websocket_key": b"dGhlIHNhbXBsZSBub25jZQ"}),
+        (400, {"sec_websocket_key": b"dGhlIHNhbXBsZSBub25jZTE="}),
+        (400, {"sec_websocket_key": b"dGhlIHNhbXBsZSBub25jZ!=="}),
+        (400, {"sec_websocket_extensions": b"permessage-deflate; a=\x22b\x22c"}),
+        (400, {"content_length": b"5"}),
+        (400, {"transfer_encoding": b"chunked"}),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, dict) else value,
+)
+async def test_rejected(connect: Any, entry: Any, status: int, changes: Any) -> None:
+    connection = connect(entry)
+    connection.feed(request(**changes))
+    assert connection.loop.waiting == 0
+    method = changes.get("line", b"GET").split()[0].decode()
+    response = connection.response(method)
+    headers = dict(response.headers)
+    assert response.status == status
+    assert headers[b"content-type"] == b"text/plain; charset=utf-8"
+    assert headers[b"server"] == b"uvicorn"
+    assert b"close" in headers[b"connection"]
+    assert bool(response.body) == (method != "HEAD")
+    assert connection.transport.closed
+    assert connection.state.total_requests == 1
+
+
+async def test_the_version_that_is_spoken_is_told(connect: Any, entry: Any) -> None:
+    connection = connect(entry)
+    connection.feed(request(sec_websocket_version=b"7"))
+    headers = connection.response().headers
+    assert (b"sec-websocket-version", b"13") in headers
+    assert (b"upgrade", b"websocket") in headers
+    assert [value for name, value in headers if name == b"connection"] == [b"upgrade", b"close"]
+    assert connection.response().body == b"Sec-WebSocket-Version must be 13."
+
+
+async def test_a_repeated_key_or_version(connect: Any, entry: Any) -> None:
+    for field in (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Sec-WebSocket-Version: 13"):
+        connection = connect(entry)
+        connection.feed(request(field))
+        assert connection.response().status in (400, 426)
+
+
+async def test_old_http(connect: Any) -> None:
+    connection = connect()
+    connection.feed(request(line=b"GET / HTTP/1.0"))
+    assert connection.response().status == 400
+
+
+@pytest.mark.parametrize("changes", [{"upgrade": None}, {"connection": None}, {"upgrade": b"h2c"}])
+async def test_no_upgrade(connect: Any, changes: Any) -> None:
+    connection = connect()
+    connection.feed(request(**changes))
+    assert connection.response().status == 426
+    assert (b"upgrade", b"websocket") in connection.response().headers
+
+
+async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect()
+    connection.feed(b"\x00\x01\r\n\r\n")
+    assert connection.response().status == 400
+    assert connection.response().body == b"Invalid HTTP request received."
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "Invalid HTTP request received.")
+    ]
+
+
+async def test_a_body_of_nothing_is_no_body(connect: Any, entry: Any) -> None:
+    connection = connect(entry)
+    await connection.open(request(b"Content-Length: 0"))
+
+
+async def test_limit_concurrency(connect: Any, entry: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect(entry, limit_concurrency=1)
+    connection.feed(request())
+    while connection.loop.waiting:
+        await connection.loop.run_one()
+    assert connection.response().status == 503
+    assert connection.response().body == b"Service Unavailable"
+    assert "Exceeded concurrency limit." in [record.getMessage() for record in caplog.records]
+
+
+async def test_the_limit_is_not_reached(connect: Any, entry: Any) -> None:
+    await connect(entry, limit_concurrency=2).open()
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ([(b"x y", b"")], "Invalid HTTP header name."),
+        ([(b"", b"")], "Invalid HTTP header name."),
+        ([(b"x", b"a\r\nb: c")], "Invalid HTTP header value."),
+        ([(b"Upgrade", b"h2c")], "'websocket.accept' cannot set the header 'upgrade'."),
+        ([(b"Sec-WebSocket-Extensions", b"a")], "'websocket.accept' cannot set the header 'sec-websocket-extensions'."),
+        ([(b"content-length", b"0")], "'websocket.accept' cannot set the header 'content-length'."),
+    ],
+)
+async def test_headers_that_break_the_wire(connect: Any, headers: Any, error: str) -> None:
+    connection = connect()
+    await connection.ask()
+    with pytest.raises(RuntimeError) as caught:
+        await connection.send("accept", headers=headers)
+    assert str(caught.value) == error
+    assert connection.wire == b""
+    await connection.send("accept")
+    assert connection.wire.startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_subprotocol_that_breaks_the_wire(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
+        await connection.send("accept", subprotocol="a\r\nb: c")
+
+
+async def test_a_subprotocol_as_a_header(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    with pytest.raises(RuntimeError, match="twice"):
+        await connection.send("accept", subprotocol="a", headers=[(b"Sec-WebSocket-Protocol", b"b")])
+    await connection.send("accept", headers=[(b"Sec-WebSocket-Protocol", b"b")])
+    assert connection.wire.count(b"sec-websocket-protocol: b\r\n") == 1
+
+
+async def test_deflate_is_negotiated(connect: Any, entry: Any) -> None:
+    connection = connect(entry)
+    await connection.ask(request(DEFLATE))
+    await connection.send("accept")
+    assert (
+        b"\r\nsec-websocket-extensions: permessage-deflate; server_max_window_bits=12; client_max_window_bits=12\r\n"
+        in connection.wire
+    )
+
+
+async def test_deflate_is_switched_off(connect: Any, entry: Any) -> None:
+    connection = connect(entry, ws_per_message_deflate=False)
+    await connection.ask(request(DEFLATE))
+    await connection.send("accept")
+    assert b"sec-websocket-extensions" not in connection.wire
+
+
+async def test_an_encrypted_transport(connect: Any) -> None:
+    connection = connect(transport=MockTransport(sslcontext=True, peername=None, sockname="/run/socket"))
+    await connection.ask()
+    scope = connection.script.scope
+    assert (scope["scheme"], scope["client"], scope["server"]) == ("wss", None, ("/run/socket", None))
+
+
+async def test_reset_contextvars(ws_protocol_cls: Any) -> None:
+    variable = contextvars.ContextVar("variable", default="empty")
+    variable.set("full")
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(variable.get())
+
+    for reset in (False, True):
+        config = Config(app, log_config=None, reset_contextvars=reset)
+        state = ServerState()
+        protocol = ws_protocol_cls(config=config, server_state=state, app_state={})
+        protocol.connection_made(MockTransport())
+        protocol.data_received(request())
+        while state.tasks:
+            await settle()
+    assert seen == ["full", "empty"]
+
+
+async def test_trace_lines(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("uvicorn.error").setLevel(5)
+    with caplog.at_level(5, logger="uvicorn.error"):
+        connection = connect()
+        connection.lose()
+    assert [record.getMessage() for record in caplog.records] == [
+        "127.0.0.1:12345 - WebSocket connection made",
+        "127.0.0.1:12345 - WebSocket connection lost",
+    ]
+    assert connection.state.connections == set()
+
+
+async def test_the_answer_is_logged(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+    for answer in ({"kind": "accept"}, {"kind": "close"}, {"kind": "http.response.start", "status": 404}):
+        connection = connect()
+        await connection.ask(request(line=b"GET /a%0Ab?c HTTP/1.1"))
+        await connection.send(**answer)
+    assert [(record.name, record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("uvicorn.error", "INFO", f'127.0.0.1:12345 - "WebSocket /a%0Ab?c" {what}')
+        for what in ("[accepted]", "403", "404")
+    ]
+
+
+async def test_config_is_loaded(ws_protocol_cls: Any) -> None:
+    config = Config(lambda scope: None, log_config=None)
+    protocol = ws_protocol_cls(config=config, server_state=ServerState(), app_state={})
+    assert config.loaded
+    assert protocol.app is config.loaded_app

@@ -1,0 +1,100 @@
+"""Pings, and the end of a client that does not answer them."""
+
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.frames import CLOSE, PING, PONG, TEXT, ServerFrame, frame
+from uvicorn.protocols.websockets.keepalive import Action, Keepalive
+
+
+async def test_pings_and_pongs(connect: Any) -> None:
+    connection = connect(ws_ping_interval=20, ws_ping_timeout=20)
+    await connection.open()
+    for _ in range(3):
+        assert connection.loop.timers == [20.0]
+        connection.loop.run_later(with_delay=20)
+        assert connection.frames() == [ServerFrame(PING, b"")]
+        connection.feed(frame(PONG))
+    assert not connection.transport.closed
+
+
+async def test_no_pong(connect: Any) -> None:
+    connection = connect(ws_ping_interval=20, ws_ping_timeout=20)
+    await connection.open()
+    connection.loop.run_later(with_delay=20)
+    connection.transport.clear_buffer()
+    connection.feed(frame(TEXT, b"not a pong"))
+    connection.loop.run_later(with_delay=20)
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3keepalive ping timeout")]
+    assert connection.transport.closed
+    assert (await connection.receive())["text"] == "not a pong"
+    assert await connection.disconnect() == (1005, "")
+
+
+async def test_messages_touch_no_timer(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = connect()
+    await connection.open()
+    armed: list[Any] = []
+    monkeypatch.setattr(connection.loop, "call_later", lambda *arguments: armed.append(arguments))
+    for _ in range(10):
+        connection.feed(frame(TEXT, b"x") + frame(PONG) + frame(PING))
+        await connection.receive()
+        await connection.send("send", text="x")
+    assert armed == []
+
+
+@pytest.mark.parametrize("interval", [None, 0])
+async def test_off(connect: Any, interval: Any) -> None:
+    connection = connect(ws_ping_interval=interval)
+    await connection.open()
+    connection.feed(frame(PONG))
+    assert connection.loop.timers == []
+
+
+async def test_an_unread_pong_is_not_a_missing_one(connect: Any) -> None:
+    connection = connect(ws_max_queue=1)
+    await connection.open()
+    connection.loop.run_later(with_delay=20)
+    connection.feed(frame(TEXT, b"x"))
+    for _ in range(5):
+        connection.loop.run_later(with_delay=20)
+    assert not connection.transport.closed
+    await connection.receive()
+    connection.loop.run_later(with_delay=20)
+    assert connection.transport.closed
+
+
+async def test_the_timer_ends_with_the_connection(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.lose()
+    assert connection.loop.timers == []
+
+
+def test_an_interval_longer_than_the_timeout() -> None:
+    keepalive = Keepalive(20, 5)
+    assert keepalive.delay == 20
+    assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
+    keepalive.pong()
+    assert (keepalive.tick(False), keepalive.delay) == (Action.WAIT, 15)
+    assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
+    assert keepalive.tick(False) is Action.FAIL
+
+
+def test_a_timeout_longer_than_the_interval() -> None:
+    keepalive = Keepalive(5, 12)
+    assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
+    assert (keepalive.tick(False), keepalive.delay) == (Action.WAIT, 7)
+    keepalive.pong()
+    assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
+    keepalive.pong()
+    assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
+    keepalive.tick(False)
+    assert keepalive.tick(False) is Action.FAIL
+
+
+def test_no_timeout() -> None:
+    keepalive = Keepalive(5, None)
+    for _ in range(10):
+        assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
