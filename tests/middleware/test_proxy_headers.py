@@ -237,16 +237,14 @@ def test_decisions_are_remembered_for_a_bounded_number_of_peers() -> None:
 
 
 def _seconds(value: bytes, trusted: str) -> float:
-    """The shortest of several times that a header of this value takes."""
+    """The processor time, the shortest of several, that a header of this value takes."""
     middleware: Any = ProxyHeadersMiddleware(_nothing, trusted)
     best = float("inf")
-    for _ in range(7):
+    for _ in range(5):
         scope = http_scope(headers=[(b"x-forwarded-for", value)])
+        start = time.thread_time()
         coroutine = middleware._call(scope, None, None)
-        coroutine.close()
-        start = time.perf_counter()
-        coroutine = middleware._call(scope, None, None)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.thread_time() - start)
         coroutine.close()
     return best
 
@@ -254,6 +252,10 @@ def _seconds(value: bytes, trusted: str) -> float:
 @pytest.mark.parametrize("element", [b",", b" ,\t", b"127.0.0.1,", b"1.2.3.4,", b"unknown,", b"[::1]:1,"])
 @pytest.mark.parametrize("trusted", ["127.0.0.1", "127.0.0.1,0.0.0.0/0,::/0", "*"])
 def test_the_time_grows_no_faster_than_the_header(element: bytes, trusted: str) -> None:
-    # A generous factor of 16 against 8 tells linear from quadratic (64) on a busy machine; below 50 us it is noise.
-    short, long = (_seconds(element * (size // len(element)), trusted) for size in (30_000, 240_000))
-    assert long < max(short * 16, 50e-6 * 8)
+    # Eight times the length takes 8 times as long, and more than 20 times as long where each step copies what is left. A
+    # busy machine is given several chances to come in below 14; what takes less than 400 us is not worth measuring.
+    for _ in range(10):
+        short, long = (_seconds(element * (size // len(element)), trusted) for size in (30_000, 240_000))
+        if long < max(short * 14, 400e-6):
+            return
+    pytest.fail(f"{short} s for a short header, {long} s for one of eight times its length")
