@@ -74,7 +74,8 @@ def test_sweeps(family: str, parser: str, half: str) -> None:
                         wrong.append(f"{case.id}: {complaint(case, outcome)}")
         return wrong
 
-    assert run_async(sweep()) == []
+    wrong = run_async(sweep())
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("family", sorted({case.id[:2] for case in SHARED_CASES + CASES}))
@@ -92,7 +93,8 @@ def test_parsers_agree(family: str, half: str) -> None:
                     differing.append(f"{case.id}: h11 {h11.gist}, httptools {httptools.gist}")
         return differing
 
-    assert run_async(compare()) == []
+    differing = run_async(compare())
+    assert not differing, "\n".join(differing)
 
 
 def test_identifiers_are_unique() -> None:

@@ -50,10 +50,20 @@ async def _read(reader: asyncio.StreamReader, case: Case) -> tuple[bytes, bool]:
     return received, True
 
 
-async def _converse(port: int, case: Case, size: int) -> tuple[int, bytes, bool]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    own_port: int = writer.get_extra_info("sockname")[1]
+async def _connect(port: int, used: set[int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, int]:
+    """Connect from a port that no case before was sent from: the records are told apart by it."""
+    while True:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+        own_port: int = writer.get_extra_info("sockname")[1]
+        if own_port not in used:
+            used.add(own_port)
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return reader, writer, own_port
+        writer.transport.abort()
+
+
+async def _converse(port: int, used: set[int], case: Case, size: int) -> tuple[int, bytes, bool]:
+    reader, writer, own_port = await _connect(port, used)
     sending = asyncio.ensure_future(_send(writer, case, size))
     try:
         received, ended = await asyncio.wait_for(_read(reader, case), PATIENCE / 3)
@@ -83,11 +93,12 @@ def _records(path: Path) -> dict[int, list[Seen]]:
 
 async def _run(port: int, cases: list[Case], size: int) -> list[tuple[Case, int, bytes, bool] | tuple[Case, str]]:
     limit = asyncio.Semaphore(AT_ONCE)
+    used: set[int] = set()
 
     async def one(case: Case) -> tuple[Case, int, bytes, bool] | tuple[Case, str]:
         async with limit:
             try:
-                return (case, *await _converse(port, case, size))
+                return (case, *await _converse(port, used, case, size))
             except (TimeoutError, asyncio.TimeoutError):
                 return case, "neither an answer nor an end"
 
@@ -117,4 +128,4 @@ def test_live(parser: str, loop: str, delivery: str, tmp_path: Path) -> None:
         wrong = complaint(case, _outcome(case, received, ended, seen.get(own_port, [])))
         if wrong is not None:
             failures.append(f"{case.id}: {wrong}")
-    assert failures == []
+    assert not failures, "\n".join(failures)
