@@ -2,5 +2,6 @@
 
 import uvicorn
 
-if __name__ == "__main__":
+# A spawned worker imports this module under another name.
+if __name__ == "__main__":  # pragma: no branch - that is in a process without coverage
     uvicorn.main()
