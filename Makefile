@@ -11,6 +11,8 @@ PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
+# setuptools has a general warning about every editable installation.
+PIP := PYTHONWARNINGS=ignore $(RUN) pip install --quiet
 # A change of these builds the speedups again.
 SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
 
@@ -71,15 +73,15 @@ $(BIN)/python:
 	@echo "==> creating $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version)'
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) pip install --quiet --upgrade "pip>=25.1"
+	@$(PIP) --upgrade "pip>=25.1"
 
 $(VENV)/.serve: $(BIN)/python $(SOURCES)
 	@echo "==> installing uvicorn[standard] into $(VENV), building the speedups"
-	@$(RUN) pip install --quiet --editable ".[standard]"
+	@$(PIP) --editable ".[standard]"
 	@touch $@
 
 # The tests want both halves, so that a missing compiler is an error here; UVICORN_BUILD_SPEEDUPS=auto overrides it.
 $(VENV)/.dev: $(BIN)/python $(SOURCES)
 	@echo "==> installing uvicorn[standard] and the development tools into $(VENV), building the speedups"
-	@UVICORN_BUILD_SPEEDUPS=$${UVICORN_BUILD_SPEEDUPS:-require} $(RUN) pip install --quiet --editable ".[standard]" --group $(GROUP)
+	@UVICORN_BUILD_SPEEDUPS=$${UVICORN_BUILD_SPEEDUPS:-require} $(PIP) --editable ".[standard]" --group $(GROUP)
 	@touch $@ $(VENV)/.serve
