@@ -5,12 +5,14 @@ python benchmarks/environments.py [NAME ...]     creates those that are missing;
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / ".environments"
+# Outside of the checkout, so that no tool takes them for a part of it.
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "uvicorn-benchmarks"
 
 # Beside the server: what its own documentation names for speed, and FastAPI for the case that needs it.
 REQUIREMENTS = {
