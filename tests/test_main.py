@@ -165,6 +165,8 @@ def test_the_application_is_handed_over_from_the_environment(handed_over: dict[s
 
 def test_lists_in_the_environment(handed_over: dict[str, Any]) -> None:
     directories = os.pathsep.join(["tests", "docs"])
+    assert invoke(APP, env={"UVICORN_RELOAD_INCLUDES": "*.html *.css"}) == (0, "")
+    assert handed_over["reload_includes"] == ["*.html", "*.css"]
     assert invoke(APP, env={"UVICORN_RELOAD_DIRS": directories, "UVICORN_HEADERS": "a:1 b:2"}) == (0, "")
     assert handed_over["reload_dirs"] == ["tests", "docs"]
     assert handed_over["headers"] == [("a", "1"), ("b", "2")]

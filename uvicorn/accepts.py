@@ -213,6 +213,15 @@ class Path(Kind):
         raise TypeError
 
 
+class Pattern(Path):
+    """A glob pattern."""
+
+    separator = None
+
+    def __init__(self) -> None:
+        super().__init__("a glob pattern", metavar="PATTERN")
+
+
 class ExistingFile(Path):
     """The path of a file that exists."""
 

@@ -27,6 +27,7 @@ from uvicorn.accepts import (
     Kind,
     LogConfig,
     LogLevel,
+    Pattern,
     Seconds,
     SSLCertReqs,
     SSLCiphers,
@@ -144,7 +145,7 @@ class Options:
     )
     reload_includes: Sequence[FilePath] | FilePath | None = _option(
         None,
-        accepts.Path("a glob pattern", metavar="PATTERN"),
+        Pattern(),
         Group.RELOAD,
         "Watch files of this pattern too (needs watchfiles). Can be repeated.",
         Form.MANY,
@@ -153,7 +154,7 @@ class Options:
     )
     reload_excludes: Sequence[FilePath] | FilePath | None = _option(
         None,
-        accepts.Path("a glob pattern", metavar="PATTERN"),
+        Pattern(),
         Group.RELOAD,
         "Do not watch files of this pattern (needs watchfiles). Can be repeated.",
         Form.MANY,
@@ -218,9 +219,7 @@ class Options:
     ssl_ca_certs: FilePath | None = _option(
         None, ExistingFile(), Group.TLS, "The authorities that client certificates are verified against, in PEM format."
     )
-    ssl_ciphers: str | None = _option(
-        None, SSLCiphers(), Group.TLS, "The ciphers to use.", shown="OpenSSL's"
-    )
+    ssl_ciphers: str | None = _option(None, SSLCiphers(), Group.TLS, "The ciphers to use.", shown="OpenSSL's")
     ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = _option(
         None,
         Callback("a callable of (config, default_factory) that returns an ssl.SSLContext"),

@@ -1,0 +1,85 @@
+"""docs/settings.md lists every option; `python -m tests.test_settings_page` writes its tables anew."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from uvicorn.accepts import Flag
+from uvicorn.config import Config
+from uvicorn.option import Group, Option
+from uvicorn.options import OPTIONS
+
+PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+COMMAND_LINE_HEAD = ["| Option | Environment | Default | Accepted | Meaning |", "|---|---|---|---|---|"]
+PYTHON_HEAD = ["| Parameter | Accepted | Meaning |", "|---|---|---|"]
+
+
+def escaped(text: str) -> str:
+    return re.sub(r"([*~|_\[\]<>])", r"\\\1", text)
+
+
+def accepted(option: Option) -> str:
+    # The words for a boolean are told once, above the tables.
+    expected = option.kind.expected
+    return escaped(expected.partition(":")[0] if isinstance(option.kind, Flag) else expected)
+
+
+def row(option: Option) -> str:
+    if option.group is Group.API:
+        default = f" The default is {option.default_text}." if option.default_text else ""
+        cells = [f"`{option.name}`", accepted(option), escaped(option.help) + default]
+    else:
+        names = ", ".join(f"`{name}`" for name in option.declaration.split("/"))
+        default = "off" if option.default is False else escaped(option.default_text)
+        cells = [
+            names,
+            f"`{option.environment_variable}`",
+            default,
+            accepted(option),
+            escaped(option.help),
+        ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(group: Group) -> list[str]:
+    head = PYTHON_HEAD if group is Group.API else COMMAND_LINE_HEAD
+    return [*head, *(row(option) for option in OPTIONS.values() if option.group is group)]
+
+
+def sections() -> Iterator[tuple[str, list[str]]]:
+    """The headings of the page, and the lines below each of them."""
+    parts = re.split(r"^## (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for heading, text in zip(parts[1::2], parts[2::2], strict=True):
+        yield heading, text.splitlines()
+
+
+def test_the_headings_are_the_groups() -> None:
+    assert [heading for heading, _ in sections()] == [group.value for group in Group]
+
+
+@pytest.mark.parametrize("group", Group, ids=lambda group: group.value)
+def test_the_table_of_a_group(group: Group) -> None:
+    lines = dict(sections())[group.value]
+    written = [line for line in lines if line.startswith("|")]
+    assert written == table(group), "run: python -m tests.test_settings_page"
+
+
+def test_the_examples_hold() -> None:
+    config = Config("main:app", port=9000, log_level="debug")
+    assert (config.port, config.log_level) == (9000, "debug")
+    assert OPTIONS["reload_dirs"].declaration == "--reload-dir"
+    assert OPTIONS["reload_dirs"].environment_variable == "UVICORN_RELOAD_DIRS"
+
+
+def main() -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("\n## ")[0].rstrip() + "\n"
+    for heading, lines in sections():
+        prose = "\n".join(line for line in lines if not line.startswith("|")).strip()
+        text += "\n".join([f"\n## {heading}\n", *([f"{prose}\n"] if prose else []), *table(Group(heading)), ""])
+    PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
