@@ -252,8 +252,8 @@ def _seconds(value: bytes, trusted: str) -> float:
 @pytest.mark.parametrize("element", [b",", b" ,\t", b"127.0.0.1,", b"1.2.3.4,", b"unknown,", b"[::1]:1,"])
 @pytest.mark.parametrize("trusted", ["127.0.0.1", "127.0.0.1,0.0.0.0/0,::/0", "*"])
 def test_the_time_grows_no_faster_than_the_header(element: bytes, trusted: str) -> None:
-    # Eight times the length takes 8 times as long, and more than 20 times as long where each step copies what is left. A
-    # busy machine is given several chances to come in below 14; what takes less than 400 us is not worth measuring.
+    # Eight times the length takes 8 times as long, and more than 20 times as long where each step copies what is left.
+    # A busy machine is given several chances to come in below 14; what takes less than 400 us is not worth measuring.
     for _ in range(10):
         short, long = (_seconds(element * (size // len(element)), trusted) for size in (30_000, 240_000))
         if long < max(short * 14, 400e-6):

@@ -15,7 +15,7 @@ import pytest
 
 from tests.middleware.conversation import Conversation, http_scope
 from tests.processes import run_async
-from uvicorn.middleware import wsgi
+from uvicorn.middleware import wsgi, wsgi_exchange
 from uvicorn.middleware.wsgi import _WSGIMiddleware, build_environ
 from uvicorn.protocols.utils import ClientDisconnected
 
@@ -539,7 +539,10 @@ def _endless(closed: threading.Event) -> Any:
     [EMPTY, {"type": "http.request", "body": b"unread", "more_body": True}],
     ids=["body complete", "body unread"],
 )
-def test_an_endless_response_ends_with_the_client(serve: Any, first: dict[str, Any]) -> None:
+def test_an_endless_response_ends_with_the_client(
+    serve: Any, first: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wsgi_exchange, "_GRACE", 0.01)
     closed = threading.Event()
 
     async def main() -> Conversation:
@@ -560,6 +563,29 @@ def test_an_endless_response_ends_with_the_client(serve: Any, first: dict[str, A
     middleware = serve(_endless(closed))
     assert run_async(main()).status == 200
     assert closed.is_set()
+
+
+def test_a_client_that_only_closed_its_side_gets_its_response(serve: Any) -> None:
+    gone = threading.Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        assert gone.wait(PATIENCE)
+        start_response("200 OK", [])
+        yield environ["wsgi.input"].read()
+        yield b" back"
+
+    async def main() -> Conversation:
+        conversation = Conversation({"type": "http.request", "body": b"all", "more_body": False})
+        task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, conversation.send))
+        conversation.disconnect()
+        while conversation.received < 2:
+            await asyncio.sleep(0)
+        gone.set()
+        await task
+        return conversation
+
+    middleware = serve(app)
+    assert run_async(main()).body == b"all back"
 
 
 def test_a_body_completed_while_the_application_sends_is_kept_for_it(serve: Any) -> None:
@@ -585,23 +611,30 @@ def test_a_body_completed_while_the_application_sends_is_kept_for_it(serve: Any)
 
 
 @pytest.mark.parametrize("handled", [False, True])
-def test_reading_from_a_client_that_left_raises_in_the_application_alone(serve: Any, handled: bool) -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_body_cut_short_raises_in_the_application_alone(serve: Any, handled: bool, ahead: bool) -> None:
     raised: list[OSError] = []
 
     def app(environ: Any, start_response: Any) -> Any:
-        try:
-            environ["wsgi.input"].read()
-        except OSError as exc:
-            raised.append(exc)
-            if not handled:
-                raise
-        start_response("400 Bad Request", [])
+        write = start_response("400 Bad Request", [])
+        if ahead:
+            write(b"well, ")
+        for _ in range(2):
+            try:
+                environ["wsgi.input"].read()
+            except OSError as exc:
+                raised.append(exc)
+                if not handled:
+                    raise
         return [b"who reads this?"]
 
     conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.disconnect"})
     call(serve(app), conversation)
-    assert [type(exc) for exc in raised] == [ClientDisconnected]
-    assert conversation.sent == []
+    # What was not whole at first does not become whole by being read again.
+    assert [type(exc) for exc in raised] == [ClientDisconnected] * (2 if handled else 1)
+    assert [message.get("body") for message in conversation.sent[1:]] == [b"well, "] * ahead + [
+        b"who reads this?"
+    ] * handled
 
 
 def test_an_error_like_ours_that_is_not_ours_reaches_the_server(serve: Any) -> None:

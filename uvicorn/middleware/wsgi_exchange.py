@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import io
+import math
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +23,18 @@ T = TypeVar("T")
 
 _INPUT_BUFFER_SIZE = 65536  # bytes
 
+# A client that has closed its side says `http.disconnect`, whether it has left or only has no more to send. So its
+# response goes on for this long; longer ones are for nobody, and endless ones would keep their thread for ever.
+_GRACE = 10.0  # seconds
+
+
+class _Body(enum.Enum):
+    """How much of the request's body has been received."""
+
+    MORE = enum.auto()
+    WHOLE = enum.auto()
+    CUT = enum.auto()
+
 
 class Exchange:
     """One request and its response; made on the loop, `read` and `send` are called by one worker thread.
@@ -32,11 +47,12 @@ class Exchange:
         receive, send: the server's.
 
     Attributes:
-        disconnected: whether nobody waits for the response any more.
+        disconnected: whether the client has left, or the server has given up.
     """
 
     def __init__(self, message: HTTPRequestEvent, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self.disconnected = False
+        self._deadline = math.inf
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
@@ -45,13 +61,13 @@ class Exchange:
         self._pending: Future[Any] | None = None
         self._ahead: asyncio.Task[bytes] | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._more_body = True
+        self._body = _Body.MORE
         self._first = self._take(message)
 
     @property
     def input(self) -> io.BytesIO | io.BufferedReader:
         """`wsgi.input`: a file without a round trip to the loop where the whole body has come already."""
-        if self._more_body:
+        if self._body is _Body.MORE:
             return io.BufferedReader(_Input(self, self._first), _INPUT_BUFFER_SIZE)
         return io.BytesIO(self._first)
 
@@ -61,25 +77,27 @@ class Exchange:
         """The next part of the body, empty at its end.
 
         Raises:
-            ClientDisconnected: there is nobody to read from.
+            ClientDisconnected: the rest of it will not come.
         """
-        while self._more_body or self._ahead is not None:
+        while self._body is _Body.MORE or self._ahead is not None:
             part = self._on_loop(self._next())
             if part:
                 return part
+        if self._body is _Body.CUT:
+            raise ClientDisconnected
         return b""
 
     def send(self, *messages: ASGISendEvent) -> None:
         """Send messages, waiting as long as the server does.
 
         Raises:
-            ClientDisconnected: there is nobody to send to.
+            ClientDisconnected: there has been nobody to send to for a while.
         """
         self._on_loop(self._send_all(messages))
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
         with self._lock:
-            if self.disconnected:
+            if time.monotonic() > self._deadline:
                 coroutine.close()
                 raise ClientDisconnected
             self._pending = future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -93,41 +111,42 @@ class Exchange:
     def end(self) -> None:
         """The conversation is over: the worker thread is woken if it waits, and will not wait again."""
         with self._lock:
-            self.disconnected = True
+            self._disconnect(-math.inf)
             pending = self._pending
         for waiting in (pending, self._ahead, self._watcher):
             if waiting is not None:
                 waiting.cancel()
 
+    def _disconnect(self, deadline: float) -> None:
+        self.disconnected = True
+        self._deadline = deadline
+
     def _take(self, message: HTTPRequestEvent) -> bytes:
         if not message.get("more_body", False):
-            self._more_body = False
+            self._body = _Body.WHOLE
             self._watcher = self._loop.create_task(self._watch())
         return message.get("body", b"")
 
     async def _watch(self) -> None:
         # The body is complete, so the only event to come is http.disconnect.
         await self._receive()
-        self.disconnected = True
+        self._disconnect(time.monotonic() + _GRACE)
 
     async def _receive_part(self) -> bytes:
         message = await self._receive()
         if message["type"] == "http.request":
             return self._take(message)
-        self.disconnected = True
-        self._more_body = False
+        self._body = _Body.CUT
+        self._disconnect(time.monotonic() + _GRACE)
         return b""
 
     async def _next(self) -> bytes:
         task = self._ahead or self._loop.create_task(self._receive_part())
         self._ahead = None
-        part = await task
-        if self.disconnected and not part:
-            raise ClientDisconnected
-        return part
+        return await task
 
     async def _send_all(self, messages: tuple[ASGISendEvent, ...]) -> None:
-        if self._more_body and self._ahead is None:
+        if self._body is _Body.MORE and self._ahead is None:
             self._ahead = self._loop.create_task(self._receive_part())
         for message in messages:
             await self._send(message)
