@@ -1,6 +1,7 @@
-"""A reader who types what a page says, in its order, in an empty folder."""
+"""A reader who types what a page says, in its order, in a folder with an application."""
 
 import configparser
+import dataclasses
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from tests.processes import PATIENCE, READY, ROOT, ServerProcess, free_port
 if sys.version_info >= (3, 11):
     import tomllib
 
-_PORT = re.compile(r"\b80\d\d\b")
+_PORT = re.compile(r"\b(80\d\d|9000)\b")
 _COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 _VARIABLE = re.compile(r"^(?P<name>[A-Z_]+)=(?P<value>.*)$")
 _DECLARED = re.compile(r'"([A-Za-z0-9_.-]+)[\[<>=;~!]?')
@@ -31,16 +32,18 @@ class Reader:
     """Runs the blocks of one page.
 
     A server that a block starts goes on until the next one is started, so that the commands between can talk to it.
-    Ports of the page (80xx) are exchanged for free ones.
+    Ports of the page (80xx and 9000) are exchanged for free ones.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        shutil.copy(ROOT / "examples" / "hello.py", folder / "main.py")
         self.server: ServerProcess | None = None
         self._ends_itself = False
         self._ports: dict[str, int] = {}
         self._languages: dict[str, Callable[[Block], None]] = {
             "shell": self._shell,
+            "console": self._console,
             "python": self._python,
             "json": lambda block: json.loads(block.text),
             "yaml": lambda block: list(yaml.safe_load_all(block.text)),
@@ -89,6 +92,13 @@ class Reader:
     def _env(self) -> dict[str, str]:
         default = self._ports.setdefault("8000", free_port())
         return {"PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}", "UVICORN_PORT": str(default)}
+
+    def _console(self, block: Block) -> None:
+        """Commands behind a prompt; the other lines are what they print."""
+        lines = block.text.replace("\\\n", " ").splitlines()
+        commands = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+        assert commands, f"{block} has no line that begins with a prompt"
+        self._shell(dataclasses.replace(block, text="\n".join(commands)))
 
     def _shell(self, block: Block) -> None:
         text = _COMMENT.sub("", self._with_free_ports(block.text)).replace("\\\n", " ")
@@ -165,7 +175,10 @@ class Reader:
     def _python(self, block: Block) -> None:
         """A snippet runs as a program of its own; one that serves is stopped."""
         path = self.folder / f"snippet_{block.line}.py"
-        path.write_text(self._with_free_ports(block.text), encoding="utf-8")
+        text = self._with_free_ports(block.text)
+        if "uvicorn." in text and "import" not in text:
+            text = f"import uvicorn\n\n{text}"
+        path.write_text(text, encoding="utf-8")
         if "uvicorn.run(" in block.text:
             self._start([sys.executable, str(path)], {})
         else:
