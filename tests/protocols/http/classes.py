@@ -21,8 +21,20 @@ def protocol_class(parser: str, half: str) -> Any:
     """
     leaves = _speedups.load(half)
     base = import_from_string(PUBLIC[parser])
+
+    def create_parser(self: Any) -> Any:
+        made = base.create_parser(self)
+        made.__class__ = _parser_class(type(made), leaves.ChunkedDecoder)
+        return made
+
     namespace = {
         "request_builder_class": leaves.RequestBuilder,
         "response_framer_class": leaves.ResponseFramer,
+        "create_parser": create_parser,
     }
     return type(f"{half.title()}{base.__name__}", (base,), namespace)
+
+
+@functools.cache
+def _parser_class(base: Any, decoder: Any) -> Any:
+    return type(base.__name__, (base,), {"__slots__": (), "chunked_decoder_class": decoder})

@@ -1,0 +1,37 @@
+"""A framework's application in a server of its own, and a client for it."""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.processes import PATIENCE, ServerProcess
+
+httpx = pytest.importorskip("httpx")
+
+
+@pytest.fixture(scope="module")
+def serve_app() -> Iterator[Callable[..., Any]]:
+    """Serve an application of `tests.frameworks.apps` and give the client; both end with the module."""
+    servers: list[ServerProcess] = []
+    clients: list[Any] = []
+
+    def start(name: str, *options: str) -> Any:
+        server = ServerProcess(f"tests.frameworks.apps.{name}:app", *options)
+        servers.append(server.__enter__())
+        clients.append(httpx.Client(base_url=server.url, timeout=PATIENCE, trust_env=False))
+        clients[-1].server = server
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.close()
+    for server in servers:
+        server.kill()
+
+
+def needs(*modules: str) -> Any:
+    """Skip where a framework is not installed."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
