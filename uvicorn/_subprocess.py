@@ -11,13 +11,23 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from socket import socket
-from typing import Any
+from typing import Any, TypeAlias
 
 from uvicorn.app_loading import show_users_traceback
 from uvicorn.config import STARTUP_FAILURE, Config
 
 # A forked child would inherit the locks and threads of an application that the parent has imported.
 spawn = multiprocessing.get_context("spawn")
+
+# One end of what `spawn.Pipe` makes.
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection
+
+    PipeEnd: TypeAlias = "PipeConnection[Any, Any]"
+else:
+    from multiprocessing.connection import Connection
+
+    PipeEnd: TypeAlias = "Connection[Any, Any]"
 
 # What a child whose parent has died gets to finish its requests, in seconds, unless the user has set a time for that.
 ORPHAN_GRACE = 10.0

@@ -131,7 +131,7 @@ class Seconds(Kind):
         if zero_is_off:
             self.expected += " (0 turns it off)"
 
-    def parse(self, text: str) -> int | float | None:
+    def parse(self, text: str) -> int | float:
         try:
             return self._bounded(int(text))
         except ValueError:
@@ -141,13 +141,15 @@ class Seconds(Kind):
         if value is None and self.zero_is_off:
             return None
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return self._bounded(value)
-        return super().check(value)
+            seconds = self._bounded(value)
+        else:
+            seconds = super().check(value)
+        return None if seconds == 0 and self.zero_is_off else seconds
 
-    def _bounded(self, value: int | float) -> int | float | None:
+    def _bounded(self, value: int | float) -> int | float:
         if not math.isfinite(value) or value < 0 or (value == 0 and not self.zero):
             raise ValueError
-        return None if value == 0 and self.zero_is_off else value
+        return value
 
 
 class Choice(Kind):
@@ -194,7 +196,7 @@ class LogLevel(Choice):
 class Path(Kind):
     """A path. What must exist is looked for when the command line is read; in Python, where it is used."""
 
-    separator = os.pathsep
+    separator: str | None = os.pathsep
 
     def __init__(self, what: str, exists: Callable[[str], bool] | None = None, metavar: str = "PATH") -> None:
         self.exists = exists

@@ -68,10 +68,12 @@ class GroupedOption(click.Option):
             "show_default": False,
         }
         if option.form in (Form.ON, Form.ON_OFF):
-            attributes |= {"is_flag": True, "type": FlagType(option.kind)}
+            attributes["is_flag"] = True
         else:
-            attributes |= {"multiple": option.form is Form.MANY, "type": KindType(option.kind)}
+            attributes["multiple"] = option.form is Form.MANY
         super().__init__([option.declaration, option.name], **attributes)
+        # Not an argument: before click 8 an option with a type of its own is no flag.
+        self.type = FlagType(option.kind) if self.is_flag else KindType(option.kind)
 
 
 def help_text(option: Option) -> str:

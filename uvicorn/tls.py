@@ -37,9 +37,7 @@ def create_ssl_context(
         OSError: a file cannot be read, or is not what it should be (`ssl.SSLError`).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if ssl_version == ssl.PROTOCOL_TLS_SERVER else ssl_version)
-    with _naming(
-        f"certificate {certfile!r} with key {keyfile or certfile!r}: not in PEM format, or of no such password"
-    ):
+    with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or of no such password"):
         context.load_cert_chain(certfile, keyfile, password)
     context.verify_mode = ssl.VerifyMode(cert_reqs)
     if ca_certs is not None:
