@@ -17,8 +17,7 @@ def test_the_lines() -> None:
         f"{platform.python_version()} on {platform.system()}"
     )
     assert re.fullmatch(
-        r"Speedups: (compiled|pure) \(.+\)\. Picked by auto: "
-        r"http (httptools|h11), loop (uvloop|asyncio), ws (websockets|wsproto|none)\.",
+        r"Speedups: (compiled|pure) \(.+\); auto: (httptools|h11), (uvloop|asyncio), (websockets|wsproto|none)",
         second,
     )
     assert _speedups.HALF in second

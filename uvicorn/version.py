@@ -23,8 +23,8 @@ def version_text() -> str:
     from uvicorn import __version__, _speedups
 
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    picks = ", ".join(f"{option} {auto_picks(option)}" for option in AUTO)
+    picks = ", ".join(map(auto_picks, AUTO))
     return (
         f"Running uvicorn {__version__} with {python} on {platform.system()}\n"
-        f"Speedups: {_speedups.HALF} ({_speedups.REASON}). Picked by auto: {picks}."
+        f"Speedups: {_speedups.HALF} ({_speedups.REASON}); auto: {picks}"
     )
