@@ -64,6 +64,9 @@ class Listeners:
     async def _listen(self, sock: socket) -> None:
         # Unix sockets too: `create_unix_server` of CPython 3.13 and of uvloop would remove the path at the end, also
         # where other processes go on serving it.
+        if not isinstance(sock, socket):
+            # What only resembles a socket (gunicorn's do) does not notice that a loop closes the descriptor.
+            sock = socket(fileno=os.dup(sock.fileno()))
         loop = asyncio.get_running_loop()
         self.servers.append(await loop.create_server(self._create_protocol, sock=sock, **self._options))
 

@@ -184,12 +184,8 @@ class Server:
         counter = 0
         ticking = self._on_tick_is_overridden()
         while not await self.on_tick(counter):
-            if ticking:
-                counter = (counter + 1) % TICKS_PER_DAY
-                delay = TICK
-            else:
-                counter = (counter + TICKS_PER_SECOND) % TICKS_PER_DAY
-                delay = 1.0 - time.time() % 1.0
+            counter = (counter + (1 if ticking else TICKS_PER_SECOND)) % TICKS_PER_DAY
+            delay = TICK if ticking else self._next_tick()
             if self.should_exit:  # An override that goes on regardless is not called in a busy loop.
                 await asyncio.sleep(delay)
             else:
@@ -212,17 +208,32 @@ class Server:
         Returns:
             Whether the main loop shall end.
         """
-        if int(time.time()) != self._date:
+        await self._tick()
+        return self.should_exit
+
+    async def _tick(self) -> None:
+        now = time.time()
+        if int(now) != self._date:
             self._refresh_default_headers()
             # Protocol classes that count for themselves do not call `count_request`.
             if self.limit_max_requests is not None and self.server_state.total_requests >= self.limit_max_requests:
                 self._on_request_limit()
+        if self.config.callback_notify is not None and now >= self.last_notified + self.config.timeout_notify:
+            self.last_notified = now
+            await self.config.callback_notify()
+
+    def _next_tick(self) -> float:
+        """In how many seconds there is something to do: when the date changes, or somebody is to be notified."""
+        now = time.time()
+        delay = 1.0 - now % 1.0
         if self.config.callback_notify is not None:
-            now = time.time()
-            if now - self.last_notified > self.config.timeout_notify:
-                self.last_notified = now
-                await self.config.callback_notify()
-        return self.should_exit
+            delay = min(delay, max(self.last_notified + self.config.timeout_notify - now, TICK))
+        return delay
+
+    async def _go_on_ticking(self) -> None:
+        while True:
+            await self._tick()
+            await asyncio.sleep(self._next_tick())
 
     def _refresh_default_headers(self) -> None:
         now = time.time()
@@ -236,9 +247,11 @@ class Server:
         self.server_state.default_headers = headers
 
     def _on_request_limit(self) -> None:
-        if self.should_exit:
-            return
-        logger.info("Maximum request limit of %d exceeded. Terminating process.", self.limit_max_requests)
+        if not self.should_exit:
+            logger.info("Maximum request limit of %d exceeded. Terminating process.", self.limit_max_requests)
+            self._end_at_request_limit()
+
+    def _end_at_request_limit(self) -> None:
         self.should_exit = True
 
     # --- Shutting down ------------------------------------------------------------------------------------------------
@@ -256,11 +269,15 @@ class Server:
         for connection in list(self.server_state.connections):
             connection.shutdown()
 
+        # Responses that take long still have a date, and a process manager still hears of us.
+        ticking = asyncio.ensure_future(self._go_on_ticking())
         try:
             timeout = self.config.timeout_graceful_shutdown
             await asyncio.wait_for(self._unless_forced(self._wait_for_connections_and_tasks()), timeout=timeout)
         except (asyncio.TimeoutError, TimeoutError):
             logger.error("Cancel %s running task(s), timeout graceful shutdown exceeded", len(self.server_state.tasks))
+        finally:
+            ticking.cancel()
         await self._cut_off()
 
         if not self.force_exit:

@@ -7,15 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socket
 from types import FrameType
-from typing import Any
 
 import click
 
-from uvicorn._subprocess import get_subprocess, spawn
+from uvicorn._subprocess import PipeEnd, get_subprocess, spawn
 from uvicorn.config import Config
 from uvicorn.server import HANDLED_SIGNALS
 
@@ -35,7 +33,7 @@ class StoppableTarget:
         channel: the pipe from the reloader.
     """
 
-    def __init__(self, target: Callable[..., None], channel: "Connection[Any, Any]") -> None:
+    def __init__(self, target: Callable[..., None], channel: PipeEnd) -> None:
         self._target = target
         self._channel = channel
 
@@ -126,6 +124,9 @@ class BaseReload:
         if threading.current_thread() is threading.main_thread():
             for sig in HANDLED_SIGNALS:
                 signal.signal(sig, self.signal_handler)
+        for sock in self.sockets:
+            # Who comes before the first child is ready, or while there is a mistake in the application, waits.
+            sock.listen(self.config.backlog)
         self._start()
 
     def restart(self) -> None:

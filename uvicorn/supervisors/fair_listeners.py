@@ -3,26 +3,35 @@
 import asyncio
 import errno
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine
+from multiprocessing.connection import wait
 from socket import socket
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.listeners import Listeners
 from uvicorn.server_state import Connections
+from uvicorn.supervisors.courtesy import COURTESY_DELAY, Courtesy
 from uvicorn.supervisors.scoreboard import Share
-
-# How long a worker that is ahead leaves a waiting connection to the others, in seconds: so much for each connection
-# that it is ahead, up to a limit, since the least loaded worker may be the one that hangs.
-COURTESY = 0.002
-COURTESY_MAX = 0.05
-# Where the others leave the connections to us time and again, we take more of them at a time.
-BATCH_MAX = 64
 
 # Nothing helps but to wait until connections or files have been closed; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 OUT_OF_RESOURCES_DELAY = 1.0
 
 logger = logging.getLogger("uvicorn.error")
+
+
+if sys.version_info >= (3, 12):
+
+    def _create_task(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        # It saves a pass of the loop for each connection.
+        return asyncio.Task(work, loop=loop, eager_start=True)
+
+else:
+
+    def _create_task(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        return loop.create_task(work)
 
 
 class PublishedConnections(Connections):
@@ -37,6 +46,7 @@ class PublishedConnections(Connections):
         self._share = share
         self._accepting = False
         self.pending = 0
+        self.on_end: set[Callable[[], None]] = set()
 
     def accepting(self, accepting: bool) -> None:
         """Begin or end to take part."""
@@ -57,11 +67,16 @@ class PublishedConnections(Connections):
 
     def discard(self, protocol: object) -> None:
         super().discard(protocol)
-        self.publish()
+        self._ended()
 
     def remove(self, protocol: object) -> None:
         super().remove(protocol)
+        self._ended()
+
+    def _ended(self) -> None:
         self.publish()
+        for callback in tuple(self.on_end):
+            callback()
 
 
 class FairServer:
@@ -96,7 +111,7 @@ class FairServer:
         self._ssl_handshake_timeout = config.timeout_ssl_handshake if config.ssl is not None else None
         self._setups: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._batch = 1
+        self._courtesy = Courtesy(share)
         self._closed = False
         sock.listen(config.backlog)
         sock.setblocking(False)
@@ -114,9 +129,9 @@ class FairServer:
         self._sock.close()
 
     def _on_readable(self) -> None:
-        excess = self._share.excess()
-        if excess > 0:
-            self._pause(min(excess * COURTESY, COURTESY_MAX), self._after_courtesy)
+        if self._courtesy.is_due(self._loop.time()):
+            self._pause(COURTESY_DELAY, self._after_courtesy)
+            self._connections.on_end.add(self._reconsider)
         else:
             # One at a time: while we set it up, the others may take the next.
             self._accept()
@@ -125,37 +140,45 @@ class FairServer:
         self._loop.remove_reader(self._sock.fileno())
         self._timer = self._loop.call_later(delay, then)
 
-    def _resume(self) -> None:
-        self._timer = None
-        self._loop.add_reader(self._sock.fileno(), self._on_readable)
+    def _reconsider(self) -> None:
+        """One of our connections has ended while we left the next to the others."""
+        if self._timer is not None and not self._courtesy.is_due(self._loop.time()):
+            self._timer.cancel()
+            self._resume()
 
     def _after_courtesy(self) -> None:
+        # If the connection has been taken, there is nothing to learn.
+        if wait([self._sock], 0):
+            self._courtesy.was_in_vain(self._loop.time())
         self._resume()
-        for _ in range(self._batch):
-            if self._timer is not None or not self._accept():
-                self._batch = 1
-                return
-        self._batch = min(2 * self._batch, BATCH_MAX)
 
-    def _accept(self) -> bool:
-        """Accept one connection; returns whether there was one."""
+    def _after_shortage(self) -> None:
+        self._connections.accepting(True)
+        self._resume()
+
+    def _resume(self) -> None:
+        self._timer = None
+        self._connections.on_end.discard(self._reconsider)
+        self._loop.add_reader(self._sock.fileno(), self._on_readable)
+
+    def _accept(self) -> None:
         try:
             accepted, _ = self._sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return False
+            return  # Another worker was faster, or the client has gone.
         except OSError as exc:
             if exc.errno not in OUT_OF_RESOURCES:
                 raise
             logger.error("Cannot accept connections: %s. Trying again in %g s.", exc.strerror, OUT_OF_RESOURCES_DELAY)
-            self._pause(OUT_OF_RESOURCES_DELAY, self._resume)
-            return False
+            self._connections.accepting(False)
+            self._pause(OUT_OF_RESOURCES_DELAY, self._after_shortage)
+            return
         accepted.setblocking(False)
         self._connections.pending += 1
         self._connections.publish()
-        setup = self._loop.create_task(self._set_up(accepted))
+        setup = _create_task(self._set_up(accepted), self._loop)
         self._setups.add(setup)
         setup.add_done_callback(self._setups.discard)
-        return True
 
     async def _set_up(self, accepted: socket) -> None:
         try:

@@ -7,11 +7,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from socket import socket
 
 import click
 
+from uvicorn._subprocess import PipeEnd
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors.process import Process, ProcessState
 from uvicorn.supervisors.scoreboard import Scoreboard
@@ -94,7 +95,7 @@ class Multiprocess:
 
     def _wait(self) -> None:
         """Wait for a signal, a message, a worker's end, or for the time when there is something to do."""
-        objects: list[Connection | int] = [self.signals.reader]
+        objects: list[PipeEnd | int] = [self.signals.reader]
         due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
         if self._replacement is not None:
             due = min(due, self._replacement.deadline)

@@ -124,17 +124,17 @@ class Process:
         self._stop(0.0)
         if self.process.exitcode is not None:
             return
+        self._log("Terminated child process [%d]")
         if sys.platform == "win32":
             self._send(Message.STOP)
         else:
             os.kill(self.pid, signal.SIGTERM)
-        self._log("Terminated child process [%d]")
 
     def retire(self) -> None:
         """Ask the process to stop accepting, and to shut down when its connections have come to their end."""
         self._stop(DRAIN_TIMEOUT)
-        self._send(Message.RETIRE)
         self._log("Terminated child process [%d]")
+        self._send(Message.RETIRE)
 
     def _stop(self, delay: float) -> None:
         self.state = ProcessState.STOPPING

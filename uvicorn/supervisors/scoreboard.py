@@ -1,8 +1,8 @@
 """How many connections each worker has, in memory that all of them share, so that they can share evenly."""
 
 import mmap
+import sys
 import tempfile
-from multiprocessing.reduction import DupFd
 from typing import Any
 
 # The first cell counts the cells that may be in use behind it; each of those is one worker's.
@@ -11,11 +11,6 @@ CELL_SIZE = 4
 SIZE = CELLS * CELL_SIZE
 # In the cell of a worker that does not accept.
 ABSENT = 0x7FFFFFFF
-
-# By how many connections a worker may be ahead of the least loaded one: so few that shares are even, and so many that
-# workers that are woken together need not wait for each other at every connection.
-SLACK = 2
-SLACK_SHIFT = 3  # and an eighth of what the least loaded has
 
 
 class Scoreboard:
@@ -62,7 +57,11 @@ class Share:
         self._cells: memoryview[int] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"fd": DupFd(self._fd), "index": self.index}
+        if sys.platform != "win32":
+            from multiprocessing.reduction import DupFd
+
+            return {"fd": DupFd(self._fd), "index": self.index}
+        raise NotImplementedError("file descriptors cannot be given to other processes")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._fd = state["fd"].detach()
@@ -87,11 +86,10 @@ class Share:
         """Let the others know that we no longer accept."""
         self.cells[self.index] = ABSENT
 
-    def excess(self) -> int:
-        """By how many connections we are further ahead of the least loaded worker than we may be; else 0 or less."""
+    def read(self) -> list[int]:
+        """How many connections the workers have, each at its index; `ABSENT` where there is no worker that accepts."""
         cells = self.cells
-        least = min(cells[1 : cells[0] + 1])
-        return cells[self.index] - least - (least >> SLACK_SHIFT) - SLACK
+        return [ABSENT, *cells[1 : cells[0] + 1]]
 
 
 def _map(fd: int) -> "memoryview[int]":

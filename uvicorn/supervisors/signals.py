@@ -5,10 +5,9 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable
-from multiprocessing.connection import Connection
 from types import FrameType
 
-from uvicorn._subprocess import spawn
+from uvicorn._subprocess import PipeEnd, spawn
 
 # What the supervisor of workers acts on, where the platform has it.
 SIGNALS: dict[int, str] = {
@@ -26,7 +25,7 @@ class SignalQueue:
         self._reader, self._writer = spawn.Pipe(duplex=False)
 
     @property
-    def reader(self) -> Connection:
+    def reader(self) -> PipeEnd:
         """Is readable, for `multiprocessing.connection.wait`, when there is a signal."""
         return self._reader
 

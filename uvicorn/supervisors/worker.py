@@ -7,11 +7,11 @@ import signal
 import sys
 import threading
 import time
-from multiprocessing.connection import Connection
 from socket import socket
 from types import FrameType
 from typing import Any
 
+from uvicorn._subprocess import PipeEnd
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.listeners import Listeners
 from uvicorn.server import Server
@@ -21,7 +21,9 @@ from uvicorn.supervisors.scoreboard import Share
 
 # Where it can be registered, this signal makes a worker write the stacks of its threads, as the JVM's do. It works
 # while the GIL is held, since faulthandler's handler is in C.
-DUMP_SIGNAL: int | None = None if sys.platform == "win32" else signal.SIGQUIT
+DUMP_SIGNAL: int | None = None
+if sys.platform != "win32":
+    DUMP_SIGNAL = signal.SIGQUIT
 
 # For how long, in seconds, a retiring worker waits at most for connections to end before it closes them.
 DRAIN_TIMEOUT = 30.0
@@ -37,7 +39,7 @@ class Worker:
         share: our place on the scoreboard; None where connections cannot be shared evenly.
     """
 
-    def __init__(self, config: Config, channel: Connection, dump: Connection, share: Share | None) -> None:
+    def __init__(self, config: Config, channel: PipeEnd, dump: PipeEnd, share: Share | None) -> None:
         self._config = config
         self._channel = channel
         self._dump = dump
@@ -52,12 +54,13 @@ class Worker:
         Raises:
             SystemExit: the server could not start.
         """
-        if DUMP_SIGNAL is not None:
-            faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
         if sys.platform != "win32":
+            assert DUMP_SIGNAL is not None
+            faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
             # A terminal that hangs up tells every process of its session, but it is the supervisor who decides. (A
             # handler, since to ignore a signal would be inherited by what the application starts.)
             signal.signal(signal.SIGHUP, _leave_to_supervisor)
+        self._lock = threading.Lock()  # Both threads have something to say.
         # Before the application is imported, which may take long.
         self._server = server = WorkerServer(self._config, self, self._share)
         threading.Thread(target=self._listen, daemon=True, name="uvicorn-supervisor-channel").start()
@@ -71,15 +74,14 @@ class Worker:
         Args:
             message: what we have to say.
         """
-        with contextlib.suppress(OSError):  # It is gone: the other thread will notice.
+        # OSError: it is gone, and the watch on it (`uvicorn._subprocess`) ends us.
+        with self._lock, contextlib.suppress(OSError):
             self._channel.send_bytes(message)
 
     def _listen(self) -> None:
-        try:
+        with contextlib.suppress(EOFError, OSError):  # As above.
             while True:
                 self._obey(Message(self._channel.recv_bytes()))
-        except (EOFError, OSError):
-            pass  # The supervisor is gone, and the watch on it (`uvicorn._subprocess`) ends us.
 
     def _obey(self, message: Message) -> None:
         if message is Message.PING:
@@ -122,7 +124,8 @@ class WorkerServer(Server):
         if self.started:
             self._worker.tell(Message.READY)
 
-    def _on_request_limit(self) -> None:
+    def _end_at_request_limit(self) -> None:
+        # Once is enough: we go on serving, and counting, until there is a replacement.
         self.server_state.request_limit = self.limit_max_requests = None
         self._worker.tell(Message.LIMIT)
 
@@ -148,9 +151,9 @@ class WorkerServer(Server):
         emptied.add_done_callback(self._drained)
         # By then the idle ones have closed themselves.
         deadline = time.monotonic() + min(self.config.timeout_keep_alive, DRAIN_TIMEOUT)
-        counter = 0
-        while not await self.on_tick(counter) and (left := deadline - time.monotonic()) > 0:
-            await self._flag("_exit").wait_for(min(left, 1.0))
+        ticking = asyncio.ensure_future(self._go_on_ticking())
+        await self._flag("_exit").wait_for(deadline - time.monotonic())
+        ticking.cancel()
         emptied.cancel()
         self.should_exit = True
 

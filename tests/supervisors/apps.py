@@ -1,0 +1,84 @@
+"""Applications that servers in child processes serve."""
+
+import asyncio
+import ctypes
+import os
+import sys
+import time
+from typing import Any
+
+# How long the application takes to start, in seconds.
+STARTUP = "TEST_STARTUP_SECONDS"
+# A file; while it exists the module cannot be imported.
+BROKEN = "TEST_BROKEN_FILE"
+# A file; while it exists a process that imports the module dies.
+DYING = "TEST_DYING_FILE"
+
+if os.path.exists(os.environ.get(BROKEN, "")):
+    raise RuntimeError("the application is broken")
+if os.path.exists(os.environ.get(DYING, "")):
+    os._exit(7)
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with its process id, and misbehaves as the path says."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await echo(receive, send)
+    else:
+        await respond(scope, receive, send)
+
+
+async def lifespan(receive: Any, send: Any) -> None:
+    await receive()
+    await asyncio.sleep(float(os.environ.get(STARTUP, "0")))
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def echo(receive: Any, send: Any) -> None:
+    while True:
+        event = await receive()
+        if event["type"] == "websocket.connect":
+            await send({"type": "websocket.accept"})
+        elif event["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": event["text"]})
+        else:
+            return
+
+
+async def respond(scope: Any, receive: Any, send: Any) -> None:
+    path = scope["path"]
+    if path == "/hold-gil":
+        # An extension module that never gives the GIL back: PyDLL keeps it, and the loop survives interruptions.
+        pause = ctypes.PyDLL(None).usleep
+        while True:
+            pause(500_000)
+    if path == "/exit":
+        os._exit(9)
+    if path == "/never":
+        print("never", file=sys.stderr, flush=True)
+        await asyncio.Event().wait()
+    if path == "/stream":
+        await stream(send)
+        return
+    if path == "/slow":
+        await asyncio.sleep(1)
+    if path == "/block":
+        time.sleep(1)
+    await answer(send, str(os.getpid()).encode())
+
+
+async def stream(send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200})
+    while True:
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await asyncio.sleep(0.05)
+
+
+async def answer(send: Any, body: bytes) -> None:
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,171 @@
+"""`--reload`: real reloaders with a real server process."""
+
+import importlib.util
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ServerProcess, exchange, serve
+from tests.supervisors.clients import eventually, is_running
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+
+READY = r"Application startup complete\."
+STARTED = r"Started server process \[(\d+)\]"
+SOURCE = """
+import asyncio
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    headers = [] if scope["path"] == "/stream" else [(b"content-length", str(len(b"ANSWER")).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while scope["path"] == "/stream":
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await asyncio.sleep(0.05)
+    await send({"type": "http.response.body", "body": b"ANSWER"})
+"""
+# Has `import watchfiles` fail in the reloader: a stand-in for an environment without it.
+WITHOUT_WATCHFILES = "import sys; sys.modules['watchfiles'] = None; import uvicorn; uvicorn.main()"
+
+
+@pytest.fixture(params=["WatchFiles", "StatReload"])
+def reloader(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if name == "WatchFiles" and importlib.util.find_spec("watchfiles") is None:
+        pytest.skip("watchfiles is not installed")
+    return name
+
+
+def write(path: Path, answer: str, moment: list[int] = [0]) -> None:  # noqa: B006 - it counts
+    path.write_text(SOURCE.replace("ANSWER", answer))
+    # A time of its own for each writing, however coarse those of the file system are.
+    moment[0] += 1
+    now = time.time() + moment[0]
+    os.utime(path, (now, now))
+
+
+def command_of(reloader: str) -> list[str] | None:
+    return None if reloader == "WatchFiles" else [sys.executable, "-c", WITHOUT_WATCHFILES]
+
+
+@pytest.fixture
+def server(reloader: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that reloads, with an application that answers "one"."""
+    write(tmp_path / "application.py", "one")
+    arguments = ["application:app", "--reload", "--reload-delay", "0.1", "--port", "0"]
+    with serve(*arguments, cwd=tmp_path, command=command_of(reloader)) as server:
+        server.wait_stderr(READY)
+        yield server
+
+
+def answer(server: ServerProcess, path: str = "/") -> str:
+    request = f"GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n".encode()
+    head, _, body = exchange((server.host, server.port), request).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    return body.decode()
+
+
+def test_a_change_reloads_once_and_names_the_file(server: ServerProcess, reloader: str, tmp_path: Path) -> None:
+    assert answer(server) == "one"
+    write(tmp_path / "application.py", "two")
+    server.wait_stderr(re.escape(f"{reloader} detected changes in 'application.py'. Reloading..."))
+    server.wait_stderr(READY, count=2)
+    assert answer(server) == "two"
+    log = server.stderr
+    assert f"Started reloader process [{server.pid}] using {reloader}" in log
+    assert f"Will watch for changes in these directories: ['{tmp_path}']" in log
+    assert server.stop(signal.SIGINT) == 0
+    assert server.stderr.count("Reloading...") == 1
+    assert f"Stopping reloader process [{server.pid}]" in server.stderr
+
+
+@pytest.mark.parametrize("mistake", ["def app(:\n", "raise RuntimeError('mistaken')\n"], ids=["syntax", "exception"])
+def test_a_mistake_keeps_the_reloader_alive(server: ServerProcess, tmp_path: Path, mistake: str) -> None:
+    (tmp_path / "application.py").write_text(mistake)
+    os.utime(tmp_path / "application.py", (1, 1))
+    server.wait_stderr("SyntaxError|RuntimeError: mistaken")
+    write(tmp_path / "application.py", "mended")
+    server.wait_stderr(READY, count=2)
+    assert answer(server) == "mended"
+
+
+def test_connections_wait_while_the_server_is_being_replaced(server: ServerProcess, tmp_path: Path) -> None:
+    (tmp_path / "application.py").write_text("raise RuntimeError('mistaken')\n")
+    os.utime(tmp_path / "application.py", (1, 1))
+    server.wait_stderr("RuntimeError: mistaken")
+    with socket.create_connection((server.host, server.port), timeout=30) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+        write(tmp_path / "application.py", "patient")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_open_streams_hold_a_reload_up_for_two_seconds_at_most(server: ServerProcess, tmp_path: Path) -> None:
+    with socket.create_connection((server.host, server.port), timeout=30) as client:
+        client.sendall(b"GET /stream HTTP/1.1\r\nhost: test\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        write(tmp_path / "application.py", "two")
+        server.wait_stderr("Cancel 1 running task")
+        server.wait_stderr(r"Application shutdown complete\.")
+        server.wait_stderr(READY, count=2)
+        while client.recv(65536):
+            pass
+    assert answer(server) == "two"
+
+
+def test_sigint_ends_both_processes_at_once(server: ServerProcess) -> None:
+    match = server.wait_stderr(STARTED)
+    assert server.stop(signal.SIGINT) == 0
+    assert not is_running(int(match[1]))
+
+
+def test_no_child_outlives_a_reloader_that_is_killed(server: ServerProcess) -> None:
+    match = server.wait_stderr(STARTED)
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+    eventually(lambda: not is_running(int(match[1])))
+
+
+def test_second_signal_does_not_wait(server: ServerProcess) -> None:
+    with socket.create_connection((server.host, server.port), timeout=30) as client:
+        client.sendall(b"GET /stream HTTP/1.1\r\nhost: test\r\n\r\n")
+        assert client.recv(65536)
+        server.send_signal(signal.SIGTERM)
+        server.wait_stderr(r"Waiting for connections to close\.")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert "Cancel" not in server.stderr
+
+
+def test_patterns(tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    write(tmp_path / "application.py", "one")
+    (tmp_path / "excluded").mkdir()
+    options = ("--reload-include", "*.html", "--reload-exclude", "*.txt", "--reload-exclude", "excluded")
+    with serve("application:app", "--reload", *options, cwd=tmp_path) as server:
+        server.wait_stderr(READY)
+        # In one directory changes are seen in their order: the last one is, and those before it are not acted on.
+        for name in ("notes.txt", "excluded/module.py", ".hidden.py", "page.html"):
+            (tmp_path / name).write_text("x")
+        server.wait_stderr(re.escape("WatchFiles detected changes in 'page.html'. Reloading..."))
+        server.wait_stderr(READY, count=2)
+        assert server.stderr.count("Reloading...") == 1
+
+
+def test_patterns_without_watchfiles(tmp_path: Path) -> None:
+    write(tmp_path / "application.py", "one")
+    command = command_of("StatReload")
+    arguments = ("application:app", "--reload", "--reload-include", "*.html", "--port", "0")
+    with serve(*arguments, cwd=tmp_path, command=command) as server:
+        server.wait_stderr("--reload-include and --reload-exclude have no effect unless watchfiles is installed")

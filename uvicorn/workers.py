@@ -1,0 +1,112 @@
+"""Workers for gunicorn: `gunicorn -k uvicorn.workers.UvicornWorker module:app`."""
+
+import asyncio
+import logging
+import signal
+import sys
+import warnings
+from types import FrameType
+from typing import Any, ClassVar
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+from uvicorn._compat import asyncio_run
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+assert sys.platform != "win32"  # and gunicorn neither runs there
+
+warnings.warn(
+    "The `uvicorn.workers` module is deprecated. Please use the `uvicorn-worker` package instead.",
+    DeprecationWarning,
+    stacklevel=2,
+)
+
+
+class UvicornWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
+    """Runs a server in a worker of gunicorn: on gunicorn's sockets, with gunicorn's logging and settings.
+
+    Attributes:
+        CONFIG_KWARGS: options of `Config`, for subclasses to set; they win over gunicorn's settings.
+    """
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "auto", "http": "auto"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _hand_over("uvicorn.error", self.log.error_log)
+        _hand_over("uvicorn.access", self.log.access_log)
+        options = {
+            "app": None,  # Not before `init_process` is it known.
+            "log_config": None,
+            "timeout_keep_alive": self.cfg.keepalive,
+            "timeout_notify": self.timeout,
+            "callback_notify": self.callback_notify,
+            # gunicorn has its jitter in it already; without a limit it has the largest integer.
+            "limit_max_requests": None if self.max_requests == sys.maxsize else self.max_requests,
+            "forwarded_allow_ips": self.cfg.forwarded_allow_ips,
+            "backlog": self.cfg.backlog,
+            **self._tls_options(),
+            **self.CONFIG_KWARGS,
+        }
+        self.config = Config(**options)
+
+    def _tls_options(self) -> dict[str, Any]:
+        if not self.cfg.is_ssl:
+            return {}
+        return {
+            "ssl_keyfile": self.cfg.keyfile,
+            "ssl_certfile": self.cfg.certfile,
+            "ssl_ca_certs": self.cfg.ca_certs,
+            "ssl_cert_reqs": self.cfg.cert_reqs,
+            "ssl_ciphers": self.cfg.ciphers,
+        }
+
+    def init_signals(self) -> None:
+        """Leave the signals to the server, but for those of gunicorn that it does not know."""
+        for sig in self.SIGNALS:
+            signal.signal(sig, signal.SIG_DFL)
+        # The server raises them again once it has shut down, which must not look as if they had killed us.
+        for sig in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sig, self.handle_exit)
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        # Requests that are being served are not to be disturbed.
+        signal.siginterrupt(signal.SIGUSR1, False)
+
+    def run(self) -> None:
+        """Serve until told to exit."""
+        asyncio_run(self._serve(), loop_factory=self.config.get_loop_factory())
+
+    async def _serve(self) -> None:
+        self.config.app = self.wsgi
+        server = Server(config=self.config)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, self._quit, server)
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def _quit(self, server: Server) -> None:
+        server.should_exit = server.force_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal that the server has acted upon."""
+        self.alive = False
+
+    async def callback_notify(self) -> None:
+        """Give gunicorn a sign of life."""
+        self.notify()
+
+
+class UvicornH11Worker(UvicornWorker):
+    """As `UvicornWorker`, in pure Python: asyncio's event loop and h11."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "asyncio", "http": "h11"}
+
+
+def _hand_over(name: str, gunicorns: logging.Logger) -> None:
+    logger = logging.getLogger(name)
+    logger.handlers = gunicorns.handlers
+    logger.setLevel(gunicorns.level)
+    logger.propagate = False
