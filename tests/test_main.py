@@ -95,6 +95,18 @@ def test_the_version() -> None:
     assert text.count("\n") == 2
 
 
+def test_the_version_with_a_wrong_choice_of_speedups() -> None:
+    command = [sys.executable, "-m", "uvicorn", "--version"]
+    with ServerProcess(command=command, ready=False, env={"UVICORN_SPEEDUPS": "perhaps"}) as process:
+        assert process.wait() == 2
+        assert "Error: UVICORN_SPEEDUPS is 'perhaps'; it can be auto, off or require." in process.stderr
+
+
+def test_the_version_is_not_shown_while_completing() -> None:
+    context = main.make_context("uvicorn", ["--version"], resilient_parsing=True)
+    assert context.params["app"] is None
+
+
 # --- From the command line to run() -----------------------------------------------------------------------------------
 
 

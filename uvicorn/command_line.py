@@ -107,7 +107,11 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     if value and not ctx.resilient_parsing:
         from uvicorn.version import version_text
 
-        click.echo(version_text())
+        try:
+            text = version_text()
+        except ImportError as exc:  # UVICORN_SPEEDUPS asks for what cannot be had
+            raise click.UsageError(str(exc), ctx) from None
+        click.echo(text)
         ctx.exit()
 
 
