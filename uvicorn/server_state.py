@@ -62,6 +62,8 @@ class ServerState:
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
         self.default_headers = []
+        # (server address, scheme) -> what the scopes of all requests there have in common.
+        self.scope_templates: dict[Any, dict[str, Any]] = {}
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:

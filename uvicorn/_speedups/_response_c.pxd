@@ -4,6 +4,7 @@ cimport cython
 cdef int CONNECTION, CONTENT_LENGTH, PLAIN, TRANSFER_ENCODING
 cdef int EXPECT_START, EXPECT_BODY, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
+cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names
 
@@ -37,4 +38,5 @@ cdef class ResponseFramer:
     cdef bint _take_length(self, bytes value) except -1
     @cython.locals(lines=list, size=Py_ssize_t, framing=int, more_body=bint)
     cpdef bytes body(self, message)
-    cpdef after_complete(self, message)
+    cpdef send(self, message, bytes default_block)
+    cpdef int end(self)

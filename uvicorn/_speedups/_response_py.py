@@ -23,6 +23,9 @@ EXPECT_START, EXPECT_BODY, COMPLETE = range(3)
 # What ends the body of a response (RFC 9112 section 6.3).
 NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
 
+# Whether the response goes on, and whether the connection does after it; OPEN is false.
+OPEN, PERSISTS, CLOSES = range(3)
+
 # Whether this is the compiled half.
 COMPILED = not __name__.endswith("_py")
 
@@ -234,9 +237,20 @@ class ResponseFramer:
             lines.append(_chunk(data, size, more_body) if framing == CHUNKED else data)
         return b"".join(lines)
 
-    def after_complete(self, message: Any) -> RuntimeError:
-        """The error for a message behind the last one."""
-        return RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
+    def send(self, message: Any, default_block: bytes) -> bytes | None:
+        """Accept the next message, whichever it has to be: None for the start, else the bytes for the wire."""
+        if self.state == EXPECT_BODY:
+            return self.body(message)
+        if self.state == EXPECT_START:
+            self.start(message, default_block)
+            return None
+        raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
+
+    def end(self) -> int:
+        """OPEN while the response is not complete, then PERSISTS or CLOSES."""
+        if self.state != COMPLETE:
+            return OPEN
+        return PERSISTS if self.keep_alive else CLOSES
 
 
 def _chunk(data: bytes, size: int, more_body: bool) -> bytes:

@@ -79,7 +79,9 @@ METHODS = {
 FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 # uri-host [ ":" port ] (RFC 3986 section 3.2.2) without the comma, which only two joined Host fields would bring.
-REG_NAME = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?")
+# Two patterns, because for each turn of a group that repeats the matcher would keep a hundred bytes.
+REG_NAME = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+;=%]*(?::[0-9]*)?")
+BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 IP_LITERAL = re.compile(rb"\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\](?::[0-9]*)?")
 
 HTTP_VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])\r\n")

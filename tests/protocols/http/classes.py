@@ -22,8 +22,8 @@ def protocol_class(parser: str, half: str) -> Any:
     leaves = _speedups.load(half)
     base = import_from_string(PUBLIC[parser])
 
-    def create_parser(self: Any) -> Any:
-        made = base.create_parser(self)
+    def create_parser(self: Any, builder: Any) -> Any:
+        made = base.create_parser(self, builder)
         made.__class__ = _parser_class(type(made), leaves.ChunkedDecoder)
         return made
 

@@ -152,6 +152,8 @@ class Connection(asyncio.Protocol):
         """Drop bytes that nobody wants any more, up to a limit."""
         self._discarded += size
         if self._discarded > LINGER_BYTES:
+            # Whatever else has been read is dropped too.
+            self._lingering = True
             self.close()
 
     def _get_unsent(self) -> int:
@@ -166,8 +168,12 @@ class Connection(asyncio.Protocol):
     def _on_due(self, due: Due) -> None:
         """The client has let a deadline pass."""
         if due is Due.SEND:
-            if 0 < self._get_unsent() < self._unsent:
-                self._await_send()
+            unsent = self._get_unsent()
+            if unsent < self._unsent:
+                if unsent:
+                    self._await_send()
+                else:
+                    self.close()
             elif hasattr(self.transport, "abort"):
                 self.transport.abort()
             else:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START
+from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START, PERSISTS
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class RequestResponseCycle:
             self._fail()
             raise
         else:
-            if self.framer.state == COMPLETE and result is None:
+            if result is None and self.framer.end():
                 return
             if result is not None:
                 connection.logger.error("ASGI callable should return None, but returned '%s'.", result)
@@ -118,14 +118,14 @@ class RequestResponseCycle:
             self.expect_continue = False
             if not self.disconnected and self.framer.state == EXPECT_START:
                 self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        while not (self.body_pending or self.ended or self.framer.state == COMPLETE):
+        while not (self.body_pending or self.ended or self.framer.end()):
             await self._wait()
-        if not self.body_pending or self.framer.state == COMPLETE:
+        if not self.body_pending or self.framer.end():
             return {"type": "http.disconnect"}
         body = self.body
         self.body = b""
         self.body_pending = False
-        if self.more_body:
+        if self.connection.flow.read_paused:
             self.connection.on_body_read()
         return {
             "type": "http.request",
@@ -140,7 +140,16 @@ class RequestResponseCycle:
         self.waiters.append(waiter)
         if self.more_body:
             self.connection.on_body_awaited()
-        await waiter
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            # Applications look for a disconnect by a receive that they cancel, again and again.
+            if self.waiters is not None and waiter in self.waiters:
+                self.waiters.remove(waiter)
+                if not self.waiters:
+                    self.waiters = None
+                    self.connection.on_body_unwanted()
+            raise
 
     async def send(self, message: "ASGISendEvent") -> None:
         """The ASGI send callable."""
@@ -150,21 +159,23 @@ class RequestResponseCycle:
         if self.disconnected:
             return
         framer = self.framer
-        state = framer.state
-        if state == EXPECT_BODY:
-            data = framer.body(message)
-            if data:
-                connection.write(data)
-            if framer.state == COMPLETE:
-                if self.waiters is not None:
-                    self.wake()
-                connection.on_response_complete(self)
-        elif state == EXPECT_START:
-            framer.start(message, connection.server_state.default_block)
+        data = framer.send(message, connection.server_state.default_block)
+        if data is None:
+            if self.expect_continue and self.more_body:
+                # Never told to continue, the client may leave the body out: no next request could be found.
+                framer.keep_alive = False
             if connection.access_log:
                 connection.log_access(self.scope, framer.status)
-        else:
-            raise framer.after_complete(message)
+            return
+        if data:
+            transport = connection.transport
+            if not transport.is_closing():
+                transport.write(data)
+        end = framer.end()
+        if end:
+            if self.waiters is not None:
+                self.wake()
+            connection.on_response_complete(self, end == PERSISTS)
 
     # The connection's side
 

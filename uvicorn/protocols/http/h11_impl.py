@@ -1,5 +1,7 @@
 """HTTP/1.1 with h11."""
 
+from typing import Any
+
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.h11_parser import H11Parser
 from uvicorn.protocols.http.parser import RequestParser
@@ -13,7 +15,7 @@ class H11Protocol(HTTPProtocol):
 
     __slots__ = ()
 
-    def create_parser(self) -> RequestParser:
+    def create_parser(self, builder: Any) -> RequestParser:
         config = self.config
         # Without a wish of the user's the limits of the head alone decide, as with the other parser.
-        return H11Parser(self.create_builder(), config.h11_max_incomplete_event_size or config.limit_request_head)
+        return H11Parser(builder, config.h11_max_incomplete_event_size or config.limit_request_head)

@@ -5,7 +5,7 @@ from typing import Any
 
 import h11
 
-from uvicorn._speedups._request_py import BODY
+from uvicorn._speedups._request_py import BODY, FIELDS
 from uvicorn.protocols.http.parser import RequestParser, RequestRejected
 
 # What h11 lets pass in fields: line ends that are not CRLF, folded lines (RFC 9112 sections 2.2 and 5.2), and control
@@ -27,37 +27,38 @@ class H11Parser(RequestParser):
 
     def __init__(self, builder: Any, max_incomplete_event_size: int) -> None:
         super().__init__(builder)
+        builder.parse = self._take
         self._max_incomplete = max_incomplete_event_size
         self._connection: h11.Connection | None = None
         self._fields = bytearray()
 
-    def feed_head(self, data: bytes) -> None:
-        if self._collect(data, b"\r\n\r\n"):
-            head = bytes(self._fields)
-            self._fields = bytearray()
-            self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head))
-            self.feed_body(head)
+    def _take(self, data: bytes) -> None:
+        builder = self._builder
+        if builder.phase == BODY and not builder.in_trailers:
+            self._feed_h11(data)
+            return
+        if not self._fields_complete(data):
+            return
+        fields = bytes(self._fields)
+        self._fields = bytearray()
+        if builder.phase == FIELDS:
+            self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(fields))
+        self._feed_h11(fields)
 
-    def feed_trailers(self, data: bytes) -> None:
-        if self._collect(data, b"\r\n\r\n") or self._fields == b"\r\n":
-            trailers = bytes(self._fields)
-            self._fields = bytearray()
-            self.feed_body(trailers)
-
-    def _collect(self, data: bytes, end: bytes) -> bool:
+    def _fields_complete(self, data: bytes) -> bool:
         """Hold fields back until they are complete; whether they are."""
         fields = self._fields
         seen = max(0, len(fields) - 2)
         fields += data
         if _BAD_IN_FIELDS.search(fields, seen):
             raise RequestRejected(400, "bare CR or LF, folded line or control character in a field")
-        if fields.endswith(end):
+        if fields.endswith(b"\r\n\r\n"):
             return True
         if len(fields) > self._max_incomplete:
             raise RequestRejected(431, "request head larger than h11_max_incomplete_event_size")
         return False
 
-    def feed_body(self, data: bytes) -> None:
+    def _feed_h11(self, data: bytes) -> None:
         builder = self._builder
         connection = self._connection
         assert connection is not None
@@ -66,19 +67,17 @@ class H11Parser(RequestParser):
             try:
                 event = connection.next_event()
             except h11.RemoteProtocolError as exc:
+                if exc.error_status_hint == 501:
+                    # The builder knows better what is wrong with a transfer coding.
+                    builder.on_headers_complete()
                 raise RequestRejected(400, str(exc)) from None
             if isinstance(event, h11.Request):
-                for name, value in event.headers:
-                    builder.on_header(name, value)
                 builder.on_headers_complete()
             elif isinstance(event, h11.Data):
                 builder.on_body(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 self._connection = None
-                if builder.phase == BODY:
-                    builder.on_chunk_header()
-                for name, value in event.headers:
-                    builder.on_header(name, value)
+                builder.on_chunk_header()
                 builder.on_message_complete()
                 return
             else:

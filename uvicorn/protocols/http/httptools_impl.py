@@ -1,5 +1,7 @@
 """HTTP/1.1 with httptools."""
 
+from typing import Any
+
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.httptools_parser import HttpToolsParser
 from uvicorn.protocols.http.parser import RequestParser
@@ -13,5 +15,5 @@ class HttpToolsProtocol(HTTPProtocol):
 
     __slots__ = ()
 
-    def create_parser(self) -> RequestParser:
-        return HttpToolsParser(self.create_builder())
+    def create_parser(self, builder: Any) -> RequestParser:
+        return HttpToolsParser(builder)

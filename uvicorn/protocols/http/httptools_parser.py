@@ -9,28 +9,27 @@ from uvicorn.protocols.http.parser import RequestParser, RequestRejected
 
 
 class HttpToolsParser(RequestParser):
-    """Has llhttp call the builder itself."""
+    """Has llhttp check the fields and frame the body."""
 
-    __slots__ = ("_parser",)
+    __slots__ = ()
 
     def __init__(self, builder: Any) -> None:
         super().__init__(builder)
-        self._parser = httptools.HttpRequestParser(builder)
+        parser = httptools.HttpRequestParser(builder)
         # llhttp has its own idea of when a connection persists; the builder's counts.
-        self._parser.set_dangerous_leniencies(lenient_keep_alive=True)
+        parser.set_dangerous_leniencies(lenient_keep_alive=True)
+        builder.parse = parser.feed_data
 
-    def feed_head(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+    def recover(self, exc: Exception) -> None:
+        if isinstance(exc, httptools.HttpParserUpgrade):
             self._resume_body()
-        except httptools.HttpParserError as exc:
-            # An exception of the builder comes as the context of the parser's own.
-            if isinstance(exc, httptools.HttpParserCallbackError) and exc.__context__ is not None:
-                raise exc.__context__ from None
+        elif isinstance(exc, httptools.HttpParserCallbackError) and exc.__context__ is not None:
+            # The builder's exception comes as the context of the parser's own.
+            raise exc.__context__ from None
+        elif isinstance(exc, httptools.HttpParserError):
             raise RequestRejected(400, str(exc)) from None
-
-    feed_body = feed_head
+        else:
+            raise exc
 
     def _resume_body(self) -> None:
         """Have the body of a request parsed that asked for an upgrade.
@@ -41,4 +40,4 @@ class HttpToolsParser(RequestParser):
         builder = self._builder
         if builder.phase == BODY:
             framing = b"Transfer-Encoding: chunked" if builder.chunked else b"Content-Length: %d" % builder.remaining
-            self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+            builder.parse(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)

@@ -1,15 +1,14 @@
 """The seam between a connection and the library that parses it.
 
 A parser takes bytes and calls a sink; it knows nothing of applications. What a request is, and what it may not be, is
-decided by the request builder and the chunked decoder of `uvicorn._speedups`, the same for every library: the adapters
-only bring fields, and bodies, to them.
+decided by the request builder and the chunked decoder of `uvicorn._speedups`, the same for every library: the library
+checks the grammar of fields, and frames what has a length.
 """
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from uvicorn._speedups import ChunkedDecoder, RequestHead, RequestRejected
 from uvicorn._speedups._chunked_py import TRAILERS
-from uvicorn._speedups._request_py import ENDED, FIELDS, LINE
 
 __all__ = ["RequestHead", "RequestParser", "RequestRejected", "RequestSink"]
 
@@ -18,7 +17,7 @@ class RequestSink(Protocol):
     """What a parser tells: the requests of one connection, in order."""
 
     def on_request(self, head: RequestHead) -> None:
-        """A head is complete. `head.framing` says whether a body follows."""
+        """A head is complete. `head.facts` says whether a body follows."""
 
     def on_body(self, data: bytes) -> None:
         """A part of the body of the last request."""
@@ -26,26 +25,24 @@ class RequestSink(Protocol):
     def on_complete(self) -> None:
         """The body of the last request is complete."""
 
-    def wants_more(self) -> bool:
-        """Whether the next request shall be parsed yet."""
-
 
 class RequestParser:
-    """Gives a library one head, and one piece of a body, at a time, so that it stops behind each message.
+    """Has a library parse what the request builder gives it.
 
     Args:
         builder: the request builder, of either half, with its sink.
     """
 
-    __slots__ = ("_builder", "_decoder", "_rest", "_sink")
+    __slots__ = ("_builder", "_decoder", "_rest", "_rest_start")
 
-    chunked_decoder_class: Any = ChunkedDecoder
+    chunked_decoder_class: ClassVar[Any] = ChunkedDecoder
 
     def __init__(self, builder: Any) -> None:
         self._builder = builder
-        self._sink: RequestSink = builder.sink
         self._decoder: Any = None
+        # What is kept for the next call: a read with thousands of requests stays whole, and is not copied for each.
         self._rest = b""
+        self._rest_start = 0
 
     def in_message(self) -> bool:
         """Whether a request has begun that is not complete yet."""
@@ -55,13 +52,17 @@ class RequestParser:
         """Whether a head has begun that is not complete yet."""
         return bool(self._builder.in_head())
 
+    def hold(self, held: bool) -> None:
+        """Keep what follows the request at hand unparsed, or no longer."""
+        self._builder.hold = held
+
     def take_rest(self) -> bytes:
         """Give up the bytes that were kept: they belong to another protocol."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = self._rest[self._rest_start :], b""
         return rest
 
     def feed(self, data: bytes) -> None:
-        """Parse, as far as the sink wants more; what is left is kept for the next call.
+        """Parse, unless the next request is held back; what is left is kept for the next call.
 
         Args:
             data: bytes as they arrived; may be empty, to go on with what was kept.
@@ -69,39 +70,30 @@ class RequestParser:
         Raises:
             RequestRejected: the bytes are no request, or one that is not allowed. Nothing may be fed after it.
         """
-        if self._rest:
-            data, self._rest = self._rest + data, b""
-        builder = self._builder
         pos = 0
-        size = len(data)
-        while pos < size:
-            phase = builder.phase
-            if phase == LINE:
-                if not self._sink.wants_more():
-                    self._rest = data[pos:]
-                    return
-                pos = builder.take_line(data, pos)
-                if builder.phase == LINE:
-                    continue
-                start = builder.start
-                if builder.prefix:
-                    self.feed_head(builder.prefix)
-                    builder.prefix = b""
-                end = builder.take_fields(data, start, pos)
-                self.feed_head(data if end - start == size else data[start:end])
-            elif phase == FIELDS:
-                end = builder.take_fields(data, pos, pos)
-                self.feed_head(data[pos:end])
-            elif phase == ENDED:
-                return
-            elif builder.chunked:
-                end = self._feed_chunked(data, pos)
+        if self._rest:
+            if data:
+                data = self.take_rest() + data
             else:
-                end = builder.take_body(data, pos)
-                self.feed_body(data[pos:end])
-            if builder.too_large:
-                raise RequestRejected(431, "request head too large")
-            pos = end
+                data, self._rest = self._rest, b""
+                pos = self._rest_start
+        builder = self._builder
+        size = len(data)
+        while True:
+            try:
+                pos = builder.feed(data, pos)
+            except RequestRejected:
+                raise
+            except Exception as exc:
+                self.recover(exc)
+                pos = builder.position
+                continue
+            if pos == size:
+                return
+            if not builder.in_message():
+                self._rest, self._rest_start = data, pos
+                return
+            pos = self._feed_chunked(data, pos)
 
     def _feed_chunked(self, data: bytes, pos: int) -> int:
         builder = self._builder
@@ -112,24 +104,22 @@ class RequestParser:
             if self._decoder.state == TRAILERS:
                 builder.begin_trailers()
                 # The library, which has seen the head, sees a body without data.
-                self.feed_body(b"0\r\n")
+                self._parse(b"0\r\n")
             return pos
         end: int = builder.take_trailers(data, pos)
-        self.feed_trailers(data[pos:end])
+        self._parse(data[pos:end])
         if not builder.in_message():
             self._decoder = None
         return end
 
-    # What an adapter does with the library
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._builder.parse(data)
+        except RequestRejected:
+            raise
+        except Exception as exc:
+            self.recover(exc)
 
-    def feed_head(self, data: bytes) -> None:
-        """Have a part of the head parsed: builder.on_header for each field, then builder.on_headers_complete."""
-        raise NotImplementedError
-
-    def feed_body(self, data: bytes) -> None:
-        """Have a part of the body parsed: builder.on_body, and builder.on_message_complete at its end."""
-        raise NotImplementedError
-
-    def feed_trailers(self, data: bytes) -> None:
-        """Have a part of the trailer section parsed: builder.on_header, then builder.on_message_complete."""
-        self.feed_body(data)
+    def recover(self, exc: Exception) -> None:
+        """Make the library's exception a RequestRejected, or do what it asks for."""
+        raise exc

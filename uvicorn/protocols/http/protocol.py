@@ -8,12 +8,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from uvicorn._speedups import RequestBuilder, RequestHead, RequestRejected
-from uvicorn._speedups._request_py import NO_BODY
+from uvicorn._speedups._request_py import BODY_FOLLOWS, EXPECTS_CONTINUE, KEEP_ALIVE, NO_BODY, WANTS_UPGRADE
 from uvicorn._speedups._response_py import CLOSE, COMPLETE
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.http.connection import LINGER_SECONDS, Connection, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
-from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.parser import RequestParser
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
@@ -43,12 +43,15 @@ class HTTPProtocol(Connection):
     """
 
     __slots__ = (
+        "_builder",
         "_context",
         "_eager",
+        "_held",
         "_parser",
         "_pipeline",
         "_real_loop",
         "_rejected",
+        "_scope_template",
         "_starting",
         "_to_start",
         "_upgrade",
@@ -57,7 +60,6 @@ class HTTPProtocol(Connection):
         "app",
         "app_state",
         "cycle",
-        "headers",
         "limit_concurrency",
         "root_path",
         "scope",
@@ -91,15 +93,17 @@ class HTTPProtocol(Connection):
 
         # The request that was parsed last, and the one being served.
         self.scope: HTTPScope = None  # type: ignore[assignment]  # set with the first request
-        self.headers: list[tuple[bytes, bytes]] = None  # type: ignore[assignment]  # as the scope
         self.cycle: RequestResponseCycle | None = None
 
-        self._parser = self.create_parser()
+        self._builder = self.create_builder()
+        self._parser = self.create_parser(self._builder)
         self._pipeline: deque[RequestResponseCycle] | None = None
         self._to_start: RequestResponseCycle | None = None
         self._starting = False
         self._context: contextvars.Context | None = None
+        self._held = False
         self._rejected: RequestRejected | None = None
+        self._scope_template: dict[str, Any] = {}
         self._upgrade: RequestHead | None = None
         # The double of a loop runs applications when its owner says so.
         self._real_loop = isinstance(self.loop, asyncio.AbstractEventLoop)
@@ -119,16 +123,42 @@ class HTTPProtocol(Connection):
             ),
         )
 
-    def create_parser(self) -> RequestParser:
-        """The parser of this connection."""
+    def create_parser(self, builder: Any) -> RequestParser:
+        """The parser of this connection, which takes the builder's calls."""
         raise NotImplementedError
 
     @property
     def timeout_keep_alive_task(self) -> asyncio.TimerHandle | None:
         """The timer that closes the connection, None unless it is idle."""
-        return self._deadline.handle if self._deadline.reason is Due.KEEP_ALIVE else None
+        return self._deadline.handle if self.cycle is None and self._deadline.reason is Due.KEEP_ALIVE else None
 
     # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        key = (self.server, self.scheme)
+        template = self.server_state.scope_templates.get(key)
+        if template is None:
+            template = self.server_state.scope_templates[key] = self._create_scope_template()
+        self._scope_template = template
+
+    def _create_scope_template(self) -> dict[str, Any]:
+        """The scope of a request, with what does not depend on it filled in (ASGI specification, HTTP)."""
+        return {
+            "type": "http",
+            "asgi": {"version": self.config.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": None,
+            "scheme": self.scheme,
+            "method": "",
+            "root_path": self.root_path,
+            "path": "",
+            "raw_path": self.root_path.encode(),
+            "query_string": b"",
+            "headers": [],
+            "state": {},
+        }
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
@@ -171,39 +201,53 @@ class HTTPProtocol(Connection):
             self._parser.feed(data)
         except RequestRejected as exc:
             self._on_rejected(exc)
-        if self._pipeline is not None and not self.wants_more():
+        if self._held:
             self.flow.pause_reading()
+
+    def _hold(self, held: bool) -> None:
+        """Have no further request parsed yet, or go on."""
+        self._held = held
+        self._builder.hold = held
 
     # The parser's side
 
-    def wants_more(self) -> bool:
-        return self._upgrade is None and (self._pipeline is None or len(self._pipeline) < PIPELINE_LIMIT)
-
     def on_request(self, head: RequestHead) -> None:
-        self.server_state.count_request()
+        state = self.server_state
+        state.count_request()
         app = self.app
-        limit = self.limit_concurrency
-        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+        facts = head.facts
+        if self.limit_concurrency is not None and self._is_full(self.limit_concurrency):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
-        elif head.upgrade and self._accepts_upgrade(head):
+        elif facts & WANTS_UPGRADE and self._accepts_upgrade(head):
             self._upgrade = head
+            self._hold(True)
             return
-        self.headers = head.headers
-        self.scope = scope = self._build_scope(head)
-        keep_alive = head.keep_alive and not self.server_state.draining
-        framer = self.response_framer_class(head.http_version, head.method, keep_alive)
-        cycle = self.cycle_class(self, app, scope, framer, head.framing != NO_BODY, head.expect_continue)
+        scope = head.build_scope(self._scope_template, self.client, self.app_state)
+        self.scope = scope  # type: ignore[assignment]  # the builder fills exactly its keys
+        framer = self.response_framer_class(
+            scope["http_version"], scope["method"], facts & KEEP_ALIVE != 0 and not state.draining
+        )
+        cycle = self.cycle_class(self, app, scope, framer, facts & BODY_FOLLOWS != 0, facts & EXPECTS_CONTINUE != 0)
         if self.cycle is None:
-            self._deadline.clear()
             self.cycle = self._to_start = cycle
         else:
             self._enqueue(cycle)
+
+    def _is_full(self, limit: int) -> bool:
+        return len(self.connections) >= limit or len(self.tasks) >= limit
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of the request that was parsed last."""
+        return self.scope["headers"]  # type: ignore[return-value]  # a scope may hold any iterable, ours has a list
 
     def on_body(self, data: bytes) -> None:
         cycle = self._last_cycle()
         if cycle.framer.state == COMPLETE:
             self._discard(len(data))
+            if self._lingering:
+                self._hold(True)
             return
         cycle.on_body(data)
         if self._deadline.reason is Due.BODY:
@@ -230,24 +274,8 @@ class HTTPProtocol(Connection):
             # It must not start in the context of the request before it.
             self._context = contextvars.copy_context()
         self._pipeline.append(cycle)
-
-    def _build_scope(self, head: RequestHead) -> "HTTPScope":
-        root_path = self.root_path
-        return {
-            "type": "http",
-            "asgi": {"version": self.config.asgi_version, "spec_version": "2.3"},
-            "http_version": head.http_version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "method": head.method,
-            "root_path": root_path,
-            "path": root_path + head.path,
-            "raw_path": root_path.encode() + head.raw_path,
-            "query_string": head.query_string,
-            "headers": head.headers,
-            "state": self.app_state.copy(),
-        }
+        if len(self._pipeline) >= PIPELINE_LIMIT:
+            self._hold(True)
 
     # Applications
 
@@ -265,7 +293,7 @@ class HTTPProtocol(Connection):
 
     def _serve(self, cycle: RequestResponseCycle) -> None:
         """Turn to a request that has waited."""
-        self.cycle = self._to_start = cycle
+        self._to_start = cycle
         if self._eof:
             cycle.end()
         if not self._real_loop:
@@ -304,28 +332,46 @@ class HTTPProtocol(Connection):
         )
 
     def on_body_read(self) -> None:
-        """The application has taken what there was of the request body, and there is more to come."""
-        self.flow.resume_reading()
+        """The application has taken what there was of the request body."""
+        self._resume_reading()
 
     def on_body_awaited(self) -> None:
         """The application waits for more of the request body."""
-        self.flow.resume_reading()
-        if self._deadline.reason is None:
+        self._resume_reading()
+        if self._deadline.reason not in (Due.SEND, Due.BODY):
             self._deadline.set(Due.BODY, self.config.timeout_request_body)
 
-    def on_response_complete(self, cycle: RequestResponseCycle) -> None:
+    def _resume_reading(self) -> None:
+        """Read on, unless there is a reason left to wait: a disconnect is noticed only while reading."""
+        if (
+            self.flow.read_paused
+            and self._rejected is None
+            and not self._held
+            and len(self._last_cycle().body) <= HIGH_WATER_LIMIT
+        ):
+            self.flow.resume_reading()
+
+    def on_body_unwanted(self) -> None:
+        """The application waits no longer."""
+        if self._deadline.reason is Due.BODY:
+            self._deadline.clear()
+
+    def on_response_complete(self, cycle: RequestResponseCycle, persists: bool) -> None:
         """The response is complete: close, or take in the rest of the request, or turn to the next one."""
-        if self.transport.is_closing():
-            return
-        if not cycle.framer.keep_alive or (cycle.expect_continue and cycle.more_body):
-            # A client that was not told to continue may leave the body out: no next request could be found.
+        if persists and not cycle.more_body:
+            if self._pipeline is None and self._rejected is None and not self._eof and self._upgrade is None:
+                self.cycle = None
+                self._idle()
+            elif not self.transport.is_closing():
+                self._next()
+        elif self.transport.is_closing():
+            pass
+        elif not persists:
             self._close_gently()
-        elif cycle.more_body:
+        else:
             self._discarded = 0
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
             self.flow.resume_reading()
-        else:
-            self._next()
 
     def on_response_missing(self, cycle: RequestResponseCycle) -> None:
         """The application is done and no byte of a response was sent."""
@@ -346,22 +392,23 @@ class HTTPProtocol(Connection):
     def _next(self) -> None:
         """Turn to the next request, or whatever stands in its place."""
         if self._pipeline:
-            cycle = self._pipeline.popleft()
-            if self._rejected is None and self._upgrade is None:
+            self.cycle = cycle = self._pipeline.popleft()
+            if self._held and self._rejected is None and self._upgrade is None:
+                self._hold(False)
                 self._feed(b"")
-                if self.wants_more():
-                    self.flow.resume_reading()
+            self._resume_reading()
             self._serve(cycle)
             return
         self.cycle = None
         if self._rejected is not None:
             self._answer(self._rejected.status)
-        elif self._upgrade is not None:
-            self._hand_over()
         elif self._eof:
             self.close()
+        elif self._upgrade is not None:
+            self._hand_over()
         else:
-            self._await_next_event()
+            self._pipeline = None
+            self._idle()
 
     # Rejections
 
@@ -440,15 +487,36 @@ class HTTPProtocol(Connection):
         else:
             cycle.framer.keep_alive = False
 
+    def _idle(self) -> None:
+        """Wait for the next request."""
+        if self.flow.write_paused:
+            self._await_next_event()
+            return
+        if self._builder.in_head():
+            self._deadline.set(Due.HEAD, self.config.timeout_request_head)
+            self.flow.resume_reading()
+            return
+        # What the deadline was for is past; it is not cleared when a request begins.
+        self._deadline.set(Due.KEEP_ALIVE, self.timeout_keep_alive)
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+
     def _await_next_event(self) -> None:
-        """Set the deadline for what the client has to do next, where it is its turn."""
         cycle = self.cycle
-        if self._lingering:
+        if self.flow.write_paused:
+            # Whatever else the client has to do, it cannot be told before it reads.
+            if self._deadline.reason is not Due.SEND:
+                self._await_send()
+            if cycle is None:
+                self.flow.resume_reading()
+        elif self._lingering:
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
         elif cycle is None:
-            if self._parser.in_head():
-                self._deadline.set(Due.HEAD, self.config.timeout_request_head)
-            else:
+            if self._builder.in_head():
+                if self._deadline.reason is not Due.HEAD:
+                    self._deadline.set(Due.HEAD, self.config.timeout_request_head)
+            elif self._deadline.reason is not Due.KEEP_ALIVE:
+                # Empty lines are no request, and prolong nothing.
                 self._deadline.set(Due.KEEP_ALIVE, self.timeout_keep_alive)
             self.flow.resume_reading()
         elif cycle.waiters is not None and cycle.more_body:
@@ -458,6 +526,9 @@ class HTTPProtocol(Connection):
 
     def _on_due(self, due: Due) -> None:
         cycle = self.cycle
+        if due in (Due.HEAD, Due.KEEP_ALIVE) and cycle is not None:
+            # The request has come. The deadline was left alone then, which is cheaper.
+            return
         if due is Due.HEAD:
             self._rejected = RequestRejected(408, "the head of the request took too long")
             self._answer(408)

@@ -33,12 +33,10 @@ class HeadReader:
 
     def on_request(self, head: RequestHead) -> None:
         self._head = head
+        self._parser.hold(True)
 
     def on_body(self, data: bytes) -> None:
         """A handshake has no body: it will be rejected for having announced one."""
 
     def on_complete(self) -> None:
         """As `on_body`."""
-
-    def wants_more(self) -> bool:
-        return self._head is None
