@@ -1,0 +1,61 @@
+"""FastAPI's WebSocket endpoints on a real server, with both codecs."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.frameworks.conftest import needs
+from tests.processes import PATIENCE
+
+pytestmark = needs("fastapi", "websockets", "wsproto")
+
+
+@pytest.fixture(scope="module", params=["websockets", "wsproto"])
+def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any:
+    return serve_app("websockets_fastapi", "--ws", request.param)
+
+
+def join(client: Any, room: str, token: str | None) -> Any:
+    from websockets.sync.client import connect
+
+    headers = {"X-Token": token} if token else {}
+    url = f"ws://127.0.0.1:{client.server.port}/rooms/{room}?limit=3"
+    return connect(url, additional_headers=headers, open_timeout=PATIENCE)
+
+
+def test_a_room(client: Any) -> None:
+    with join(client, "a", "one") as one, join(client, "a", "two") as two:
+        one.send(json.dumps({"text": "héllo"}))
+        # The second one has surely joined once it is answered itself.
+        two.send("[]")
+        expected = {"from": "one", "room": "a", "limit": 3, "data": {"text": "héllo"}}
+        assert json.loads(one.recv(timeout=PATIENCE)) == expected
+        assert json.loads(one.recv(timeout=PATIENCE))["from"] == "two"
+        two.close(4000, "bye")
+        assert json.loads(one.recv(timeout=PATIENCE)) == {"left": "two", "code": 4000, "reason": "bye"}
+
+
+def test_refused_by_a_dependency(client: Any) -> None:
+    from websockets.exceptions import InvalidStatus
+
+    with pytest.raises(InvalidStatus) as caught:
+        join(client, "a", None)
+    assert caught.value.response.status_code == 403
+    with pytest.raises(InvalidStatus) as caught:
+        join(client, "a", "expired")
+    assert caught.value.response.status_code == 401
+    assert json.loads(bytes(caught.value.response.body)) == {"detail": "expired"}
+
+
+def test_an_unknown_path(client: Any) -> None:
+    from websockets.exceptions import InvalidStatus
+
+    with pytest.raises(InvalidStatus) as caught:
+        join(client, "a/b", "one")
+    assert caught.value.response.status_code in (403, 404)
+
+
+def test_http_beside_it(client: Any) -> None:
+    assert client.get("/").json() == {"over": "http"}
