@@ -1,5 +1,6 @@
 import functools
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,10 @@ def test_what_cannot_be_called_gives_no_coroutine() -> None:
     assert not is_coroutine_callable(3)
 
 
-@pytest.mark.parametrize("app", [asgi3, asgi2, ASGI2, ASGI3(), Awaitable3, Synchronous(), coroutine_wrapper, print, 3])
+@pytest.mark.parametrize("app", [asgi3, asgi2, ASGI2, ASGI3(), Awaitable3, Synchronous(), coroutine_wrapper])
 def test_an_application_is_returned_as_it_is(app: Any, caplog: pytest.LogCaptureFixture) -> None:
-    if app is not print:  # which can be called without arguments
-        assert load_app(app, factory=False) is app
-        assert caplog.messages == []
+    assert load_app(app, factory=False) is app
+    assert caplog.messages == []
 
 
 def test_an_import_string() -> None:
@@ -120,13 +120,25 @@ def test_a_type_error_in_a_detected_factory_is_shown() -> None:
 
 
 def test_a_declared_factory_with_a_type_error() -> None:
-    with pytest.raises(AppLoadingError, match="Error loading ASGI app factory: of its own"):
+    with pytest.raises(AppLoadingError, match="Error loading ASGI app factory: of its own") as caught:
         load_app(failing_factory, factory=True)
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert [frame.name for frame in traceback.extract_tb(cause.__traceback__)] == ["failing_factory"]
+
+
+@pytest.mark.parametrize("app", [None, 3, {}])
+def test_what_cannot_be_called_is_no_application(app: Any) -> None:
+    with pytest.raises(AppLoadingError, match=rf"Error loading ASGI app\. {app!r} is not callable\."):
+        load_app(app, factory=False)
 
 
 def test_a_declared_factory_that_takes_arguments() -> None:
-    with pytest.raises(AppLoadingError, match=r"Error loading ASGI app factory: .*missing 3 required positional"):
+    with pytest.raises(
+        AppLoadingError, match=r"Error loading ASGI app factory: .*missing 3 required positional"
+    ) as caught:
         load_app(asgi3, factory=True)
+    assert caught.value.__cause__ is None
 
 
 def test_a_builtin_without_a_signature_is_no_factory() -> None:

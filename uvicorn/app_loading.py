@@ -24,18 +24,23 @@ def load_app(app: Any, factory: bool) -> Any:
         factory: whether it is known to be a factory; otherwise whatever can be called without arguments is one.
 
     Raises:
-        AppLoadingError: the import string names nothing, or the factory cannot be called or raises a TypeError.
+        AppLoadingError: there is no such application, or the factory cannot be called or raises a TypeError.
         Exception: whatever the user's module or factory raises.
     """
     try:
         loaded = import_from_string(app)
     except ImportFromStringError as exc:
         raise AppLoadingError(f"Error loading ASGI app. {exc}") from None
+    if not callable(loaded):
+        raise AppLoadingError(f"Error loading ASGI app. {app!r} is not callable.")
     if factory:
         try:
             return loaded()
         except TypeError as exc:
-            raise AppLoadingError(f"Error loading ASGI app factory: {exc}") from exc
+            # Where the factory was entered, its own frames tell what is wrong; else it only takes arguments.
+            own_frames = exc.__traceback__.tb_next if exc.__traceback__ is not None else None
+            cause = exc.with_traceback(own_frames) if own_frames is not None else None
+            raise AppLoadingError(f"Error loading ASGI app factory: {exc}") from cause
     if not _takes_no_arguments(loaded):
         return loaded
     try:
@@ -50,7 +55,7 @@ def load_app(app: Any, factory: bool) -> Any:
 
 
 def _takes_no_arguments(app: Any) -> bool:
-    if not callable(app) or is_coroutine_callable(app):
+    if is_coroutine_callable(app):
         return False
     try:
         inspect.signature(app).bind()
