@@ -1,0 +1,148 @@
+"""What clients do that no browser would: nothing of it is kept without a bound, or for ever."""
+
+import asyncio
+from typing import Any
+
+from tests.cases.case import head
+from tests.protocols.http.connection import GET, body, post, respond, send_all, start
+from uvicorn._speedups import _request_py
+from uvicorn.protocols.http.connection import LINGER_BYTES
+
+UPGRADE = head(b"GET /ws HTTP/1.1", b"Connection: Upgrade", b"Upgrade: websocket")
+BIG = b"x" * 200_000
+
+
+class Slow:
+    """An application that answers when it is told."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.go.wait()
+        await respond()(scope, receive, send)
+
+
+def _upgrading(connect: Any, app: Any) -> Any:
+    """A connection that would hand over to the class, were it not for the request before."""
+    connection = connect(app, full=True)
+    connection.protocol.ws_protocol_class = object
+    return connection
+
+
+async def test_reading_pauses_while_an_upgrade_waits(connect: Any) -> None:
+    app = Slow()
+    connection = _upgrading(connect, app)
+    connection.feed(GET + UPGRADE)
+    task = connection.loop.start_one()
+    assert not connection.transport.reading
+    app.go.set()
+    connection.protocol.ws_protocol_class = None
+    connection.lose()
+    await task
+
+
+async def test_an_upgrade_behind_a_fin_is_not_taken_up(connect: Any) -> None:
+    app = Slow()
+    connection = _upgrading(connect, app)
+    connection.feed(GET + UPGRADE)
+    task = connection.loop.start_one()
+    assert connection.protocol.eof_received()
+    app.go.set()
+    await task
+    assert connection.statuses == [200]
+    assert connection.transport.closed
+
+
+async def test_a_client_that_asks_again_and_reads_nothing_is_given_up(connect: Any) -> None:
+    connection = connect(send_all(start(), body(BIG)), full=True)
+    connection.feed(GET)
+    await connection.run()
+    connection.transport.unsent = len(BIG)
+    connection.protocol.pause_writing()
+    connection.feed(GET)
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    connection.loop.run_later(60)
+    assert connection.transport.aborted
+    connection.lose()
+    await task
+
+
+async def test_a_client_that_takes_everything_late_is_not_aborted(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    await connection.ask(GET)
+    connection.transport.unsent = 100
+    connection.loop.run_later(5)
+    assert not connection.ended
+    connection.transport.unsent = 0
+    connection.loop.run_later(60)
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+
+
+async def test_empty_lines_do_not_keep_a_connection(connect: Any) -> None:
+    connection = connect(respond())
+    await connection.ask(GET)
+    [armed] = connection.loop.timers
+    before = connection.protocol.timeout_keep_alive_task
+    assert armed == 5
+    assert before is not None
+    connection.feed(b"\r\n")
+    assert connection.protocol.timeout_keep_alive_task is before
+
+
+async def test_nothing_is_served_behind_a_body_that_was_cut_off(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 10)))
+    await connection.run()
+    connection.feed(b"x" * (LINGER_BYTES + 10) + GET)
+    assert connection.transport.closed
+    assert connection.loop.waiting == 0
+    assert connection.state.total_requests == 1
+
+
+async def test_receives_that_are_cancelled_leave_nothing(connect: Any) -> None:
+    cycles: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(3):
+            task = asyncio.ensure_future(receive())
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+        cycles.append(connection.protocol.cycle.waiters)
+        await respond()(scope, receive, send)
+
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert cycles == [None]
+    # Nobody waited for the body any more when the response was made.
+    assert 60 not in connection.loop.timers
+
+
+async def test_reading_goes_on_while_the_response_is_made(connect: Any) -> None:
+    """A disconnect is noticed only while reading."""
+    app = Slow()
+    read: list[Any] = []
+
+    async def reading(scope: Any, receive: Any, send: Any) -> None:
+        read.append(await receive())
+        await app(scope, receive, send)
+
+    connection = connect(reading)
+    connection.feed(post(b"x" * 70_000))
+    assert not connection.transport.reading
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    assert connection.transport.reading
+    app.go.set()
+    await task
+    assert len(read[0]["body"]) == 70_000
+
+
+def test_long_names_of_hosts_are_not_remembered() -> None:
+    name = b"a" * 100_000
+    assert _request_py._is_authority(name)
+    assert name not in _request_py._good_hosts
