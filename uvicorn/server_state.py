@@ -78,6 +78,11 @@ class ServerState:
 
     def count_request(self) -> None:
         """Count one request; at the limit the server is told."""
-        self.total_requests = total = self.total_requests + 1
-        if total == self.request_limit and self.on_request_limit is not None:
+        self.total_requests += 1
+        if self.total_requests == self.request_limit:
+            self.on_limit()
+
+    def on_limit(self) -> None:
+        """Tell the server that its last request has come."""
+        if self.on_request_limit is not None:
             self.on_request_limit()

@@ -28,7 +28,7 @@ cdef class RequestHead:
     cdef public object content_length
     cdef public int facts
 
-    @cython.locals(scope=dict)
+    @cython.locals(scope=dict, asgi=dict)
     cpdef dict build_scope(self, dict template, client, dict state)
 
 
@@ -82,7 +82,7 @@ cdef class RequestBuilder:
 
     @cython.locals(size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, prefix=bytes)
     cpdef Py_ssize_t feed(self, bytes data, Py_ssize_t pos) except -1
-    @cython.locals(size=Py_ssize_t, eol=Py_ssize_t)
+    @cython.locals(buf="const unsigned char *", size=Py_ssize_t, eol=Py_ssize_t)
     cdef Py_ssize_t take_line(self, bytes data, Py_ssize_t pos) except -1
     @cython.locals(end=Py_ssize_t)
     cdef Py_ssize_t take_fields(self, bytes data, Py_ssize_t start, Py_ssize_t pos) except -1

@@ -125,22 +125,28 @@ class RequestHead:
         """The ASGI scope of the request (ASGI specification, HTTP connection scope).
 
         Args:
-            template: what all requests of the listener have in common, with every key in its place.
+            template: what all requests of the listener have in common, with every key in its place: that of
+                a GET over HTTP/1.1 without a query.
             client: of the connection.
             state: of the lifespan.
         """
         scope = template.copy()
-        scope["asgi"] = template["asgi"].copy()
-        scope["http_version"] = self.http_version
+        asgi = template["asgi"]
+        scope["asgi"] = asgi.copy()
         scope["client"] = client
-        scope["method"] = self.method
+        # Where the template is right already, nothing has to be looked up.
+        if self.http_version != "1.1":
+            scope["http_version"] = self.http_version
+        if self.method != "GET":
+            scope["method"] = self.method
+        if self.query_string:
+            scope["query_string"] = self.query_string
         if template["root_path"]:
             scope["path"] = template["root_path"] + self.path
             scope["raw_path"] = template["raw_path"] + self.raw_path
         else:
             scope["path"] = self.path
             scope["raw_path"] = self.raw_path
-        scope["query_string"] = self.query_string
         scope["headers"] = self.headers
         scope["state"] = state.copy()
         return scope
@@ -260,7 +266,8 @@ class RequestBuilder:
             eol = data.find(b"\n", pos) + 1
             if eol and data[pos] > 32 and not self.line:
                 self.start = pos
-                self._parse_line(data[pos:eol])
+                buf = data
+                self._parse_line(buf[pos:eol])
                 if self.prefix:
                     self.start = eol
                 return eol
@@ -367,13 +374,14 @@ class RequestBuilder:
         name = words[0]
         version_word = words[2]
         head = self.head = RequestHead()
-        version = _VERSIONS.get(version_word)
+        # Two comparisons are cheaper than two hashes, and nearly always true.
+        version = "1.1" if version_word == b"HTTP/1.1\r\n" else _VERSIONS.get(version_word)
         if version is None:
             version = self._other_version(version_word)
             version_word = b"HTTP/1.1\r\n"
             self.prefix = b"POST / HTTP/1.1\r\n"
         head.http_version = version
-        method = METHODS.get(name)
+        method = "GET" if name == b"GET" else METHODS.get(name)
         if method is None:
             method = _other_method(name)
             # Parsers know a closed list of methods; to the framing of a request the method means nothing.
@@ -403,7 +411,7 @@ class RequestBuilder:
         if method == "CONNECT":
             if not _is_authority(target) or b":" not in target or target[-1:] == b":":
                 raise RequestRejected(400, "CONNECT takes host:port")
-        elif target[:1] != b"/":
+        elif not target or target[0] != 47:
             if target == b"*":
                 if method != "OPTIONS":
                     raise RequestRejected(400, "* is for OPTIONS only")

@@ -1,11 +1,12 @@
 # The C types of _response_py.py.
 cimport cython
 
-cdef int CONNECTION, CONTENT_LENGTH, PLAIN, TRANSFER_ENCODING
+cdef int CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING
 cdef int EXPECT_START, EXPECT_BODY, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
 cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
+cdef long long _MAX_LENGTH
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names
 
 cdef tuple _check_name(object name)
@@ -30,13 +31,14 @@ cdef class ResponseFramer:
     cdef bint persist
     cdef list lines
 
-    @cython.locals(line=bytes, lines=list, known=tuple)
+    @cython.locals(fields=dict, line=bytes, lines=list, known=tuple)
     cpdef start(self, message, bytes default_block)
     @cython.locals(others=bytes)
     cdef bytes _decide(self, int kind, bytes value, status)
     cdef _frame(self, list lines, bint bodiless)
+    @cython.locals(length="long long", c="unsigned char")
     cdef bint _take_length(self, bytes value) except -1
-    @cython.locals(lines=list, size=Py_ssize_t, framing=int, more_body=bint)
+    @cython.locals(fields=dict, lines=list, size=Py_ssize_t, framing=int, more_body=bint)
     cpdef bytes body(self, message)
     cpdef send(self, message, bytes default_block)
     cpdef int end(self)

@@ -11,10 +11,11 @@ from uvicorn._speedups.facts import (
     CONTENT_LENGTH,
     FORBIDDEN_IN_VALUE,
     KNOWN_FIELDS,
-    PLAIN,
     STATUS_LINES,
     TOKEN_CHARS,
     TRANSFER_ENCODING,
+    Field,
+    describe_field,
 )
 
 # How far the response is (ASGI specification, HTTP).
@@ -26,16 +27,19 @@ NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
 # Whether the response goes on, and whether the connection does after it; OPEN is false.
 OPEN, PERSISTS, CLOSES = range(3)
 
+# A content-length may have one digit more.
+_MAX_LENGTH = 10**17
+
 # Whether this is the compiled half.
 COMPILED = not __name__.endswith("_py")
 
 # Names that applications used and that were found to be tokens, beyond the common ones. Emptied when full.
-_good_names: dict[bytes, tuple[bytes, int]] = {}
+_good_names: dict[bytes, Field] = {}
 _GOOD_NAMES_MAX = 1024
 
 
-def _check_name(name: Any) -> tuple[bytes, int]:
-    """The (lower-cased name, kind) of a field name that is not among the common ones."""
+def _check_name(name: Any) -> Field:
+    """The field of a name that is not among the common ones."""
     if not isinstance(name, bytes):
         name = _as_bytes(name, "header name")
         if name in KNOWN_FIELDS:
@@ -45,7 +49,7 @@ def _check_name(name: Any) -> tuple[bytes, int]:
     lower = name.lower()
     known = KNOWN_FIELDS.get(lower)
     if known is None:
-        known = (lower, PLAIN)
+        known = describe_field(lower)
     if len(_good_names) >= _GOOD_NAMES_MAX:
         _good_names.clear()
     _good_names[name] = known
@@ -108,9 +112,10 @@ class ResponseFramer:
         Raises:
             RuntimeError, TypeError: the message would not make a valid head; nothing counts as started.
         """
-        if message["type"] != "http.response.start":
+        fields = message if type(message) is dict else dict(message)
+        if fields["type"] != "http.response.start":
             raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{message['type']}'.")
-        status = message["status"]
+        status = fields["status"]
         line = STATUS_LINES.get(status)
         if line is None or status < 200 or not isinstance(status, int):
             line = _unusual_status_line(status)
@@ -118,7 +123,7 @@ class ResponseFramer:
         self.expected = -1
         self.coded = False
         self.persist = True
-        for name, value in message.get("headers", ()):
+        for name, value in fields.get("headers", ()):
             known = KNOWN_FIELDS.get(name) if type(name) is bytes else None
             if known is None:
                 known = _good_names.get(name) if type(name) is bytes else None
@@ -132,9 +137,9 @@ class ResponseFramer:
                 value = self._decide(known[1], value, status)
                 if value is None:
                     continue
-            lines.append(known[0])
-            lines.append(b": ")
+            lines.append(known[3] if len(lines) > 2 else known[2])
             lines.append(value)
+        if len(lines) > 2:
             lines.append(b"\r\n")
         # 204 and 304 end with their head whatever it says (RFC 9112 section 6.3).
         self._frame(lines, status == 204 or status == 304)
@@ -180,9 +185,13 @@ class ResponseFramer:
 
     def _take_length(self, value: bytes) -> bool:
         """Note a content-length; False where it was noted before."""
-        if not value.isdigit() or len(value) > 18:
+        length = 0
+        for c in value:
+            if not 48 <= c <= 57 or length > _MAX_LENGTH:
+                raise RuntimeError("Invalid HTTP header value.")
+            length = length * 10 + c - 48
+        if not value:
             raise RuntimeError("Invalid HTTP header value.")
-        length = int(value)
         if self.expected >= 0:
             if self.expected != length:
                 raise RuntimeError("Response has two different content-length headers.")
@@ -199,10 +208,11 @@ class ResponseFramer:
         Raises:
             RuntimeError, TypeError: the part does not go with what was announced; nothing of it counts as sent.
         """
-        if message["type"] != "http.response.body":
+        fields = message if type(message) is dict else dict(message)
+        if fields["type"] != "http.response.body":
             raise RuntimeError(f"Expected ASGI message 'http.response.body', but got '{message['type']}'.")
-        data = message.get("body", b"")
-        more_body = message.get("more_body", False)
+        data = fields.get("body", b"")
+        more_body = fields.get("more_body", False)
         if type(data) is not bytes:
             data = _as_bytes(data, "response body") if data is not None else b""
         size = len(data)

@@ -51,16 +51,24 @@ _COMMON_NAMES = (
 )
 
 
-def _known_fields() -> dict[bytes, tuple[bytes, int]]:
+# (lower-cased name, kind, the name as it begins a response's first field line, and as it begins a later one).
+Field = tuple[bytes, int, bytes, bytes]
+
+
+def describe_field(lower: bytes) -> Field:
+    """What there is to know of a field, by its lower-cased name."""
+    return (lower, _DECIDING.get(lower, PLAIN), lower + b": ", b"\r\n" + lower + b": ")
+
+
+def _known_fields() -> dict[bytes, Field]:
     known = {}
     for name in _COMMON_NAMES:
-        lower = name.lower().encode()
-        entry = (lower, _DECIDING.get(lower, PLAIN))
-        known[lower] = known[name.encode()] = known[name.title().encode()] = entry
+        field = describe_field(name.lower().encode())
+        known[field[0]] = known[name.encode()] = known[name.title().encode()] = field
     return known
 
 
-# Field name as it is commonly spelt -> (lower-cased name, kind). One look-up and no new object for nearly every field.
+# Field name as it is commonly spelt -> field. One look-up and no new object for nearly every field.
 KNOWN_FIELDS = _known_fields()
 
 # token = 1*tchar (RFC 9110 section 5.6.2).

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import logging
 import sys
+from asyncio import Task
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -28,6 +29,10 @@ PIPELINE_LIMIT = 16
 # Requests of one connection whose applications are started without giving the loop a turn.
 EAGER_LIMIT = 16
 
+# Looked up for each request; an attribute of an enumeration takes its time.
+_KEEP_ALIVE = Due.KEEP_ALIVE
+_HEAD = Due.HEAD
+
 _PYTHON_312 = sys.version_info >= (3, 12)
 _PYTHON_311 = sys.version_info >= (3, 11)
 
@@ -47,6 +52,8 @@ class HTTPProtocol(Connection):
         "_context",
         "_eager",
         "_held",
+        "_new_cycle",
+        "_new_framer",
         "_parser",
         "_pipeline",
         "_real_loop",
@@ -87,7 +94,7 @@ class HTTPProtocol(Connection):
         self.ws_protocol_class = config.ws_protocol_class
         self.root_path = config.root_path
         self.limit_concurrency = config.limit_concurrency
-        self.timeout_keep_alive = config.timeout_keep_alive
+        self.timeout_keep_alive = float(config.timeout_keep_alive)
         self.app_state = app_state
         self.tasks = server_state.tasks
 
@@ -95,6 +102,9 @@ class HTTPProtocol(Connection):
         self.scope: HTTPScope = None  # type: ignore[assignment]  # set with the first request
         self.cycle: RequestResponseCycle | None = None
 
+        # Class attributes of an instance with slots take their time.
+        self._new_cycle = self.cycle_class
+        self._new_framer = self.response_framer_class
         self._builder = self.create_builder()
         self._parser = self.create_parser(self._builder)
         self._pipeline: deque[RequestResponseCycle] | None = None
@@ -107,7 +117,9 @@ class HTTPProtocol(Connection):
         self._upgrade: RequestHead | None = None
         # The double of a loop runs applications when its owner says so.
         self._real_loop = isinstance(self.loop, asyncio.AbstractEventLoop)
-        self._eager = _PYTHON_312 and self._real_loop and self.loop.get_task_factory() is None
+        self._eager = (
+            _PYTHON_312 and self._real_loop and not config.reset_contextvars and self.loop.get_task_factory() is None
+        )
 
     def create_builder(self) -> Any:
         """The request builder, with the limits of the configuration."""
@@ -151,7 +163,7 @@ class HTTPProtocol(Connection):
             "server": self.server,
             "client": None,
             "scheme": self.scheme,
-            "method": "",
+            "method": "GET",
             "root_path": self.root_path,
             "path": "",
             "raw_path": self.root_path.encode(),
@@ -188,47 +200,58 @@ class HTTPProtocol(Connection):
         if self._lingering or self._rejected is not None:
             self._discard(len(data))
             return
-        self._feed(data)
-        if self._to_start is not None:
-            self._start()
-        elif self._upgrade is not None:
-            self._hand_over()
-        elif self.cycle is None and self._deadline.reason is not Due.HEAD:
-            self._await_next_event()
-
-    def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed(data)
         except RequestRejected as exc:
             self._on_rejected(exc)
         if self._held:
             self.flow.pause_reading()
+        if self._to_start is not None:
+            self._start()
+        elif self._upgrade is not None:
+            self._hand_over()
+        elif self.cycle is None and self._deadline.reason is not _HEAD and not self._lingering:
+            self._await_next_event()
 
     def _hold(self, held: bool) -> None:
         """Have no further request parsed yet, or go on."""
         self._held = held
         self._builder.hold = held
 
+    def _go_on(self) -> None:
+        """Parse what was held back."""
+        self._hold(False)
+        try:
+            self._parser.feed(b"")
+        except RequestRejected as exc:
+            self._on_rejected(exc)
+        if self._held:
+            self.flow.pause_reading()
+
     # The parser's side
 
     def on_request(self, head: RequestHead) -> None:
         state = self.server_state
-        state.count_request()
+        state.total_requests += 1
+        if state.request_limit is not None and state.request_limit == state.total_requests:
+            state.on_limit()
         app = self.app
         facts = head.facts
         if self.limit_concurrency is not None and self._is_full(self.limit_concurrency):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
-        elif facts & WANTS_UPGRADE and self._accepts_upgrade(head):
+        elif facts >= WANTS_UPGRADE and self._accepts_upgrade(head):
             self._upgrade = head
             self._hold(True)
             return
         scope = head.build_scope(self._scope_template, self.client, self.app_state)
         self.scope = scope  # type: ignore[assignment]  # the builder fills exactly its keys
-        framer = self.response_framer_class(
-            scope["http_version"], scope["method"], facts & KEEP_ALIVE != 0 and not state.draining
-        )
-        cycle = self.cycle_class(self, app, scope, framer, facts & BODY_FOLLOWS != 0, facts & EXPECTS_CONTINUE != 0)
+        keep_alive = facts & KEEP_ALIVE != 0 and not state.draining
+        framer = self._new_framer(scope["http_version"], scope["method"], keep_alive)
+        if facts <= KEEP_ALIVE:
+            cycle = self._new_cycle(self, app, scope, framer, False, False)
+        else:
+            cycle = self._new_cycle(self, app, scope, framer, facts & BODY_FOLLOWS != 0, facts & EXPECTS_CONTINUE != 0)
         if self.cycle is None:
             self.cycle = self._to_start = cycle
         else:
@@ -282,14 +305,24 @@ class HTTPProtocol(Connection):
     def _start(self) -> None:
         """Start the application of the request to serve, and of the ones behind it where they are done at once."""
         self._starting = True
-        started = 0
-        while self._to_start is not None and started < EAGER_LIMIT:
-            cycle, self._to_start = self._to_start, None
-            self._create_task(cycle)
-            started += 1
+        budget = EAGER_LIMIT
+        while self._to_start is not None:
+            if not budget:
+                self.loop.call_soon(self._start)
+                break
+            budget -= 1
+            cycle = self._to_start
+            self._to_start = None
+            if self._eager:
+                # Saves a turn of the loop, and for an application that is done at once all handling of the task.
+                task = Task(cycle.run_asgi(), loop=self.loop, eager_start=True)
+                if task.done():
+                    continue
+            else:
+                task = self._create_task(cycle)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
         self._starting = False
-        if self._to_start is not None:
-            self.loop.call_soon(self._start)
 
     def _serve(self, cycle: RequestResponseCycle) -> None:
         """Turn to a request that has waited."""
@@ -301,22 +334,13 @@ class HTTPProtocol(Connection):
         elif not self._starting:
             self.loop.call_soon(self._start, context=self._context)
 
-    def _create_task(self, cycle: RequestResponseCycle) -> None:
-        context = contextvars.Context() if self.config.reset_contextvars else None
-        task: asyncio.Task[None]
-        if self._eager:
-            # Saves a turn of the loop, and for an application that is done at once all handling of the task.
-            task = asyncio.Task(cycle.run_asgi(), loop=self.loop, eager_start=True, context=context)
-            if task.done():
-                return
-        elif context is None:
-            task = self.loop.create_task(cycle.run_asgi())
-        elif _PYTHON_311:
-            task = self.loop.create_task(cycle.run_asgi(), context=context)
-        else:
-            task = context.run(self.loop.create_task, cycle.run_asgi())
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+    def _create_task(self, cycle: RequestResponseCycle) -> "Task[None]":
+        if not self.config.reset_contextvars:
+            return self.loop.create_task(cycle.run_asgi())
+        context = contextvars.Context()
+        if _PYTHON_311:
+            return self.loop.create_task(cycle.run_asgi(), context=context)
+        return context.run(self.loop.create_task, cycle.run_asgi())
 
     # The cycle's side
 
@@ -394,8 +418,7 @@ class HTTPProtocol(Connection):
         if self._pipeline:
             self.cycle = cycle = self._pipeline.popleft()
             if self._held and self._rejected is None and self._upgrade is None:
-                self._hold(False)
-                self._feed(b"")
+                self._go_on()
             self._resume_reading()
             self._serve(cycle)
             return
@@ -497,7 +520,7 @@ class HTTPProtocol(Connection):
             self.flow.resume_reading()
             return
         # What the deadline was for is past; it is not cleared when a request begins.
-        self._deadline.set(Due.KEEP_ALIVE, self.timeout_keep_alive)
+        self._deadline.set(_KEEP_ALIVE, self.timeout_keep_alive)
         if self.flow.read_paused:
             self.flow.resume_reading()
 
