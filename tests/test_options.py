@@ -1,4 +1,3 @@
-import dataclasses
 import inspect
 import typing
 from collections.abc import Iterable
@@ -83,7 +82,7 @@ def test_the_defaults() -> None:
 
 
 def test_the_table_names_every_field_but_the_application() -> None:
-    assert [field.name for field in dataclasses.fields(Options)] == ["app", *OPTIONS]
+    assert list(Options.__annotations__) == ["app", *OPTIONS]
 
 
 @pytest.mark.parametrize("function", [run, Config, Options], ids=["run", "Config", "Options"])
@@ -91,8 +90,26 @@ def test_python_takes_every_option(function: typing.Callable[..., object]) -> No
     parameters = inspect.signature(function).parameters
     assert list(parameters) == ["app", *OPTIONS]
     for name, option in OPTIONS.items():
-        if name != "log_config":  # made by a factory, since it is a dict
-            assert parameters[name].default == option.default
+        assert parameters[name].default == option.default
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "message"),
+    [
+        ((), {}, "missing 1 required positional argument: 'app'"),
+        ((None, "127.0.0.1"), {"host": "::1"}, "got multiple values for argument 'host'"),
+        ((None,), {"app": None}, "got multiple values for argument 'app'"),
+        ((None,), {"hots": "::1"}, "got an unexpected keyword argument 'hots'"),
+        ([None] * 99, {}, "arguments but 99 were given"),
+    ],
+)
+def test_wrong_arguments_are_refused_as_python_does(args: typing.Any, options: typing.Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Config(*args, **options)
+
+
+def test_the_application_may_be_named() -> None:
+    assert Config(app=None, host="::1").host == "::1"
 
 
 def test_the_annotations_can_be_read_at_run_time() -> None:

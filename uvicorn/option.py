@@ -36,9 +36,10 @@ class Form(enum.Enum):
 
 
 class Option:
-    """What is told of one option besides its name, type and default.
+    """What is told of one option besides its type; its name is that of the attribute.
 
     Attributes:
+        default: what Python takes for it.
         kind: the values it takes.
         group: where it is listed.
         help: its meaning, one sentence.
@@ -49,11 +50,19 @@ class Option:
     """
 
     name: str
-    default: Any
 
     def __init__(
-        self, kind: Kind, group: Group, help: str, form: Form, flag: str, shown: str | None, command_line_default: Any
+        self,
+        default: Any,
+        kind: Kind,
+        group: Group,
+        help: str,
+        form: Form,
+        flag: str,
+        shown: str | None,
+        command_line_default: Any,
     ) -> None:
+        self.default = default
         self.kind = kind
         self.group = group
         self.help = help

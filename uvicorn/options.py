@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 - `_option` returns a field
 """The table of options. Name, type, default, meaning and accepted values stand here, and nowhere else.
 
 The command line, `run()` and `Config` are made from it.
@@ -7,9 +6,7 @@ The command line, `run()` and `Config` are made from it.
 import os
 import ssl
 from asyncio import AbstractEventLoop, Protocol
-from collections.abc import Callable, Sequence
-from configparser import RawConfigParser
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import IO, Any, Final
 
 from uvicorn import accepts
@@ -50,6 +47,7 @@ from uvicorn.choices import (
 )
 from uvicorn.default_logging import LOGGING_CONFIG
 from uvicorn.option import Form, Group, Option
+from uvicorn.option_table import OptionTable, option_table
 from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 
 FilePath = str | os.PathLike[str]
@@ -66,17 +64,14 @@ def _option(
     shown: str | None = None,
     command_line_default: Any = None,
 ) -> Any:
-    """A field of `Options`; the arguments are those of `Option`."""
+    """A row of the table; the arguments are those of `Option`."""
     if command_line_default is None and not isinstance(default, dict):
         command_line_default = default
-    metadata = {"option": Option(kind, group, help, form, flag, shown, command_line_default)}
-    if isinstance(default, dict):
-        return field(default_factory=lambda: default, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return Option(default, kind, group, help, form, flag, shown, command_line_default)
 
 
-@dataclass(eq=False, repr=False, match_args=False)
-class Options:
+@option_table
+class Options(OptionTable):
     """Every option as an attribute; the order is that of `Config`'s positional arguments."""
 
     app: Any
@@ -116,7 +111,7 @@ class Options:
     env_file: FilePath | None = _option(
         None, ExistingFile(), Group.APPLICATION, "Load the environment from this file (needs python-dotenv)."
     )
-    log_config: dict[str, Any] | FilePath | RawConfigParser | IO[Any] | None = _option(
+    log_config: MutableMapping[str, Any] | FilePath | IO[Any] | None = _option(
         LOGGING_CONFIG,
         LogConfig(),
         Group.LOGGING,
@@ -276,20 +271,5 @@ class Options:
         10.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which the TLS handshake must be done."
     )
 
-    def __post_init__(self) -> None:
-        for name, option in OPTIONS.items():
-            setattr(self, name, option.check(getattr(self, name)))
 
-
-def _collect() -> dict[str, Option]:
-    options = {}
-    for field_ in fields(Options):
-        if "option" in field_.metadata:
-            option: Option = field_.metadata["option"]
-            option.name = field_.name
-            option.default = LOGGING_CONFIG if field_.default is MISSING else field_.default
-            options[field_.name] = option
-    return options
-
-
-OPTIONS: Final = _collect()
+OPTIONS: Final = Options.options
