@@ -16,10 +16,11 @@ FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "uv
 
 # Beside the server: what its own documentation names for speed, and FastAPI for the case that needs it.
 REQUIREMENTS = {
-    "uvicorn-0.54": ["uvicorn[standard]==0.54.*", "fastapi"],
+    "uvicorn-0.54": ["uvicorn[standard]==0.54.*", "wsproto", "fastapi"],
     "granian": ["granian[uvloop]", "fastapi"],
     "hypercorn": ["hypercorn[uvloop]", "fastapi"],
     "daphne": ["daphne", "fastapi"],
+    "picows": ["picows", "uvloop"],
     "gunicorn": ["gunicorn>=24", "uvloop", "httptools", "fastapi"],
 }
 

@@ -61,13 +61,10 @@ class Inbox:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def wait(self) -> None:
-        """Return at the next `wake`; what was received stays where it is, so that a cancelled reader loses nothing."""
-        waiter = asyncio.get_running_loop().create_future()
+    def waiter(self) -> "asyncio.Future[None]":
+        """What is done at the next `wake`; messages stay where they are, so that a cancelled reader loses nothing."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._waiters:
+            self._waiters = [other for other in self._waiters if not other.done()]
         self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            raise
+        return waiter

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
 
 
+# Looked up for every message: a module's global is there at once, an enum's member is not before Python 3.12.
+_OPEN = State.OPEN
+
+
 class Disconnect(NamedTuple):
     """What the application is told at the end.
 
@@ -113,11 +117,12 @@ class WebSocketProtocol(Connection):
         self._end_conversation(CloseCode.NO_STATUS_RECEIVED if accepted else CloseCode.ABNORMAL_CLOSURE)
 
     def data_received(self, data: bytes) -> None:
-        if self._state is State.OPEN or self._state is State.CLOSING:
+        state = self._state
+        if state is _OPEN or state is State.CLOSING:
             self._feed(data)
-        elif self._state is State.HEAD:
+        elif state is State.HEAD:
             self._read_head(data)
-        elif self._state is State.HANDSHAKE:
+        elif state is State.HANDSHAKE:
             # Sent before our answer, which no client should: kept, so that a lost connection is still noticed.
             self._early += data
             if len(self._early) > HIGH_WATER_LIMIT:
@@ -263,8 +268,8 @@ class WebSocketProtocol(Connection):
         if self._codec.replies:
             self._send_replies()
         for event in events:
-            if isinstance(event, str | bytes):
-                if self._state is State.OPEN:
+            if type(event) is str or type(event) is bytes:
+                if self._state is _OPEN:
                     self._inbox.put(event)
             else:
                 self._on_control(event)
@@ -341,7 +346,7 @@ class WebSocketProtocol(Connection):
                 return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
             if self._state is State.DENIAL:
                 return {"type": "websocket.disconnect", "code": int(CloseCode.ABNORMAL_CLOSURE), "reason": ""}
-            await inbox.wait()
+            await inbox.waiter()
         message = inbox.get()
         if self.flow.read_paused and inbox.drained and not self._replies_unsent:
             self.flow.resume_reading()
@@ -355,7 +360,7 @@ class WebSocketProtocol(Connection):
             await self.flow.drain()
         kind = message["type"]
         state = self._state
-        if state is State.OPEN:
+        if state is _OPEN:
             if kind == "websocket.send":
                 self._send_message(message)
             elif kind == "websocket.close":

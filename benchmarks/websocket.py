@@ -1,0 +1,197 @@
+"""WebSockets: CPU of the server process per echoed message, and memory of an idle connection.
+
+32 connections have one text message in flight each. The servers take turns, round after round, and the best round
+counts; a cost is also given as a multiple of the floor's, which is a bare picows server. Memory is what 1,000 idle
+connections add, without and with permessage-deflate negotiated (and never used). CPU while idle is that of those 1,000
+connections between two pings.
+
+python benchmarks/websocket.py [--server picows --server ours] [--size 32] [--rounds 3] [--report]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+from cases import Case
+from processes import cpu_seconds, resident_bytes
+from report import Table, report
+from servers import HOST, Server, running
+
+CASE = Case("websocket", "WebSocket echo", app="websocket_app:app")
+CONNECTIONS = 32
+IDLE_FIRST, IDLE = 200, 1000
+WARM_UP = 0.5  # seconds
+MASK = b"\x12\x34\x56\x78"
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+SIZES = (32, 65536)
+
+
+def _uvicorn(*options: str) -> Callable[[Case, int], list[str]]:
+    fixed = ("--loop", "uvloop", "--http", "httptools", "--log-level", "warning")
+    return lambda case, port: ["-m", "uvicorn", case.app, "--port", str(port), *fixed, *options]
+
+
+def _granian(case: Case, port: int) -> list[str]:
+    return ["-m", "granian", "--interface", "asgi", "--port", str(port), "--workers", "1", case.app]
+
+
+SERVERS = {
+    server.name: server
+    for server in (
+        Server("picows", lambda case, port: ["websocket_floor.py", str(port)], "picows", ("picows",)),
+        Server("ours", _uvicorn("--ws", "websockets")),
+        Server("ours-wsproto", _uvicorn("--ws", "wsproto")),
+        Server(
+            "uvicorn-0.54", _uvicorn("--ws", "websockets-sansio"), "uvicorn-0.54", ("uvicorn", "websockets", "wsproto")
+        ),
+        Server("uvicorn-0.54-wsproto", _uvicorn("--ws", "wsproto"), "uvicorn-0.54", ("uvicorn",)),
+        Server("granian", _granian, "granian", ("granian",)),
+    )
+}
+
+
+def message_of(size: int) -> bytes:
+    """A text frame as clients send it."""
+    if size < 126:
+        length = bytes([0x80 | size])
+    elif size < 1 << 16:
+        length = b"\xfe" + size.to_bytes(2, "big")
+    else:
+        length = b"\xff" + size.to_bytes(8, "big")
+    return b"\x81" + length + MASK + bytes(ord("x") ^ MASK[place % 4] for place in range(size))
+
+
+def echo_length(size: int) -> int:
+    return size + (2 if size < 126 else 4 if size < 1 << 16 else 10)
+
+
+def open_websocket(port: int, extensions: str = "") -> socket.socket:
+    connection = socket.create_connection((HOST, port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sendall(
+        f"GET / HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n".encode()
+    )
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(1)
+    if not answer.startswith(b"HTTP/1.1 101 "):
+        raise RuntimeError(f"no WebSocket: {answer!r}")
+    return connection
+
+
+def measure(pid: int, port: int, size: int, seconds: float) -> float:
+    """Microseconds of CPU per echoed message."""
+    data, length = message_of(size), echo_length(size)
+    with ExitStack() as stack, select.epoll() as poll:
+        connections = {}
+        for _ in range(CONNECTIONS):
+            connection = stack.enter_context(closing(open_websocket(port)))
+            connections[connection.fileno()] = [connection, length]
+            poll.register(connection, select.EPOLLIN)
+            connection.sendall(data)
+        begin = time.monotonic() + WARM_UP
+        end = begin + seconds
+        spent, count = 0.0, -1
+        while (now := time.monotonic()) < end:
+            if count < 0 and now >= begin:
+                spent, count = cpu_seconds(pid), 0
+            for descriptor, _ in poll.poll():
+                state = connections[descriptor]
+                received = len(state[0].recv(1 << 18))
+                if not received:
+                    raise RuntimeError("the server has closed")
+                state[1] -= received
+                if state[1] == 0:
+                    state[1] = length
+                    state[0].sendall(data)
+                    if count >= 0:
+                        count += 1
+        return (cpu_seconds(pid) - spent) / count * 1e6
+
+
+def memory(server: Server, extensions: str) -> tuple[float, float]:
+    """KiB per idle connection, and CPU of them all in milliseconds per second."""
+    with running(server, CASE) as (process, port), ExitStack() as stack:
+
+        def open_more(count: int) -> int:
+            for _ in range(count):
+                stack.enter_context(closing(open_websocket(port, extensions)))
+            time.sleep(0.2)
+            return resident_bytes(process.pid)
+
+        before = open_more(IDLE_FIRST)
+        added = (open_more(IDLE) - before) / IDLE / 1024
+        spent = cpu_seconds(process.pid)
+        time.sleep(5)
+        return added, (cpu_seconds(process.pid) - spent) * 1000 / 5
+
+
+@contextmanager
+def pinned() -> Iterator[tuple[str, ...]]:
+    """The server on one core, this process on the others, where there are several."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        yield ()
+        return
+    os.sched_setaffinity(0, cores[1:])
+    try:
+        yield ("taskset", "-c", str(cores[0]))
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def best_of(servers: list[Server], size: int, rounds: int, seconds: float) -> dict[str, float]:
+    """The best round of each server."""
+    best: dict[str, float] = {}
+    with pinned() as prefix, ExitStack() as stack:
+        processes = {}
+        for server in servers:
+            processes[server.name] = stack.enter_context(running(server, CASE, prefix=prefix))
+        for _ in range(rounds):
+            for name, (process, port) in processes.items():
+                cost = measure(process.pid, port, size, seconds)
+                best[name] = min(cost, best.get(name, cost))
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", action="append", choices=list(SERVERS), help="which servers; all of them if none")
+    parser.add_argument("--size", action="append", type=int, help="bytes of a message; 32 and 65536 if none")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--no-memory", action="store_true", help="CPU only")
+    parser.add_argument("--report", action="store_true", help="put the table into docs/benchmarks.md")
+    options = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096 if hard < 0 else min(4096, hard), hard))
+    wanted = [SERVERS[name] for name in options.server or SERVERS]
+    servers = [server for server in wanted if server.installed]
+    for server in wanted:
+        if server not in servers:
+            print(f"{server.name} is left out: run benchmarks/environments.py {server.environment}")
+    table = Table("", *(server.name for server in servers))
+    for size in options.size or SIZES:
+        costs = best_of(servers, size, options.rounds, options.seconds)
+        floor = costs.get("picows")
+        cells = [f"{cost:.1f}" + (f" ({cost / floor:.2f})" if floor else "") for cost in costs.values()]
+        table.add(f"us per message of {size} bytes (times the floor)", *cells)
+    if not options.no_memory:
+        plain = [memory(server, "") for server in servers]
+        table.add("KiB per idle connection", *(f"{added:.1f}" for added, _ in plain))
+        table.add("the same with permessage-deflate", *(f"{memory(server, DEFLATE)[0]:.1f}" for server in servers))
+        table.add("ms of CPU per second, 1,000 idle", *(f"{spent:.1f}" for _, spent in plain))
+    if options.report:
+        report("websocket", table, servers)
+
+
+if __name__ == "__main__":
+    main()
