@@ -35,7 +35,7 @@ class OptionTable:
     app: Any
 
     # Type checkers take the arguments from the annotations.
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch - it is never true here
         __signature__ = _Signature()
 
         def __init__(self, *args, **options):

@@ -26,12 +26,10 @@ from uvicorn.accepts import (
     LogLevel,
     Pattern,
     Seconds,
-    SSLCertReqs,
-    SSLCiphers,
-    SSLVersion,
     Text,
     TrustedHosts,
 )
+from uvicorn.accepts_tls import SSLCertReqs, SSLCiphers, SSLVersion
 from uvicorn.choices import (
     HTTP_PROTOCOLS,
     INTERFACES,
