@@ -96,7 +96,8 @@ class Server:
         Args:
             sockets: sockets to listen on, instead of those that the config names.
         """
-        asyncio_run(self.serve(sockets=sockets), loop_factory=self.config.get_loop_factory())
+        loop_factory = self.config.get_loop_factory()
+        asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve in the running event loop until asked to exit.
@@ -122,7 +123,7 @@ class Server:
             extra={"color_message": "Started server process [" + click.style("%d", fg="cyan") + "]"},
         )
         await self.startup(sockets=sockets)
-        if self.should_exit and not self.started:
+        if self.lifespan.should_exit and not self.started:
             return
         try:
             await self.main_loop()
@@ -151,8 +152,7 @@ class Server:
         if self.lifespan.should_exit:
             self.should_exit = True
             return
-        if self.should_exit:  # A signal came while the application started.
-            await self.lifespan.shutdown()
+        if self.should_exit:  # A signal came while the application started. We never listen, and shut down.
             return
 
         self._refresh_default_headers()
@@ -271,13 +271,11 @@ class Server:
 
         # Responses that take long still have a date, and a process manager still hears of us.
         ticking = asyncio.ensure_future(self._go_on_ticking())
-        try:
-            timeout = self.config.timeout_graceful_shutdown
-            await asyncio.wait_for(self._unless_forced(self._wait_for_connections_and_tasks()), timeout=timeout)
-        except (asyncio.TimeoutError, TimeoutError):
+        work = self._wait_for_connections_and_tasks()
+        completed = await self._unless_forced(work, timeout=self.config.timeout_graceful_shutdown)
+        ticking.cancel()
+        if not completed and not self.force_exit:
             logger.error("Cancel %s running task(s), timeout graceful shutdown exceeded", len(self.server_state.tasks))
-        finally:
-            ticking.cancel()
         await self._cut_off()
 
         if not self.force_exit:
@@ -315,16 +313,12 @@ class Server:
             if transport is not None:
                 transport.abort()
 
-    async def _unless_forced(self, awaitable: Awaitable[Any]) -> bool:
+    async def _unless_forced(self, awaitable: Awaitable[Any], timeout: float | None = None) -> bool:
         """Wait for something, but no longer than until `force_exit` is set; returns whether it was completed."""
-        if self.force_exit:
-            work = asyncio.ensure_future(awaitable)
-            work.cancel()
-            return False
         work = asyncio.ensure_future(awaitable)
         forced = asyncio.ensure_future(self._flag("_force").wait())
         try:
-            await asyncio.wait({work, forced}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, forced}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 return False
             work.result()

@@ -1,5 +1,6 @@
 """`--workers`: real supervisors with real workers."""
 
+import contextlib
 import os
 import re
 import signal
@@ -27,11 +28,26 @@ def workers_of(server: ServerProcess) -> list[int]:
     return [int(pid) for pid in re.findall(STARTED, server.stderr)]
 
 
+def wait_for_workers(server: ServerProcess, count: int) -> None:
+    """Wait until so many workers serve at once."""
+    server.wait_stderr(READY, count=count)  # That is logged a little before they listen.
+    seen = set()
+    # Of connections that stay open, each worker gets its share.
+    with contextlib.ExitStack() as clients:
+
+        def all_have_answered() -> bool:
+            client = clients.enter_context(contextlib.closing(KeepAliveClient(server.port)))
+            seen.add(client.get())
+            return len(seen) == count
+
+        eventually(all_have_answered)
+
+
 @pytest.fixture
 def two() -> Iterator[ServerProcess]:
     """A server with two workers, both ready."""
     with serve(APP, "--workers", "2") as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         yield server
 
 
@@ -74,7 +90,7 @@ def test_dead_worker_is_replaced(two: ServerProcess) -> None:
 @pytest.mark.parametrize("how", ["gil", "stopped"])
 def test_hanging_worker_is_found_and_its_stacks_are_logged(how: str) -> None:
     with serve(APP, "--workers", "2", "--timeout-worker-healthcheck", "1") as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         if how == "gil":
             with socket.create_connection(("127.0.0.1", server.port)) as client:
                 client.sendall(b"GET /hold-gil HTTP/1.1\r\nhost: test\r\n\r\n")
@@ -93,7 +109,7 @@ def test_hanging_worker_is_found_and_its_stacks_are_logged(how: str) -> None:
 
 def test_blocking_application_is_not_taken_to_hang() -> None:
     with serve(APP, "--workers", "2", "--timeout-worker-healthcheck", "0.5") as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         assert int(get(server, "/block")) in workers_of(server)
         assert "does not answer" not in server.stderr
 
@@ -101,7 +117,7 @@ def test_blocking_application_is_not_taken_to_hang() -> None:
 def test_workers_that_keep_dying_are_started_with_growing_pauses(tmp_path: Path) -> None:
     dying = tmp_path / "dying"
     with serve(APP, "--workers", "2", env={DYING: str(dying)}) as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         dying.touch()
         os.kill(workers_of(server)[0], signal.SIGKILL)
         server.wait_stderr(r"keep dying right after their start\. Starting the next in 0\.5 s")
@@ -122,7 +138,7 @@ def test_application_that_cannot_be_loaded_stops_everything_with_exit_code_3(app
 
 def test_rolling_restart_fails_no_request_and_waits_for_a_slow_startup() -> None:
     with serve(APP, "--workers", "2", env={STARTUP: "1"}) as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         with load(server.port) as clients:
             server.send_signal(signal.SIGHUP)
             server.wait_stderr(READY, count=4)
@@ -142,7 +158,7 @@ def test_rolling_restart_fails_no_request_and_waits_for_a_slow_startup() -> None
 def test_failed_rolling_restart_leaves_the_old_workers_serving(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     with serve(APP, "--workers", "2", env={BROKEN: str(broken)}) as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         old = workers_of(server)
         broken.touch()
         server.send_signal(signal.SIGHUP)
@@ -167,13 +183,13 @@ def test_ttin_adds_and_ttou_removes_a_worker(two: ServerProcess) -> None:
         two.wait_stderr("Finished server process", count=count + 1)
     two.send_signal(signal.SIGTTOU)
     two.wait_stderr(r"Already reached one process, cannot decrease the number of processes anymore\.")
-    assert get(two) == str(workers_of(two)[0])
+    eventually(lambda: [int(get(two))] == [pid for pid in workers_of(two) if is_running(pid)])
 
 
 def test_worker_at_its_request_limit_serves_until_its_replacement_does() -> None:
     options = ("--workers", "2", "--limit-max-requests", "40", "--limit-max-requests-jitter", "10")
     with serve(APP, *options, env={STARTUP: "0.5"}) as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         with load(server.port, clients=3) as clients:
             server.wait_stderr(r"Maximum request limit of (4\d|50) exceeded\. Terminating process\.", count=3)
         assert clients.failures == []
@@ -198,7 +214,7 @@ def test_hang_up_of_the_terminal_does_not_kill_workers(two: ServerProcess) -> No
 
 def test_connections_are_shared_evenly() -> None:
     with serve(APP, "--workers", "4") as server:
-        server.wait_stderr(READY, count=4)
+        wait_for_workers(server, 4)
         clients = [KeepAliveClient(server.port) for _ in range(100)]
         try:
             shares = Counter(client.get() for client in clients)
@@ -226,7 +242,7 @@ def test_workers_on_a_unix_socket(tmp_path: Path) -> None:
 def test_workers_with_either_loop(loop: str) -> None:
     pytest.importorskip(loop)
     with serve(APP, "--workers", "2", "--loop", loop) as server:
-        server.wait_stderr(READY, count=2)
+        wait_for_workers(server, 2)
         with load(server.port) as clients:
             server.send_signal(signal.SIGHUP)
             server.wait_stderr(READY, count=4)

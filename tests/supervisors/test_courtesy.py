@@ -1,0 +1,132 @@
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from uvicorn.supervisors import scoreboard as module
+from uvicorn.supervisors.courtesy import COURTESY_DELAY, DISREGARD_MAX, DISREGARD_MIN, SLACK, Courtesy
+from uvicorn.supervisors.scoreboard import ABSENT, Scoreboard, Share
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not used there")
+
+
+@pytest.fixture
+def scoreboard() -> Iterator[Scoreboard]:
+    scoreboard = Scoreboard()
+    yield scoreboard
+    scoreboard.close()
+
+
+@pytest.fixture
+def shares(scoreboard: Scoreboard) -> list[Share]:
+    """Those of three workers without connections."""
+    shares = [scoreboard.take() for _ in range(3)]
+    assert None not in shares
+    taken = [share for share in shares if share is not None]
+    for share in taken:
+        share.publish(0)
+    return taken
+
+
+def test_shares_see_each_other(shares: list[Share]) -> None:
+    shares[0].publish(3)
+    shares[2].publish(5)
+    assert shares[1].read() == [ABSENT, 3, 0, 5]
+    shares[0].withdraw()
+    assert shares[1].read() == [ABSENT, ABSENT, 0, 5]
+
+
+def test_a_place_is_given_back(scoreboard: Scoreboard, shares: list[Share]) -> None:
+    scoreboard.give_back(shares[2])
+    assert shares[0].read() == [ABSENT, 0, 0]
+    scoreboard.give_back(shares[0])
+    again = scoreboard.take()
+    assert again is not None
+    assert again.index == shares[0].index
+    assert again.read() == [ABSENT, ABSENT, 0]
+
+
+def test_places_are_limited(monkeypatch: pytest.MonkeyPatch, scoreboard: Scoreboard, shares: list[Share]) -> None:
+    monkeypatch.setattr(module, "CELLS", 4)
+    assert scoreboard.take() is None
+
+
+def test_who_is_not_ahead_accepts(shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    assert not courtesy.is_due(0.0)
+    shares[0].publish(SLACK)
+    assert not courtesy.is_due(0.0)
+
+
+def test_who_is_ahead_leaves_the_connection_to_the_others(shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    shares[0].publish(SLACK + 1)
+    assert courtesy.is_due(0.0)
+    shares[1].publish(1)
+    shares[2].publish(1)
+    assert not courtesy.is_due(0.0)
+
+
+def test_the_slack_grows_with_the_load(shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    shares[1].publish(80)
+    shares[2].publish(80)
+    shares[0].publish(80 + SLACK + 10)
+    assert not courtesy.is_due(0.0)
+    shares[0].publish(80 + SLACK + 11)
+    assert courtesy.is_due(0.0)
+
+
+def test_workers_that_do_not_accept_do_not_count(shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    shares[0].publish(100)
+    shares[1].withdraw()
+    shares[2].withdraw()
+    assert not courtesy.is_due(0.0)
+
+
+def test_a_hanging_worker_is_disregarded_for_longer_and_longer(shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    shares[0].publish(10)
+    shares[2].publish(10)
+    now, period = 0.0, DISREGARD_MIN
+    for _ in range(12):
+        assert courtesy.is_due(now)
+        now += COURTESY_DELAY
+        courtesy.was_in_vain(now)
+        assert not courtesy.is_due(now)
+        assert not courtesy.is_due(now + 0.99 * period)
+        now += period
+        period = min(2 * period, DISREGARD_MAX)
+    assert period == DISREGARD_MAX
+
+
+def test_a_worker_that_accepts_again_is_regarded_again(shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    shares[0].publish(10)
+    shares[2].publish(10)
+    assert courtesy.is_due(0.0)
+    courtesy.was_in_vain(0.0)
+    assert not courtesy.is_due(0.0)
+    shares[1].publish(1)
+    assert courtesy.is_due(0.0)
+
+
+def test_a_worker_at_work_is_not_disregarded(shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    shares[0].publish(10)
+    shares[2].publish(10)
+    assert courtesy.is_due(0.0)
+    shares[1].publish(1)
+    courtesy.was_in_vain(0.0)
+    assert courtesy.is_due(0.0)
+
+
+def test_a_worker_that_has_gone_is_forgotten(scoreboard: Scoreboard, shares: list[Share]) -> None:
+    courtesy = Courtesy(shares[0])
+    shares[0].publish(10)
+    shares[1].publish(10)
+    assert courtesy.is_due(0.0)
+    scoreboard.give_back(shares[2])
+    courtesy.was_in_vain(0.0)
+    assert not courtesy.is_due(0.0)

@@ -1,0 +1,57 @@
+import signal
+import threading
+from multiprocessing.connection import wait
+
+from uvicorn.supervisors.signals import SIGNALS, SignalQueue
+
+
+def test_the_table_names_what_the_platform_has() -> None:
+    assert SIGNALS[signal.SIGINT] == "INT"
+    assert SIGNALS[signal.SIGTERM] == "TERM"
+    assert all(getattr(signal, f"SIG{name}") == number for number, name in SIGNALS.items())
+
+
+def test_signals_come_in_their_order_and_wake() -> None:
+    queue = SignalQueue()
+    assert wait([queue.reader], 0) == []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        queue.put(number)
+    assert wait([queue.reader], 0) == [queue.reader]
+    assert queue.take_all() == [signal.SIGINT, signal.SIGTERM, signal.SIGINT]
+    assert wait([queue.reader], 0) == []
+    assert queue.take_all() == []
+    queue.close()
+
+
+def test_many_signals_do_not_fill_the_pipe() -> None:
+    queue = SignalQueue()
+    for _ in range(100_000):
+        queue.put(signal.SIGTERM)
+    assert len(queue.take_all()) == 100_000
+    queue.close()
+
+
+def test_handlers_are_installed_and_given_back() -> None:
+    queue = SignalQueue()
+    before = signal.getsignal(signal.SIGTERM)
+    with queue.capture([signal.SIGTERM]):
+        signal.raise_signal(signal.SIGTERM)
+        assert queue.take_all() == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is before
+    queue.close()
+
+
+def test_other_threads_install_nothing() -> None:
+    queue = SignalQueue()
+    before = signal.getsignal(signal.SIGTERM)
+    during = []
+
+    def capture() -> None:
+        with queue.capture([signal.SIGTERM]):
+            during.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=capture)
+    thread.start()
+    thread.join()
+    assert during == [before]
+    queue.close()
