@@ -55,6 +55,7 @@ cdef class RequestBuilder:
     cdef bytes authority
     cdef Py_ssize_t field_count
     cdef readonly long long content_length
+    cdef bytes coding
     cdef readonly bint chunked
     cdef readonly bint in_trailers
     cdef bint close

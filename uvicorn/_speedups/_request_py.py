@@ -196,6 +196,7 @@ class RequestBuilder:
         self.authority: bytes | None = None
         self.field_count = 0
         self.content_length = -1
+        self.coding: bytes | None = None
         self.chunked = False
         self.in_trailers = False
         self.close = False
@@ -270,6 +271,8 @@ class RequestBuilder:
                 self._parse_line(buf[pos:eol])
                 if self.prefix:
                     self.start = eol
+                    # The line's own end may be the first half of the empty line.
+                    self.tail = b"\r\n"
                 return eol
             pos = self._take_piece(data, pos, eol if eol else size)
         return pos
@@ -511,13 +514,9 @@ class RequestBuilder:
         elif kind == CONTENT_LENGTH:
             self._note_content_length(value)
         elif kind == TRANSFER_ENCODING:
-            if self.chunked:
+            if self.coding is not None:
                 raise RequestRejected(400, "more than one Transfer-Encoding field")
-            coding = value.lower()
-            if coding != b"chunked":
-                # RFC 9112 section 6.1: 501 for a coding that is not understood.
-                raise RequestRejected(400 if b"chunked" in coding else 501, "unsupported Transfer-Encoding")
-            self.chunked = True
+            self.coding = value.lower()
         elif kind == UPGRADE:
             self.upgrade = self.upgrade + b"," + value.lower() if self.upgrade else value.lower()
         elif kind == EXPECT:
@@ -542,10 +541,10 @@ class RequestBuilder:
             raise RequestRejected(400, "more than one Content-Length field")
         if not value.isdigit():
             raise RequestRejected(400, "malformed Content-Length")
-        digits = value.lstrip(b"0")
-        if len(digits) > 19 or int(digits or b"0") > MAX_CONTENT_LENGTH:
+        # More digits than the largest number has are refused before they are counted, zeros in front included.
+        if len(value) > 20 or int(value) > MAX_CONTENT_LENGTH:
             raise RequestRejected(400, "Content-Length too large")
-        self.content_length = int(digits or b"0")
+        self.content_length = int(value)
 
     def on_headers_complete(self) -> None:
         """Hold the head against the rules that concern it as a whole, and give it to the sink."""
@@ -561,9 +560,14 @@ class RequestBuilder:
                 raise RequestRejected(400, "Host is not the authority of the target")
         elif not old:
             raise RequestRejected(400, "Host field missing")
-        if self.chunked:
+        if self.coding is not None:
             if old or self.content_length >= 0:
                 raise RequestRejected(400, "Transfer-Encoding in HTTP/1.0 or beside Content-Length")
+            if self.coding != b"chunked":
+                # RFC 9112 section 6.1: 501 for a coding that is not understood.
+                malformed = not self.coding or b"chunked" in self.coding
+                raise RequestRejected(400 if malformed else 501, "unsupported Transfer-Encoding")
+            self.chunked = True
             head.framing = CHUNKED
         else:
             head.framing = LENGTH if self.content_length > 0 else NO_BODY

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, body, post, respond, send_all, start
 from uvicorn._speedups import _request_py
@@ -146,3 +148,31 @@ def test_long_names_of_hosts_are_not_remembered() -> None:
     name = b"a" * 100_000
     assert _request_py._is_authority(name)
     assert name not in _request_py._good_hosts
+
+
+@pytest.mark.parametrize("method", [b"M-SEARCH", b"PURGE", b"GET"])
+async def test_a_head_without_fields_ends_where_it_ends(connect: Any, method: bytes) -> None:
+    """What follows an HTTP/1.0 request without fields is no part of its head, whatever the method."""
+    connection = connect(respond())
+    connection.feed(method + b" / HTTP/1.0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n")
+    assert connection.protocol.scope["headers"] == []
+    await connection.run()
+    assert connection.statuses == [200]
+    assert connection.loop.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ((b"Transfer-Encoding: gzip",), 501),
+        ((b"Transfer-Encoding: gzip, chunked",), 400),
+        ((b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked"), 400),
+        ((b"Transfer-Encoding: gzip", b"Content-Length: 5"), 400),
+        ((b"Content-Length: 5", b"Transfer-Encoding: gzip"), 400),
+    ],
+)
+def test_transfer_codings_that_are_refused(connect: Any, fields: tuple[bytes, ...], status: int) -> None:
+    """The same status from both parsers, of which one looks at the fields before the builder does."""
+    connection = connect(respond())
+    connection.feed(head(b"POST / HTTP/1.1", *fields))
+    assert connection.statuses == [status]
