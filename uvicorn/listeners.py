@@ -3,12 +3,18 @@
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from socket import socket
 from typing import Any, Protocol
 
 from uvicorn.config import Config
 from uvicorn.sockets import adopt_inherited_socket, bind_unix_socket, log_running
+
+
+# How many connections asyncio accepts in one pass of the loop: it takes the backlog for that. When no more files are to
+# be had, it reports as many failures, each with a traceback, once a second. The sockets get the real backlog afterwards.
+ACCEPTED_AT_ONCE = 16
 
 
 class AnyServer(Protocol):
@@ -29,7 +35,7 @@ class Listeners:
     def __init__(self, config: Config, create_protocol: Callable[[], asyncio.Protocol]) -> None:
         self._config = config
         self._create_protocol = create_protocol
-        self._options: dict[str, Any] = {"backlog": config.backlog, "ssl": config.ssl}
+        self._options: dict[str, Any] = {"backlog": min(config.backlog, ACCEPTED_AT_ONCE), "ssl": config.ssl}
         if config.ssl is not None:
             self._options["ssl_handshake_timeout"] = config.timeout_ssl_handshake
         self.servers: list[AnyServer] = []
@@ -66,14 +72,18 @@ class Listeners:
         # where other processes go on serving it.
         if not isinstance(sock, socket):
             # What only resembles a socket (gunicorn's do) does not notice that a loop closes the descriptor.
-            sock = socket(fileno=os.dup(sock.fileno()))
+            sock = _duplicate(sock)
         loop = asyncio.get_running_loop()
         self.servers.append(await loop.create_server(self._create_protocol, sock=sock, **self._options))
+        sock.listen(self._config.backlog)
 
     async def _listen_on_host(self) -> None:
         config, loop = self._config, asyncio.get_running_loop()
         server = await loop.create_server(self._create_protocol, host=config.host, port=config.port, **self._options)
         self.servers.append(server)
+        for sock in server.sockets:
+            with _duplicate(sock) as duplicate:
+                duplicate.listen(config.backlog)
         log_running(config, server.sockets[0])
 
     def close(self) -> None:
@@ -86,3 +96,11 @@ class Listeners:
             with contextlib.suppress(FileNotFoundError):
                 if os.stat(path).st_ino == inode:
                     os.unlink(path)
+
+
+def _duplicate(sock: Any) -> socket:
+    """Make a socket of what a loop shows of one."""
+    if sys.platform == "win32":
+        duplicate: socket = sock.dup()
+        return duplicate
+    return socket(fileno=os.dup(sock.fileno()))
