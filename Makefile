@@ -17,7 +17,7 @@ PIP := PYTHONWARNINGS=ignore $(RUN) pip install --quiet
 SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types bench docs build clean
+.PHONY: help serve test lint types bench docs build clean autobahn
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
 	@echo "==> building the documentation into site/"
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "site/index.html"
+
+autobahn: $(VENV)/.dev ## Run the Autobahn suite (CASES, all if empty) against both WebSocket codecs; needs Python 2.7
+	@$(BIN)/python tests/autobahn.py $(foreach case,$(CASES),--cases '$(case)')
 
 build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and the pure wheel into dist/
 	@echo "==> building into dist/"
