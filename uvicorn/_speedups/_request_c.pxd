@@ -92,7 +92,8 @@ cdef class RequestBuilder:
     @cython.locals(end=Py_ssize_t)
     cpdef Py_ssize_t take_trailers(self, bytes data, Py_ssize_t pos) except -1
     @cython.locals(
-        buf="const unsigned char *", block=bytes, pos=Py_ssize_t, end=Py_ssize_t, i=Py_ssize_t, stop=Py_ssize_t, name=bytes
+        buf="const unsigned char *", block=bytes, name=bytes,
+        pos=Py_ssize_t, end=Py_ssize_t, i=Py_ssize_t, stop=Py_ssize_t,
     )
     cdef _split_fields(self)
     @cython.locals(known=tuple, kind=int)
