@@ -1,0 +1,53 @@
+"""A page in a real browser, headless: its WebSocket, its compression, its idea of a clean close."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import serve
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Nothing of the browser's own talks to the network.
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+)
+
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed"),
+]
+
+
+@pytest.mark.parametrize("codec_name", ["websockets", "wsproto"])
+def test_a_page(codec_name: str, tmp_path: Path) -> None:
+    pytest.importorskip(codec_name)
+    application = "tests.protocols.websockets.browser_app:app"
+    with serve(application, "--ws", codec_name, "--lifespan", "off") as server:
+        command = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path}", server.url]
+        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            report = server.wait_stdout(r"report: (.*)\n", timeout=90)
+        finally:
+            browser.kill()
+            browser.wait()
+        assert json.loads(report[1]) == [
+            "one",
+            "permessage-deflate",
+            "text",
+            "binary",
+            *(4123, "by the app \u00fc", True),
+            *(4321, "by the page", True),
+            1006,
+        ]
+        server.wait_stdout("disconnect: 4321 by the page")
