@@ -74,4 +74,11 @@ CASES: list[Case] = [
     _refused("UP-own-ws-version-8", *UPGRADE, KEY, b"Sec-WebSocket-Version: 8", status=(426,)),
     _refused("UP-own-ws-version-x", *UPGRADE, KEY, b"Sec-WebSocket-Version: x"),
     _refused("UP-own-ws-two-hosts", *UPGRADE, KEY, VERSION, b"Host: b.example", status=(400,)),
+    _refused("UP-own-ws-protocol-bytes", *UPGRADE, KEY, VERSION, b"Sec-WebSocket-Protocol: \xff"),
+    Case(
+        "UP-own-ws-extension-bytes",
+        head(b"GET /ws HTTP/1.1", *UPGRADE, KEY, VERSION, b"Sec-WebSocket-Extensions: caf\xc3\xa9"),
+        Expect.ACCEPT,
+        status=(101,),
+    ),
 ]

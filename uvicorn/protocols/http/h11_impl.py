@@ -18,4 +18,5 @@ class H11Protocol(HTTPProtocol):
     def create_parser(self, builder: Any) -> RequestParser:
         config = self.config
         # Without a wish of the user's the limits of the head alone decide, as with the other parser.
-        return H11Parser(builder, config.h11_max_incomplete_event_size or config.limit_request_head)
+        max_incomplete = config.h11_max_incomplete_event_size or config.limit_request_head
+        return H11Parser(builder, max_incomplete, config.limit_request_fields)

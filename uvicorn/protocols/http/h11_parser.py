@@ -21,16 +21,20 @@ class H11Parser(RequestParser):
     Args:
         builder: of the request.
         max_incomplete_event_size: bytes of a head that may be held before it is complete.
+        limit_fields: how many fields the builder will take; h11 is not given more, as it needs a microsecond a byte.
     """
 
-    __slots__ = ("_connection", "_fields", "_max_incomplete")
+    __slots__ = ("_connection", "_fields", "_limit_lines", "_lines", "_max_incomplete")
 
-    def __init__(self, builder: Any, max_incomplete_event_size: int) -> None:
+    def __init__(self, builder: Any, max_incomplete_event_size: int, limit_fields: int) -> None:
         super().__init__(builder)
         builder.parse = self._take
         self._max_incomplete = max_incomplete_event_size
         self._connection: h11.Connection | None = None
         self._fields = bytearray()
+        # The request line, or that of the last chunk, and the empty line at the end.
+        self._limit_lines = limit_fields + 2
+        self._lines = 0
 
     def _take(self, data: bytes) -> None:
         builder = self._builder
@@ -41,6 +45,7 @@ class H11Parser(RequestParser):
             return
         fields = bytes(self._fields)
         self._fields = bytearray()
+        self._lines = 0
         if builder.phase == FIELDS:
             self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(fields))
         self._feed_h11(fields)
@@ -52,6 +57,9 @@ class H11Parser(RequestParser):
         fields += data
         if _BAD_IN_FIELDS.search(fields, seen):
             raise RequestRejected(400, "bare CR or LF, folded line or control character in a field")
+        self._lines += data.count(b"\n")
+        if self._lines > self._limit_lines:
+            raise RequestRejected(431, "too many header fields")
         if fields.endswith(b"\r\n\r\n"):
             return True
         if len(fields) > self._max_incomplete:

@@ -19,9 +19,10 @@ class HeadReader:
     """
 
     def __init__(self, config: "Config") -> None:
-        limit_line, limit_head = config.limit_request_line, config.limit_request_head
-        builder = RequestBuilder(self, (limit_line, config.limit_request_fields, limit_head, -1))
-        self._parser = H11Parser(builder, limit_line + limit_head)
+        limit_line, limit_fields = config.limit_request_line, config.limit_request_fields
+        limit_head = config.limit_request_head
+        builder = RequestBuilder(self, (limit_line, limit_fields, limit_head, -1))
+        self._parser = H11Parser(builder, limit_line + limit_head, limit_fields)
         self._head: RequestHead | None = None
 
     def feed(self, data: bytes) -> tuple[RequestHead, bytes] | None:
