@@ -88,9 +88,15 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
     keys = fields.get(b"sec-websocket-key", [])
     if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
         raise HandshakeRejected("Sec-WebSocket-Key must be given once: 16 bytes in base64.")
-    offered = b",".join(fields.get(b"sec-websocket-protocol", [])).decode("latin-1").split(",")
     try:
-        extensions = parse_extensions(b",".join(fields.get(b"sec-websocket-extensions", [])).decode("latin-1"))
+        offered = b",".join(fields.get(b"sec-websocket-protocol", [])).decode("ascii").split(",")
+    except UnicodeDecodeError:
+        # The application may answer with one of them, and they are tokens (RFC 6455 section 4.1).
+        raise HandshakeRejected("Sec-WebSocket-Protocol must be ASCII.") from None
+    offers = b",".join(fields.get(b"sec-websocket-extensions", []))
+    try:
+        # What is not even ASCII is opaque (RFC 9110 section 5.5), and no offer that we know.
+        extensions = parse_extensions(offers.decode()) if offers.isascii() else []
     except ValueError:
         raise HandshakeRejected("Malformed Sec-WebSocket-Extensions.") from None
     return Handshake(
