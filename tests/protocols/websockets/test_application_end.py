@@ -145,6 +145,13 @@ async def test_shutdown_before_the_request(connect: Any) -> None:
     assert connection.wire == b""
 
 
+async def test_shutdown_of_what_is_closing(connect: Any) -> None:
+    connection = connect()
+    connection.transport.close()
+    connection.protocol.shutdown()
+    assert connection.loop.timers == []
+
+
 async def test_shutdown_within_a_denial(connect: Any) -> None:
     connection = connect()
     await connection.ask()

@@ -137,5 +137,8 @@ async def test_inbox() -> None:
     await asyncio.wait_for(asyncio.gather(waiters[1], third), 5)
     assert inbox.get() == "text"
     assert not inbox
+    inbox.waiter().cancel()
+    inbox.put("text")
+    assert inbox.get() == "text"
     with pytest.raises(IndexError):
         inbox.get()

@@ -143,6 +143,9 @@ async def test_compressed_both_ways(connect: Any, offer: bytes) -> None:
     for _ in range(2):
         await connection.send("send", text="Hello" * 1000)
     first, second = connection.frames()
+    await connection.send("send", bytes=b"Hello")
+    [binary] = connection.frames()
+    assert (binary.opcode, binary.rsv) == (BINARY, 4)
     assert (first.opcode, first.rsv, first.fin) == (TEXT, 4, True)
     assert len(first.payload) < 100
     assert (first.payload == second.payload) == (b"takeover" in offer)

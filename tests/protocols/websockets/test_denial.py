@@ -57,7 +57,8 @@ async def test_a_streamed_denial(connect: Any) -> None:
     connection = connect()
     await connection.ask()
     await connection.send("http.response.start", status=404)
-    await connection.send("http.response.body", more_body=True)
+    for _ in range(2):
+        await connection.send("http.response.body", more_body=True)
     for part in (b"not ", b"here"):
         await connection.send("http.response.body", body=part, more_body=True)
     await connection.send("http.response.body")

@@ -150,6 +150,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(connect: Any) -> None:
 async def test_a_client_that_takes_something_in_time(connect: Any) -> None:
     connection = connect(timeout_send=7, ws_ping_interval=None)
     await connection.open()
+    connection.protocol.resume_writing()
     connection.protocol.pause_writing()
     connection.protocol.resume_writing()
     assert connection.loop.timers == []

@@ -107,6 +107,7 @@ async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
         (400, {"sec_websocket_key": b"dGhlIHNhbXBsZSBub25jZTE="}),
         (400, {"sec_websocket_key": b"dGhlIHNhbXBsZSBub25jZ!=="}),
         (400, {"sec_websocket_extensions": b"permessage-deflate; a=\x22b\x22c"}),
+        (400, {"sec_websocket_protocol": b"caf\xc3\xa9"}),
         (400, {"content_length": b"5"}),
         (400, {"transfer_encoding": b"chunked"}),
     ],
@@ -215,6 +216,8 @@ async def test_a_subprotocol_that_breaks_the_wire(connect: Any) -> None:
     await connection.ask()
     with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
         await connection.send("accept", subprotocol="a\r\nb: c")
+    with pytest.raises(UnicodeEncodeError):
+        await connection.send("accept", subprotocol="€")
 
 
 async def test_a_subprotocol_as_a_header(connect: Any) -> None:

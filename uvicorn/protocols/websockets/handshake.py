@@ -146,7 +146,7 @@ def accept_head(
         lines += [b"sec-websocket-extensions: ", handshake.deflate.response, b"\r\n"]
     if subprotocol is not None:
         # Not held against the client's offer: some applications name theirs unasked, and clients then decide.
-        lines.append(_field(b"sec-websocket-protocol", subprotocol.encode("latin-1", "replace")))
+        lines.append(_field(b"sec-websocket-protocol", subprotocol.encode("ascii")))
     for name, value in headers:
         if subprotocol is not None and bytes(name).lower() == b"sec-websocket-protocol":
             raise RuntimeError("'websocket.accept' gives the subprotocol twice, once as a header.")

@@ -292,7 +292,8 @@ class WebSocketProtocol(Connection):
         elif isinstance(event, PeerClosed):
             self._end_conversation(event.code, event.reason)
             self._close()
-        elif isinstance(event, Failed):
+        else:
+            assert isinstance(event, Failed)
             self._end_conversation(event.code, event.reason)
             self._linger()
 

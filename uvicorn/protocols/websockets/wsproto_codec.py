@@ -118,7 +118,8 @@ class WSProtoCodec:
                     self.replies.append(bytes(self._connection.send(event.response())))
             elif isinstance(event, PongEvent):
                 events.append(Pong.RECEIVED)
-            elif isinstance(event, CloseConnection):
+            else:
+                assert isinstance(event, CloseConnection)
                 self._ended = True
                 events.append(self._on_close(event))
                 break

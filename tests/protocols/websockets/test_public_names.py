@@ -1,0 +1,75 @@
+"""The import paths that others use, and what `auto` finds."""
+
+import importlib.util
+import sys
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.connection import Connection
+from tests.protocols.websockets.frames import TEXT, frame
+from uvicorn.importer import import_from_string
+from uvicorn.protocols.websockets.protocol import WebSocketProtocol
+
+NAMES = {
+    "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol": "websockets",
+    "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": "websockets",
+    "uvicorn.protocols.websockets.wsproto_impl:WSProtocol": "wsproto",
+}
+
+
+def load_again(module_name: str) -> Any:
+    """The module as it is when it is first imported under the present circumstances."""
+    spec = importlib.util.find_spec(module_name)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("name", "library"), NAMES.items())
+def test_names(name: str, library: str) -> None:
+    pytest.importorskip(library)
+    assert issubclass(import_from_string(name), WebSocketProtocol)
+
+
+@pytest.mark.parametrize(
+    ("missing", "found"),
+    [
+        ((), "websockets_impl:WebSocketProtocol"),
+        (("websockets",), "wsproto_impl:WSProtocol"),
+        (("websockets", "wsproto"), None),
+    ],
+)
+def test_auto(missing: tuple[str, ...], found: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("websockets", "wsproto"):
+        pytest.importorskip(library)
+    for library in missing:
+        monkeypatch.setitem(sys.modules, f"uvicorn.protocols.websockets.{library}_impl", None)
+    expected = found and import_from_string(f"uvicorn.protocols.websockets.{found}")
+    assert load_again("uvicorn.protocols.websockets.auto").AutoWebSocketsProtocol is expected
+
+
+def test_without_the_compiled_half_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("websockets")
+    monkeypatch.setitem(sys.modules, "websockets.speedups", None)
+    codec = load_again("uvicorn.protocols.websockets.websockets_codec").WebsocketsCodec(1000, None)
+    assert codec.feed(frame(TEXT, b"Hello")) == ["Hello"]
+
+
+async def test_subclasses_may_override(ws_protocol_cls: Any) -> None:
+    class Counting(ws_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+        received = 0
+
+        def data_received(self, data: bytes) -> None:
+            self.received += len(data)
+            super().data_received(data)
+
+    connection = Connection(Counting)
+    await connection.open()
+    connection.feed(frame(TEXT, b"x"))
+    assert connection.protocol.received > 100
+    assert (await connection.receive())["text"] == "x"
+    for name in ("config", "app", "loop", "logger", "server", "client", "scheme", "scope", "tasks", "connections"):
+        assert getattr(connection.protocol, name) is not None
