@@ -18,6 +18,7 @@ from uvicorn._speedups.facts import (
     HTTP_VERSION,
     IP_LITERAL,
     KNOWN_FIELDS,
+    MALFORMED_LINE,
     MAX_CONTENT_LENGTH,
     METHODS,
     REG_NAME,
@@ -453,7 +454,10 @@ class RequestBuilder:
     # What a parser tells
 
     def _split_fields(self) -> None:
-        """Split the fields that the parser has let pass: name ":" OWS value OWS CRLF, and an empty line behind them."""
+        """Split the fields that the parser has let pass: name ":" OWS value OWS CRLF, and an empty line behind them.
+
+        A line that is none of them, which no parser lets pass, is refused: the halves would not split it alike.
+        """
         if self.pieces is not None:
             self.block = bytes(self.pieces)
             self.block_start = 0
@@ -465,15 +469,19 @@ class RequestBuilder:
         end = self.block_end - 2
         if not COMPILED:
             for line in block[pos : end - 2].split(b"\r\n") if end > pos else ():
-                name, _, value = line.partition(b":")
+                name, colon, value = line.partition(b":")
+                if not colon or b"\r" in line:
+                    raise RequestRejected(400, MALFORMED_LINE)
                 self._take_field(name, value.strip(b" \t"))
             return
         # With C types this takes a third of the time that the methods of bytes do.
         buf = block
         while pos < end:
             i = pos
-            while i < end and buf[i] != 58:
+            while i < end and buf[i] != 58 and buf[i] != 13:
                 i += 1
+            if buf[i] != 58:
+                raise RequestRejected(400, MALFORMED_LINE)
             name = buf[pos:i]
             i += 1
             while i < end and (buf[i] == 32 or buf[i] == 9):
@@ -481,6 +489,8 @@ class RequestBuilder:
             pos = i
             while i < end and buf[i] != 13:
                 i += 1
+            if buf[i + 1] != 10:
+                raise RequestRejected(400, MALFORMED_LINE)
             stop = i
             while stop > pos and (buf[stop - 1] == 32 or buf[stop - 1] == 9):
                 stop -= 1

@@ -71,6 +71,8 @@ def _known_fields() -> dict[bytes, Field]:
 # Field name as it is commonly spelt -> field. One look-up and no new object for nearly every field.
 KNOWN_FIELDS = _known_fields()
 
+MALFORMED_LINE = "a field line is not of the grammar"
+
 # token = 1*tchar (RFC 9110 section 5.6.2).
 TOKEN_CHARS = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

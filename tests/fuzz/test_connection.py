@@ -1,0 +1,285 @@
+"""A whole connection: random bytes in random pieces, an application that does anything, a client that leaves."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.cases.conversation import Pipe
+from tests.fuzz.grammar import mutated, positions, requests, streams
+from tests.fuzz.parsing import HALVES, PARSERS, check_requests, cut
+from tests.fuzz.reading import read_with_h11
+from tests.processes import run_async
+from tests.protocols.http.classes import protocol_class
+from uvicorn.config import Config
+from uvicorn.protocols.http.connection import Due
+from uvicorn.server_state import ServerState
+
+KINDS = [(parser, half) for parser in PARSERS for half in HALVES]
+
+
+class Recorded:
+    """A server of one connection whose application records what it is asked, and echoes it."""
+
+    def __init__(self, parser: str, half: str) -> None:
+        self.seen: list[tuple[str, str, bytes, bool]] = []
+        config = Config(self.app, lifespan="off", log_config=None, ws="none", proxy_headers=False, interface="asgi3")
+        config.load()
+        self.state = ServerState()
+        self.transport = Pipe()
+        self.protocol = protocol_class(parser, half)(config=config, server_state=self.state, app_state={})
+        self.transport.protocol = self.protocol
+        self.protocol.connection_made(self.transport)
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        index = len(self.seen)
+        self.seen.append((scope["method"], scope["path"], b"", False))
+        body, more_body = b"", True
+        while more_body:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                return
+            body, more_body = body + event["body"], event["more_body"]
+        self.seen[index] = (scope["method"], scope["path"], body, True)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def converse(self, pieces: list[bytes]) -> tuple[list[tuple[str, str, bytes, bool]], list[int], bool]:
+        """Send the pieces; the requests, the status codes and whether the server ended the connection."""
+        transport = self.transport
+        for piece in pieces:
+            for _ in range(200):
+                if transport.reading:
+                    break
+                await asyncio.sleep(0)
+            assert transport.reading, "nothing is read any more, and nothing has ended"
+            if transport.closed:
+                break
+            self.protocol.data_received(piece)
+            await asyncio.sleep(0)
+        for _ in range(60):
+            await asyncio.sleep(0)
+        ended = transport.closed or transport.eof_written
+        methods = [method for method, _, _, complete in self.seen if complete]
+        answers = read_with_h11(transport.buffer, methods, ended=ended)
+        assert all(answer.whole for answer in answers)
+        # The application's view and the client's of how many requests there were.
+        assert [answer.status for answer in answers[: len(methods)]] == [200] * len(methods)
+        bodies = [body for method, _, body, complete in self.seen if complete and method != "HEAD"]
+        assert [answer.body for answer, method in zip(answers, methods, strict=False) if method != "HEAD"] == bodies
+        assert len(answers) - len(methods) == (1 if self.protocol._rejected is not None else 0)
+        if not transport.closed:
+            transport.abort()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not self.state.connections
+        assert not self.state.tasks
+        return [request for request in self.seen if request[3]], [answer.status for answer in answers], ended
+
+
+@given(streams, positions)
+def test_connection(data: bytes, cuts: Any) -> None:
+    """Parsers, halves and splits make no difference to anybody, and the builder alone agrees."""
+    outcomes = []
+
+    async def converse() -> None:
+        for parser, half in KINDS:
+            outcomes.append(await Recorded(parser, half).converse([data]))
+            outcomes.append(await Recorded(parser, half).converse(cut(data, cuts)))
+
+    verdict = check_requests(data, cuts)
+    run_async(converse())
+    if not verdict.status:
+        # (A parser that is given whole heads may still be waiting where the other has seen enough.)
+        assert all(outcome == outcomes[0] for outcome in outcomes)
+    for seen, statuses, ended in outcomes:
+        assert statuses[len(seen) :] in ([], [verdict.status])
+        assert ended >= bool(verdict.status and statuses[len(seen) :])
+
+
+class Machine(RuleBasedStateMachine):
+    """Client, network, application and clock, each doing anything at any time."""
+
+    @initialize(kind=st.sampled_from(KINDS), limit_body=st.sampled_from([None, 50]))
+    def connect(self, kind: tuple[str, str], limit_body: int | None) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.calls: list[Any] = []
+        self.started = 0
+        options: dict[str, Any] = {"lifespan": "off", "log_config": None, "ws": "none", "proxy_headers": False}
+        config = Config(self.app, interface="asgi3", limit_request_body=limit_body, **options)
+        config.load()
+        self.state = ServerState()
+        self.state.default_headers = [(b"server", b"uvicorn")]
+        self.transport = Pipe()
+        self.loop.run_until_complete(self.make(kind, config))
+
+    async def make(self, kind: tuple[str, str], config: Config) -> None:
+        self.protocol = protocol_class(*kind)(config=config, server_state=self.state, app_state={})
+        self.transport.protocol = self.protocol
+        self.protocol.connection_made(self.transport)
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Does what the rules tell it, one call after the other, and at the end of the test leaves."""
+        self.started += 1
+        orders: asyncio.Queue[Any] = asyncio.Queue()
+        self.calls.append((orders, scope))
+        while True:
+            order = await orders.get()
+            if order == "receive":
+                with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+                    await asyncio.wait_for(receive(), 0.001)
+            elif isinstance(order, dict):
+                with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+                    await asyncio.wait_for(send(order), 0.001)
+            elif isinstance(order, Exception):
+                raise order
+            else:
+                return order[0]
+
+    def step(self, call: Any = None, *arguments: Any) -> None:
+        """Let the client or the clock do something, then everybody what is theirs to do."""
+
+        async def run() -> None:
+            if call is not None:
+                call(*arguments)
+            for _ in range(12):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(run())
+
+    @property
+    def open(self) -> bool:
+        return not self.transport.closed
+
+    @precondition(lambda self: self.open and self.transport.reading)
+    @rule(data=mutated(requests()), end=st.integers(0, 3000))
+    def send(self, data: bytes, end: int) -> None:
+        self.step(self.protocol.data_received, data[:end] or b"\r\n")
+
+    @precondition(lambda self: self.open and self.transport.reading)
+    @rule(
+        data=st.sampled_from(
+            [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n"]
+        )
+    )
+    def send_good(self, data: bytes) -> None:
+        self.step(self.protocol.data_received, data * 3)
+
+    @precondition(lambda self: self.open and self.transport.reading)
+    @rule(size=st.sampled_from([1, 5, 65_000, 140_000]))
+    def send_body(self, size: int) -> None:
+        self.step(self.protocol.data_received, b"x" * size)
+
+    @precondition(lambda self: self.open and self.transport.reading and not self.protocol._eof)
+    @rule()
+    def half_close(self) -> None:
+        def fin() -> None:
+            if not self.protocol.eof_received() and self.open:
+                self.transport.close()
+
+        self.step(fin)
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def leave(self) -> None:
+        self.step(self.transport.abort)
+
+    @precondition(lambda self: self.open)
+    @rule(unsent=st.sampled_from([0, 1, 100_000]))
+    def pause_writing(self, unsent: int) -> None:
+        self.transport.unsent = unsent
+        self.step(self.protocol.pause_writing)
+
+    @precondition(lambda self: self.open and self.protocol.flow.write_paused)
+    @rule()
+    def resume_writing(self) -> None:
+        self.transport.unsent = 0
+        self.step(self.protocol.resume_writing)
+
+    @precondition(lambda self: self.open and self.protocol._deadline.reason is not None)
+    @rule()
+    def let_the_deadline_pass(self) -> None:
+        deadline = self.protocol._deadline
+        reason, deadline.reason = deadline.reason, None
+        self.step(self.protocol._on_due, reason)
+
+    @rule()
+    def shut_down(self) -> None:
+        self.state.draining = True
+        self.step(self.protocol.shutdown)
+
+    @precondition(lambda self: self.calls)
+    @rule(
+        which=st.integers(0, 3),
+        order=st.sampled_from(
+            [
+                *(
+                    "receive",
+                    "receive",
+                    {"type": "http.response.start", "status": 200},
+                    ValueError("of the application"),
+                ),
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]},
+                {"type": "http.response.start", "status": 204, "headers": [(b"connection", b"close")]},
+                *({"type": "http.response.body", "body": b"hello"}, {"type": "http.response.body", "more_body": True}),
+                *({"type": "http.response.body", "body": b"hell", "more_body": True}, (None,), ("something",)),
+            ]
+        ),
+    )
+    def order(self, which: int, order: Any) -> None:
+        self.calls[-1 - which % len(self.calls)][0].put_nowait(order)
+        self.step()
+
+    @invariant()
+    def what_is_held_is_bounded(self) -> None:
+        if not hasattr(self, "protocol"):
+            return
+        protocol = self.protocol
+        cycles = [*(protocol._pipeline or ()), *([protocol.cycle] if protocol.cycle else [])]
+        assert len(cycles) <= 17
+        # One read more than the mark, which is what is read before reading pauses.
+        assert all(len(cycle.body) <= 65_536 + 210_000 for cycle in cycles)
+
+    @invariant()
+    def somebody_is_waited_for(self) -> None:
+        """An open connection has a deadline, or an application that works on it."""
+        if not hasattr(self, "protocol") or not self.open:
+            return
+        protocol = self.protocol
+        if protocol.cycle is None or protocol._lingering:
+            assert protocol._deadline.reason is not None
+            assert protocol.flow.write_paused or protocol._deadline.reason is not Due.BODY
+        if protocol.flow.write_paused:
+            assert protocol._deadline.reason in (Due.SEND, Due.LINGER)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "protocol"):
+            return
+        for orders, _ in self.calls:
+            orders.put_nowait((None,))
+        self.step()
+        self.loop.run_until_complete(asyncio.sleep(0.002))
+        wire, methods = self.transport.buffer, [scope["method"] for _, scope in self.calls]
+        ended = self.transport.closed or self.transport.eof_written
+        answers = read_with_h11(wire, methods, ended=ended)
+        # Every response but the last is whole, and no more of them than requests, and a rejection.
+        assert all(answer.whole for answer in answers[:-1])
+        assert len(answers) <= self.started + 1
+        if self.open:
+            self.step(self.transport.abort)
+        for _ in range(20):
+            for orders, _ in self.calls:
+                orders.put_nowait((None,))
+            self.step()
+        assert not self.state.connections
+        assert not self.state.tasks
+        self.loop.close()
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
