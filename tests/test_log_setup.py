@@ -95,7 +95,7 @@ def test_a_missing_file(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("log.json", "{", "Expecting property name"),
+        ("log.json", "{", "column 2"),
         ("log.json", "[]", "is not a logging configuration: "),
         ("log.yaml", "a: [", "while parsing"),
         ("log.ini", "no section", "is not a logging configuration: "),

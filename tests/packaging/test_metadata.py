@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def test_dependencies_and_the_standard_extra(metadata: dict[str, Any]) -> None:
 
 def test_public_names() -> None:
     assert uvicorn.__all__ == ["main", "run", "Config", "Server"]
-    assert (ROOT / "uvicorn" / "py.typed").exists()
+    assert Path(uvicorn.__file__).with_name("py.typed").exists()
 
 
 def test_the_release_notes_begin_with_this_version() -> None:

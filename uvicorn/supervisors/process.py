@@ -71,7 +71,8 @@ class Process:
             # Only the worker shall have them, so that either side notices the other's end.
             end.close()
         if sys.platform == "linux":
-            with contextlib.suppress(OSError):  # An old kernel, or a sandbox, has none.
+            # An old kernel, or a sandbox, has none, and PyPy no name for it.
+            with contextlib.suppress(OSError, AttributeError):
                 self._pidfd = os.pidfd_open(self.pid)
 
     @property
