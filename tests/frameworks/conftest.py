@@ -18,7 +18,8 @@ def serve_app() -> Iterator[Callable[..., Any]]:
     clients: list[Any] = []
 
     def start(name: str, *options: str) -> Any:
-        server = ServerProcess(f"tests.frameworks.apps.{name}:app", *options)
+        module, _, attribute = name.partition(":")
+        server = ServerProcess(f"tests.frameworks.apps.{module}:{attribute or 'app'}", *options)
         servers.append(server.__enter__())
         clients.append(httpx.Client(base_url=server.url, timeout=PATIENCE, trust_env=False))
         clients[-1].server = server

@@ -1,0 +1,50 @@
+"""Django's ASGI handler; it has no lifespan, and its WebSockets are those of Channels."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.urls import path
+
+settings.configure(
+    SECRET_KEY="only for tests", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, DATA_UPLOAD_MAX_MEMORY_SIZE=None
+)
+
+
+def hello(request: HttpRequest, name: str) -> HttpResponse:
+    return JsonResponse({"name": name, "q": request.GET.get("q")})
+
+
+async def echo(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.body, content_type="application/octet-stream")
+
+
+def lines() -> Iterator[bytes]:
+    for number in range(50):
+        yield b"piece %d;" % number
+
+
+async def lines_async() -> AsyncIterator[bytes]:
+    for line in lines():
+        yield line
+
+
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    # An ASGI server is given asynchronous iterators since 4.2.
+    return StreamingHttpResponse(lines_async() if django.VERSION >= (4, 2) else lines(), content_type="text/plain")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise ValueError("broken on purpose")
+
+
+urlpatterns: list[Any] = [
+    path("hello/<str:name>", hello),
+    path("echo", echo),
+    path("stream", stream),
+    path("broken", broken),
+]
+app = get_asgi_application()

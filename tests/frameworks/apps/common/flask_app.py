@@ -1,0 +1,39 @@
+"""Flask: `wsgi_app` for `--interface wsgi`, `a2wsgi_app` in a2wsgi's middleware, `native_app` in the server's own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask, Response, jsonify, request
+
+from uvicorn.middleware.wsgi import _WSGIMiddleware
+
+wsgi_app = Flask(__name__)
+
+
+@wsgi_app.route("/hello/<name>")
+def hello(name: str) -> Any:
+    return jsonify({"name": name, "q": request.args.get("q")})
+
+
+@wsgi_app.route("/echo", methods=["POST"])
+def echo() -> Any:
+    return Response(request.stream.read(), content_type="application/octet-stream")
+
+
+@wsgi_app.route("/stream")
+def stream() -> Any:
+    def pieces() -> Iterator[bytes]:
+        for number in range(50):
+            yield b"piece %d;" % number
+
+    return Response(pieces(), content_type="text/plain")
+
+
+@wsgi_app.route("/broken")
+def broken() -> Any:
+    raise ValueError("broken on purpose")
+
+
+a2wsgi_app = WSGIMiddleware(wsgi_app)
+native_app = _WSGIMiddleware(wsgi_app)

@@ -1,0 +1,82 @@
+"""Starlette."""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.endpoints import WebSocketEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+started = False
+
+
+async def start() -> None:
+    global started
+    await asyncio.sleep(0)
+    started = True
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    await start()
+    yield
+
+
+async def hello(request: Request) -> Response:
+    return JSONResponse({"name": request.path_params["name"], "q": request.query_params.get("q")})
+
+
+async def echo(request: Request) -> Response:
+    return Response(await request.body(), media_type="application/octet-stream")
+
+
+async def stream(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(50):
+            yield b"piece %d;" % number
+
+    return StreamingResponse(pieces(), media_type="text/plain")
+
+
+async def is_started(request: Request) -> Response:
+    return JSONResponse({"started": started})
+
+
+async def broken(request: Request) -> Response:
+    raise ValueError("broken on purpose")
+
+
+class Talk(WebSocketEndpoint):
+    async def on_receive(self, websocket: WebSocket, data: Any) -> None:
+        if data == "close":
+            await websocket.close(4001)
+        elif isinstance(data, str):
+            await websocket.send_text(data.upper())
+        else:
+            await websocket.send_bytes(data[::-1])
+
+    async def decode(self, websocket: WebSocket, message: Any) -> Any:
+        return message["text"] if message.get("text") is not None else message["bytes"]
+
+
+# Hooks were replaced by the lifespan, which older releases do not take as a context manager.
+hooks: dict[str, Any] = (
+    {"on_startup": [start]} if "on_startup" in inspect.signature(Starlette).parameters else {"lifespan": lifespan}
+)
+app = Starlette(
+    routes=[
+        Route("/hello/{name}", hello),
+        Route("/echo", echo, methods=["POST"]),
+        Route("/stream", stream),
+        Route("/started", is_started),
+        Route("/broken", broken),
+        WebSocketRoute("/ws", Talk),
+    ],
+    **hooks,
+)

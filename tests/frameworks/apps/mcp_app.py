@@ -1,0 +1,32 @@
+"""A Model Context Protocol server: `app` over streamable HTTP, `sse_app` over server-sent events.
+
+Run as a program, with a port, it starts a server by itself, over streamable HTTP where the release has that.
+"""
+
+import sys
+from typing import Any
+
+try:
+    from mcp.server.fastmcp import FastMCP
+except ImportError:  # its name since 2.0, where the port is an argument of run()
+    from mcp.server import MCPServer as FastMCP
+
+RENAMED = FastMCP.__name__ != "FastMCP"
+PORT: dict[str, Any] = {"port": int(sys.argv[1])} if __name__ == "__main__" else {}
+server = FastMCP("tests", **({} if RENAMED else PORT))
+
+
+@server.tool()
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+if __name__ == "__main__":
+    transport = "streamable-http" if hasattr(server, "streamable_http_app") else "sse"
+    server.run(transport=transport, **(PORT if RENAMED else {}))
+else:
+    if hasattr(server, "streamable_http_app"):
+        app = server.streamable_http_app()
+    if hasattr(server, "sse_app"):
+        sse_app = server.sse_app()

@@ -1,0 +1,117 @@
+"""Frameworks and programs that start a server themselves: with ours installed as `uvicorn`, they do as they are."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.frameworks.conftest import httpx, needs
+from tests.processes import PATIENCE, ROOT, ServerProcess, free_port
+
+COMMON = "tests.frameworks.apps.common"
+FOLDER = ROOT / "tests" / "frameworks" / "apps" / "common"
+
+
+def started(*command: str, env: dict[str, str] | None = None) -> ServerProcess:
+    """A server that is started by a program of the environment that runs the tests."""
+    found = shutil.which(command[0], path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip(f"there is no {command[0]}")
+    return ServerProcess(command=[found, *command[1:]], env=env)
+
+
+def check_hello(server: ServerProcess) -> None:
+    response = httpx.get(f"{server.url}/hello/you?q=1", trust_env=False, timeout=PATIENCE)
+    assert (response.status_code, response.json()) == (200, {"name": "you", "q": "1"})
+    assert response.headers["server"] == "uvicorn"
+
+
+def check_end(server: ServerProcess, number: int = signal.SIGINT, codes: Sequence[int] = (0,)) -> None:
+    assert server.stop(number) in codes
+    assert "Finished server process" in server.stderr + server.stdout
+
+
+@needs("fastapi", "fastapi_cli")
+@pytest.mark.parametrize("command", ["dev", "run"])
+def test_fastapi(command: str) -> None:
+    where = ["--host", "127.0.0.1", "--port", str(free_port())]
+    with started("fastapi", command, str(FOLDER / "fastapi_app.py"), *where) as server:
+        check_hello(server)
+        check_end(server)
+
+
+@needs("litestar")
+@pytest.mark.parametrize("options", [[], ["--reload"], ["--wc", "2"]], ids=["plain", "reload", "workers"])
+def test_litestar(options: list[str]) -> None:
+    where = ["--host", "127.0.0.1", "--port", str(free_port())]
+    with started("litestar", "--app", f"{COMMON}.litestar_app:app", "run", *where, *options) as server:
+        server.wait_stderr("Application startup complete")
+        check_hello(server)
+        # With workers or reloading, its program waits for a server of its own.
+        check_end(server, codes=(0, 1) if options else (0,))
+
+
+@needs("gunicorn", "fastapi")
+@pytest.mark.parametrize(
+    "worker",
+    [
+        pytest.param("uvicorn_worker.UvicornWorker", marks=needs("uvicorn_worker")),
+        pytest.param("uvicorn_worker.UvicornH11Worker", marks=needs("uvicorn_worker")),
+        "uvicorn.workers.UvicornWorker",
+        "uvicorn.workers.UvicornH11Worker",
+    ],
+)
+def test_gunicorn(worker: str) -> None:
+    port = free_port()
+    options = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--worker-class", worker, "--access-logfile", "-"]
+    command = [sys.executable, "-m", "gunicorn", *options, f"{COMMON}.fastapi_app:app"]
+    with ServerProcess(command=command, ready=False) as server:
+        server.wait_stderr("Application startup complete", count=2)
+        server.port = port
+        check_hello(server)
+        server.wait_stdout(r"GET /hello/you")
+        assert server.stop(signal.SIGTERM) == 0
+        assert server.stderr.count("Application shutdown complete") == 2
+
+
+@needs("chainlit")
+def test_chainlit(tmp_path: Path) -> None:
+    """A large program, with Socket.IO, static files and a front end of its own."""
+    (tmp_path / "talk.py").write_text("import chainlit\n\n@chainlit.on_message\nasync def reply(message):\n    pass\n")
+    port = free_port()
+    found = shutil.which("chainlit", path=str(Path(sys.executable).parent))
+    assert found
+    command = [found, "run", "talk.py", "--headless", "--host", "127.0.0.1", "--port", str(port)]
+    with ServerProcess(command=command, cwd=tmp_path, ready=False, env={"HOME": str(tmp_path)}) as server:
+        answer = _first_answer(f"http://127.0.0.1:{port}/")
+        assert answer.status_code == 200
+        assert "<html" in answer.text
+        assert answer.headers["server"] == "uvicorn"
+        polling = f"http://127.0.0.1:{port}/ws/socket.io/?EIO=4&transport=polling"
+        assert httpx.get(polling, trust_env=False, timeout=PATIENCE).status_code == 200
+        server.stop()
+
+
+def _first_answer(url: str) -> Any:
+    """The answer of a server that does not say when it is ready."""
+    transport = httpx.HTTPTransport(retries=100)
+    with httpx.Client(transport=transport, trust_env=False, timeout=PATIENCE) as client:
+        return client.get(url)
+
+
+@needs("starlette")
+def test_run_in_a_program(tmp_path: Path) -> None:
+    """`uvicorn.run(app)` at the end of a script, as READMEs show it."""
+    script = tmp_path / "serve.py"
+    script.write_text(
+        f"import uvicorn\nfrom {COMMON}.starlette_app import app\n\n"
+        'if __name__ == "__main__":\n    uvicorn.run(app, host="127.0.0.1", port=0)\n'
+    )
+    with ServerProcess(command=[sys.executable, str(script)], env={"PYTHONPATH": os.fspath(ROOT)}) as server:
+        check_hello(server)
+        check_end(server)
