@@ -17,7 +17,7 @@ PIP := PYTHONWARNINGS=ignore $(RUN) pip install --quiet
 SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types bench docs build clean autobahn
+.PHONY: help serve test lint types bench docs build clean autobahn fuzz sanitize abuse leaks soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,23 @@ docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
 	@echo "==> building the documentation into site/"
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "site/index.html"
+
+fuzz: $(VENV)/.dev ## Fuzz each target for SECONDS=60; with atheris installed, guided by coverage too
+	@echo "==> fuzzing"
+	@$(RUN) tests.fuzz.run --seconds $(or $(SECONDS),60)
+
+sanitize: $(VENV)/.dev ## Run the suite on a compiled half with the address and undefined-behaviour sanitizers (gcc)
+	@echo "==> running the suite under sanitizers"
+	@$(BIN)/python tests/sanitize.py -n $(JOBS) --dist loadgroup -m "not timing" $(PYTEST_ARGS)
+
+abuse: $(VENV)/.dev ## Attack a server of our own and hold each figure against its bound
+	@$(BIN)/python benchmarks/abuse.py
+
+leaks: $(VENV)/.dev ## Serve 10^6 requests and 10^5 connections of each kind: memory, descriptors, tasks
+	@$(BIN)/python benchmarks/leaks.py
+
+soak: $(VENV)/.dev ## Ten minutes of good, bad, slow and aborting clients: no answer crossed, none lost
+	@$(BIN)/python benchmarks/mixed_soak.py
 
 autobahn: $(VENV)/.dev ## Run the Autobahn suite (CASES, all if empty) against both WebSocket codecs; needs Python 2.7
 	@$(BIN)/python tests/autobahn.py $(foreach case,$(CASES),--cases '$(case)')
