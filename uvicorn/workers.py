@@ -1,7 +1,9 @@
 """Workers for gunicorn: `gunicorn -k uvicorn.workers.UvicornWorker module:app`."""
 
 import asyncio
+import faulthandler
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -24,6 +26,10 @@ warnings.warn(
 )
 
 
+# Seconds between signs of life.
+NOTIFY_INTERVAL = 1.0
+
+
 class UvicornWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """Runs a server in a worker of gunicorn: on gunicorn's sockets, with gunicorn's logging and settings.
 
@@ -41,7 +47,8 @@ class UvicornWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             "app": None,  # Not before `init_process` is it known.
             "log_config": None,
             "timeout_keep_alive": self.cfg.keepalive,
-            "timeout_notify": self.timeout,
+            # gunicorn's own workers give a sign once a second, too.
+            "timeout_notify": min(self.timeout, NOTIFY_INTERVAL),
             "callback_notify": self.callback_notify,
             # gunicorn has its jitter in it already; without a limit it has the largest integer.
             "limit_max_requests": None if self.max_requests == sys.maxsize else self.max_requests,
@@ -81,22 +88,35 @@ class UvicornWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = Server(config=self.config)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, self._quit, server)
+        self._server = server = Server(config=self.config)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, self._quit)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
-    def _quit(self, server: Server) -> None:
-        server.should_exit = server.force_exit = True
+    def _quit(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal that the server has acted upon."""
         self.alive = False
 
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """End: gunicorn has not heard of us for too long.
+
+        An exception would not do, since event loops take those of what they call for its own affair.
+        """
+        faulthandler.dump_traceback()  # The user shall learn where we hang.
+        self.cfg.worker_abort(self)
+        os._exit(1)
+
     async def callback_notify(self) -> None:
-        """Give gunicorn a sign of life."""
-        self.notify()
+        """Give gunicorn a sign of life, or follow it if it has died."""
+        if os.getppid() == self.ppid:
+            self.notify()
+        else:
+            self.log.info("The arbiter has gone, shutting down.")
+            self._server.should_exit = True
 
 
 class UvicornH11Worker(UvicornWorker):

@@ -9,6 +9,8 @@ from typing import Any
 
 # How long the application takes to start, in seconds.
 STARTUP = "TEST_STARTUP_SECONDS"
+# Set, the application fails in its startup.
+FAILS = "TEST_LIFESPAN_FAILS"
 # A file; while it exists the module cannot be imported.
 BROKEN = "TEST_BROKEN_FILE"
 # A file; while it exists a process that imports the module dies.
@@ -33,6 +35,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def lifespan(receive: Any, send: Any) -> None:
     await receive()
     await asyncio.sleep(float(os.environ.get(STARTUP, "0")))
+    if FAILS in os.environ:
+        await send({"type": "lifespan.startup.failed", "message": "as asked"})
+        return
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})

@@ -61,6 +61,8 @@ class Load:
                 self.served[int(client.get())] += 1
             except (OSError, KeyError, ValueError) as error:
                 self.failures.append(repr(error))
+                if client is not None:
+                    client.close()
                 client = None
             else:
                 if not client.open:
