@@ -29,7 +29,7 @@ async def close(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def deny(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "websocket.http.response.start", "status": 401, "headers": [(b"x-why", b"no")]})
+    await send({"type": "websocket.http.response.start", "status": 401, "headers": [(b"content-length", b"7")]})
     for part in (b"not ", b"you"):
         await send({"type": "websocket.http.response.body", "body": part, "more_body": True})
     await send({"type": "websocket.http.response.body"})

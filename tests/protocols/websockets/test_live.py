@@ -104,7 +104,7 @@ def test_default_headers(server: ServerProcess) -> None:
 def test_the_client_closes(server: ServerProcess) -> None:
     with open_websocket(server) as websocket:
         websocket.close(4001, "enough")
-        assert (websocket.close_code, websocket.close_reason) == (4001, "enough")
+        assert (websocket.protocol.close_code, websocket.protocol.close_reason) == (4001, "enough")
     server.wait_stdout("disconnect 4001 'enough'")
 
 
@@ -112,7 +112,7 @@ def test_the_application_closes(server: ServerProcess) -> None:
     with open_websocket(server, "/close?code=4002&reason=why") as websocket:
         with pytest.raises(exceptions.ConnectionClosedError):
             websocket.recv(timeout=PATIENCE)
-        assert (websocket.close_code, websocket.close_reason) == (4002, "why")
+        assert (websocket.protocol.close_code, websocket.protocol.close_reason) == (4002, "why")
 
 
 @pytest.mark.parametrize(("path", "code"), [("/fail", 1011), ("/leave", 1000)])
@@ -120,7 +120,7 @@ def test_the_application_ends(server: ServerProcess, path: str, code: int) -> No
     with open_websocket(server, path) as websocket:
         with pytest.raises(exceptions.ConnectionClosed):
             websocket.recv(timeout=PATIENCE)
-        assert websocket.close_code == code
+        assert websocket.protocol.close_code == code
 
 
 @pytest.mark.parametrize(("path", "status", "body"), [("/deny", 401, b"not you"), ("/refuse", 403, b"")])
@@ -210,7 +210,7 @@ def test_shutdown(codec_name: str) -> None:
         server.send_signal(signal.SIGTERM)
         with pytest.raises(exceptions.ConnectionClosedError):
             websocket.recv(timeout=PATIENCE)
-        assert websocket.close_code == 1012
+        assert websocket.protocol.close_code == 1012
         assert server.wait() == -signal.SIGTERM
         assert time.monotonic() - started < 5
         assert "disconnect 1012 ''" in server.stdout
@@ -260,7 +260,7 @@ def test_encrypted(codec_name: str, loop: str, tmp_path: Path) -> None:
             websocket.send(bytes(20 << 20))
         with pytest.raises(exceptions.ConnectionClosed):
             websocket.recv(timeout=PATIENCE)
-        assert websocket.close_code == 1009
+        assert websocket.protocol.close_code == 1009
 
 
 def test_unix_socket(codec_name: str, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ VIOLATIONS = [
         for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2999, 5000, 65535)
     ),
     pytest.param(1007, close(1000, b"\xff"), id="close-reason"),
+    pytest.param(1002, close(0, b"\xff"), id="close-code-and-reason"),
     pytest.param(1007, frame(TEXT, b"\xff"), id="utf8"),
     pytest.param(1007, frame(TEXT, b"ok\xed\xa0\x80ok"), id="utf8-surrogate"),
     pytest.param(1007, frame(TEXT, b"\xf4\x90\x80\x80"), id="utf8-beyond-unicode"),

@@ -20,6 +20,7 @@ from uvicorn.protocols.websockets.codec import (
     Fragments,
     PeerClosed,
     Pong,
+    is_sendable,
 )
 from uvicorn.protocols.websockets.deflate import (
     EXTENSION_NAME,
@@ -78,7 +79,7 @@ class _Reader:
         budget: bytes that the current message may still grow by.
     """
 
-    __slots__ = ("_buffer", "_compressed", "_first_bytes", "_max_size", "_part", "_position", "_size", "budget")
+    __slots__ = ("_buffer", "_compressed", "_first_bytes", "_in_message", "_max_size", "_part", "_position", "budget")
 
     def __init__(self, max_size: int, deflate: bool) -> None:
         self._max_size = self.budget = max_size
@@ -86,7 +87,7 @@ class _Reader:
         self._buffer: bytes | bytearray = b""
         self._position = 0
         self._part = _Part.HEADER
-        self._size = 0
+        self._in_message = False
         self._compressed = False
 
     def spend(self, size: int, last: bool) -> None:
@@ -145,8 +146,11 @@ class _Reader:
                 raise ProtocolError("control frame too long")
             self._part = _Part.MASK
             return
-        if first & 0x0F:
+        if bool(first & 0x0F) == self._in_message:
+            raise ProtocolError("continuation of nothing, or a new message inside another")
+        if not self._in_message:
             self._compressed = bool(first & _RSV1)
+        self._in_message = not first & _FIN
         if length < 126:
             self._check_size(length)
         else:
@@ -316,7 +320,8 @@ class WebsocketsCodec:
                     self._on_close(frame)
                     return
             elif self._fragments is None and frame.fin and opcode is _TEXT:
-                self._events.append(str(frame.data, "utf-8"))
+                # Not str(): PyPy's lets surrogates pass.
+                self._events.append(codecs.decode(frame.data, "utf-8"))
             elif self._fragments is None and frame.fin and opcode is Opcode.BINARY:
                 self._events.append(bytes(frame.data))
             else:
@@ -324,8 +329,6 @@ class WebsocketsCodec:
 
     def _on_fragment(self, frame: Frame) -> None:
         """Take a part of a message in several frames (RFC 6455 section 5.4)."""
-        if (frame.opcode is _CONT) == (self._fragments is None):
-            raise ProtocolError("continuation of nothing, or a new message inside another")
         if self._fragments is None:
             text = frame.opcode is _TEXT
             self._fragments = Fragments(text)
@@ -340,6 +343,9 @@ class WebsocketsCodec:
             self._fragments = self._decoder = None
 
     def _on_close(self, frame: Frame) -> None:
+        if len(frame.data) >= 2 and not is_sendable(int.from_bytes(frame.data[:2], "big")):
+            # Before the reason is looked at, which may be wrong too.
+            raise ProtocolError("close code")
         close = Close.parse(frame.data)
         if not self._close_sent:
             # The peer's own code and reason go back (RFC 6455 section 5.5.1).

@@ -39,6 +39,7 @@ class _MessageLimits(Extension):
         self._max_size = self._budget = max_size
         self._deflate = deflate
         self._compressed = False
+        self._in_message = False
         self._in_control = False
 
     def enabled(self) -> bool:
@@ -51,15 +52,18 @@ class _MessageLimits(Extension):
         self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
     ) -> CloseReason | RsvBits:
         self._in_control = opcode.iscontrol()
+        begins = opcode is Opcode.TEXT or opcode is Opcode.BINARY
+        if rsv.rsv2 or rsv.rsv3 or (rsv.rsv1 and not (begins and self._deflate is not None)):
+            return CloseReason.PROTOCOL_ERROR
         if self._in_control:
             return _NO_RSV
-        if opcode is not Opcode.CONTINUATION:
-            if rsv.rsv1 and self._deflate is None:
-                return CloseReason.PROTOCOL_ERROR
+        if begins == self._in_message:
+            return CloseReason.PROTOCOL_ERROR
+        if begins:
             self._compressed = rsv.rsv1
         if payload_length > (wire_limit(self._budget) if self._compressed else self._budget):
             return CloseReason.MESSAGE_TOO_BIG
-        return _NO_RSV if opcode is Opcode.CONTINUATION else _RSV1
+        return rsv
 
     def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
         if self._in_control:
@@ -67,7 +71,10 @@ class _MessageLimits(Extension):
         return self._inflate(data, False) if self._compressed else self._spend(data)
 
     def frame_inbound_complete(self, proto: FrameDecoder | FrameProtocol, fin: bool) -> bytes | CloseReason | None:
-        if self._in_control or not fin:
+        if self._in_control:
+            return None
+        self._in_message = not fin
+        if not fin:
             return None
         result = self._inflate(b"", True) if self._compressed else None
         self._budget = self._max_size
