@@ -52,6 +52,16 @@ async def test_off(connect: Any, interval: Any) -> None:
     assert connection.loop.timers == []
 
 
+@pytest.mark.parametrize("timeout", [None, 0])
+async def test_a_pong_is_waited_for_without_end(connect: Any, timeout: Any) -> None:
+    connection = connect(ws_ping_timeout=timeout)
+    await connection.open()
+    for _ in range(10):
+        connection.loop.run_later(with_delay=20)
+    assert connection.frames() == [ServerFrame(PING, b"")] * 10
+    assert not connection.transport.closed
+
+
 async def test_an_unread_pong_is_not_a_missing_one(connect: Any) -> None:
     connection = connect(ws_max_queue=1)
     await connection.open()

@@ -225,7 +225,7 @@ class WebSocketProtocol(Connection):
         self._log_answer("[accepted]")
         self.transport.write(head)
         if self.config.ws_ping_interval:
-            self._keepalive = Keepalive(self.config.ws_ping_interval, self.config.ws_ping_timeout)
+            self._keepalive = Keepalive(self.config.ws_ping_interval, self.config.ws_ping_timeout or None)
             self._timer.set(Due.KEEPALIVE, self._keepalive.delay)
         early, self._early = self._early, b""
         self.flow.resume_reading()
