@@ -11,9 +11,8 @@ from typing import Any, Protocol
 from uvicorn.config import Config
 from uvicorn.sockets import adopt_inherited_socket, bind_unix_socket, log_running
 
-
 # How many connections asyncio accepts in one pass of the loop: it takes the backlog for that. When no more files are to
-# be had, it reports as many failures, each with a traceback, once a second. The sockets get the real backlog afterwards.
+# be had, it reports as many failures, each with a traceback, once a second. The sockets get the real backlog after it.
 ACCEPTED_AT_ONCE = 16
 
 

@@ -84,14 +84,14 @@ def run(*args: Any, **options: Any) -> None:
 
 def _supervise(config: Config, server: Server) -> None:
     """Serve in child processes; the parent holds the socket."""
-    from uvicorn.supervisors import ChangeReload, Multiprocess
+    from uvicorn import supervisors
 
     sock = config.bind_socket()
     try:
         if config.should_reload:
-            ChangeReload(config, target=server.run, sockets=[sock]).run()
+            supervisors.ChangeReload(config, target=server.run, sockets=[sock]).run()
         else:
-            Multiprocess(config, sockets=[sock]).run()
+            supervisors.Multiprocess(config, sockets=[sock]).run()
     finally:
         sock.close()
         if config.uds is not None:

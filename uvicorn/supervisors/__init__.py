@@ -1,16 +1,27 @@
-"""Many processes: workers, and reloading."""
+"""The processes that supervise others. Each is imported when it is used: a worker needs none of them."""
 
-from typing import TYPE_CHECKING
-
-from uvicorn.supervisors.basereload import BaseReload
-from uvicorn.supervisors.multiprocess import Multiprocess
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from uvicorn.supervisors.basereload import BaseReload
+    from uvicorn.supervisors.multiprocess import Multiprocess
+
     ChangeReload: type[BaseReload]
-else:
-    try:
-        from uvicorn.supervisors.watchfilesreload import WatchFilesReload as ChangeReload
-    except ImportError:
-        from uvicorn.supervisors.statreload import StatReload as ChangeReload
 
 __all__ = ["ChangeReload", "Multiprocess"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Multiprocess":
+        from uvicorn.supervisors.multiprocess import Multiprocess
+
+        return Multiprocess
+    if name == "ChangeReload":
+        try:
+            from uvicorn.supervisors.watchfilesreload import WatchFilesReload
+        except ImportError:
+            from uvicorn.supervisors.statreload import StatReload
+
+            return StatReload
+        return WatchFilesReload
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

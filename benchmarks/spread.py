@@ -1,0 +1,66 @@
+"""How evenly connections spread over workers, and how long several workers take to start and to stop.
+
+python benchmarks/spread.py [--connections 200] [--workers 4] [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections import Counter
+
+from report import Table
+from workers import Client, Supervisor, supervisor
+
+LIMITS = (0.20, 0.30)
+
+
+async def shares(server: Supervisor, connections: int, *, at_once: bool) -> list[int]:
+    clients = [Client(server.port) for _ in range(connections)]
+    if at_once:
+        answers = await asyncio.gather(*(client.get() for client in clients))
+    else:
+        answers = [await client.get() for client in clients]
+    counts = Counter(answers)
+    for client in clients:
+        client.close()
+    await asyncio.sleep(0.5)  # until the workers have seen it
+    return [counts[pid] for pid in server.workers]
+
+
+def started_and_stopped(workers: int) -> tuple[float, float]:
+    with supervisor(workers) as server:
+        server.wait("Started server process", workers)
+        started = time.monotonic() - server.started
+        time.sleep(1)  # until they are idle
+        return started, server.stop()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--connections", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    good = True
+    table = Table("connections", *(f"worker {number + 1}" for number in range(arguments.workers)))
+    with supervisor(arguments.workers) as server:
+        server.wait("Started server process", arguments.workers)
+        await asyncio.sleep(1)
+        for _ in range(arguments.rounds):
+            for at_once in (False, True):
+                counts = await shares(server, arguments.connections, at_once=at_once)
+                fractions = [count / arguments.connections for count in counts]
+                good &= LIMITS[0] <= min(fractions) and max(fractions) <= LIMITS[1]
+                title = f"{arguments.connections}, {'at once' if at_once else 'one after the other'}"
+                table.add(title, *(f"{fraction:.1%}" for fraction in fractions))
+    table = Table("workers", "start, ms", "SIGTERM to exit, ms")
+    for workers in (1, arguments.workers):
+        measured = [started_and_stopped(workers) for _ in range(arguments.rounds)]
+        table.add(str(workers), *(f"{min(times) * 1000:.0f}" for times in zip(*measured, strict=True)))
+    raise SystemExit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
