@@ -7,10 +7,8 @@ cdef int NO_BODY, LENGTH, CHUNKED
 cdef int KEEP_ALIVE, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE
 cdef bint COMPILED
 cdef dict KNOWN_FIELDS, METHODS, _VERSIONS
-cdef set _good_hosts
+cdef set GOOD_AUTHORITIES
 
-cdef bint _is_authority(bytes value) except -1
-cdef str _other_method(bytes name)
 
 
 cdef class RequestHead:
@@ -73,10 +71,8 @@ cdef class RequestBuilder:
     cdef Py_ssize_t _find_end(self, bytes data, Py_ssize_t pos) except -1
     @cython.locals(words=list, name=bytes, version_word=bytes, head=RequestHead, version=str, method=str)
     cdef _parse_line(self, bytes line)
-    cdef str _other_version(self, bytes word)
     @cython.locals(text=str, mark=Py_ssize_t)
     cdef _parse_target(self, RequestHead head, bytes target)
-    cdef str _absolute_form(self, str text, str method)
     cdef _decide(self, int kind, bytes value)
     cdef _note_connection(self, bytes value)
     cdef _note_content_length(self, bytes value)

@@ -5,27 +5,27 @@ The request line, the limits and every rule that parsers leave open are here, th
 that it let pass are split here, which costs half of taking them over one by one, and cannot come out differently.
 """
 
-import socket
 from typing import Any
-from urllib.parse import unquote
 
 from uvicorn._speedups.facts import (
-    BAD_PERCENT,
     CONNECTION,
     CONTENT_LENGTH,
     EXPECT,
     HOST,
-    HTTP_VERSION,
-    IP_LITERAL,
     KNOWN_FIELDS,
     MALFORMED_LINE,
     MAX_CONTENT_LENGTH,
     METHODS,
-    REG_NAME,
-    TOKEN_CHARS,
     TRANSFER_ENCODING,
     UPGRADE,
     RequestRejected,
+)
+from uvicorn._speedups.request_line import (
+    GOOD_AUTHORITIES,
+    is_authority,
+    other_method,
+    other_version,
+    split_absolute_form,
 )
 
 # Where in a message the next byte belongs.
@@ -41,34 +41,6 @@ KEEP_ALIVE, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = 1, 2, 4, 8
 COMPILED = not __name__.endswith("_py")
 
 _VERSIONS = {b"HTTP/1.1\r\n": "1.1", b"HTTP/1.0\r\n": "1.0"}
-
-# Host values that were found well-formed: most connections name the same few. Emptied when full; a name longer than
-# any in the DNS (RFC 1035 section 2.3.4) is not kept, so that clients cannot fill the memory with them.
-_good_hosts: set[bytes] = set()
-_GOOD_HOSTS_MAX = 1024
-_GOOD_HOST_SIZE = 255 + len(":65535")
-
-
-def _is_authority(value: bytes) -> bool:
-    """Whether `value` is uri-host [ ":" port ]."""
-    if value in _good_hosts:
-        return True
-    if value[:1] == b"[":
-        match = IP_LITERAL.fullmatch(value)
-        if match is None:
-            return False
-        if match[1] is not None:
-            try:
-                socket.inet_pton(socket.AF_INET6, match[1].decode())
-            except OSError:
-                return False
-    elif REG_NAME.fullmatch(value) is None or BAD_PERCENT.search(value) is not None:
-        return False
-    if len(value) <= _GOOD_HOST_SIZE:
-        if len(_good_hosts) >= _GOOD_HOSTS_MAX:
-            _good_hosts.clear()
-        _good_hosts.add(value)
-    return True
 
 
 class RequestHead:
@@ -381,26 +353,18 @@ class RequestBuilder:
         # Two comparisons are cheaper than two hashes, and nearly always true.
         version = "1.1" if version_word == b"HTTP/1.1\r\n" else _VERSIONS.get(version_word)
         if version is None:
-            version = self._other_version(version_word)
+            version = other_version(version_word)
             version_word = b"HTTP/1.1\r\n"
             self.prefix = b"POST / HTTP/1.1\r\n"
         head.http_version = version
         method = "GET" if name == b"GET" else METHODS.get(name)
         if method is None:
-            method = _other_method(name)
+            method = other_method(name)
             # Parsers know a closed list of methods; to the framing of a request the method means nothing.
             self.prefix = b"POST / " + version_word
         head.method = method
         self._parse_target(head, words[1])
         self.phase = FIELDS
-
-    def _other_version(self, word: bytes) -> str:
-        match = HTTP_VERSION.fullmatch(word)
-        if match is None:
-            raise RequestRejected(400, "malformed HTTP version")
-        if match[1] != b"1":
-            raise RequestRejected(505, "HTTP version not supported")
-        return "1.1"
 
     def _parse_target(self, head: RequestHead, target: bytes) -> None:
         """Tell the four forms of a target apart (RFC 9112 section 3.2) and split off the query."""
@@ -413,14 +377,14 @@ class RequestBuilder:
         head.target = target
         method = head.method
         if method == "CONNECT":
-            if not _is_authority(target) or b":" not in target or target[-1:] == b":":
+            if not is_authority(target) or b":" not in target or target[-1:] == b":":
                 raise RequestRejected(400, "CONNECT takes host:port")
         elif not target or target[0] != 47:
             if target == b"*":
                 if method != "OPTIONS":
                     raise RequestRejected(400, "* is for OPTIONS only")
             else:
-                text = self._absolute_form(text, method)
+                self.authority, text = split_absolute_form(text, method)
                 target = text.encode()
         mark = target.find(b"?")
         if mark < 0:
@@ -430,26 +394,12 @@ class RequestBuilder:
             head.raw_path = target[:mark]
             head.query_string = target[mark + 1 :]
             text = text[:mark]
-        head.path = unquote(text) if "%" in text else text
+        if "%" in text:
+            # Imported here because its package takes long to import, and few paths need it.
+            from urllib.parse import unquote
 
-    def _absolute_form(self, text: str, method: str) -> str:
-        """Keep the authority of an absolute-form target, to be held against Host, and give its path and query."""
-        scheme, separator, rest = text.partition("://")
-        if not separator or scheme.lower() not in ("http", "https"):
-            raise RequestRejected(400, "a target is a path, or an http URI")
-        for i, character in enumerate(rest):
-            if character in "/?":
-                authority, path = rest[:i], rest[i:]
-                break
-        else:
-            authority, path = rest, ""
-        self.authority = authority.encode()
-        if not authority or not _is_authority(self.authority):
-            raise RequestRejected(400, "malformed authority in the target")
-        if path[:1] == "/":
-            return path
-        # An empty path is "/", but for OPTIONS, which then asks for the server itself (RFC 9112 section 3.2.4).
-        return "*" if method == "OPTIONS" and not path else "/" + path
+            text = unquote(text)
+        head.path = text
 
     # What a parser tells
 
@@ -564,7 +514,7 @@ class RequestBuilder:
         head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
         old = head.http_version == "1.0"
         if self.host is not None:
-            if not _is_authority(self.host):
+            if self.host not in GOOD_AUTHORITIES and not is_authority(self.host):
                 raise RequestRejected(400, "malformed Host field")
             if self.authority is not None and self.authority.lower() != self.host.lower():
                 raise RequestRejected(400, "Host is not the authority of the target")
@@ -641,12 +591,3 @@ class RequestBuilder:
                 # RFC 9110 section 6.5.1.
                 raise RequestRejected(400, "a trailer field that decides about the message")
         self.host = host
-
-
-def _other_method(name: bytes) -> str:
-    """A method outside the common ones: any token, but not a common one in another case (RFC 9110 section 9.1)."""
-    if not name or name.strip(TOKEN_CHARS):
-        raise RequestRejected(400, "a method is a token")
-    if name.upper() in METHODS:
-        raise RequestRejected(501, "methods are case-sensitive")
-    return name.decode("ascii")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, body, post, respond, send_all, start
-from uvicorn._speedups import _request_py
+from uvicorn._speedups import request_line
 from uvicorn.protocols.http.connection import LINGER_BYTES
 
 UPGRADE = head(b"GET /ws HTTP/1.1", b"Connection: Upgrade", b"Upgrade: websocket")
@@ -146,8 +146,8 @@ async def test_reading_goes_on_while_the_response_is_made(connect: Any) -> None:
 
 def test_long_names_of_hosts_are_not_remembered() -> None:
     name = b"a" * 100_000
-    assert _request_py._is_authority(name)
-    assert name not in _request_py._good_hosts
+    assert request_line.is_authority(name)
+    assert name not in request_line.GOOD_AUTHORITIES
 
 
 @pytest.mark.parametrize("method", [b"M-SEARCH", b"PURGE", b"GET"])

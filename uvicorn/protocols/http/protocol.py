@@ -9,9 +9,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from uvicorn._speedups import RequestBuilder, RequestHead, RequestRejected
-from uvicorn._speedups._request_py import BODY_FOLLOWS, EXPECTS_CONTINUE, KEEP_ALIVE, NO_BODY, WANTS_UPGRADE
+from uvicorn._speedups._request_py import BODY_FOLLOWS, EXPECTS_CONTINUE, KEEP_ALIVE, WANTS_UPGRADE
 from uvicorn._speedups._response_py import CLOSE, COMPLETE
 from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.connection import LINGER_SECONDS, Connection, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
@@ -240,7 +241,7 @@ class HTTPProtocol(Connection):
         if self.limit_concurrency is not None and self._is_full(self.limit_concurrency):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
-        elif facts >= WANTS_UPGRADE and self._accepts_upgrade(head):
+        elif facts >= WANTS_UPGRADE and upgrade.is_accepted(head, self.ws_protocol_class, self.logger):
             self._upgrade = head
             self._hold(True)
             return
@@ -457,20 +458,6 @@ class HTTPProtocol(Connection):
 
     # Upgrades
 
-    def _accepts_upgrade(self, head: RequestHead) -> bool:
-        """Whether the connection becomes a WebSocket; any other upgrade is not taken up (RFC 9110 section 7.8)."""
-        if head.upgrade == b"websocket" and self.ws_protocol_class is not None:
-            if head.framing != NO_BODY:
-                raise RequestRejected(400, "a WebSocket handshake has no body")
-            return True
-        self.logger.warning("Unsupported upgrade request.")
-        if head.upgrade == b"websocket":
-            self.logger.warning(
-                "No supported WebSocket library detected. Please use \"pip install 'uvicorn[standard]'\", "
-                "or install 'websockets' or 'wsproto' manually."
-            )
-        return False
-
     def _hand_over(self) -> None:
         """Hand the connection over to the WebSocket protocol, once all requests before have been answered."""
         head = self._upgrade
@@ -480,24 +467,7 @@ class HTTPProtocol(Connection):
             self._trace("Upgrading to WebSocket")
         self.connections.discard(self)
         self._deadline.cancel()
-        assert self.ws_protocol_class is not None
-        arguments: dict[str, Any] = {
-            "config": self.config,
-            "server_state": self.server_state,
-            "app_state": self.app_state,
-        }
-        rest = self._parser.take_rest()
-        if hasattr(self.ws_protocol_class, "handle_upgrade"):
-            protocol = self.ws_protocol_class(**arguments, _loop=self.loop)
-            protocol.connection_made(self.transport)
-            protocol.handle_upgrade(head, rest)
-        else:
-            protocol = self.ws_protocol_class(**arguments)
-            protocol.connection_made(self.transport)
-            lines = [b"%b: %b\r\n" % field for field in head.headers]
-            request_line = b"GET %b HTTP/%b\r\n" % (head.target, head.http_version.encode())
-            protocol.data_received(b"".join([request_line, *lines, b"\r\n", rest]))
-        self.transport.set_protocol(protocol)
+        upgrade.hand_over(self, head, self._parser.take_rest())
         self.flow.resume_reading()
 
     # Deadlines and the end

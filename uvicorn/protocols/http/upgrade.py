@@ -1,0 +1,58 @@
+"""From HTTP to WebSocket: which upgrades are taken up, and how the connection changes hands (RFC 9110 section 7.8)."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from uvicorn._speedups import RequestHead, RequestRejected
+from uvicorn._speedups._request_py import NO_BODY
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.protocol import HTTPProtocol
+
+
+def is_accepted(head: RequestHead, ws_protocol_class: Any, logger: logging.Logger) -> bool:
+    """Whether the connection becomes a WebSocket; any other upgrade is logged and served as plain HTTP.
+
+    Raises:
+        RequestRejected: a handshake that announces a body.
+    """
+    if head.upgrade == b"websocket" and ws_protocol_class is not None:
+        if head.framing != NO_BODY:
+            raise RequestRejected(400, "a WebSocket handshake has no body")
+        return True
+    logger.warning("Unsupported upgrade request.")
+    if head.upgrade == b"websocket":
+        logger.warning(
+            "No supported WebSocket library detected. Please use \"pip install 'uvicorn[standard]'\", "
+            "or install 'websockets' or 'wsproto' manually."
+        )
+    return False
+
+
+def hand_over(connection: "HTTPProtocol", head: RequestHead, rest: bytes) -> None:
+    """Give the transport to the WebSocket protocol.
+
+    Args:
+        connection: the one that has read the handshake.
+        head: the handshake.
+        rest: the bytes that came behind it.
+    """
+    transport = connection.transport
+    protocol_class: Any = connection.ws_protocol_class
+    arguments: dict[str, Any] = {
+        "config": connection.config,
+        "server_state": connection.server_state,
+        "app_state": connection.app_state,
+    }
+    if hasattr(protocol_class, "handle_upgrade"):
+        protocol = protocol_class(**arguments, _loop=connection.loop)
+        protocol.connection_made(transport)
+        protocol.handle_upgrade(head, rest)
+    else:
+        # A foreign class reads the request itself.
+        protocol = protocol_class(**arguments)
+        protocol.connection_made(transport)
+        request_line = b"GET %b HTTP/%b\r\n" % (head.target, head.http_version.encode())
+        fields = [b"%b: %b\r\n" % field for field in head.headers]
+        protocol.data_received(b"".join([request_line, *fields, b"\r\n", rest]))
+    transport.set_protocol(protocol)
