@@ -140,7 +140,7 @@ async def test_inbox() -> None:
     inbox.put("text")
     await asyncio.wait_for(asyncio.gather(waiters[1], third), 5)
     assert inbox.get() == "text"
-    assert not inbox
+    assert not inbox.messages
     inbox.waiter().cancel()
     inbox.put("text")
     assert inbox.get() == "text"

@@ -12,47 +12,47 @@ class Inbox:
     Args:
         max_messages: at so many unread messages the inbox is full.
         max_bytes: at so many unread bytes (characters of text) it is too.
+
+    Attributes:
+        messages: what is unread; to be looked at only.
     """
 
-    __slots__ = ("_max_bytes", "_max_messages", "_messages", "_size", "_waiters")
+    __slots__ = ("_max_bytes", "_max_messages", "_size", "_waiters", "messages")
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
-        self._messages: deque[Message] = deque()
+        self.messages: deque[Message] = deque()
         self._size = 0
         self._waiters: list[asyncio.Future[None]] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._messages)
-
     def put(self, message: Message) -> None:
         """Add a message and wake the application."""
-        self._messages.append(message)
+        self.messages.append(message)
         self._size += len(message)
         if self._waiters:
             self.wake()
 
     def get(self) -> Message:
         """Take the oldest message. Raises IndexError where there is none."""
-        message = self._messages.popleft()
+        message = self.messages.popleft()
         self._size -= len(message)
         return message
 
     def clear(self) -> None:
         """Drop what was not read."""
-        self._messages.clear()
+        self.messages.clear()
         self._size = 0
 
     @property
     def full(self) -> bool:
         """Whether reading should pause."""
-        return len(self._messages) >= self._max_messages or self._size >= self._max_bytes
+        return len(self.messages) >= self._max_messages or self._size >= self._max_bytes
 
     @property
     def drained(self) -> bool:
         """Whether reading should go on: a quarter is left of what fills it, so that it does not flap."""
-        return len(self._messages) * 4 <= self._max_messages and self._size * 4 <= self._max_bytes
+        return len(self.messages) * 4 <= self._max_messages and self._size * 4 <= self._max_bytes
 
     def wake(self) -> None:
         """Wake all who wait: there is a message, or there will never be one."""

@@ -341,7 +341,7 @@ class WebSocketProtocol(Connection):
             self._connect_given = True
             return {"type": "websocket.connect"}
         inbox = self._inbox
-        while not inbox:
+        while not inbox.messages:
             if self._disconnect is not None:
                 code, reason, _ = self._disconnect
                 return {"type": "websocket.disconnect", "code": int(code), "reason": reason}

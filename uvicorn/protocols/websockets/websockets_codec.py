@@ -203,6 +203,7 @@ class WebsocketsCodec:
     """Drives `Frame.parse` and answers control frames. See `Codec`."""
 
     __slots__ = (
+        "_between_messages",
         "_close_sent",
         "_decoder",
         "_deflate",
@@ -226,6 +227,7 @@ class WebsocketsCodec:
         self._events: list[Event] = []
         self._fragments: Fragments | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._between_messages = True
         self._close_sent = False
         self.replies: list[bytes] = []
 
@@ -233,11 +235,12 @@ class WebsocketsCodec:
         if self._parser is None:
             return []
         try:
-            if self._fragments is None and self._reader.between_frames:
+            if self._between_messages:
                 data = self._take_whole(data)
             if data:
                 self._reader.feed(data)
                 next(self._parser)
+                self._between_messages = self._fragments is None and self._reader.between_frames
         except StopIteration:
             self._parser = None
         except tuple(_FAILURES) as error:
