@@ -1,0 +1,339 @@
+"""The supervisor in this process, where time limits and the platform can be changed at the edges."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.processes import PATIENCE
+from tests.supervisors.apps import BROKEN, FAILS, STARTUP
+from tests.supervisors.clients import eventually, is_running
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors import process as process_module
+from uvicorn.supervisors import slot as slot_module
+from uvicorn.supervisors.messages import Message
+from uvicorn.supervisors.multiprocess import Multiprocess
+from uvicorn.supervisors.process import Process, ProcessState
+
+APP = "tests.supervisors.apps:app"
+
+
+def config_of(**options: Any) -> Config:
+    return Config(APP, **{"port": 0, "workers": 1, "log_config": None, **options})
+
+
+class Running:
+    """A supervisor in a thread."""
+
+    def __init__(self, config: Config) -> None:
+        self.sock = config.bind_socket()
+        self.supervisor = Multiprocess(config, [self.sock])
+        self.code: object = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.supervisor.run()
+        except SystemExit as exited:
+            self.code = exited.code
+
+    def serving(self) -> list[int]:
+        return [process.pid for process in self.supervisor.processes if process.state is ProcessState.SERVING]
+
+    def send(self, number: int) -> None:
+        self.supervisor.signals.put(number)
+
+    def join(self) -> object:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        return self.code
+
+    def end(self) -> None:
+        if self._thread.is_alive():
+            self.send(signal.SIGTERM)
+            self.send(signal.SIGINT)
+            self.join()
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Running]]:
+    started: list[Running] = []
+
+    def start(**options: Any) -> Running:
+        started.append(Running(config_of(**options)))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.end()
+
+
+def test_sockets_are_used_as_they_are_and_closed_at_the_end(run: Callable[..., Running]) -> None:
+    running = run()
+    eventually(running.serving)
+    with socket.create_connection(running.sock.getsockname()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    running.send(signal.SIGTERM)
+    assert running.join() == 0
+    assert running.sock.fileno() == -1
+
+
+def test_a_worker_that_dies_is_replaced_within_100_milliseconds(run: Callable[..., Running]) -> None:
+    running = run()
+    fastest = PATIENCE
+    for _ in range(4):  # The machine may be busy with something else, but not always.
+        eventually(lambda: running.serving() and running.supervisor.processes[0].served > slot_module.STABLE_AFTER)
+        (dead,) = running.serving()
+        os.kill(dead, signal.SIGKILL)
+        killed = time.monotonic()
+        while not (pids := [process.pid for process in running.supervisor.processes]) or pids == [dead]:
+            assert time.monotonic() < killed + PATIENCE
+            time.sleep(0.001)
+        fastest = min(fastest, time.monotonic() - killed)
+        if fastest < 0.1:
+            break
+    assert fastest < 0.1
+
+
+def test_a_startup_that_fails_stops_everything(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(FAILS, "1")
+    assert run(lifespan="on", workers=2).join() == STARTUP_FAILURE
+    assert "failed to start, stopping the parent process." in caplog.text
+
+
+def test_a_replacement_that_takes_too_long_is_given_up(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = run()
+    eventually(running.serving)
+    before = running.serving()
+    monkeypatch.setattr(slot_module, "REPLACEMENT_TIMEOUT", 1.0)
+    monkeypatch.setenv(STARTUP, "60")
+    running.send(signal.SIGHUP)
+    eventually(lambda: "has not started in time, killing it." in caplog.text)
+    eventually(lambda: "The restart is abandoned." in caplog.text)
+    assert running.serving() == before
+    assert all(map(is_running, before))
+
+
+def test_a_worker_that_does_not_end_in_time_is_killed(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(process_module, "SHUTDOWN_ALLOWANCE", 0.5)
+    running = run(timeout_graceful_shutdown=0, timeout_worker_healthcheck=60)
+    eventually(running.serving)
+    (pid,) = running.serving()
+    with socket.create_connection(running.sock.getsockname()) as client:
+        client.sendall(b"GET /hold-gil HTTP/1.1\r\nhost: test\r\n\r\n")
+        time.sleep(0.2)  # so that it is held; if not, the worker ends by itself, which the assertion below finds
+        running.send(signal.SIGTERM)
+        assert running.join() == 0
+    assert f"Child process [{pid}] has not ended in time, killing it." in caplog.text
+    assert "in respond" in caplog.text
+
+
+def test_a_worker_that_dies_while_its_replacement_starts(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = run()
+    eventually(running.serving)
+    (old,) = running.serving()
+    monkeypatch.setenv(STARTUP, "1")
+    running.send(signal.SIGHUP)
+    eventually(lambda: running.supervisor._replacement is not None)
+    assert running.supervisor._replacement is not None
+    new = running.supervisor._replacement.process.pid
+    os.kill(old, signal.SIGKILL)
+    eventually(lambda: running.serving() == [new])
+
+
+def test_a_place_that_is_removed_while_its_worker_is_being_replaced(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = run(workers=2)
+    eventually(lambda: len(running.serving()) == 2)
+    first, second = running.serving()
+    monkeypatch.setenv(STARTUP, "60")
+    running.send(signal.SIGHUP)  # The first is being replaced, the second waits for its turn.
+    eventually(lambda: running.supervisor._replacement is not None)
+    assert running.supervisor._replacement is not None
+    replacement = running.supervisor._replacement.process.pid
+    running.send(signal.SIGTTOU)
+    eventually(lambda: not is_running(second))
+    assert running.serving() == [first]
+    assert not running.supervisor._requests
+    running.send(signal.SIGTTIN)
+    eventually(lambda: len(running.supervisor.processes) == 2)
+    running.supervisor._slots.reverse()
+    running.send(signal.SIGTTOU)
+    eventually(lambda: not is_running(replacement))
+    eventually(lambda: not is_running(first))
+
+
+def test_processes_that_cannot_be_started_are_tried_again(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = Process.start
+    failures = [OSError(11, "Resource temporarily unavailable")] * 2
+
+    def failing(process: Process) -> None:
+        if failures:
+            raise failures.pop()
+        start(process)
+
+    monkeypatch.setattr(Process, "start", failing)
+    running = run()
+    eventually(running.serving)
+    assert caplog.text.count("A child process cannot be started: [Errno 11]") == 2
+    failures.append(OSError(12, "Cannot allocate memory"))
+    before = running.serving()
+    running.send(signal.SIGHUP)
+    eventually(lambda: "A child process cannot be started: [Errno 12]" in caplog.text)
+    assert running.serving() == before
+
+
+def test_a_failed_replacement_at_the_request_limit_is_tried_again(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(slot_module, "PAUSE_MIN", 0.05)
+    broken = tmp_path / "broken"
+    monkeypatch.setenv(BROKEN, str(broken))
+    running = run(limit_max_requests=1)
+    eventually(running.serving)
+    (old,) = running.serving()
+    broken.touch()
+    with socket.create_connection(running.sock.getsockname()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    eventually(lambda: caplog.text.count("The restart is abandoned.") == 3)
+    assert running.serving() == [old]
+    broken.unlink()
+    eventually(lambda: running.serving() and running.serving() != [old])
+    eventually(lambda: not is_running(old))
+
+
+def test_sigbreak_stops(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="uvicorn.error")
+    supervisor = Multiprocess(config_of(), [])
+    supervisor.handle_break()
+    assert "Received SIGBREAK, exiting." in caplog.text
+    supervisor._close()
+
+
+# --- One process ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def process() -> Iterator[Process]:
+    config = config_of()
+    with config.bind_socket() as sock:
+        process = Process(config, [sock])
+        process.start()
+        yield process
+        process.kill()
+        process.process.join()
+        process.close()
+
+
+def test_signs_of_life(process: Process) -> None:
+    assert process.is_alive(PATIENCE)
+    assert process.exitcode is None
+    os.kill(process.pid, signal.SIGSTOP)
+    assert not process.is_alive(0.2)
+    os.kill(process.pid, signal.SIGCONT)
+    assert process.is_alive(PATIENCE)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not process.is_alive()
+    process.terminate()  # It is dead, which is no error.
+    process.interrupt()
+
+
+def test_terminate(process: Process) -> None:
+    eventually(lambda: Message.READY in process.receive())
+    assert process.state is ProcessState.SERVING
+    process.terminate()
+    assert process.state is ProcessState.STOPPING
+    process.join()
+    assert process.exitcode == -signal.SIGTERM
+
+
+def test_retire(process: Process) -> None:
+    eventually(lambda: Message.READY in process.receive())
+    process.retire()
+    process.join()
+    assert process.exitcode == 0
+
+
+def test_a_pipe_that_is_closed_ends_the_health_check(process: Process) -> None:
+    eventually(lambda: Message.READY in process.receive())
+    process.channel.close()
+    process.check(process.health.due)
+    assert process.due == float("inf")
+    assert not process._send(Message.PING)
+    assert process.receive() == []
+    assert not process.channel_open
+
+
+def test_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(pid: int) -> int:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", missing, raising=False)
+    config = config_of()
+    with config.bind_socket() as sock:
+        process = Process(config, [sock])
+        process.start()
+        assert process.sentinel == process.process.sentinel
+        process.kill()
+        process.join()
+        process.close()
+
+
+# --- Windows, at the edges --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this package takes for Windows; the processes are those of this platform."""
+    monkeypatch.setattr(sys, "platform", "win32")
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_a_message_stops_a_worker_that_shares_nothing() -> None:
+    config = config_of()
+    supervisor = Multiprocess(config, [config.bind_socket()])
+    thread = threading.Thread(target=supervisor.run, daemon=True)
+    thread.start()
+    eventually(lambda: [p for p in supervisor.processes if p.state is ProcessState.SERVING])
+    (process,) = supervisor.processes
+    assert process.share is None
+    supervisor.signals.put(signal.SIGINT)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert process.exitcode == 0  # By a message: a signal would have killed it.
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_a_second_signal_kills(process: Process) -> None:
+    process.interrupt()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_there_are_no_stacks(process: Process, caplog: pytest.LogCaptureFixture) -> None:
+    process.kill_hanging("does not answer")
+    process.join()
+    assert "They could not be had." in caplog.text
