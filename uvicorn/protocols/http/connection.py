@@ -1,7 +1,11 @@
 """What a connection does whatever is said on it: bytes out, back-pressure, deadlines, and an end that loses nothing."""
 
 import asyncio
+import contextlib
 import logging
+import socket
+import struct
+import sys
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 # dropped, so that no reset overtakes the answer (RFC 9112 section 9.6).
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
+
+# struct linger: on, for no time. The kernel then drops what it holds, and ends a connection with a reset.
+_RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 # What the built-in answers say. For the others the phrase of the status code is enough.
 _REASONS = {400: "Invalid HTTP request received."}
@@ -148,6 +155,19 @@ class Connection(asyncio.Protocol):
         self._await_next_event()
         self.flow.resume_reading()
 
+    def _reset(self) -> None:
+        """End the connection so that no client takes what it has got for everything: a FIN may end a body."""
+        transport = self.transport
+        if not hasattr(transport, "abort"):
+            self.close()
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # Not each kind of socket has it, and this one may be gone already.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+        transport.abort()
+
     def _discard(self, size: int) -> None:
         """Drop bytes that nobody wants any more, up to a limit."""
         self._discarded += size
@@ -174,10 +194,8 @@ class Connection(asyncio.Protocol):
                     self._await_send()
                 else:
                     self.close()
-            elif hasattr(self.transport, "abort"):
-                self.transport.abort()
             else:
-                self.close()
+                self._reset()
         elif self._get_unsent():
             # The client still takes what it is sent.
             self._await_send()

@@ -408,9 +408,9 @@ class HTTPProtocol(Connection):
     def on_response_broken(self, cycle: RequestResponseCycle) -> None:
         """The application is done and the response is not: the client must be able to tell."""
         cycle.disconnect()
-        if cycle.framer.framing == CLOSE and hasattr(self.transport, "abort"):
+        if cycle.framer.framing == CLOSE:
             # The end of the connection would be the end of the body; a reset is not.
-            self.transport.abort()
+            self._reset()
         else:
             self.close()
 
