@@ -644,6 +644,28 @@ def test_handle_exit_may_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
         assert received == []
 
 
+PATCHING_APP = """
+from examples.hello import app
+from uvicorn import Server
+
+original = Server.handle_exit
+
+def handle_exit(self, sig, frame):
+    print("patched", sig, flush=True)
+    original(self, sig, frame)
+
+Server.handle_exit = handle_exit
+"""
+
+
+@posix
+def test_handle_exit_may_be_patched_by_the_application(tmp_path: Path) -> None:
+    (tmp_path / "patching.py").write_text(PATCHING_APP)
+    with serve("patching:app", "--app-dir", str(tmp_path)) as server:
+        assert server.stop() == 0
+        assert f"patched {signal.SIGINT:d}" in server.stdout
+
+
 @posix
 def test_handle_exit_may_be_replaced_while_it_serves() -> None:
     server = Server(config_of(State()))

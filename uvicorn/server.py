@@ -116,6 +116,7 @@ class Server:
         config = self.config
         if not config.loaded:
             config.load()
+            self._follow_handle_exit()
         self.lifespan = config.lifespan_class(config)
         logger.info(
             "Started server process [%d]",
@@ -356,6 +357,13 @@ class Server:
             # Kept, since `handle_exit` may be replaced while we run.
             self._installed_handlers[sig] = handler = self.handle_exit
             signal.signal(sig, handler)
+
+    def _follow_handle_exit(self) -> None:
+        """Install the `handle_exit` that the application has put in place while it was imported (sse-starlette)."""
+        for sig, installed in self._installed_handlers.items():
+            if installed != self.handle_exit and signal.getsignal(sig) == installed:
+                self._installed_handlers[sig] = handler = self.handle_exit
+                signal.signal(sig, handler)
 
     def _restore_signal_handlers(self) -> None:
         for sig, installed in self._installed_handlers.items():
