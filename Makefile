@@ -8,6 +8,8 @@ APP ?= examples.hello:app
 JOBS ?= auto
 GROUP ?= dev
 PYTEST_ARGS ?=
+FRAMEWORKS ?=
+PLATFORMS ?=
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
@@ -17,10 +19,10 @@ PIP := PYTHONWARNINGS=ignore $(RUN) pip install --quiet
 SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types bench docs build clean autobahn fuzz sanitize abuse leaks soak
+.PHONY: help serve test frameworks platforms lint types bench docs build clean autobahn fuzz sanitize abuse leaks soak
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## Serve APP (examples.hello:app) on http://HOST:PORT
 	@echo "==> serving $(APP) on http://$(HOST):$(PORT), Ctrl-C ends it"
@@ -29,6 +31,16 @@ serve: $(VENV)/.serve ## Serve APP (examples.hello:app) on http://HOST:PORT
 test: $(VENV)/.dev ## Run the whole suite, the pure and the compiled half side by side
 	@echo "==> running the suite"
 	@$(RUN) pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+
+frameworks: $(VENV)/.dev ## Run the framework tests over the newest and oldest releases, each in its environment
+	@echo "==> running the framework matrix"
+	@$(RUN) pip install --quiet --group matrix
+	@$(RUN) tests.frameworks.matrix $(FRAMEWORKS)
+
+platforms: $(VENV)/.dev ## Run the suite on PyPy, CPython 3.14, aarch64 and Windows (wine); needs root
+	@echo "==> running the platforms, as root"
+	@$(RUN) pip install --quiet --group platforms
+	@$(RUN) platforms $(PLATFORMS)
 
 lint: $(VENV)/.dev ## Check format, style, spelling, Cython types and workflows
 	@echo "==> checking format and style"
@@ -87,6 +99,8 @@ clean: ## Remove what the other targets made, the virtual environments included
 	@echo "==> removing environments, builds and caches"
 	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
 	@rm -f uvicorn/_speedups/*.so uvicorn/_speedups/*.pyd uvicorn/_speedups/*.c
+	@# Never across a mount, which an interrupted run may have left.
+	@if [ -d .platforms ]; then rm -rf --one-file-system .platforms; fi
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -98,6 +98,7 @@ class ServerProcess:
         cwd: the working directory; the root of the repository unless given.
         ready: False when the server is not expected to come up.
         command: what is run instead of `python -m uvicorn`.
+        group: whether signals reach the processes that it starts too, as those of a terminal do.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class ServerProcess:
         cwd: str | os.PathLike[str] | None = None,
         ready: bool = True,
         command: Sequence[str] | None = None,
+        group: bool = False,
     ) -> None:
         listens = {"--port", "--uds", "--fd"} & {argument.partition("=")[0] for argument in arguments}
         where = [] if listens or command is not None else ["--port", "0"]
@@ -114,6 +116,7 @@ class ServerProcess:
         self.env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})}
         self.cwd = cwd or ROOT
         self._ready = ready
+        self._group = group
         self.host = "127.0.0.1"
         self.port = 0
 
@@ -128,6 +131,7 @@ class ServerProcess:
             errors="replace",
             cwd=self.cwd,
             env=self.env,
+            start_new_session=self._group,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -177,7 +181,10 @@ class ServerProcess:
         return self._stdout.search(pattern, timeout, count)
 
     def send_signal(self, number: int) -> None:
-        self.process.send_signal(number)
+        if self._group:
+            os.killpg(self.pid, number)
+        else:
+            self.process.send_signal(number)
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for the process to end by itself; its exit code (the negative signal number where one killed it)."""
@@ -194,6 +201,8 @@ class ServerProcess:
     def kill(self) -> None:
         """End the process whatever it does."""
         with contextlib.suppress(ProcessLookupError):
+            if self._group:
+                os.killpg(self.pid, signal.SIGKILL)
             self.process.kill()
         self.wait()
 

@@ -59,4 +59,4 @@ async def talk(socket: WebSocket[Any, Any, Any]) -> None:
             await socket.send_bytes(message["bytes"][::-1])
 
 
-app = Litestar(route_handlers=[hello, echo, stream, started, broken, talk], on_startup=[start])
+app = Litestar(route_handlers=[hello, echo, stream, started, broken, talk], on_startup=[start], logging_config=None)

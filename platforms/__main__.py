@@ -1,0 +1,51 @@
+"""Run what can be run here of every platform, and print a table.
+
+python -m platforms [--folder FOLDER] [NAME ...]
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from platforms import aarch64, cpython_next, packages, pypy, windows
+
+PLATFORMS = {"pypy-3.11": pypy, "cpython-3.14": cpython_next, "aarch64": aarch64, "windows": windows}
+NEEDED = {"debootstrap": "debootstrap", "qemu-aarch64-static": "qemu-user-static"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m platforms", description=__doc__)
+    folder = packages.ROOT / ".platforms"
+    parser.add_argument("--folder", type=Path, default=folder, help="where the systems are kept (some GB)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PLATFORMS))
+    arguments = parser.parse_args()
+    names = arguments.names or list(PLATFORMS)
+    if unknown := set(names) - set(PLATFORMS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if os.geteuid() != 0:
+        sys.exit("Root is needed: debootstrap, mount and chroot are used.")
+    if missing := [package for program, package in NEEDED.items() if shutil.which(program) is None]:
+        sys.exit(f"Missing Debian packages: {', '.join(missing)}.")
+    # Whatever ends us, what is mounted has to be unmounted.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    base = arguments.folder.resolve()
+    built = packages.build(base / "packages")
+    failures = []
+    print(f"{'platform':16} {'check':20} {'':6} detail", flush=True)
+    for name in names:
+        for outcome in PLATFORMS[name].outcomes(base / name, built):
+            verdict = "ok" if outcome.passed else "FAILED"
+            detail = outcome.detail if outcome.passed else "see below"
+            print(f"{outcome.platform:16} {outcome.check:20} {verdict:6} {detail}", flush=True)
+            if not outcome.passed:
+                failures.append(outcome)
+    for outcome in failures:
+        print(f"\n=== {outcome.platform}, {outcome.check} ===\n{outcome.detail}", flush=True)
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Run on the platform: one request and one WebSocket message to a server in a process of its own.
+
+python served_request.py LOOP
+"""
+
+import sys
+
+from tests.processes import PATIENCE, exchange, serve
+
+REQUEST = b"GET /hello HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n"
+
+
+def main(loop: str) -> None:
+    from websockets.sync.client import connect
+
+    with serve("examples.hello:app", "--loop", loop) as server:
+        answer = exchange((server.host, server.port), REQUEST)
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
+        assert answer.endswith(b"\r\n\r\nHello, world!\n"), answer
+    with (
+        serve("examples.websocket_echo:app", "--loop", loop) as server,
+        connect(f"ws://127.0.0.1:{server.port}/", open_timeout=PATIENCE, proxy=None) as websocket,
+    ):
+        websocket.send("hello")
+        reply = websocket.recv(timeout=PATIENCE)
+        assert reply == "hello", reply
+    print("served")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

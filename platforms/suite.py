@@ -1,0 +1,54 @@
+"""The whole suite in a chroot that can install packages itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from platforms.chroot import Chroot
+from platforms.command import CommandFailed
+from platforms.outcome import Outcome
+from platforms.packages import Packages
+
+# What the build and the tests are told about the half.
+SPEEDUPS = {
+    "compiled": {"UVICORN_BUILD_SPEEDUPS": "require", "UVICORN_SPEEDUPS": "require"},
+    "pure": {"UVICORN_BUILD_SPEEDUPS": "no", "UVICORN_SPEEDUPS": "auto"},
+}
+
+
+def installed_suite(
+    name: str, chroot: Chroot, packages: Packages, archive: Path, python: str, half: str
+) -> Iterator[Outcome]:
+    """Install `archive` for the interpreter `python` of the chroot and run the suite against it.
+
+    Args:
+        name: of the platform.
+        chroot: where.
+        packages: where the tests are.
+        archive: the wheel or the source distribution.
+        python: the interpreter.
+        half: "compiled" or "pure", the half that has to run.
+    """
+    env = SPEEDUPS[half]
+    check = "install"
+    try:
+        chroot.create()
+        with chroot.mounted():
+            work = chroot.fresh("suite")
+            packages.copy_suite(work)
+            (work / archive.name).write_bytes(archive.read_bytes())
+            chroot.run(python, "-m", "venv", "--clear", "/work/venv")
+            pip = ["/work/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
+            chroot.run(*pip, "install", "--upgrade", "pip>=25.1")
+            requirements = [f"/work/suite/{archive.name}[standard]", "--group", "test"]
+            chroot.run(*pip, "install", *requirements, cwd="/work/suite", env=env)
+            yield Outcome.of_version(name, chroot.run("/work/venv/bin/uvicorn", "--version", env=env), half)
+            check = "pip check"
+            chroot.run(*pip, "check")
+            yield Outcome(name, check, True, "")
+            check = "suite"
+            pytest = ["/work/venv/bin/python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup"]
+            options = ["-m", "not once", "-o", "timeout=600"]
+            printed = chroot.run(*pytest, *options, cwd="/work/suite", env=env, check=False)
+            yield Outcome.of_suite(name, check, printed)
+    except CommandFailed as error:
+        yield Outcome.of_failure(name, check, error)

@@ -1,0 +1,191 @@
+"""The framework tests over the newest and the oldest releases, each in an environment of its own: `make frameworks`.
+
+    python -m tests.frameworks.matrix [--folder FOLDER] [NAME ...]
+
+A wheel of this checkout is installed into every environment, so that whatever requires `uvicorn` finds it there; the
+tests run from a copy without the package. `NAME` is a name of the table, or the beginning of some.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".venv-frameworks"
+PATIENCE = 900.0
+# What the tests themselves need. Their own clients speak HTTP and WebSocket beside the frameworks'.
+TOOLS = ["httpx", "hypothesis", "pytest>=8.3", "pytest-timeout", "websockets", "wsproto"]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A framework at one release.
+
+    Attributes:
+        requirements: what is installed; the first one is the framework.
+        tests: the files and options that pytest gets; at least one of them has to pass.
+    """
+
+    requirements: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+CHANNELS_THREAD = "--deselect=tests/frameworks/test_websockets_channels.py::test_a_consumer_in_a_thread"
+
+
+def common(name: str) -> tuple[str, ...]:
+    """The small application in this framework."""
+    return ("test_common.py", "-k", name)
+
+
+# The oldest releases are the oldest that can be installed beside the server on Python 3.13: those before them want a
+# standard library module that has been removed (cgi, distutils), do not compile, or want websockets before 13.
+MATRIX = {
+    "starlette-newest": Environment(
+        ("starlette", "python-multipart"),
+        ("test_starlette.py", "test_websockets_starlette.py", "test_common.py", "test_starts.py"),
+    ),
+    "starlette-oldest": Environment(("starlette==0.13.0",), common("starlette")),
+    "fastapi-newest": Environment(
+        ("fastapi[standard]",), ("test_fastapi.py", "test_websockets_fastapi.py", "test_common.py", "test_starts.py")
+    ),
+    "fastapi-oldest": Environment(("fastapi==0.55.0",), common("fastapi")),
+    "django-newest": Environment(
+        ("django", "channels"), ("test_django.py", "test_websockets_channels.py", "test_common.py")
+    ),
+    # The tests close with a reason, which consumers can do since Channels 4.1.
+    "django-oldest": Environment(
+        ("django==4.1", "channels==4.0.0"), ("test_common.py", "test_websockets_channels.py", CHANNELS_THREAD)
+    ),
+    "quart-newest": Environment(("quart",), ("test_quart.py", "test_common.py")),
+    "quart-oldest": Environment(("quart==0.17.0", "werkzeug<2.1"), common("quart")),
+    "litestar-newest": Environment(("litestar[standard]",), ("test_common.py", "test_starts.py")),
+    "litestar-oldest": Environment(("litestar[standard]==2.0.0",), ("test_common.py", "test_starts.py")),
+    "blacksheep-newest": Environment(("blacksheep",), common("blacksheep")),
+    "blacksheep-oldest": Environment(("blacksheep==2.0.8",), common("blacksheep")),
+    "falcon-newest": Environment(("falcon",), common("falcon")),
+    "falcon-oldest": Environment(("falcon==4.0.0",), common("falcon")),
+    "sanic-newest": Environment(("sanic",), common("sanic")),
+    "sanic-oldest": Environment(("sanic==22.12.0",), common("sanic")),
+    "flask-newest": Environment(("flask", "a2wsgi"), common("flask")),
+    # a2wsgi before it cuts bodies short for this Werkzeug.
+    "flask-oldest": Environment(("flask==2.0.0", "werkzeug<2.1", "a2wsgi==1.5.0"), common("flask")),
+    "sse-starlette-newest": Environment(("sse-starlette", "starlette"), ("test_sse.py",)),
+    "sse-starlette-oldest": Environment(("sse-starlette==1.0.0", "starlette"), ("test_sse.py",)),
+    "socketio-newest": Environment(("python-socketio", "aiohttp"), ("test_websockets_socketio.py",)),
+    # Clients before it do not have what the test uses.
+    "socketio-oldest": Environment(("python-socketio==5.8.0", "aiohttp"), ("test_websockets_socketio.py",)),
+    "strawberry-newest": Environment(("strawberry-graphql[asgi]",), ("test_strawberry.py",)),
+    "strawberry-oldest": Environment(("strawberry-graphql[asgi]==0.250.0", "packaging"), ("test_strawberry.py",)),
+    "mcp-newest": Environment(("mcp",), ("test_mcp.py",)),
+    "mcp-1": Environment(("mcp<2",), ("test_mcp.py",)),
+    "mcp-oldest": Environment(("mcp==1.2.0", "pydantic<2.11"), ("test_mcp.py",)),
+    "gunicorn": Environment(("gunicorn", "uvicorn-worker", "fastapi"), ("test_starts.py", "-k", "gunicorn")),
+    "chainlit": Environment(("chainlit",), ("test_starts.py", "-k", "chainlit")),
+}
+
+
+def run(*command: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end; standard error is mixed into the output."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("UVICORN_", "PYTHON"))}
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def prepare(folder: Path) -> Path:
+    """Build the wheel and copy the tests; the wheel."""
+    folder.mkdir(exist_ok=True)
+    for old in ("suite", "dist"):
+        shutil.rmtree(folder / old, ignore_errors=True)
+    answer = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder / "dist", ROOT)
+    if answer.returncode:
+        sys.exit(answer.stdout)
+    shutil.copytree(ROOT / "tests", folder / "suite" / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "pyproject.toml", folder / "suite")
+    (wheel,) = (folder / "dist").glob("*.whl")
+    return wheel
+
+
+@dataclass
+class Outcome:
+    """A row of the table."""
+
+    name: str
+    release: str = ""
+    tests: str = ""
+    problem: str = ""
+    log: str = ""
+
+
+def judge(name: str, environment: Environment, folder: Path, wheel: Path) -> Outcome:
+    """Install the environment, check it and run its tests."""
+    outcome = Outcome(name)
+    venv = folder / name
+    python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
+    uv = [sys.executable, "-m", "uv"]
+    run(*uv, "venv", "--quiet", "--clear", "--python", sys.executable, venv)
+    # The wheel by its path: a release that does not accept its version is a conflict, and nothing else is fetched.
+    requirements = [f"uvicorn[standard] @ {wheel.as_uri()}", *environment.requirements, *TOOLS]
+    answer = run(*uv, "pip", "install", "--quiet", "--python", python, *requirements)
+    if answer.returncode:
+        outcome.problem, outcome.log = "cannot be installed", answer.stdout
+        return outcome
+    listed = json.loads(run(*uv, "pip", "list", "--quiet", "--python", python, "--format", "json").stdout)
+    versions = {package["name"]: package["version"] for package in listed}
+    framework = re.split(r"[\[<=]", environment.requirements[0])[0]
+    outcome.release = f"{framework} {versions[framework]}"
+    check = run(*uv, "pip", "check", "--python", python)
+    if check.returncode:
+        outcome.problem, outcome.log = "pip check", check.stdout
+        return outcome
+    files = [f"tests/frameworks/{test}" if test.endswith(".py") else test for test in environment.tests]
+    answer = run(python, "-m", "pytest", "-q", *files, cwd=folder / "suite")
+    outcome.tests = re.sub(r" in [^,]*$", "", answer.stdout.rstrip().rpartition("\n")[2])
+    if answer.returncode or "passed" not in outcome.tests:
+        outcome.problem, outcome.log = "tests", answer.stdout
+    return outcome
+
+
+def outcomes(names: list[str], folder: Path, keep: bool) -> Iterator[Outcome]:
+    """The rows of the chosen environments, one after the other."""
+    wheel = prepare(folder)
+    for name in names:
+        yield judge(name, MATRIX[name], folder, wheel)
+        if not keep:
+            shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.frameworks.matrix", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the environments are made")
+    parser.add_argument("--keep", action="store_true", help="keep the environments")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MATRIX))
+    arguments = parser.parse_args()
+    names = [name for name in MATRIX if name.startswith(tuple(arguments.names) or "")]
+    failed = not names
+    for outcome in outcomes(names, arguments.folder.resolve(), arguments.keep):
+        verdict = outcome.problem or "ok"
+        print(f"{outcome.name:22} {outcome.release:30} {verdict:20} {outcome.tests}", flush=True)
+        if outcome.problem:
+            failed = True
+            print(outcome.log, flush=True)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
