@@ -1,6 +1,7 @@
 """What clients do that no browser would: nothing of it is kept without a bound, or for ever."""
 
 import asyncio
+import errno
 from typing import Any
 
 import pytest
@@ -176,3 +177,17 @@ def test_transfer_codings_that_are_refused(connect: Any, fields: tuple[bytes, ..
     connection = connect(respond())
     connection.feed(head(b"POST / HTTP/1.1", *fields))
     assert connection.statuses == [status]
+
+
+async def test_a_client_that_has_reset_is_not_half_closed(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """shutdown(2) fails before the loop has told of the reset: that is nothing the application should hear of."""
+    connection = connect(respond(), full=True)
+
+    def write_eof() -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(connection.transport, "write_eof", write_eof)
+    connection.feed(head(b"GET / HTTP/1.1", b"Connection: close"))
+    await connection.run()
+    assert connection.statuses == [200]
+    assert connection.transport.closed

@@ -151,7 +151,12 @@ class Connection(asyncio.Protocol):
             return
         self._lingering = True
         self._discarded = 0
-        transport.write_eof()
+        try:
+            transport.write_eof()
+        except OSError:
+            # The client has reset the connection, and the loop has not been told yet.
+            self.close()
+            return
         self._await_next_event()
         self.flow.resume_reading()
 

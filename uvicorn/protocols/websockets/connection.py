@@ -117,7 +117,12 @@ class Connection(asyncio.Protocol):
         """Half-close, and close when the peer has had time to read; at once where the transport cannot."""
         if not self.transport.is_closing() and hasattr(self.transport, "write_eof") and self.transport.can_write_eof():
             self._state = State.LINGERING
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:
+                # The peer has reset the connection, and the loop has not been told yet.
+                self._close()
+                return
             self._timer.set(Due.CLOSE, LINGER)
             self.flow.resume_reading()
         else:

@@ -1,0 +1,237 @@
+"""A server process that is attacked, and what is measured of it meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from processes import resident_bytes
+from servers import HERE, HOST, free_port
+
+HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+START_LIMIT = 60.0  # seconds
+
+
+class Victim:
+    """A server of ours with one worker, a context manager.
+
+    options: of the command line.
+    prefix: put before the command (strace).
+    before: called in the child before it runs.
+    """
+
+    def __init__(
+        self,
+        *options: str,
+        app: str = "abuse_app:app",
+        prefix: tuple[str, ...] = (),
+        before: Callable[[], None] | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        self.port = free_port()
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by __exit__
+        chosen = ["--lifespan", "off", "--no-access-log", *options]
+        self._command = [*prefix, sys.executable, "-m", "uvicorn", app, "--port", str(self.port), *chosen]
+        self._environ = {**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}", **(variables or {})}
+        self._before = before
+
+    def __enter__(self) -> Victim:
+        self.process = subprocess.Popen(
+            self._command,
+            cwd=HERE,
+            env=self._environ,
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+            preexec_fn=self._before,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                self.ask()
+            except OSError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the server did not start:\n{self.log}") from error
+                time.sleep(0.05)
+            else:
+                return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The whole session: strace's child too.
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+    @property
+    def tracebacks(self) -> int:
+        return self.log.count("Traceback")
+
+    def connect(self, *, receive_buffer: int = 0) -> socket.socket:
+        """A connection; with a small receive buffer little is taken from the server without reading."""
+        connection = socket.socket()
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.settimeout(30)
+        connection.connect((HOST, self.port))
+        return connection
+
+    def ask(self, data: bytes = HELLO) -> bytes:
+        """The answer on a connection of its own, which the client then ends."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            return read_response(connection)
+
+    def warm_up(self, requests: int = 300) -> None:
+        """Have loaded and cached what a server loads and caches once."""
+        for _ in range(requests // 10):
+            with self.connect() as connection:
+                for _ in range(10):
+                    connection.sendall(HELLO)
+                    read_response(connection)
+
+    @property
+    def resident(self) -> int:
+        return resident_bytes(self.process.pid)
+
+    @property
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time, to the nanosecond (proc(5), schedstat)."""
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    @property
+    def tasks(self) -> int:
+        request = b"GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n"
+        return int(self.ask(request).rpartition(b"\r\n\r\n")[2])
+
+    def wait_tasks(self, at_most: int, seconds: float = 5) -> int:
+        """Wait until so many are left, or the time has passed; how many there are."""
+        deadline = time.monotonic() + seconds
+        while (left := self.tasks) > at_most and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return left
+
+    def wait_connected(self, descriptors: int, seconds: float = 15) -> None:
+        """Wait until the server has accepted so many."""
+        deadline = time.monotonic() + seconds
+        while self.descriptors < descriptors and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def wait_descriptors(self, at_most: int, seconds: float = 15) -> int:
+        """Wait until so many are left, or the time has passed; how many there are."""
+        deadline = time.monotonic() + seconds
+        while self.descriptors > at_most and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.descriptors
+
+
+def read_response(connection: socket.socket) -> bytes:
+    """One response with a content-length."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            raise ConnectionError(f"the connection ended after {data[:200]!r}")
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+class Peak:
+    """The growth of resident memory while the block runs, looked at every few milliseconds (bytes)."""
+
+    def __init__(self, victim: Victim) -> None:
+        self._victim = victim
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._start = self._peak = victim.resident
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.005):
+            self._peak = max(self._peak, self._victim.resident)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._peak = max(self._peak, self._victim.resident)
+
+    @property
+    def growth(self) -> int:
+        return self._peak - self._start
+
+
+class Bystander:
+    """A client that behaves, in a process of its own, asking every few milliseconds while the block runs."""
+
+    def __init__(self, victim: Victim) -> None:
+        self._victim = victim
+        self.seconds: list[float] = []
+        self.failures = 0
+
+    def __enter__(self) -> Bystander:
+        command = [sys.executable, __file__, str(self._victim.port)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "asking\n"
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        told, _ = self._process.communicate("enough\n")
+        self.failures, *self.seconds = json.loads(told)
+
+    @property
+    def p99(self) -> float:
+        return statistics.quantiles(self.seconds, n=100)[98]
+
+
+def bystand(port: int, pause: float = 0.005) -> None:
+    """Be a bystander until something comes over standard input; tell the failures, then the seconds of each answer."""
+    seconds: list[float] = []
+    failures = 0
+    connection = socket.create_connection((HOST, port), 30)
+    print("asking", flush=True)
+    while not select.select([sys.stdin], [], [], pause)[0]:
+        begin = time.perf_counter()
+        try:
+            connection.sendall(HELLO)
+            read_response(connection)
+        except OSError:
+            failures += 1
+            connection.close()
+            connection = socket.create_connection((HOST, port), 30)
+        else:
+            seconds.append(time.perf_counter() - begin)
+    print(json.dumps([failures, *seconds]))
+
+
+if __name__ == "__main__":
+    bystand(int(sys.argv[1]))

@@ -1,0 +1,23 @@
+"""A peer that resets the connection while it is being parted from."""
+
+import errno
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.frames import TEXT, frame
+
+
+async def test_a_peer_that_has_reset_is_not_half_closed(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = connect(full=True)
+    await connection.open()
+
+    def write_eof() -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(connection.transport, "write_eof", write_eof)
+    connection.feed(frame(TEXT, b"\xff"))
+    assert [item.code for item in connection.frames()] == [1007]
+    assert connection.transport.closed
+    assert await connection.disconnect() == (1007, "invalid frame payload data")
+    await connection.finish()
