@@ -39,12 +39,12 @@ def installed_suite(
             chroot.run(python, "-m", "venv", "--clear", "/work/venv")
             pip = ["/work/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
             chroot.run(*pip, "install", "--upgrade", "pip>=25.1")
-            requirements = [f"/work/suite/{archive.name}[standard]", "--group", "test"]
+            # The cffi that is a part of PyPy asks for pycparser, which is none.
+            requirements = [f"/work/suite/{archive.name}[standard]", "--group", "test", "pycparser"]
             chroot.run(*pip, "install", *requirements, cwd="/work/suite", env=env)
             yield Outcome.of_version(name, chroot.run("/work/venv/bin/uvicorn", "--version", env=env), half)
-            check = "pip check"
-            chroot.run(*pip, "check")
-            yield Outcome(name, check, True, "")
+            printed = chroot.run("/work/venv/bin/python", "-m", "pip", "check", check=False)
+            yield Outcome(name, "pip check", "No broken requirements" in printed, printed.strip())
             check = "suite"
             pytest = ["/work/venv/bin/python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup"]
             options = ["-m", "not once", "-o", "timeout=600"]
