@@ -47,6 +47,15 @@ async def test_moving_away_leaves_the_timer_alone() -> None:
     assert time.monotonic() - started >= 0.09
 
 
+async def test_a_loop_that_was_busy_past_both() -> None:
+    due = Due(asyncio.get_running_loop())
+    due.deadline.set("a", 0.01)
+    due.deadline.set("b", 0.02)
+    time.sleep(0.05)
+    await asyncio.sleep(0)
+    assert await due.wait() == ["b"]
+
+
 async def test_moving_nearer_arms_anew() -> None:
     due = Due(asyncio.get_running_loop())
     due.deadline.set("a", 1000)

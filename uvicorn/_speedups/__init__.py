@@ -78,7 +78,7 @@ def _select() -> tuple[str, str, SimpleNamespace]:
 
 
 HALF, REASON, _selected = _select()
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # pragma: no branch - it is never true here
     ChunkedDecoder = _selected.ChunkedDecoder
     RequestBuilder = _selected.RequestBuilder
     RequestHead = _selected.RequestHead

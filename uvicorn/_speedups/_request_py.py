@@ -417,35 +417,35 @@ class RequestBuilder:
         self.block = b""
         pos = self.block_start
         end = self.block_end - 2
-        if not COMPILED:
+        if COMPILED:  # pragma: no cover - never true where coverage can see it
+            # With C types this takes a third of the time that the methods of bytes do.
+            buf = block
+            while pos < end:
+                i = pos
+                while i < end and buf[i] != 58 and buf[i] != 13:
+                    i += 1
+                if buf[i] != 58:
+                    raise RequestRejected(400, MALFORMED_LINE)
+                name = buf[pos:i]
+                i += 1
+                while i < end and (buf[i] == 32 or buf[i] == 9):
+                    i += 1
+                pos = i
+                while i < end and buf[i] != 13:
+                    i += 1
+                if buf[i + 1] != 10:
+                    raise RequestRejected(400, MALFORMED_LINE)
+                stop = i
+                while stop > pos and (buf[stop - 1] == 32 or buf[stop - 1] == 9):
+                    stop -= 1
+                self._take_field(name, buf[pos:stop])
+                pos = i + 2
+        else:
             for line in block[pos : end - 2].split(b"\r\n") if end > pos else ():
                 name, colon, value = line.partition(b":")
                 if not colon or b"\r" in line:
                     raise RequestRejected(400, MALFORMED_LINE)
                 self._take_field(name, value.strip(b" \t"))
-            return
-        # With C types this takes a third of the time that the methods of bytes do.
-        buf = block
-        while pos < end:
-            i = pos
-            while i < end and buf[i] != 58 and buf[i] != 13:
-                i += 1
-            if buf[i] != 58:
-                raise RequestRejected(400, MALFORMED_LINE)
-            name = buf[pos:i]
-            i += 1
-            while i < end and (buf[i] == 32 or buf[i] == 9):
-                i += 1
-            pos = i
-            while i < end and buf[i] != 13:
-                i += 1
-            if buf[i + 1] != 10:
-                raise RequestRejected(400, MALFORMED_LINE)
-            stop = i
-            while stop > pos and (buf[stop - 1] == 32 or buf[stop - 1] == 9):
-                stop -= 1
-            self._take_field(name, buf[pos:stop])
-            pos = i + 2
 
     def _take_field(self, name: bytes, value: bytes) -> None:
         self.field_count += 1
@@ -479,7 +479,7 @@ class RequestBuilder:
             self.coding = value.lower()
         elif kind == UPGRADE:
             self.upgrade = self.upgrade + b"," + value.lower() if self.upgrade else value.lower()
-        elif kind == EXPECT:
+        elif kind == EXPECT:  # pragma: no branch - there is no other kind
             for token in value.lower().split(b","):
                 if token.strip(b" \t") == b"100-continue":
                     self.expect_continue = True

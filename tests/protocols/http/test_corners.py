@@ -11,6 +11,7 @@ from tests.protocols.http.connection import GET, Connection, body, post, respond
 from tests.protocols.http.test_upgrade import HANDSHAKE, Seamed
 from uvicorn.config import Config
 from uvicorn.protocols.http import protocol as protocol_module
+from uvicorn.protocols.http.connection import Connection as BareConnection
 from uvicorn.protocols.http.protocol import HTTPProtocol
 from uvicorn.server import ServerState
 
@@ -418,3 +419,183 @@ async def test_two_senders_wait(connect: Any) -> None:
     connection.feed(GET)
     await connection.run()
     assert connection.responses()[0].body == b"xx"
+
+
+async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
+    """A transport may deliver what it had read before it was paused."""
+    connection = connect(respond())
+    connection.feed(GET * 40)
+    assert not connection.transport.reading
+    connection.feed(GET * 40)
+    while connection.loop.waiting:
+        await connection.run()
+    assert connection.statuses == [200] * 80
+
+
+async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("too late")
+
+    connection = connect(app)
+    connection.feed(GET)
+    connection.transport.closed = True
+    connection.lose()
+    await connection.run()
+    assert connection.wire == b""
+    assert "too late" in caplog.text
+
+
+async def test_a_receiver_cancelled_just_before_the_body_arrives(connect: Any) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        connection.feed(b"hello")
+        await asyncio.wait([waiting], timeout=5)
+        assert waiting.cancelled()
+        events.append(await asyncio.wait_for(receive(), 5))
+        await respond()(scope, receive, send)
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert [event["body"] for event in events] == [b"hello"]
+
+
+async def test_the_body_goes_on_after_the_response_broke(connect: Any) -> None:
+    connection = connect(send_all(start(), body(b"abc", True)))
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    await connection.run()
+    assert connection.transport.closed
+    connection.feed(b"llo" + GET)
+    assert connection.loop.waiting == 0
+    assert not connection.responses()[0].whole
+
+
+async def test_what_is_left_to_send_has_a_deadline(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.feed(GET)
+    assert connection.protocol.eof_received()
+    connection.transport.unsent = 100
+    await connection.run()
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_the_deadline_to_send_outlives_a_cancelled_receive(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        connection.protocol.pause_writing()
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=5)
+        connection.loop.run_later(with_delay=5)
+
+    connection: Connection = connect(app, full=True, timeout_send=5)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection.transport.unsent = 100
+    await connection.run()
+    assert connection.transport.aborted
+
+
+async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    original = connection.transport.write
+
+    def write(data: bytes) -> None:
+        original(data)
+        connection.transport.unsent += len(data)
+        connection.protocol.pause_writing()
+
+    connection.transport.write = write
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    connection.feed(b"hello")
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_a_body_breaks_while_the_client_takes_nothing(connect: Any) -> None:
+    connection: Connection = connect(send_all(), full=True, timeout_send=5)
+    connection.feed(CHUNKED)
+    connection.transport.unsent = 100
+    connection.protocol.pause_writing()
+    connection.feed(b"zz\r\n")
+    assert connection.statuses == [400]
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+    await connection.run()
+
+
+async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        event = await receive()
+        assert event["type"] == "http.disconnect"
+
+    connection: Connection = connect(app, timeout_request_body=4)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    connection.protocol.pause_writing()
+    connection.protocol.resume_writing()
+    connection.loop.run_later(with_delay=4)
+    await asyncio.wait_for(task, 5)
+    assert connection.statuses == [408]
+
+
+@pytest.mark.parametrize("method", ["on_request", "on_body"])
+async def test_an_error_in_a_subclass_is_not_the_clients(http_protocol_cls: Any, method: str) -> None:
+    """It reaches the loop as it is, and is not taken for a bad request."""
+
+    def broken(self: Any, argument: Any) -> None:
+        raise ZeroDivisionError
+
+    subclass = type("Broken", (http_protocol_cls,), {method: broken})
+    for request in (post(b"hello"), CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"):
+        connection = Connection(subclass, respond())
+        with pytest.raises(ZeroDivisionError):
+            connection.feed(request)
+        assert connection.wire == b""
+        connection.loop.discard()
+
+
+async def test_an_error_outside_the_library_is_raised_as_it_is(connect: Any) -> None:
+    parser = connect(respond()).protocol._parser
+    with pytest.raises(ZeroDivisionError):
+        parser.recover(ZeroDivisionError())
+
+
+async def test_a_connection_alone_waits_for_nothing() -> None:
+    config = Config(respond(), lifespan="off", log_config=None, ws="none")
+    connection = BareConnection(config, ServerState(), asyncio.get_running_loop())
+    with pytest.raises(NotImplementedError):
+        connection._await_next_event()
+
+
+async def test_thousands_of_hosts(connect: Any) -> None:
+    """What is remembered of clients is bounded."""
+    connection = connect(respond())
+    for number in range(1100):
+        connection.feed(head(host=b"host-%d.example" % number))
+        await connection.run()
+    assert connection.statuses == [200] * 1100
+    connection.transport.clear_buffer()
+    connection.feed(head(host=b"host-<.example"))
+    assert connection.statuses == [400]
+
+
+async def test_thousands_of_header_names(connect: Any) -> None:
+    """What is remembered of applications is bounded too, and stays right."""
+    number = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond(headers=[(b"X-Name-%d" % number, b"v")])(scope, receive, send)
+
+    connection: Connection = connect(app)
+    for number in range(1100):
+        response = await connection.ask(GET)
+        assert response.headers[1] == (b"x-name-%d" % number, b"v")

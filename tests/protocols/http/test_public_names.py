@@ -2,6 +2,7 @@
 
 import contextvars
 import importlib
+import sys
 from typing import Any
 
 import pytest
@@ -48,6 +49,16 @@ def test_auto_prefers_httptools() -> None:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     assert AutoHTTPProtocol is HttpToolsProtocol
+
+
+def test_auto_without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
+    from uvicorn.protocols.http import auto
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "httptools", None)
+        assert importlib.reload(auto).AutoHTTPProtocol is H11Protocol
+    importlib.reload(auto)
 
 
 async def test_attributes(connect: Any) -> None:

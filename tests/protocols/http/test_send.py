@@ -108,6 +108,22 @@ async def test_headers_are_any_iterable_of_pairs(connect: Any, make: Any) -> Non
     assert sent.endswith(b"x: 1\r\ncontent-length: 0\r\n\r\n")
 
 
+async def test_names_and_values_may_be_like_bytes(connect: Any) -> None:
+    fields = [
+        (bytearray(b"Content-Type"), bytearray(b"text/plain")),
+        (memoryview(b"X-Own"), memoryview(b"1")),
+        (bytearray(b"content-length"), b"0"),
+    ]
+    sent, _ = await wire(connect, send_all({"type": "http.response.start", "status": 200, "headers": fields}, body()))
+    assert sent.endswith(b"content-type: text/plain\r\nx-own: 1\r\ncontent-length: 0\r\n\r\n")
+
+
+async def test_a_length_given_twice_is_sent_once(connect: Any) -> None:
+    fields = ((b"content-length", b"3"), (b"Content-Length", b"3"))
+    sent, _ = await wire(connect, send_all(start(200, *fields), body(b"abc")))
+    assert sent.count(b"content-length: 3\r\n") == 1
+
+
 @pytest.mark.parametrize("headers", [None, 1, [b"x"], [(b"x", b"y", b"z")], [b"x: y"]], ids=str)
 async def test_headers_that_are_no_pairs(connect: Any, headers: Any, caplog: pytest.LogCaptureFixture) -> None:
     _, connection = await wire(
@@ -182,6 +198,18 @@ async def test_http_10_gets_no_chunks(connect: Any) -> None:
 async def test_http_10_gets_no_chunks_whatever_the_application_says(connect: Any) -> None:
     sent, _ = await wire(connect, send_all(start(200, (b"transfer-encoding", b"chunked")), body(b"abc")), OLD)
     assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nconnection: close\r\n\r\nabc"
+
+
+async def test_head_of_a_stream_to_an_old_client(connect: Any) -> None:
+    app = send_all(start(200, (b"transfer-encoding", b"chunked")), body(b"abc"))
+    sent, _ = await wire(connect, app, HEAD_REQUEST.replace(b"1.1", b"1.0"))
+    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nconnection: close\r\n\r\n"
+
+
+async def test_head_says_chunked_where_the_application_does(connect: Any) -> None:
+    app = send_all(start(200, (b"transfer-encoding", b"chunked")), body(b"abc"))
+    sent, _ = await wire(connect, app, HEAD_REQUEST)
+    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 async def test_http_10_with_length(connect: Any) -> None:

@@ -48,10 +48,6 @@ class RequestParser:
         """Whether a request has begun that is not complete yet."""
         return bool(self._builder.in_message())
 
-    def in_head(self) -> bool:
-        """Whether a head has begun that is not complete yet."""
-        return bool(self._builder.in_head())
-
     def hold(self, held: bool) -> None:
         """Keep what follows the request at hand unparsed, or no longer."""
         self._builder.hold = held

@@ -506,8 +506,7 @@ class HTTPProtocol(Connection):
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
         elif cycle is None:
             if self._builder.in_head():
-                if self._deadline.reason is not Due.HEAD:
-                    self._deadline.set(Due.HEAD, self.config.timeout_request_head)
+                self._deadline.set(Due.HEAD, self.config.timeout_request_head)
             elif self._deadline.reason is not Due.KEEP_ALIVE:
                 # Empty lines are no request, and prolong nothing.
                 self._deadline.set(Due.KEEP_ALIVE, self.timeout_keep_alive)

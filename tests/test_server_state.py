@@ -1,0 +1,85 @@
+"""What the protocols of one server share."""
+
+import asyncio
+
+from uvicorn.server_state import Connections, ServerState
+
+
+async def waiting(connections: Connections) -> "asyncio.Task[None]":
+    """A task that waits for the last connection to go."""
+    task = asyncio.ensure_future(connections.wait_empty())
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_no_connections_are_not_waited_for() -> None:
+    await asyncio.wait_for(Connections().wait_empty(), 5)
+
+
+async def test_the_last_one_ends_the_wait() -> None:
+    connections = Connections(["a", "b", "c"])
+    task, other = await waiting(connections), await waiting(connections)
+    connections.discard("a")
+    connections.remove("b")
+    connections.discard("unknown")
+    await asyncio.sleep(0)
+    assert not task.done()
+    connections.remove("c")
+    await asyncio.wait_for(asyncio.gather(task, other), 5)
+
+
+async def test_discarding_ends_the_wait() -> None:
+    connections = Connections(["a"])
+    task = await waiting(connections)
+    connections.discard("a")
+    await asyncio.wait_for(task, 5)
+
+
+async def test_clearing_ends_the_wait() -> None:
+    connections = Connections(["a", "b"])
+    task = await waiting(connections)
+    connections.clear()
+    await asyncio.wait_for(task, 5)
+
+
+async def test_a_connection_that_comes_meanwhile_is_waited_for() -> None:
+    connections = Connections(["a"])
+    task = await waiting(connections)
+    connections.discard("a")
+    connections.add("b")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not task.done()
+    connections.discard("b")
+    await asyncio.wait_for(task, 5)
+
+
+async def test_who_no_longer_waits_does_no_harm() -> None:
+    connections = Connections(["a"])
+    task, other = await waiting(connections), await waiting(connections)
+    task.cancel()
+    connections.discard("a")
+    await asyncio.wait_for(other, 5)
+
+
+def test_default_headers_have_a_wire_form() -> None:
+    state = ServerState()
+    assert (state.default_headers, state.default_block) == ([], b"")
+    state.default_headers = [(b"date", b"now"), (b"server", b"uvicorn")]
+    assert state.default_block == b"date: now\r\nserver: uvicorn\r\n"
+    assert state.default_headers == [(b"date", b"now"), (b"server", b"uvicorn")]
+
+
+def test_requests_are_counted_up_to_the_limit() -> None:
+    told = []
+    state = ServerState()
+    state.request_limit = 2
+    for _ in range(3):
+        state.count_request()
+    assert state.total_requests == 3
+    state = ServerState()
+    state.request_limit = 2
+    state.on_request_limit = lambda: told.append(state.total_requests)
+    for _ in range(3):
+        state.count_request()
+    assert told == [2]
