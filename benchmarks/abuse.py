@@ -11,6 +11,9 @@ import argparse
 import resource
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import attacks_http
 import attacks_system
@@ -27,7 +30,7 @@ ATTACKS = {
         attacks_http.reader_gone,
         attacks_http.upload_unread,
         attacks_http.quadratic,
-        attacks_http.dripped_line,
+        attacks_http.dripped,
         attacks_http.resets,
         attacks_websocket.deflate_bomb,
         attacks_websocket.fragments,
