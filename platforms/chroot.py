@@ -3,17 +3,30 @@
 import contextlib
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from platforms.command import run
 
-MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 # What a program in the folder shares with the machine: devices, processes, name resolution, trusted certificates.
 MOUNTS = {"dev": ["--bind", "/dev"], "proc": ["-t", "proc", "proc"], "sys": ["-t", "sysfs", "sysfs"]}
 SHARED_FILES = ["etc/resolv.conf", "etc/hosts", "etc/ssl/certs/ca-certificates.crt"]
 # Of the machine's environment only what says how to reach the network.
 KEPT_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")
+
+
+def mirror() -> str:
+    """Where packages come from: DEBIAN_MIRROR, or what this machine's own apt uses for Debian's main archive."""
+    chosen = os.environ.get("DEBIAN_MIRROR")
+    if chosen:
+        return chosen
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Component: main"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    archives = [uri for uri in listed if uri.rstrip("/").endswith("/debian")]
+    if not archives:
+        raise SystemExit("apt names no Debian archive: run apt-get update first, or set DEBIAN_MIRROR")
+    return archives[0]
 
 
 class Chroot:
@@ -43,7 +56,7 @@ class Chroot:
             options += ["--foreign", f"--arch={self.architecture}"]
         # A release that debootstrap is older than is made like the newest one that it knows.
         script = [] if Path("/usr/share/debootstrap/scripts", self.release).exists() else ["sid"]
-        run("debootstrap", *options, self.release, self.folder, MIRROR, *script)
+        run("debootstrap", *options, self.release, self.folder, mirror(), *script)
         if self.architecture is not None:
             for package in sorted((self.folder / "var/cache/apt/archives").glob("*.deb")):
                 run("dpkg-deb", "--extract", package, self.folder)
