@@ -10,26 +10,11 @@ from collections.abc import Iterator
 
 from attacks_http import MIB, NO_BOUND, Figure, _push
 from victim import Peak, Victim
+from websocket_bytes import HANDSHAKE, frame
 
-HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
-)
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 CODECS = ("websockets", "wsproto")
 MAX_SIZE = 16 * MIB
-
-
-def frame(first: int, payload: bytes) -> bytes:
-    """A frame masked with zeros, which leave the payload as it is."""
-    size = len(payload)
-    if size < 126:
-        length = bytes([0x80 | size])
-    elif size < 65536:
-        length = b"\xfe" + size.to_bytes(2, "big")
-    else:
-        length = b"\xff" + size.to_bytes(8, "big")
-    return bytes([first]) + length + bytes(4) + payload
 
 
 @contextlib.contextmanager
