@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platforms import foreign
 from platforms.aarch64 import copy_script
-from platforms.chroot import MIRROR, Chroot
+from platforms.chroot import Chroot, mirror
 from platforms.command import CommandFailed, run
 from platforms.outcome import Outcome
 from platforms.packages import Packages, Target, cross_wheel
@@ -77,7 +77,7 @@ def unpack_headers(chroot: Chroot, work: Path) -> Path:
     folder = work / "include"
     if not (folder / "pyconfig.h").exists():
         sources = chroot.folder / "etc/apt/sources.list.d/sources.list"
-        sources.write_text(f"deb-src {MIRROR} {chroot.release} main\n")
+        sources.write_text(f"deb-src {mirror()} {chroot.release} main\n")
         with chroot.mounted():
             chroot.run("apt-get", "update", "--quiet")
             chroot.run("apt-get", "source", "--download-only", "python3.13", cwd="/work")
