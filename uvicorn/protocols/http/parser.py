@@ -5,12 +5,26 @@ decided by the request builder and the chunked decoder of `uvicorn._speedups`, t
 checks the grammar of fields, and frames what has a length.
 """
 
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from uvicorn._speedups import ChunkedDecoder, RequestHead, RequestRejected
 from uvicorn._speedups._chunked_py import TRAILERS
 
-__all__ = ["RequestHead", "RequestParser", "RequestRejected", "RequestSink"]
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+
+__all__ = ["RequestHead", "RequestParser", "RequestRejected", "RequestSink", "request_limits"]
+
+
+def request_limits(config: "Config") -> tuple[int, int, int, int]:
+    """The limits of a configuration, in the order in which the request builder takes them."""
+    limit_body = config.limit_request_body
+    return (
+        config.limit_request_line,
+        config.limit_request_fields,
+        config.limit_request_head,
+        -1 if limit_body is None else limit_body,
+    )
 
 
 class RequestSink(Protocol):

@@ -16,7 +16,8 @@ from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.connection import LINGER_SECONDS, Connection, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
-from uvicorn.protocols.http.parser import RequestParser
+from uvicorn.protocols.http.parser import RequestParser, request_limits
+from uvicorn.protocols.http.scope_template import get_scope_template
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class HTTPProtocol(Connection):
         # Class attributes of an instance with slots take their time.
         self._new_cycle = self.cycle_class
         self._new_framer = self.response_framer_class
-        self._builder = self.create_builder()
+        self._builder = self.request_builder_class(self, request_limits(config))
         self._parser = self.create_parser(self._builder)
         self._pipeline: deque[RequestResponseCycle] | None = None
         self._to_start: RequestResponseCycle | None = None
@@ -122,20 +123,6 @@ class HTTPProtocol(Connection):
             _PYTHON_312 and self._real_loop and not config.reset_contextvars and self.loop.get_task_factory() is None
         )
 
-    def create_builder(self) -> Any:
-        """The request builder, with the limits of the configuration."""
-        config = self.config
-        limit_body = config.limit_request_body
-        return self.request_builder_class(
-            self,
-            (
-                config.limit_request_line,
-                config.limit_request_fields,
-                config.limit_request_head,
-                -1 if limit_body is None else limit_body,
-            ),
-        )
-
     def create_parser(self, builder: Any) -> RequestParser:
         """The parser of this connection, which takes the builder's calls."""
         raise NotImplementedError
@@ -149,29 +136,7 @@ class HTTPProtocol(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        key = (self.server, self.scheme)
-        template = self.server_state.scope_templates.get(key)
-        if template is None:
-            template = self.server_state.scope_templates[key] = self._create_scope_template()
-        self._scope_template = template
-
-    def _create_scope_template(self) -> dict[str, Any]:
-        """The scope of a request, with what does not depend on it filled in (ASGI specification, HTTP)."""
-        return {
-            "type": "http",
-            "asgi": {"version": self.config.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": None,
-            "scheme": self.scheme,
-            "method": "GET",
-            "root_path": self.root_path,
-            "path": "",
-            "raw_path": self.root_path.encode(),
-            "query_string": b"",
-            "headers": [],
-            "state": {},
-        }
+        self._scope_template = get_scope_template(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
@@ -238,7 +203,8 @@ class HTTPProtocol(Connection):
             state.on_limit()
         app = self.app
         facts = head.facts
-        if self.limit_concurrency is not None and self._is_full(self.limit_concurrency):
+        limit = self.limit_concurrency
+        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
         elif facts >= WANTS_UPGRADE and upgrade.is_accepted(head, self.ws_protocol_class, self.logger):
@@ -257,9 +223,6 @@ class HTTPProtocol(Connection):
             self.cycle = self._to_start = cycle
         else:
             self._enqueue(cycle)
-
-    def _is_full(self, limit: int) -> bool:
-        return len(self.connections) >= limit or len(self.tasks) >= limit
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
