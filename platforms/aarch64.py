@@ -1,6 +1,7 @@
 """aarch64 Linux, emulated by qemu: CPython 3.13 of Debian trixie, and a wheel that is compiled here."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from platforms.packages import Packages, Target, cross_wheel
 
 NAME = "aarch64"
 PYTHON = "/usr/bin/python3.13"
+SITE = "usr/local/lib/python3.13/dist-packages"
 REGISTRY = Path("/proc/sys/fs/binfmt_misc")
 # The first bytes of such a program, which of them count, and F: the emulator is opened now, so that a chroot finds it.
 MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
@@ -48,8 +50,10 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
         check = "install"
         packages.copy_suite(chroot.fresh("suite"))
         tags = ["manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"]
-        foreign.install(wheel, packages, chroot.fresh("site"), tags, {})
-        env = {"PYTHONPATH": "/work/suite:/work/site", "UVICORN_SPEEDUPS": "require"}
+        site = folder / SITE
+        shutil.rmtree(site, ignore_errors=True)
+        foreign.install(wheel, packages, site, tags, {})
+        env = {"PYTHONPATH": "/work/suite", "UVICORN_SPEEDUPS": "require"}
         with emulated(), chroot.mounted():
             yield Outcome.of_version(NAME, chroot.run(PYTHON, "-m", "uvicorn", "--version", env=env), "compiled")
             for loop in ("asyncio", "uvloop"):

@@ -5,20 +5,24 @@ python served_request.py LOOP
 
 import sys
 
-from tests.processes import PATIENCE, exchange, serve
+from tests import processes
 
 REQUEST = b"GET /hello HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n"
+
+
+PATIENCE = 300.0  # seconds, for an emulator on a busy machine
 
 
 def main(loop: str) -> None:
     from websockets.sync.client import connect
 
-    with serve("examples.hello:app", "--loop", loop) as server:
-        answer = exchange((server.host, server.port), REQUEST)
+    processes.PATIENCE = PATIENCE
+    with processes.serve("examples.hello:app", "--loop", loop) as server:
+        answer = processes.exchange((server.host, server.port), REQUEST, timeout=PATIENCE)
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
         assert answer.endswith(b"\r\n\r\nHello, world!\n"), answer
     with (
-        serve("examples.websocket_echo:app", "--loop", loop) as server,
+        processes.serve("examples.websocket_echo:app", "--loop", loop) as server,
         connect(f"ws://127.0.0.1:{server.port}/", open_timeout=PATIENCE, proxy=None) as websocket,
     ):
         websocket.send("hello")
