@@ -22,10 +22,12 @@ from uvicorn.accepts import (
     LogConfig,
     LogLevel,
     Seconds,
+    SSLCertReqs,
+    SSLCiphers,
+    SSLVersion,
     Text,
     TrustedHosts,
 )
-from uvicorn.accepts_tls import SSLCertReqs, SSLCiphers, SSLVersion
 
 HERE = str(Path(__file__))
 DIRECTORY = str(Path(__file__).parent)

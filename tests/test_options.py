@@ -7,7 +7,7 @@ import pytest
 from uvicorn import choices
 from uvicorn.accepts import OptionError, OptionTypeError
 from uvicorn.config import Config
-from uvicorn.default_logging import LOGGING_CONFIG
+from uvicorn.logging import LOGGING_CONFIG
 from uvicorn.main import main, run
 from uvicorn.option import Form, Group
 from uvicorn.options import OPTIONS, Options

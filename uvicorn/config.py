@@ -24,9 +24,8 @@ from uvicorn.choices import (
     LoopFactoryType,
     WSProtocolType,
 )
-from uvicorn.default_logging import LOGGING_CONFIG
 from uvicorn.importer import ImportFromStringError, import_from_string
-from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
 from uvicorn.options import OPTIONS, Options
 from uvicorn.tls import create_ssl_context, load_ssl_context
 from uvicorn.watch_patterns import Watched, is_dir, resolve_reload_patterns, resolve_watched

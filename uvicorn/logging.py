@@ -1,4 +1,4 @@
-"""The formatters of the server's log, and its level below DEBUG."""
+"""The formatters of the server's log, its level below DEBUG, and the configuration it has unless told otherwise."""
 
 import http
 import logging
@@ -7,6 +7,32 @@ from collections.abc import Callable
 from typing import IO, Any, ClassVar, Literal
 
 TRACE_LOG_LEVEL = 5
+
+# Applications copy it, or change it in place.
+LOGGING_CONFIG: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "default": {
+            "()": "uvicorn.logging.DefaultFormatter",
+            "fmt": "%(levelprefix)s %(message)s",
+            "use_colors": None,
+        },
+        "access": {
+            "()": "uvicorn.logging.AccessFormatter",
+            "fmt": '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s',
+        },
+    },
+    "handlers": {
+        "default": {"class": "logging.StreamHandler", "formatter": "default", "stream": "ext://sys.stderr"},
+        "access": {"class": "logging.StreamHandler", "formatter": "access", "stream": "ext://sys.stdout"},
+    },
+    "loggers": {
+        "uvicorn": {"handlers": ["default"], "level": "INFO", "propagate": False},
+        "uvicorn.error": {"level": "INFO"},
+        "uvicorn.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
+    },
+}
 
 # The levelprefix is the level's name and a colon, padded to the longest of the standard names ("CRITICAL:").
 _LEVEL_NAME_WIDTH = 8

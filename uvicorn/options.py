@@ -26,10 +26,12 @@ from uvicorn.accepts import (
     LogLevel,
     Pattern,
     Seconds,
+    SSLCertReqs,
+    SSLCiphers,
+    SSLVersion,
     Text,
     TrustedHosts,
 )
-from uvicorn.accepts_tls import SSLCertReqs, SSLCiphers, SSLVersion
 from uvicorn.choices import (
     HTTP_PROTOCOLS,
     INTERFACES,
@@ -43,7 +45,7 @@ from uvicorn.choices import (
     LoopFactoryType,
     WSProtocolType,
 )
-from uvicorn.default_logging import LOGGING_CONFIG
+from uvicorn.logging import LOGGING_CONFIG
 from uvicorn.option import Form, Group, Option
 from uvicorn.option_table import OptionTable, option_table
 from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
 
 
 class Connections(set[Any]):
@@ -62,8 +65,7 @@ class ServerState:
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
         self.default_headers = []
-        # (server address, scheme) -> what the scopes of all requests there have in common.
-        self.scope_templates: dict[Any, dict[str, Any]] = {}
+        self._scope_templates: dict[Any, dict[str, Any]] = {}
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
@@ -75,6 +77,29 @@ class ServerState:
         self._default_headers = headers
         # Framed here, once a second, and not once per response.
         self.default_block = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
+
+    def get_scope_template(
+        self, config: "Config", server: tuple[str, int | None] | None, scheme: str
+    ) -> dict[str, Any]:
+        """The ASGI scope of a GET over HTTP/1.1 without a query; connections to the same address share one."""
+        template = self._scope_templates.get((server, scheme))
+        if template is None:
+            template = self._scope_templates[server, scheme] = {
+                "type": "http",
+                "asgi": {"version": config.asgi_version, "spec_version": "2.3"},
+                "http_version": "1.1",
+                "server": server,
+                "client": None,
+                "scheme": scheme,
+                "method": "GET",
+                "root_path": config.root_path,
+                "path": "",
+                "raw_path": config.root_path.encode(),
+                "query_string": b"",
+                "headers": [],
+                "state": {},
+            }
+        return template
 
     def count_request(self) -> None:
         """Count one request; at the limit the server is told."""

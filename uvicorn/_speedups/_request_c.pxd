@@ -10,7 +10,6 @@ cdef dict KNOWN_FIELDS, METHODS, _VERSIONS
 cdef set GOOD_AUTHORITIES
 
 
-
 cdef class RequestHead:
     cdef public str method
     cdef public bytes target

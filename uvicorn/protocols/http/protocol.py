@@ -17,7 +17,6 @@ from uvicorn.protocols.http.connection import LINGER_SECONDS, Connection, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.parser import RequestParser, request_limits
-from uvicorn.protocols.http.scope_template import get_scope_template
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ class HTTPProtocol(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._scope_template = get_scope_template(self)
+        self._scope_template = self.server_state.get_scope_template(self.config, self.server, self.scheme)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
