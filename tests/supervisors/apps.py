@@ -58,9 +58,9 @@ async def respond(scope: Any, receive: Any, send: Any) -> None:
     path = scope["path"]
     if path == "/hold-gil":
         # An extension module that never gives the GIL back: PyDLL keeps it, and the loop survives interruptions.
-        pause = ctypes.PyDLL(None).usleep
+        pause = ctypes.PyDLL(None).sleep
         while True:
-            pause(500_000)
+            pause(600)
     if path == "/exit":
         os._exit(9)
     if path == "/never":

@@ -108,10 +108,15 @@ def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> No
         time.sleep(0.02)
 
 
-def is_running(pid: int) -> bool:
-    """Whether there is such a process that is not dead yet."""
+def state_of(pid: int) -> str:
+    """R, S, T (stopped), Z ... (proc(5)); "" where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+            return file.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that is not dead yet."""
+    return state_of(pid) not in {"", "Z", "X"}

@@ -31,14 +31,19 @@ def workers_of(server: ServerProcess) -> list[int]:
 def wait_for_workers(server: ServerProcess, count: int) -> None:
     """Wait until so many workers serve at once."""
     server.wait_stderr(READY, count=count)  # That is logged a little before they listen.
-    seen = set()
+    wait_for_answers(server, set(workers_of(server)))
+
+
+def wait_for_answers(server: ServerProcess, workers: set[int]) -> None:
+    """Wait until each of these workers has answered."""
+    waiting = set(workers)
     # Of connections that stay open, each worker gets its share.
     with contextlib.ExitStack() as clients:
 
         def all_have_answered() -> bool:
             client = clients.enter_context(contextlib.closing(KeepAliveClient(server.port)))
-            seen.add(client.get())
-            return len(seen) == count
+            waiting.discard(int(client.get()))
+            return not waiting
 
         eventually(all_have_answered)
 
@@ -144,7 +149,7 @@ def test_rolling_restart_fails_no_request_and_waits_for_a_slow_startup() -> None
             server.wait_stderr(READY, count=4)
             server.wait_stderr("Finished server process", count=2)
             old, new = workers_of(server)[:2], workers_of(server)[2:]
-            eventually(lambda: all(clients.served[pid] for pid in new))
+            wait_for_answers(server, set(new))
         assert clients.failures == []
         assert set(clients.served) <= {*old, *new}
         eventually(lambda: not any(map(is_running, old)))

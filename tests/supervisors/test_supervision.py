@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import PATIENCE
 from tests.supervisors.apps import BROKEN, FAILS, STARTUP
-from tests.supervisors.clients import eventually, is_running
+from tests.supervisors.clients import eventually, is_running, state_of
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import process as process_module
 from uvicorn.supervisors import slot as slot_module
@@ -249,6 +249,7 @@ def test_signs_of_life(process: Process) -> None:
     assert process.is_alive(PATIENCE)
     assert process.exitcode is None
     os.kill(process.pid, signal.SIGSTOP)
+    eventually(lambda: state_of(process.pid) == "T")
     assert not process.is_alive(0.2)
     os.kill(process.pid, signal.SIGCONT)
     assert process.is_alive(PATIENCE)
@@ -272,6 +273,13 @@ def test_terminate(process: Process) -> None:
 def test_retire(process: Process) -> None:
     eventually(lambda: Message.READY in process.receive())
     process.retire()
+    process.join()
+    assert process.exitcode == 0
+
+
+def test_interrupt(process: Process) -> None:
+    eventually(lambda: Message.READY in process.receive())
+    process.interrupt()
     process.join()
     assert process.exitcode == 0
 
@@ -323,13 +331,6 @@ def test_on_windows_a_message_stops_a_worker_that_shares_nothing() -> None:
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert process.exitcode == 0  # By a message: a signal would have killed it.
-
-
-@pytest.mark.usefixtures("windows")
-def test_on_windows_a_second_signal_kills(process: Process) -> None:
-    process.interrupt()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.usefixtures("windows")

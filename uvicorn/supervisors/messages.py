@@ -10,6 +10,7 @@ class Message(bytes, enum.Enum):
     PING = b"ping"
     RETIRE = b"retire"  # A replacement serves: stop accepting, and end when the connections have.
     STOP = b"stop"  # Shut down. Where there are signals, SIGTERM says it.
+    FORCE = b"force"  # Shut down without waiting for anything.
 
     # From the worker.
     PONG = b"pong"

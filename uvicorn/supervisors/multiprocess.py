@@ -257,7 +257,7 @@ class Multiprocess:
         if slot in self._requests:
             self._requests.remove(slot)
         if self._replacement is not None and self._replacement.slot is slot:
-            self._replacement.process.terminate()
+            self._replacement.process.interrupt()  # It serves nobody yet.
             self._replacement = None
         if slot.process is not None:
             slot.process.retire()

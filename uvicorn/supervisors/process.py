@@ -144,12 +144,11 @@ class Process:
             self._end_due = time.monotonic() + delay + graceful + SHUTDOWN_ALLOWANCE
 
     def interrupt(self) -> None:
-        """Ask a process that shuts down already not to wait any longer."""
+        """Ask the process to end without waiting for connections, applications or its startup."""
+        self._stop(0.0)
         if self.process.exitcode is None:
-            if sys.platform == "win32":
-                self.process.kill()
-            else:
-                os.kill(self.pid, signal.SIGINT)
+            # Not by a second signal: of two that come at once, the worker takes the lower number first.
+            self._send(Message.FORCE)
 
     def kill(self) -> None:
         """End the process at once."""

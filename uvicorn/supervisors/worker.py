@@ -89,6 +89,7 @@ class Worker:
         elif message is Message.RETIRE:
             self._server.retire()
         else:
+            self._server.force_exit = message is Message.FORCE
             self._server.should_exit = True
 
 
