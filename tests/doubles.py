@@ -16,7 +16,7 @@ class MockTask:
 
     __slots__ = ("_callbacks", "_context", "_coroutine")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context | None) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> None:
         self._coroutine = coroutine
         self._context = context
         self._callbacks: list[Callable[[Any], object]] = []
@@ -50,7 +50,8 @@ class MockLoop:
     def create_task(
         self, coroutine: Coroutine[Any, Any, Any], *, context: contextvars.Context | None = None
     ) -> MockTask:
-        task = MockTask(coroutine, context)
+        # As real loops do: a task runs in the context it was created in.
+        task = MockTask(coroutine, contextvars.copy_context() if context is None else context)
         self._tasks.append(task)
         return task
 
@@ -73,10 +74,11 @@ class MockLoop:
         """Run the oldest task to its end, then its callbacks."""
         task = self._tasks.popleft()
         try:
-            if task._context is None:
+            here = contextvars.copy_context()
+            if list(task._context.items()) == list(here.items()):
                 await task._coroutine
             else:
-                await asyncio.get_running_loop().create_task(task._coroutine, context=task._context)  # type: ignore[call-arg, unused-ignore]  # 3.11 and later
+                await task._context.run(asyncio.get_running_loop().create_task, task._coroutine)
         finally:
             for callback in task._callbacks:
                 callback(task)
