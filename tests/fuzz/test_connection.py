@@ -64,7 +64,10 @@ class Recorded:
             await asyncio.sleep(0)
         ended = transport.closed or transport.eof_written
         methods = [method for method, _, _, complete in self.seen if complete]
-        answers = read_with_h11(transport.buffer, methods, ended=ended)
+        # A rejection answers the request whose body it ended, if there is one.
+        broken = [self.protocol._rejected.method] if self.protocol._rejected is not None else []
+        broken = [method for method, _, _, complete in self.seen if not complete] or [item for item in broken if item]
+        answers = read_with_h11(transport.buffer, methods + broken, ended=ended)
         assert all(answer.whole for answer in answers)
         # The application's view and the client's of how many requests there were.
         assert [answer.status for answer in answers[: len(methods)]] == [200] * len(methods)

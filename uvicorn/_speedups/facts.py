@@ -9,7 +9,10 @@ class RequestRejected(Exception):
 
     Attributes:
         status: the status code that the RFC gives for it.
+        method: of the request, where its head was complete: the answer to HEAD has no body.
     """
+
+    method = ""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(status, reason)

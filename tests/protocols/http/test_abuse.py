@@ -191,3 +191,15 @@ async def test_a_client_that_has_reset_is_not_half_closed(connect: Any, monkeypa
     await connection.run()
     assert connection.statuses == [200]
     assert connection.transport.closed
+
+
+async def test_a_broken_head_request_that_waited_is_answered_without_a_body(connect: Any) -> None:
+    app = Slow()
+    connection = connect(app, full=True)
+    connection.feed(GET + head(b"HEAD / HTTP/1.1", b"Transfer-Encoding: chunked") + b"x\r\n")
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    app.go.set()
+    await task
+    assert [response.status for response in connection.responses("GET", "HEAD")] == [200, 400]
+    assert connection.wire.endswith(b"connection: close\r\n\r\n")

@@ -387,7 +387,7 @@ class HTTPProtocol(Connection):
             return
         self.cycle = None
         if self._rejected is not None:
-            self._answer(self._rejected.status)
+            self._answer(self._rejected.status, method=self._rejected.method)
         elif self._eof:
             self.close()
         elif self._upgrade is not None:
@@ -403,7 +403,7 @@ class HTTPProtocol(Connection):
         self.logger.warning("Invalid HTTP request received.")
         self._rejected = rejected
         if self._pipeline and self._pipeline[-1].more_body:
-            self._pipeline.pop()
+            rejected.method = self._pipeline.pop().scope["method"]
         cycle = self.cycle
         if cycle is None:
             self._answer(rejected.status)
