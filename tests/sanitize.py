@@ -46,8 +46,9 @@ def main() -> int:
     environ = {
         **os.environ,
         "LD_PRELOAD": f"{_library('libasan.so')} {_library('libubsan.so')}",
-        # The interpreter keeps what it has until it exits: no leaks to be told from that.
-        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        # The interpreter keeps what it has until it exits: no leaks to be told from that. Freed memory is kept for a
+        # while only, as some tests look at how much a server holds.
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
         "PYTHONMALLOC": "malloc",
         "PYTHONPATH": str(COPY),
