@@ -109,6 +109,20 @@ async def test_it_serves_in_a_running_loop() -> None:
     assert state.events == ["startup", "shutdown"]
 
 
+async def test_a_config_may_be_loaded_before() -> None:
+    config = config_of(State())
+    config.load()
+    server = Server(config)
+    async with serving(server):
+        assert (await ask(address_of(server))).endswith(b"done")
+
+
+async def test_a_flag_that_is_set_is_not_waited_for() -> None:
+    server = Server(config_of(State()))
+    server.should_exit = True
+    await asyncio.wait_for(server._flag("_exit").wait_for(PATIENCE), 1.0)
+
+
 async def test_two_servers_in_one_loop() -> None:
     servers = [Server(config_of(State())) for _ in range(2)]
     async with serving(servers[0]) as first, serving(servers[1]) as second:
@@ -407,6 +421,16 @@ async def test_uds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         writer.close()
         assert f"Uvicorn running on unix socket {path} (Press CTRL+C to quit)" in caplog.text
     assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")
+async def test_an_abstract_unix_socket() -> None:
+    name = f"\0uvicorn-test-{os.getpid()}"
+    async with serving(Server(config_of(State(), uds=name))):
+        reader, writer = await asyncio.open_unix_connection(name)
+        writer.write(REQUEST)
+        assert (await reader.read()).endswith(b"done")
+        writer.close()
 
 
 @posix

@@ -25,7 +25,7 @@ from uvicorn.server_state import ServerState
 __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
 
 HANDLED_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
-if sys.platform == "win32":
+if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
     HANDLED_SIGNALS += (signal.SIGBREAK,)  # Ctrl-Break
 
 # How often an overridden `on_tick` is called, in seconds, and how its counter counts: in these ticks, round once a day.

@@ -7,12 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.processes import PATIENCE
-from tests.supervisors.apps import BROKEN, FAILS, STARTUP
+from tests.supervisors.apps import BROKEN, DYING, FAILS, STARTUP
 from tests.supervisors.clients import eventually, is_running, state_of
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import process as process_module
@@ -203,7 +204,7 @@ def test_processes_that_cannot_be_started_are_tried_again(
 
 
 def test_a_failed_replacement_at_the_request_limit_is_tried_again(
-    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Any
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(slot_module, "PAUSE_MIN", 0.05)
     broken = tmp_path / "broken"
@@ -220,6 +221,45 @@ def test_a_failed_replacement_at_the_request_limit_is_tried_again(
     broken.unlink()
     eventually(lambda: running.serving() and running.serving() != [old])
     eventually(lambda: not is_running(old))
+
+
+def test_one_worker_always_stays(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="uvicorn.error")
+    running = run()
+    eventually(running.serving)
+    before = running.serving()
+    running.send(signal.SIGTTOU)
+    eventually(lambda: "Already reached one process" in caplog.text)
+    assert running.serving() == before
+
+
+def test_a_restart_passes_over_a_worker_that_is_waited_with(
+    run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    dying = tmp_path / "dying"
+    monkeypatch.setenv(DYING, str(dying))
+    running = run()
+    eventually(running.serving)
+    dying.touch()
+    os.kill(running.serving()[0], signal.SIGKILL)
+    eventually(lambda: "Child processes keep dying right after their start." in caplog.text)
+    monkeypatch.setattr(slot_module, "PAUSE_MIN", 60.0)
+    eventually(lambda: "Starting the next in 120 s." in caplog.text)
+    running.send(signal.SIGHUP)
+    eventually(lambda: not running.supervisor._requests)
+    assert running.supervisor._replacement is None
+    running.send(signal.SIGTERM)
+    assert running.join() == 0
+
+
+def test_a_worker_that_hangs_is_killed(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
+    running = run(timeout_worker_healthcheck=1)
+    eventually(running.serving)
+    (pid,) = running.serving()
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: running.serving() not in ([pid], []))
+    assert f"Child process [{pid}] does not answer, killing it." in caplog.text
+    assert "in run" in caplog.text
 
 
 def test_sigbreak_stops(caplog: pytest.LogCaptureFixture) -> None:
@@ -292,6 +332,19 @@ def test_a_pipe_that_is_closed_ends_the_health_check(process: Process) -> None:
     assert not process._send(Message.PING)
     assert process.receive() == []
     assert not process.channel_open
+
+
+def test_a_closed_pipe_is_no_sign_of_life(process: Process) -> None:
+    process.channel.close()
+    assert not process.is_alive(PATIENCE)
+
+
+def test_stacks_are_not_waited_for_for_ever(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    eventually(lambda: Message.READY in process.receive())
+    monkeypatch.setattr(process_module, "DUMP_TIMEOUT", 0.0)
+    assert process._dump_stacks() == ""
+    monkeypatch.undo()
+    assert "in run" in process._dump_stacks()
 
 
 def test_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ if sys.version_info >= (3, 12):
         # It saves a pass of the loop for each connection.
         return asyncio.Task(work, loop=loop, eager_start=True)
 
-else:
+else:  # pragma: no cover - coverage is measured on a newer Python
 
     def _create_task(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         return loop.create_task(work)

@@ -191,7 +191,7 @@ class Process:
                     self.state = ProcessState.SERVING
             elif message is Message.LIMIT:
                 self.limit_reached = True
-            elif message is Message.PONG:
+            else:  # PONG
                 self.health.answered(time.monotonic())
         return messages
 

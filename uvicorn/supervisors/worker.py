@@ -22,7 +22,7 @@ from uvicorn.supervisors.scoreboard import Share
 # Where it can be registered, this signal makes a worker write the stacks of its threads, as the JVM's do. It works
 # while the GIL is held, since faulthandler's handler is in C.
 DUMP_SIGNAL: int | None = None
-if sys.platform != "win32":
+if sys.platform != "win32":  # pragma: no branch - coverage is measured on Linux
     DUMP_SIGNAL = signal.SIGQUIT
 
 # For how long, in seconds, a retiring worker waits at most for connections to end before it closes them.
@@ -54,7 +54,7 @@ class Worker:
         Raises:
             SystemExit: the server could not start.
         """
-        if sys.platform != "win32":
+        if sys.platform != "win32":  # pragma: no branch - as above
             assert DUMP_SIGNAL is not None
             faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
             # A terminal that hangs up tells every process of its session, but it is the supervisor who decides. (A

@@ -1,0 +1,222 @@
+"""One worker's listeners, in this process."""
+
+import asyncio
+import errno
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trustme
+
+from uvicorn.config import Config
+from uvicorn.supervisors import fair_listeners as module
+from uvicorn.supervisors.courtesy import COURTESY_DELAY, SLACK
+from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections
+from uvicorn.supervisors.scoreboard import ABSENT, Scoreboard, Share
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not used there")
+
+
+class Answer(asyncio.Protocol):
+    """Says hello, and stays."""
+
+    def __init__(self, connections: PublishedConnections) -> None:
+        self._connections = connections
+
+    def connection_made(self, transport: Any) -> None:
+        self._connections.add(self)
+        transport.write(b"hello")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+
+
+class Worker:
+    """What listens, and whom it lets accept first."""
+
+    def __init__(self, sock: socket.socket, listeners: FairListeners, share: Share, other: Share) -> None:
+        self.address = sock.getsockname()
+        self.sock = sock
+        self.listeners = listeners
+        self.share = share
+        self.other = other
+
+    @property
+    def load(self) -> int:
+        return self.share.read()[self.share.index]
+
+
+@asynccontextmanager
+async def listening(context: ssl.SSLContext | None = None) -> AsyncIterator[Worker]:
+    scoreboard = Scoreboard()
+    share, other = scoreboard.take(), scoreboard.take()
+    assert share is not None
+    assert other is not None
+    config = Config(app=None, log_config=None, timeout_ssl_handshake=0.2)
+    config.ssl = context
+    connections = PublishedConnections(share)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        listeners = FairListeners(config, lambda: Answer(connections), share, connections)
+        await listeners.open([sock])
+        try:
+            yield Worker(sock, listeners, share, other)
+        finally:
+            listeners.close()
+            for connection in list(connections):
+                connections.remove(connection)
+            scoreboard.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.002)
+
+
+async def test_connections_are_accepted_and_published() -> None:
+    async with listening() as worker:
+        assert worker.load == 0
+        reader, writer = await asyncio.open_connection(*worker.address)
+        assert await reader.readexactly(5) == b"hello"
+        assert worker.load == 1
+        writer.close()
+        await until(lambda: worker.load == 0)
+        worker.listeners.close()
+        assert worker.load == ABSENT
+        assert worker.sock.fileno() == -1
+        worker.listeners.servers[0].close()  # once more, which does nothing
+
+
+async def test_a_worker_that_is_ahead_waits_a_little() -> None:
+    async with listening() as worker:
+        worker.share.publish(SLACK + 1)
+        worker.other.publish(0)
+        begun = asyncio.get_running_loop().time()
+        reader, writer = await asyncio.open_connection(*worker.address)
+        assert await reader.readexactly(5) == b"hello"
+        assert asyncio.get_running_loop().time() - begun >= COURTESY_DELAY * 0.9
+        writer.close()
+
+
+async def test_what_another_worker_has_taken_is_not_missed() -> None:
+    async with listening() as worker:
+        worker.share.publish(SLACK + 1)
+        worker.other.publish(0)
+        reader, writer = await asyncio.open_connection(*worker.address)
+        await until(lambda: worker.listeners.servers[0]._timer is not None)  # type: ignore[attr-defined]
+        taken, _ = worker.sock.accept()
+        await until(lambda: worker.listeners.servers[0]._timer is None)  # type: ignore[attr-defined]
+        taken.sendall(b"taken")
+        assert await reader.readexactly(5) == b"taken"
+        taken.close()
+        writer.close()
+
+
+async def test_a_worker_whose_connections_end_waits_no_longer() -> None:
+    async with listening() as worker:
+        clients = [await asyncio.open_connection(*worker.address) for _ in range(SLACK + 1)]
+        for reader, _ in clients:
+            await reader.readexactly(5)
+        worker.other.publish(0)
+        late = await asyncio.open_connection(*worker.address)
+        await until(lambda: worker.listeners.servers[0]._timer is not None)  # type: ignore[attr-defined]
+        clients[0][1].close()
+        await until(lambda: worker.listeners.servers[0]._timer is None)  # type: ignore[attr-defined]
+        assert await late[0].readexactly(5) == b"hello"
+        for _, writer in [*clients[1:], late]:
+            writer.close()
+
+
+async def test_it_may_be_closed_while_it_waits() -> None:
+    async with listening() as worker:
+        worker.share.publish(SLACK + 1)
+        worker.other.publish(0)
+        _, writer = await asyncio.open_connection(*worker.address)
+        await until(lambda: worker.listeners.servers[0]._timer is not None)  # type: ignore[attr-defined]
+        worker.listeners.close()
+        await asyncio.sleep(COURTESY_DELAY * 2)
+        assert worker.load == ABSENT
+        writer.close()
+
+
+class Failing:
+    """A listening socket whose next `accept` fails."""
+
+    def __init__(self, sock: socket.socket, error: OSError) -> None:
+        self._sock = sock
+        self._errors = [error]
+
+    def accept(self) -> Any:
+        if self._errors:
+            raise self._errors.pop()
+        return self._sock.accept()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+async def test_running_out_of_files(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OUT_OF_RESOURCES_DELAY", 0.1)
+    async with listening() as worker:
+        server: Any = worker.listeners.servers[0]
+        server._sock = Failing(worker.sock, OSError(errno.EMFILE, "Too many open files"))
+        reader, writer = await asyncio.open_connection(*worker.address)
+        await until(lambda: worker.load == ABSENT)  # The others need not wait for us.
+        assert await reader.readexactly(5) == b"hello"
+        assert worker.load == 1
+        writer.close()
+    assert caplog.text.count("Cannot accept connections: Too many open files. Trying again in 0.1 s.") == 1
+
+
+async def test_a_client_that_has_gone_already() -> None:
+    async with listening() as worker:
+        server: Any = worker.listeners.servers[0]
+        server._sock = Failing(worker.sock, ConnectionAbortedError(errno.ECONNABORTED, "gone"))
+        reader, writer = await asyncio.open_connection(*worker.address)
+        assert await reader.readexactly(5) == b"hello"
+        writer.close()
+
+
+async def test_other_failures_are_reported() -> None:
+    async with listening() as worker:
+        reported: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+        server: Any = worker.listeners.servers[0]
+        error = OSError(errno.EBADF, "Bad file descriptor")
+        server._sock = Failing(worker.sock, error)
+        reader, writer = await asyncio.open_connection(*worker.address)
+        assert await reader.readexactly(5) == b"hello"
+        assert reported == [error]
+        writer.close()
+
+
+@pytest.fixture
+def context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    return context
+
+
+async def test_tls(context: ssl.SSLContext) -> None:
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    async with listening(context) as worker:
+        reader, writer = await asyncio.open_connection(*worker.address, ssl=trusting)
+        assert await reader.readexactly(5) == b"hello"
+        assert worker.load == 1
+        writer.transport.abort()
+        await until(lambda: worker.load == 0)
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b""], ids=["no-tls", "silence"])
+async def test_a_handshake_that_fails_is_forgotten(context: ssl.SSLContext, sent: bytes) -> None:
+    async with listening(context) as worker:
+        _, writer = await asyncio.open_connection(*worker.address)
+        await until(lambda: worker.load == 1)
+        writer.write(sent)
+        await until(lambda: worker.load == 0)
+        writer.transport.abort()

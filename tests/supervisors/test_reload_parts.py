@@ -1,0 +1,222 @@
+"""The reloaders, in this process."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import PATIENCE
+from tests.supervisors.clients import eventually
+from uvicorn import supervisors
+from uvicorn.config import Config
+from uvicorn.supervisors import basereload as module
+from uvicorn.supervisors.basereload import BaseReload, StoppableTarget
+from uvicorn.supervisors.statreload import StatReload
+
+APP = "tests.supervisors.apps:app"
+
+
+def config_of(directory: Path, **options: Any) -> Config:
+    return Config(APP, reload=True, reload_dirs=[str(directory)], reload_delay=0.01, log_config=None, **options)
+
+
+def wait_for_a_file(sockets: list[socket.socket]) -> None:
+    """Stands for a server; SIGTERM ends it."""
+    threading.Event().wait()
+
+
+def ignore_sigterm(sockets: list[socket.socket]) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("ignoring", file=sys.stderr, flush=True)
+    threading.Event().wait()
+
+
+class Reloader(BaseReload):
+    """Yields what it is given, then ends."""
+
+    reloader_name = "Reloader"
+
+    def __init__(self, config: Config, target: Callable[..., None], given: list[list[Path] | None]) -> None:
+        super().__init__(config, target, [])
+        self.given = given
+        self.pids: list[int | None] = []
+
+    def should_restart(self) -> list[Path] | None:
+        self.pids.append(self.process.pid)
+        if not self.given:
+            raise StopIteration
+        return self.given.pop(0)
+
+
+def test_each_change_is_a_new_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    handlers = [signal.getsignal(number) for number in module.HANDLED_SIGNALS]
+    changes: list[list[Path] | None] = [None, [Path.cwd() / "inside.py", Path("/out/side.py")], None]
+    reloader = Reloader(config_of(tmp_path), wait_for_a_file, changes)
+    try:
+        reloader.run()
+    finally:
+        for number, handler in zip(module.HANDLED_SIGNALS, handlers, strict=True):
+            signal.signal(number, handler)
+    assert len(set(reloader.pids[:2])) == 1
+    assert len(set(reloader.pids)) == 2
+    assert "Reloader detected changes in 'inside.py', '/out/side.py'. Reloading..." in caplog.text
+
+
+def test_a_grace_that_the_user_has_set_is_kept(tmp_path: Path) -> None:
+    assert Reloader(config_of(tmp_path), wait_for_a_file, []).config.timeout_graceful_shutdown == module.RELOAD_GRACE
+    config = config_of(tmp_path, timeout_graceful_shutdown=7)
+    assert Reloader(config, wait_for_a_file, []).config.timeout_graceful_shutdown == 7
+
+
+def test_a_server_that_does_not_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "SHUTDOWN_ALLOWANCE", 0.2)
+    reloader = Reloader(config_of(tmp_path, timeout_graceful_shutdown=0), ignore_sigterm, [])
+    reloader._start()
+    shown = ""
+
+    def is_ignoring() -> bool:
+        nonlocal shown
+        shown += capfd.readouterr().err
+        return "ignoring" in shown
+
+    eventually(is_ignoring)
+    reloader._stop()
+    assert "has not ended in time, killing it." in caplog.text
+
+
+def test_in_another_thread_no_handlers_are_installed(tmp_path: Path) -> None:
+    handlers = [signal.getsignal(number) for number in module.HANDLED_SIGNALS]
+    during: list[Any] = []
+
+    class Looking(Reloader):
+        def should_restart(self) -> list[Path] | None:
+            during.extend(signal.getsignal(number) for number in module.HANDLED_SIGNALS)
+            return super().should_restart()
+
+    thread = threading.Thread(target=Looking(config_of(tmp_path), wait_for_a_file, []).run)
+    thread.start()
+    thread.join(PATIENCE)
+    assert during == handlers
+
+
+def test_the_base_cannot_tell(tmp_path: Path) -> None:
+    reloader = BaseReload(config_of(tmp_path), wait_for_a_file, [])
+    with pytest.raises(NotImplementedError):
+        next(iter(reloader))
+
+
+def test_pausing_ends_with_the_reloader(tmp_path: Path) -> None:
+    reloader = BaseReload(config_of(tmp_path), wait_for_a_file, [])
+    reloader.pause()
+    reloader.should_exit.set()
+    with pytest.raises(StopIteration):
+        reloader.pause()
+
+
+def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reloader = Reloader(config_of(tmp_path), wait_for_a_file, [])
+    monkeypatch.setattr(sys, "platform", "win32")
+    reloader._start()
+    process = reloader.process
+    assert process.is_alive()
+    reloader._terminate()
+    process.join(PATIENCE)
+    assert process.exitcode == -signal.SIGTERM
+
+
+def test_a_stoppable_target() -> None:
+    from uvicorn._subprocess import spawn
+
+    listener, channel = spawn.Pipe(duplex=False)
+    came = threading.Event()
+    former = signal.signal(signal.SIGTERM, lambda sig, frame: came.set())
+    served: list[list[socket.socket]] = []
+
+    def target(sockets: list[socket.socket]) -> None:
+        served.append(sockets)
+        channel.send_bytes(b"!")
+        eventually(came.is_set)
+
+    try:
+        StoppableTarget(target, listener)(sockets=[])
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert served == [[]]
+    listener.close()
+    channel.close()
+
+
+# --- StatReload -------------------------------------------------------------------------------------------------------
+
+
+def test_stat_sees_changed_new_and_removed_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.py", tmp_path / "two.py"
+    one.write_text("")
+    reloader = StatReload(config_of(tmp_path), wait_for_a_file, [])
+    assert reloader.should_restart() is None  # The first look.
+    assert reloader.should_restart() is None
+    os.utime(one, (1, 1))
+    assert reloader.should_restart() == [one]
+    two.write_text("")
+    assert reloader.should_restart() == [two]
+    one.unlink()
+    assert reloader.should_restart() == [one]
+    assert reloader.should_restart() is None
+
+
+def test_stat_passes_over_what_it_cannot_look_at(tmp_path: Path) -> None:
+    (tmp_path / "dangling.py").symlink_to(tmp_path / "nothing.py")
+    assert dict(StatReload(config_of(tmp_path), wait_for_a_file, [])._stat()) == {}
+
+
+def test_stat_says_that_patterns_have_no_effect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    StatReload(config_of(tmp_path, reload_includes="*.html"), wait_for_a_file, [])
+    assert "have no effect unless watchfiles is installed" in caplog.text
+
+
+# --- WatchFilesReload -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "expected"),
+    [
+        ({}, "module.py", True),
+        ({}, "page.html", False),
+        ({}, ".hidden.py", False),
+        ({"reload_includes": ["*.html"]}, "page.html", True),
+        ({"reload_includes": ["*.html"]}, "module.py", True),
+        ({"reload_excludes": ["*.py"]}, "module.py", False),
+        ({"reload_includes": [".*"]}, ".hidden", True),
+        ({"reload_excludes": ["excluded"]}, "excluded/module.py", False),
+        ({"reload_excludes": ["test_*"]}, "test_module.py", False),
+    ],
+)
+def test_the_filter(
+    options: dict[str, Any], path: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watchfilesreload = pytest.importorskip("uvicorn.supervisors.watchfilesreload")
+    (tmp_path / "excluded").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert watchfilesreload.FileFilter(config_of(tmp_path, **options))(tmp_path / path) is expected
+
+
+def test_which_reloader_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    monkeypatch.delitem(sys.modules, "uvicorn.supervisors.watchfilesreload", raising=False)
+    assert supervisors.ChangeReload is StatReload
+    monkeypatch.undo()
+    pytest.importorskip("watchfiles")
+    assert supervisors.ChangeReload.reloader_name == "WatchFiles"
+
+
+def test_what_the_package_does_not_have() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = supervisors.Nothing
