@@ -18,6 +18,8 @@ from uvicorn.protocols.http.httptools_parser import HttpToolsParser
 MIB = 1024 * 1024
 PARSERS = ("httptools", "h11")
 Figure = tuple[str, float, float, str]
+# Requests for one figure of processor time.
+ROUNDS = 10
 NO_BOUND = float("inf")
 
 
@@ -213,13 +215,16 @@ def _cost(victim: Victim, field: bytes) -> float:
     host = b"" if field.startswith(b"Host") else b"Host: a\r\n"
     data = b"GET / HTTP/1.1\r\n" + host + field + b"\r\n\r\n"
     best = float("inf")
-    for _ in range(12):
+    for _ in range(4):
         before = victim.cpu
-        with victim.connect() as connection:
-            connection.sendall(data)
-            with contextlib.suppress(OSError):
-                connection.recv(65536)
-            best = min(best, victim.cpu - before)
+        for _ in range(ROUNDS):
+            with victim.connect() as connection:
+                connection.sendall(data)
+                with contextlib.suppress(OSError):
+                    connection.recv(65536)
+        # The kernel accounts for what a process has used when it goes to sleep.
+        time.sleep(0.01)
+        best = min(best, (victim.cpu - before) / ROUNDS)
     return best
 
 
