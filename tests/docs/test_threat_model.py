@@ -7,6 +7,8 @@ import pytest
 
 from tests.processes import ROOT
 
+pytestmark = pytest.mark.once
+
 PAGE = (ROOT / "docs" / "threat-model.md").read_text()
 ATTACKS = {
     node.name

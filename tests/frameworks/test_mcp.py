@@ -1,7 +1,6 @@
 """The Model Context Protocol's server with its own client: as an application, and started by its own program."""
 
 import importlib.util
-import signal
 import sys
 
 import pytest
@@ -61,10 +60,5 @@ def test_its_own_start() -> None:
     command = [sys.executable, "-m", "tests.frameworks.apps.mcp_app", str(free_port())]
     with ServerProcess(command=command) as server:
         assert run_async((add_over_http if STREAMABLE else add_over_sse)(server.url)) == 5
-        server.send_signal(signal.SIGINT)
-        if not STREAMABLE:
-            # The sessions of these releases go on without their client, and the shutdown waits for them.
-            server.wait_stderr("Waiting for background tasks to complete")
-            server.send_signal(signal.SIGINT)
-        server.wait()
+        server.stop()
         assert "Finished server process" in server.stderr
