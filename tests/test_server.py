@@ -594,6 +594,14 @@ async def test_limit_max_requests_with_a_protocol_that_counts_by_itself() -> Non
         await asyncio.wait_for(task, PATIENCE)
 
 
+def test_the_limit_is_reached_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="uvicorn.error")
+    server = Server(config_of(State(), limit_max_requests=2))
+    server._on_request_limit()
+    server._on_request_limit()
+    assert caplog.text.count("Maximum request limit of 2 exceeded.") == 1
+
+
 def test_the_jitter_is_added() -> None:
     limits = {
         Server(config_of(State(), limit_max_requests=10, limit_max_requests_jitter=3)).limit_max_requests
@@ -793,7 +801,7 @@ def test_second_sigint_quits_at_once() -> None:
 @pytest.mark.timing
 def test_an_idle_server_exits_within_30_milliseconds() -> None:
     fastest = PATIENCE
-    for _ in range(5):  # The machine may be busy with something else, but not always.
+    for _ in range(10):  # The machine may be busy with something else, but not always.
         with serve(APP) as server:
             start = time.monotonic()
             server.stop(signal.SIGTERM)

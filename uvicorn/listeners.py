@@ -16,6 +16,25 @@ from uvicorn.sockets import adopt_inherited_socket, bind_unix_socket, log_runnin
 ACCEPTED_AT_ONCE = 16
 
 
+# How long a client may take to confirm the end of a TLS connection, in seconds: event loops allow 30, and a server
+# that shuts down would have to wait as long for a client that has gone to sleep.
+TLS_SHUTDOWN_TIMEOUT = 2.0
+
+
+def tls_options(config: Config) -> dict[str, Any]:
+    """The options of TLS, for the methods of event loops that accept connections.
+
+    Args:
+        config: loaded.
+    """
+    if config.ssl is None:
+        return {}
+    options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
+    if sys.version_info >= (3, 11):  # pragma: no branch - asyncio of 3.10 does not wait
+        options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
+    return options
+
+
 class AnyServer(Protocol):
     """What a server asks of a listener; `asyncio.Server` and uvloop's are such."""
 
@@ -34,9 +53,7 @@ class Listeners:
     def __init__(self, config: Config, create_protocol: Callable[[], asyncio.Protocol]) -> None:
         self._config = config
         self._create_protocol = create_protocol
-        self._options: dict[str, Any] = {"backlog": min(config.backlog, ACCEPTED_AT_ONCE), "ssl": config.ssl}
-        if config.ssl is not None:
-            self._options["ssl_handshake_timeout"] = config.timeout_ssl_handshake
+        self._options = {"backlog": min(config.backlog, ACCEPTED_AT_ONCE), **tls_options(config)}
         self.servers: list[AnyServer] = []
         self._path: tuple[str, int] | None = None  # of our own unix socket, with its inode number
 

@@ -46,6 +46,12 @@ def test_a_place_is_given_back(scoreboard: Scoreboard, shares: list[Share]) -> N
     assert again.read() == [ABSENT, ABSENT, 0]
 
 
+def test_on_windows_nothing_is_shared(monkeypatch: pytest.MonkeyPatch, shares: list[Share]) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(NotImplementedError):
+        shares[0].__getstate__()
+
+
 def test_places_are_limited(monkeypatch: pytest.MonkeyPatch, scoreboard: Scoreboard, shares: list[Share]) -> None:
     monkeypatch.setattr(module, "CELLS", 4)
     assert scoreboard.take() is None

@@ -130,6 +130,15 @@ async def test_a_worker_whose_connections_end_waits_no_longer() -> None:
             writer.close()
 
 
+async def test_a_worker_that_does_not_wait_has_nothing_to_reconsider() -> None:
+    async with listening() as worker:
+        server: Any = worker.listeners.servers[0]
+        server._reconsider()
+        reader, writer = await asyncio.open_connection(*worker.address)
+        assert await reader.readexactly(5) == b"hello"
+        writer.close()
+
+
 async def test_it_may_be_closed_while_it_waits() -> None:
     async with listening() as worker:
         worker.share.publish(SLACK + 1)

@@ -220,15 +220,13 @@ def test_hang_up_of_the_terminal_does_not_kill_workers(two: ServerProcess) -> No
 def test_connections_are_shared_evenly() -> None:
     with serve(APP, "--workers", "4") as server:
         wait_for_workers(server, 4)
-        clients = [KeepAliveClient(server.port) for _ in range(100)]
-        try:
-            shares = Counter(client.get() for client in clients)
-        finally:
-            for client in clients:
-                client.close()
-        assert len(shares) == 4
-        assert min(shares.values()) >= 20
-        assert max(shares.values()) <= 30
+        for _ in range(3):  # The machine may be so busy that a worker does not get to run, but not always.
+            with contextlib.ExitStack() as stack:
+                clients = [stack.enter_context(contextlib.closing(KeepAliveClient(server.port))) for _ in range(100)]
+                shares = Counter(client.get() for client in clients)
+            if len(shares) == 4 and min(shares.values()) >= 20 and max(shares.values()) <= 30:
+                return
+        raise AssertionError(f"the shares are {shares}")
 
 
 def test_workers_on_a_unix_socket(tmp_path: Path) -> None:

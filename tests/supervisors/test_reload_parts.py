@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ def config_of(directory: Path, **options: Any) -> Config:
     return Config(APP, reload=True, reload_dirs=[str(directory)], reload_delay=0.01, log_config=None, **options)
 
 
-def wait_for_a_file(sockets: list[socket.socket]) -> None:
-    """Stands for a server; SIGTERM ends it."""
-    threading.Event().wait()
+def serve_nothing(sockets: list[socket.socket]) -> None:
+    """Stands for a server: SIGTERM ends it, and it wakes up now and then."""
+    while True:
+        time.sleep(0.05)
 
 
 def ignore_sigterm(sockets: list[socket.socket]) -> None:
@@ -57,7 +59,7 @@ class Reloader(BaseReload):
 def test_each_change_is_a_new_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     handlers = [signal.getsignal(number) for number in module.HANDLED_SIGNALS]
     changes: list[list[Path] | None] = [None, [Path.cwd() / "inside.py", Path("/out/side.py")], None]
-    reloader = Reloader(config_of(tmp_path), wait_for_a_file, changes)
+    reloader = Reloader(config_of(tmp_path), serve_nothing, changes)
     try:
         reloader.run()
     finally:
@@ -69,9 +71,9 @@ def test_each_change_is_a_new_process(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 def test_a_grace_that_the_user_has_set_is_kept(tmp_path: Path) -> None:
-    assert Reloader(config_of(tmp_path), wait_for_a_file, []).config.timeout_graceful_shutdown == module.RELOAD_GRACE
+    assert Reloader(config_of(tmp_path), serve_nothing, []).config.timeout_graceful_shutdown == module.RELOAD_GRACE
     config = config_of(tmp_path, timeout_graceful_shutdown=7)
-    assert Reloader(config, wait_for_a_file, []).config.timeout_graceful_shutdown == 7
+    assert Reloader(config, serve_nothing, []).config.timeout_graceful_shutdown == 7
 
 
 def test_a_server_that_does_not_end_is_killed(
@@ -92,6 +94,18 @@ def test_a_server_that_does_not_end_is_killed(
     assert "has not ended in time, killing it." in caplog.text
 
 
+def test_a_server_that_has_died_is_no_obstacle(tmp_path: Path) -> None:
+    reloader = Reloader(config_of(tmp_path), serve_nothing, [])
+    reloader._start()
+    first = reloader.process
+    first.kill()
+    first.join(PATIENCE)
+    reloader.restart()
+    assert reloader.process is not first
+    assert reloader.process.is_alive()
+    reloader._stop()
+
+
 def test_in_another_thread_no_handlers_are_installed(tmp_path: Path) -> None:
     handlers = [signal.getsignal(number) for number in module.HANDLED_SIGNALS]
     during: list[Any] = []
@@ -101,20 +115,20 @@ def test_in_another_thread_no_handlers_are_installed(tmp_path: Path) -> None:
             during.extend(signal.getsignal(number) for number in module.HANDLED_SIGNALS)
             return super().should_restart()
 
-    thread = threading.Thread(target=Looking(config_of(tmp_path), wait_for_a_file, []).run)
+    thread = threading.Thread(target=Looking(config_of(tmp_path), serve_nothing, []).run)
     thread.start()
     thread.join(PATIENCE)
     assert during == handlers
 
 
 def test_the_base_cannot_tell(tmp_path: Path) -> None:
-    reloader = BaseReload(config_of(tmp_path), wait_for_a_file, [])
+    reloader = BaseReload(config_of(tmp_path), serve_nothing, [])
     with pytest.raises(NotImplementedError):
         next(iter(reloader))
 
 
 def test_pausing_ends_with_the_reloader(tmp_path: Path) -> None:
-    reloader = BaseReload(config_of(tmp_path), wait_for_a_file, [])
+    reloader = BaseReload(config_of(tmp_path), serve_nothing, [])
     reloader.pause()
     reloader.should_exit.set()
     with pytest.raises(StopIteration):
@@ -122,7 +136,7 @@ def test_pausing_ends_with_the_reloader(tmp_path: Path) -> None:
 
 
 def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reloader = Reloader(config_of(tmp_path), wait_for_a_file, [])
+    reloader = Reloader(config_of(tmp_path), serve_nothing, [])
     monkeypatch.setattr(sys, "platform", "win32")
     reloader._start()
     process = reloader.process
@@ -160,7 +174,7 @@ def test_a_stoppable_target() -> None:
 def test_stat_sees_changed_new_and_removed_files(tmp_path: Path) -> None:
     one, two = tmp_path / "one.py", tmp_path / "two.py"
     one.write_text("")
-    reloader = StatReload(config_of(tmp_path), wait_for_a_file, [])
+    reloader = StatReload(config_of(tmp_path), serve_nothing, [])
     assert reloader.should_restart() is None  # The first look.
     assert reloader.should_restart() is None
     os.utime(one, (1, 1))
@@ -174,11 +188,11 @@ def test_stat_sees_changed_new_and_removed_files(tmp_path: Path) -> None:
 
 def test_stat_passes_over_what_it_cannot_look_at(tmp_path: Path) -> None:
     (tmp_path / "dangling.py").symlink_to(tmp_path / "nothing.py")
-    assert dict(StatReload(config_of(tmp_path), wait_for_a_file, [])._stat()) == {}
+    assert dict(StatReload(config_of(tmp_path), serve_nothing, [])._stat()) == {}
 
 
 def test_stat_says_that_patterns_have_no_effect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    StatReload(config_of(tmp_path, reload_includes="*.html"), wait_for_a_file, [])
+    StatReload(config_of(tmp_path, reload_includes="*.html"), serve_nothing, [])
     assert "have no effect unless watchfiles is installed" in caplog.text
 
 

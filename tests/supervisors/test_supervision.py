@@ -1,5 +1,6 @@
 """The supervisor in this process, where time limits and the platform can be changed at the edges."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -58,8 +59,9 @@ class Running:
 
     def end(self) -> None:
         if self._thread.is_alive():
-            self.send(signal.SIGTERM)
-            self.send(signal.SIGINT)
+            with contextlib.suppress(OSError):  # It may end by itself just now.
+                self.send(signal.SIGTERM)
+                self.send(signal.SIGINT)
             self.join()
 
 
@@ -244,9 +246,13 @@ def test_a_restart_passes_over_a_worker_that_is_waited_with(
     os.kill(running.serving()[0], signal.SIGKILL)
     eventually(lambda: "Child processes keep dying right after their start." in caplog.text)
     monkeypatch.setattr(slot_module, "PAUSE_MIN", 60.0)
-    eventually(lambda: "Starting the next in 120 s." in caplog.text)
+    eventually(lambda: "Starting the next in 30 s." in caplog.text)
     running.send(signal.SIGHUP)
-    eventually(lambda: not running.supervisor._requests)
+    running.send(signal.SIGTTIN)
+    eventually(lambda: caplog.text.count("Starting the next in 30 s.") == 2)
+    assert not running.supervisor._requests
+    running.send(signal.SIGTTOU)
+    eventually(lambda: len(running.supervisor._slots) == 1)
     assert running.supervisor._replacement is None
     running.send(signal.SIGTERM)
     assert running.join() == 0
@@ -308,6 +314,12 @@ def test_terminate(process: Process) -> None:
     assert process.state is ProcessState.STOPPING
     process.join()
     assert process.exitcode == -signal.SIGTERM
+
+
+def test_a_worker_that_becomes_ready_too_late(process: Process) -> None:
+    process.state = ProcessState.STOPPING
+    eventually(lambda: Message.READY in process.receive())
+    assert process.state is ProcessState.STOPPING
 
 
 def test_retire(process: Process) -> None:

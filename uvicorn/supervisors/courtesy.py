@@ -7,9 +7,9 @@ from uvicorn.supervisors.scoreboard import ABSENT, Share
 SLACK = 2
 SLACK_SHIFT = 3  # and an eighth of what the least loaded one has
 
-# How long a connection is left to the others, in seconds. On a busy machine it takes a few milliseconds until a process
+# How long a connection is left to the others, in seconds. On a busy machine it takes some milliseconds until a process
 # that has been woken gets to run.
-COURTESY_DELAY = 0.01
+COURTESY_DELAY = 0.02
 
 # A worker that lets this pass is busy, or hangs. It is no longer waited for, at first for as long again, then for twice
 # as long each time, until it has accepted something.

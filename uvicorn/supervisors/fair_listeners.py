@@ -10,7 +10,7 @@ from socket import socket
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.listeners import Listeners
+from uvicorn.listeners import Listeners, tls_options
 from uvicorn.server_state import Connections
 from uvicorn.supervisors.courtesy import COURTESY_DELAY, Courtesy
 from uvicorn.supervisors.scoreboard import Share
@@ -107,8 +107,7 @@ class FairServer:
         self._share = share
         self._connections = connections
         self._loop = asyncio.get_running_loop()
-        self._ssl = config.ssl
-        self._ssl_handshake_timeout = config.timeout_ssl_handshake if config.ssl is not None else None
+        self._tls_options = tls_options(config)
         self._setups: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._courtesy = Courtesy(share)
@@ -182,9 +181,7 @@ class FairServer:
 
     async def _set_up(self, accepted: socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(
-                self._create_protocol, accepted, ssl=self._ssl, ssl_handshake_timeout=self._ssl_handshake_timeout
-            )
+            await self._loop.connect_accepted_socket(self._create_protocol, accepted, **self._tls_options)
         except OSError as exc:  # `ssl.SSLError` is one: not our fault, as a rule, and not worth more.
             logger.debug("A connection could not be set up: %s", exc)
             accepted.close()
