@@ -613,6 +613,13 @@ def test_the_jitter_is_added() -> None:
 # --- Signals ----------------------------------------------------------------------------------------------------------
 
 
+@posix
+async def test_the_listener_stays_non_blocking() -> None:
+    server = Server(config_of(State()))
+    async with serving(server):
+        assert not os.get_blocking(server.servers[0].sockets[0].fileno())
+
+
 @contextlib.contextmanager
 def recording(number: int) -> Generator[list[int], None, None]:
     """Have a handler of our own, which records."""

@@ -119,4 +119,7 @@ def _duplicate(sock: Any) -> socket:
     if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
         duplicate: socket = sock.dup()
         return duplicate
-    return socket(fileno=os.dup(sock.fileno()))
+    duplicate = socket(fileno=os.dup(sock.fileno()))
+    # PyPy has made it a blocking one, and the loop's with it, whose next accept() would stop everything.
+    duplicate.setblocking(False)
+    return duplicate
