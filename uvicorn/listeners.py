@@ -21,16 +21,18 @@ ACCEPTED_AT_ONCE = 16
 TLS_SHUTDOWN_TIMEOUT = 2.0
 
 
-def tls_options(config: Config) -> dict[str, Any]:
-    """The options of TLS, for the methods of event loops that accept connections.
+def tls_options(config: Config, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+    """The options of TLS, for the methods of an event loop that accept connections.
 
     Args:
         config: loaded.
+        loop: whose methods they are.
     """
     if config.ssl is None:
         return {}
     options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
-    if sys.version_info >= (3, 11):  # pragma: no branch - asyncio of 3.10 does not wait
+    # asyncio of Python 3.10 has no such limit: there the client decides.
+    if sys.version_info >= (3, 11) or not isinstance(loop, asyncio.BaseEventLoop):
         options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
     return options
 
@@ -53,7 +55,6 @@ class Listeners:
     def __init__(self, config: Config, create_protocol: Callable[[], asyncio.Protocol]) -> None:
         self._config = config
         self._create_protocol = create_protocol
-        self._options = {"backlog": min(config.backlog, ACCEPTED_AT_ONCE), **tls_options(config)}
         self.servers: list[AnyServer] = []
         self._path: tuple[str, int] | None = None  # of our own unix socket, with its inode number
 
@@ -83,19 +84,23 @@ class Listeners:
         else:
             await self._listen_on_host()
 
+    async def _create_server(self, **where: Any) -> asyncio.Server:
+        config, loop = self._config, asyncio.get_running_loop()
+        backlog = min(config.backlog, ACCEPTED_AT_ONCE)
+        return await loop.create_server(self._create_protocol, backlog=backlog, **where, **tls_options(config, loop))
+
     async def _listen(self, sock: socket) -> None:
         # Unix sockets too: `create_unix_server` of CPython 3.13 and of uvloop would remove the path at the end, also
         # where other processes go on serving it.
         if not isinstance(sock, socket):
             # What only resembles a socket (gunicorn's do) does not notice that a loop closes the descriptor.
             sock = _duplicate(sock)
-        loop = asyncio.get_running_loop()
-        self.servers.append(await loop.create_server(self._create_protocol, sock=sock, **self._options))
+        self.servers.append(await self._create_server(sock=sock))
         sock.listen(self._config.backlog)
 
     async def _listen_on_host(self) -> None:
-        config, loop = self._config, asyncio.get_running_loop()
-        server = await loop.create_server(self._create_protocol, host=config.host, port=config.port, **self._options)
+        config = self._config
+        server = await self._create_server(host=config.host, port=config.port)
         self.servers.append(server)
         for sock in server.sockets:
             with _duplicate(sock) as duplicate:

@@ -91,10 +91,11 @@ class UvicornWorker(Worker):
         self._server = server = Server(config=self.config)
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, self._quit)
         await server.serve(sockets=self.sockets)
-        if not server.started:
+        if self.alive and not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def _quit(self) -> None:
+        self.alive = False
         self._server.should_exit = self._server.force_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

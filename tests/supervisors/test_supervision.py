@@ -89,10 +89,11 @@ def test_sockets_are_used_as_they_are_and_closed_at_the_end(run: Callable[..., R
     assert running.sock.fileno() == -1
 
 
+@pytest.mark.timing
 def test_a_worker_that_dies_is_replaced_within_100_milliseconds(run: Callable[..., Running]) -> None:
     running = run()
     fastest = PATIENCE
-    for _ in range(4):  # The machine may be busy with something else, but not always.
+    for _ in range(8):  # The machine may be busy with something else, but not always.
         eventually(lambda: running.serving() and running.supervisor.processes[0].served > slot_module.STABLE_AFTER)
         (dead,) = running.serving()
         os.kill(dead, signal.SIGKILL)

@@ -11,10 +11,36 @@ SLACK_SHIFT = 3  # and an eighth of what the least loaded one has
 # that has been woken gets to run.
 COURTESY_DELAY = 0.02
 
-# A worker that lets this pass is busy, or hangs. It is no longer waited for, at first for as long again, then for twice
-# as long each time, until it has accepted something.
-DISREGARD_MIN = COURTESY_DELAY
+# A worker that lets this pass so many times is busy, or hangs. It is no longer waited for: at first for a little while,
+# then, each time that it is waited for in vain once more, for twice as long, until it has accepted something.
+PATIENCE = 3
+DISREGARD_MIN = 0.1
 DISREGARD_MAX = 1.0
+
+
+class Stalled:
+    """A worker that was waited for in vain.
+
+    Args:
+        load: how many connections it had, and has as long as it does not accept.
+    """
+
+    def __init__(self, load: int) -> None:
+        self.load = load
+        self.disregarded_until = 0.0
+        self._times = 0
+        self._period = DISREGARD_MIN / 2
+
+    def wait_in_vain(self, now: float) -> None:
+        """It has let a connection pass once more.
+
+        Args:
+            now: the event loop's time.
+        """
+        self._times += 1
+        if self._times >= PATIENCE:
+            self._period = min(2 * self._period, DISREGARD_MAX)
+            self.disregarded_until = now + self._period
 
 
 class Courtesy:
@@ -26,9 +52,7 @@ class Courtesy:
 
     def __init__(self, share: Share) -> None:
         self._share = share
-        # Of workers that we waited for in vain: how many connections they had then, until when they are disregarded,
-        # and for how long that is.
-        self._disregarded: dict[int, tuple[int, float, float]] = {}
+        self._stalled: dict[int, Stalled] = {}
         self._awaited = (0, 0)  # which worker, and how many connections it had
 
     def is_due(self, now: float) -> bool:
@@ -38,20 +62,20 @@ class Courtesy:
             now: the event loop's time.
         """
         loads = self._share.read()
-        if self._disregarded:
-            self._forget(loads, now)
+        if self._stalled:
+            self._leave_out_stalled(loads, now)
         least = min(loads)
         if loads[self._share.index] - least <= SLACK + (least >> SLACK_SHIFT):
             return False
         self._awaited = loads.index(least), least
         return True
 
-    def _forget(self, loads: list[int], now: float) -> None:
-        """Leave out the disregarded workers, and regard those again that have done something since."""
-        for index, (load, until, _) in list(self._disregarded.items()):
-            if index >= len(loads) or loads[index] != load:
-                del self._disregarded[index]
-            elif now < until:
+    def _leave_out_stalled(self, loads: list[int], now: float) -> None:
+        """Leave out the disregarded workers, and forget what was held against those that have done something since."""
+        for index, worker in list(self._stalled.items()):
+            if index >= len(loads) or loads[index] != worker.load:
+                del self._stalled[index]
+            elif now < worker.disregarded_until:
                 loads[index] = ABSENT
 
     def was_in_vain(self, now: float) -> None:
@@ -63,6 +87,4 @@ class Courtesy:
         index, load = self._awaited
         loads = self._share.read()
         if index < len(loads) and loads[index] == load:  # Else it is at work, and has only not come to this one yet.
-            _, _, period = self._disregarded.get(index, (0, 0.0, DISREGARD_MIN / 2))
-            period = min(2 * period, DISREGARD_MAX)
-            self._disregarded[index] = load, now + period, period
+            self._stalled.setdefault(index, Stalled(load)).wait_in_vain(now)

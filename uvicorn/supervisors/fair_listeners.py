@@ -107,7 +107,7 @@ class FairServer:
         self._share = share
         self._connections = connections
         self._loop = asyncio.get_running_loop()
-        self._tls_options = tls_options(config)
+        self._tls_options = tls_options(config, self._loop)
         self._setups: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._courtesy = Courtesy(share)
