@@ -120,6 +120,10 @@ def check_requests(data: bytes, positions: Iterable[int], limits: tuple[int, int
         # h11 is given whole heads and whole trailer sections: it says nothing before.
         data += END
         h11, httptools = (parse(library, "pure", [data], limits) for library in PARSERS)
+    if (h11.status, httptools.status) == (431, 400):
+        # Of two faults: h11 is not given a head with too many fields, the other has looked at the first ones by then.
+        assert h11.events == httptools.events
+        return httptools
     assert h11.gist == httptools.gist, f"the parsers differ over {data!r}:\n{h11}\n{httptools}"
     return h11
 

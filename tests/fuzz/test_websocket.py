@@ -33,6 +33,8 @@ CLASSES = [
 PADDING = bytes(wire_limit(MAX_SIZE) + 20)
 # How a peer that broke the protocol is parted from.
 FAILURES = (1002, 1007, 1009)
+# Registered with IANA (Bad Gateway) after the library's list was made: to it a protocol error.
+UNKNOWN_TO_WSPROTO = 1014
 FAILED = {"type": "failed"}
 _OPCODES = [TEXT, BINARY, CONT, PING, PONG, CLOSE, 3, 11]
 _payloads = st.one_of(
@@ -86,9 +88,9 @@ def _feed(codec: Codec, pieces: Iterable[bytes]) -> tuple[list[object], list[tup
     return events, [(reply.opcode, reply.payload) for reply in read_frames(b"".join(codec.replies))]
 
 
-def _outcomes(data: bytes, positions: Iterable[int], deflate: bool) -> list[object]:
+def _outcomes(data: bytes, positions: Iterable[int], deflate: bool) -> list[tuple[list[object], list[tuple[int, bytes]]]]:
     """What each codec makes of the data, whole and cut."""
-    outcomes: list[object] = []
+    outcomes = []
     for pieces in ([data], cut(data, positions)):
         for codec in _codecs(deflate):
             events, replies = _feed(codec, pieces)
@@ -116,6 +118,8 @@ def check_codecs(data: bytes, positions: Iterable[int], deflate: bool) -> None:
     if any(other != first for other in others):
         # One library sees the fault in the beginning of a frame, the other waits for all of it: here it is.
         first, *others = _outcomes(data + PADDING, positions, deflate)
+    if any(isinstance(event, PeerClosed) and event.code == UNKNOWN_TO_WSPROTO for event in first[0]):
+        return
     assert all(other == first for other in others), "\n".join(map(str, [first, *others]))
 
 
@@ -179,6 +183,8 @@ def test_conversation(data: bytes, positions: Iterable[int], deflate: bool) -> N
         return [await _converse(implementation, deflate, cut(data, positions)) for implementation in CLASSES]
 
     first, second = run_async(both(data))
+    if first[0][-1].get("code") == UNKNOWN_TO_WSPROTO:
+        return
     if first[0] != second[0]:
         # As above.
         first, second = run_async(both(data + PADDING))

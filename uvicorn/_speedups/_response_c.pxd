@@ -6,7 +6,7 @@ cdef int EXPECT_START, EXPECT_BODY, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
 cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
-cdef long long _MAX_LENGTH
+cdef Py_ssize_t _MAX_DIGITS
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names
 
 cdef tuple _check_name(object name)

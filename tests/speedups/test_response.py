@@ -1,0 +1,24 @@
+"""The framing of responses: what each field that decides about the message may say (RFC 9112 section 6)."""
+
+from typing import Any
+
+import pytest
+
+
+def start(leaves: Any, *headers: tuple[bytes, bytes], status: int = 200) -> Any:
+    framer = leaves.ResponseFramer("1.1", "GET", True)
+    framer.send({"type": "http.response.start", "status": status, "headers": headers}, b"server: s\r\n")
+    return framer
+
+
+@pytest.mark.parametrize("value", [b"0", b"5", b"000000000000000005", b"9" * 18])
+def test_lengths(leaves: Any, value: bytes) -> None:
+    framer = start(leaves, (b"content-length", value))
+    data = framer.send({"type": "http.response.body", "body": b"", "more_body": True}, b"")
+    assert b"\r\ncontent-length: %b\r\n" % value in data
+
+
+@pytest.mark.parametrize("value", [b"", b"-1", b"+1", b"1 ", b"0x1", b"1,1", b"9" * 19, b"0" * 18 + b"5", b"\xb2"])
+def test_lengths_that_not_every_client_would_take(leaves: Any, value: bytes) -> None:
+    with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
+        start(leaves, (b"content-length", value))
