@@ -88,7 +88,7 @@ def _feed(codec: Codec, pieces: Iterable[bytes]) -> tuple[list[object], list[tup
     return events, [(reply.opcode, reply.payload) for reply in read_frames(b"".join(codec.replies))]
 
 
-def _outcomes(data: bytes, positions: Iterable[int], deflate: bool) -> list[tuple[list[object], list[tuple[int, bytes]]]]:
+def _outcomes(data: bytes, positions: Iterable[int], deflate: bool) -> list[tuple[list[Any], list[Any]]]:
     """What each codec makes of the data, whole and cut."""
     outcomes = []
     for pieces in ([data], cut(data, positions)):
