@@ -33,6 +33,16 @@ async def test_a_busy_connection_finishes_and_says_so(connect: Any) -> None:
     assert connection.transport.closed
 
 
+async def test_a_client_that_keeps_its_half_open_does_not_hold_a_shutdown_up(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(GET)
+    connection.protocol.shutdown()
+    await connection.run()
+    assert connection.statuses == [200]
+    assert connection.transport.closed
+    assert not connection.transport.eof_written
+
+
 async def test_a_streaming_response_is_finished(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())

@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_discarded",
         "_eof",
+        "_leaving",
         "_lingering",
         "_unsent",
         "client",
@@ -87,6 +88,7 @@ class Connection(asyncio.Protocol):
 
         self._deadline: Deadline[Due] = Deadline(loop, self._on_due)
         self._eof = False
+        self._leaving = False
         self._lingering = False
         self._discarded = 0
         self._unsent = 0
@@ -146,7 +148,8 @@ class Connection(asyncio.Protocol):
         """Close so that the answer arrives: end our half, and read on for a while (RFC 9112 section 9.6)."""
         transport = self.transport
         can_write_eof = getattr(transport, "can_write_eof", None)
-        if self._eof or can_write_eof is None or not can_write_eof():
+        if self._eof or self._leaving or can_write_eof is None or not can_write_eof():
+            # A server that shuts down does not wait for clients that keep their half open.
             self.close()
             return
         self._lingering = True

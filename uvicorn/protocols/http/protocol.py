@@ -440,6 +440,7 @@ class HTTPProtocol(Connection):
         if cycle is None or self._lingering or cycle.framer.state == COMPLETE:
             self.close()
         else:
+            self._leaving = True
             cycle.framer.keep_alive = False
 
     def _idle(self) -> None:
