@@ -249,7 +249,7 @@ class Process:
             if not self._dump.poll(min(left, DUMP_SILENCE) if dump else left):
                 break
             piece = os.read(self._dump.fileno(), 65536)
-            if not piece:
+            if not piece:  # pragma: no cover - it died while it was asked
                 break
             dump += piece
         return dump.decode(errors="replace")

@@ -32,7 +32,7 @@ from uvicorn.protocols.websockets.deflate import (
 
 try:
     from websockets.speedups import apply_mask
-except ImportError:
+except ImportError:  # pragma: no cover - the library comes with its extension wherever coverage is measured
     apply_mask = _python_apply_mask
 
 _CONT, _TEXT = Opcode.CONT, Opcode.TEXT
