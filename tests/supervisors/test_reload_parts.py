@@ -135,6 +135,7 @@ def test_pausing_ends_with_the_reloader(tmp_path: Path) -> None:
         reloader.pause()
 
 
+@pytest.mark.skipif(sys.implementation.name == "pypy", reason="its raise_signal in a thread ends a process with 0")
 def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reloader = Reloader(config_of(tmp_path), serve_nothing, [])
     monkeypatch.setattr(sys, "platform", "win32")
