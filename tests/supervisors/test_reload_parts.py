@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,8 @@ def test_pausing_ends_with_the_reloader(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.implementation.name == "pypy", reason="its raise_signal in a thread ends a process with 0")
 def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reloader = Reloader(config_of(tmp_path), serve_nothing, [])
+    # What the standard library starts for the first process of all, it would start as on Windows.
+    resource_tracker.ensure_running()
     monkeypatch.setattr(sys, "platform", "win32")
     reloader._start()
     process = reloader.process
