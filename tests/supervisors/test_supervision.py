@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -381,6 +382,8 @@ def test_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """What this package takes for Windows; the processes are those of this platform."""
+    # What the standard library starts for the first process of all, it would start as on Windows.
+    resource_tracker.ensure_running()
     monkeypatch.setattr(sys, "platform", "win32")
 
 
