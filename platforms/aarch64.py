@@ -53,17 +53,17 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
         site = folder / SITE
         shutil.rmtree(site, ignore_errors=True)
         foreign.install(wheel, packages, site, tags, {})
-        env = {"PYTHONPATH": "/work/suite", "UVICORN_SPEEDUPS": "require"}
+        env = {"PYTHONPATH": "/opt/suite", "UVICORN_SPEEDUPS": "require"}
         with emulated(), chroot.mounted():
             yield Outcome.of_version(NAME, chroot.run(PYTHON, "-m", "uvicorn", "--version", env=env), "compiled")
             for loop in ("asyncio", "uvloop"):
                 check = f"request on {loop}"
                 copy_script(chroot)
-                printed = chroot.run(PYTHON, "served_request.py", loop, cwd="/work/suite", env=env, check=False)
+                printed = chroot.run(PYTHON, "served_request.py", loop, cwd="/opt/suite", env=env, check=False)
                 yield Outcome.of_request(NAME, check, printed)
             check = "speedups' tests"
             pytest = [PYTHON, "-m", "pytest", "-q", "tests/speedups", "-p", "no:cacheprovider", "-o", "timeout=1200"]
-            yield Outcome.of_suite(NAME, check, chroot.run(*pytest, cwd="/work/suite", env=env, check=False))
+            yield Outcome.of_suite(NAME, check, chroot.run(*pytest, cwd="/opt/suite", env=env, check=False))
     except CommandFailed as error:
         yield Outcome.of_failure(NAME, check, error)
 
@@ -71,4 +71,4 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
 def copy_script(chroot: Chroot) -> None:
     """Put the script that is run there beside the tests."""
     script = Path(__file__).with_name("served_request.py")
-    (chroot.folder / "work" / "suite" / script.name).write_bytes(script.read_bytes())
+    (chroot.folder / "opt" / "suite" / script.name).write_bytes(script.read_bytes())

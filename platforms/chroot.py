@@ -78,8 +78,8 @@ class Chroot:
             yield
 
     def fresh(self, name: str) -> Path:
-        """An empty folder below /work in it; as the machine sees it."""
-        folder = self.folder / "work" / name
+        """An empty folder below /opt in it; as the machine sees it."""
+        folder = self.folder / "opt" / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder

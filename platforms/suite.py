@@ -36,19 +36,19 @@ def installed_suite(
             work = chroot.fresh("suite")
             packages.copy_suite(work)
             (work / archive.name).write_bytes(archive.read_bytes())
-            chroot.run(python, "-m", "venv", "--clear", "/work/venv")
-            pip = ["/work/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
+            chroot.run(python, "-m", "venv", "--clear", "/opt/venv")
+            pip = ["/opt/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
             chroot.run(*pip, "install", "--upgrade", "pip>=25.1")
             # The cffi that is a part of PyPy asks for pycparser, which is none.
-            requirements = [f"/work/suite/{archive.name}[standard]", "--group", "test", "pycparser"]
-            chroot.run(*pip, "install", *requirements, cwd="/work/suite", env=env)
-            yield Outcome.of_version(name, chroot.run("/work/venv/bin/uvicorn", "--version", env=env), half)
-            printed = chroot.run("/work/venv/bin/python", "-m", "pip", "check", check=False)
+            requirements = [f"/opt/suite/{archive.name}[standard]", "--group", "test", "pycparser"]
+            chroot.run(*pip, "install", *requirements, cwd="/opt/suite", env=env)
+            yield Outcome.of_version(name, chroot.run("/opt/venv/bin/uvicorn", "--version", env=env), half)
+            printed = chroot.run("/opt/venv/bin/python", "-m", "pip", "check", check=False)
             yield Outcome(name, "pip check", "No broken requirements" in printed, printed.strip())
             check = "suite"
-            pytest = ["/work/venv/bin/python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup"]
+            pytest = ["/opt/venv/bin/python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup"]
             options = ["-m", "not once", "-o", "timeout=600"]
-            printed = chroot.run(*pytest, *options, cwd="/work/suite", env=env, check=False)
+            printed = chroot.run(*pytest, *options, cwd="/opt/suite", env=env, check=False)
             yield Outcome.of_suite(name, check, printed)
     except CommandFailed as error:
         yield Outcome.of_failure(name, check, error)

@@ -26,7 +26,7 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
     check = "cross-compile"
     try:
         chroot.create()
-        work = folder / "work"
+        work = folder / "opt"
         python = unpack_python(work)
         headers = unpack_headers(chroot, work)
         options = (f"-I{headers}", str(python / "python313.dll"))
@@ -38,18 +38,18 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
         copy_script(chroot)
         foreign.install(wheel, packages, chroot.fresh("site"), ["win_amd64"], SYSTEM)
         # The embeddable interpreter takes its path from this file alone.
-        (python / "python313._pth").write_text("python313.zip\n.\nZ:\\work\\suite\nZ:\\work\\site\n")
-        wine = ["wine64", "/work/python/python.exe"]
+        (python / "python313._pth").write_text("python313.zip\n.\nZ:\\opt\\suite\nZ:\\opt\\site\n")
+        wine = ["wine64", "/opt/python/python.exe"]
         env = {"WINEDEBUG": "-all", "UVICORN_SPEEDUPS": "require"}
         with chroot.mounted():
             yield Outcome.of_version(NAME, chroot.run(*wine, "-m", "uvicorn", "--version", env=env), "compiled")
             for name, loop in LOOPS.items():
                 check = f"request on {name}"
-                printed = chroot.run(*wine, "served_request.py", loop, cwd="/work/suite", env=env, check=False)
+                printed = chroot.run(*wine, "served_request.py", loop, cwd="/opt/suite", env=env, check=False)
                 yield Outcome.of_request(NAME, check, printed)
             check = "tests"
             pytest = [*wine, "-m", "pytest", "-q", *TESTS, "-p", "no:cacheprovider", "-o", "timeout=600"]
-            yield Outcome.of_suite(NAME, check, chroot.run(*pytest, cwd="/work/suite", env=env, check=False))
+            yield Outcome.of_suite(NAME, check, chroot.run(*pytest, cwd="/opt/suite", env=env, check=False))
     except CommandFailed as error:
         yield Outcome.of_failure(NAME, check, error)
 
@@ -80,7 +80,7 @@ def unpack_headers(chroot: Chroot, work: Path) -> Path:
         sources.write_text(f"deb-src {mirror()} {chroot.release} main\n")
         with chroot.mounted():
             chroot.run("apt-get", "update", "--quiet")
-            chroot.run("apt-get", "source", "--download-only", "python3.13", cwd="/work")
+            chroot.run("apt-get", "source", "--download-only", "python3.13", cwd="/opt")
         (archive,) = work.glob("python3.13_*.orig.tar.xz")
         with tarfile.open(archive) as source:
             for member in source:
