@@ -2,17 +2,20 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.fuzz.grammar import heads, mutated, requests
+from tests.fuzz.parsing import HALVES
 from tests.fuzz.run import QUIET
 from tests.fuzz.test_responses import conversations, text_of
 from uvicorn import _speedups
 from uvicorn._speedups._request_py import BODY, FIELDS
 
-HALVES = ("pure", "compiled")
+pytestmark = pytest.mark.skipif(len(HALVES) < 2, reason="the compiled half is not there")
+
 LIMITS = (100, 6, 300, 50)
 OF_A_BUILDER = ("phase", "hold", "position", "content_length", "chunked", "in_trailers", "chunks", "remaining")
 OF_A_FRAMER = ("state", "status", "keep_alive", "head_sent", "framing")
