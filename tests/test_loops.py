@@ -4,8 +4,7 @@ import sys
 
 import pytest
 
-from uvicorn.choices import LOOP_FACTORIES
-from uvicorn.config import Config
+from uvicorn.config import LOOP_FACTORIES, Config
 from uvicorn.loops.asyncio import asyncio_loop_factory
 from uvicorn.loops.auto import auto_loop_factory
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from uvicorn import choices
+from uvicorn import config
 from uvicorn.accepts import OptionError, OptionTypeError
 from uvicorn.config import Config
 from uvicorn.logging import LOGGING_CONFIG
@@ -148,11 +148,11 @@ def test_the_default_in_words() -> None:
 
 def test_each_literal_type_lists_the_choices() -> None:
     pairs: list[tuple[object, Iterable[str]]] = [
-        (choices.HTTPProtocolType, choices.HTTP_PROTOCOLS),
-        (choices.WSProtocolType, choices.WS_PROTOCOLS),
-        (choices.LifespanType, choices.LIFESPAN),
-        (choices.LoopFactoryType, choices.LOOP_FACTORIES),
-        (choices.InterfaceType, choices.INTERFACES),
+        (config.HTTPProtocolType, config.HTTP_PROTOCOLS),
+        (config.WSProtocolType, config.WS_PROTOCOLS),
+        (config.LifespanType, config.LIFESPAN),
+        (config.LoopFactoryType, config.LOOP_FACTORIES),
+        (config.InterfaceType, config.INTERFACES),
     ]
     for literal, names in pairs:
         assert set(typing.get_args(literal)) == set(names)

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 if sys.version_info >= (3, 12):
     asyncio_run = asyncio.run
-elif sys.version_info >= (3, 11):  # pragma: no cover - runs on Python 3.11 alone, where the same tests cover it
+else:  # pragma: no cover - runs before Python 3.12 alone, where the same tests cover it
 
     def asyncio_run(
         main: Coroutine[Any, Any, T],
@@ -30,30 +30,9 @@ elif sys.version_info >= (3, 11):  # pragma: no cover - runs on Python 3.11 alon
         if asyncio._get_running_loop() is not None:
             main.close()
             raise RuntimeError("asyncio.run() cannot be called from a running event loop")
-        with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
-            return runner.run(main)
-
-else:  # pragma: no cover - runs on Python 3.10 alone, where the same tests cover it
-
-    def asyncio_run(
-        main: Coroutine[Any, Any, T],
-        *,
-        debug: bool | None = None,
-        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
-    ) -> T:
-        """Run a coroutine in a new event loop, as `asyncio.run` of Python 3.12 does.
-
-        Args:
-            main: the coroutine.
-            debug: the loop's debug mode; None leaves it as it is.
-            loop_factory: makes the loop; None takes that of the event loop policy.
-
-        Raises:
-            RuntimeError: an event loop runs in this thread already.
-        """
-        if asyncio._get_running_loop() is not None:
-            main.close()
-            raise RuntimeError("asyncio.run() cannot be called from a running event loop")
+        if sys.version_info >= (3, 11):
+            with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
+                return runner.run(main)
         loop = asyncio.new_event_loop() if loop_factory is None else loop_factory()
         try:
             asyncio.set_event_loop(loop)

@@ -9,24 +9,25 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
-from uvicorn import sockets
+from uvicorn import listeners
 from uvicorn.app_loading import AppLoadingError, detect_interface, load_app
-from uvicorn.choices import (
+from uvicorn.importer import ImportFromStringError, import_from_string
+from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
+from uvicorn.options import (
     HTTP_PROTOCOLS,
     INTERFACES,
     LIFESPAN,
     LOG_LEVELS,
     LOOP_FACTORIES,
+    OPTIONS,
     WS_PROTOCOLS,
     HTTPProtocolType,
     InterfaceType,
     LifespanType,
     LoopFactoryType,
+    Options,
     WSProtocolType,
 )
-from uvicorn.importer import ImportFromStringError, import_from_string
-from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
-from uvicorn.options import OPTIONS, Options
 from uvicorn.tls import create_ssl_context, load_ssl_context
 from uvicorn.watch_patterns import Watched, is_dir, resolve_reload_patterns, resolve_watched
 
@@ -246,10 +247,10 @@ class Config(Options):
             SystemExit: it cannot be bound; the reason has been logged.
         """
         try:
-            sock = sockets.bind_socket(self)
+            sock = listeners.bind_socket(self)
         except OSError as exc:
             exit_with_startup_failure(exc)
-        sockets.log_running(self, sock)
+        listeners.log_running(self, sock)
         sock.set_inheritable(True)
         return sock
 

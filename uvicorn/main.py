@@ -10,8 +10,8 @@ from uvicorn.accepts import OptionError
 from uvicorn.app_loading import show_users_traceback
 from uvicorn.command_line import command, usage_error
 from uvicorn.config import STARTUP_FAILURE, Config, exit_with_startup_failure
+from uvicorn.listeners import remove_unix_socket
 from uvicorn.server import Server
-from uvicorn.sockets import remove_unix_socket
 
 __all__ = ["STARTUP_FAILURE", "Config", "Server", "logger", "main", "run"]
 

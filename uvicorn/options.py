@@ -3,11 +3,12 @@
 The command line, `run()` and `Config` are made from it.
 """
 
+import logging
 import os
 import ssl
 from asyncio import AbstractEventLoop, Protocol
 from collections.abc import Callable, MutableMapping, Sequence
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
 from uvicorn import accepts
 from uvicorn.accepts import (
@@ -21,7 +22,6 @@ from uvicorn.accepts import (
     Header,
     Host,
     Integer,
-    Kind,
     LogConfig,
     LogLevel,
     Pattern,
@@ -32,42 +32,53 @@ from uvicorn.accepts import (
     Text,
     TrustedHosts,
 )
-from uvicorn.choices import (
-    HTTP_PROTOCOLS,
-    INTERFACES,
-    LIFESPAN,
-    LOG_LEVELS,
-    LOOP_FACTORIES,
-    WS_PROTOCOLS,
-    HTTPProtocolType,
-    InterfaceType,
-    LifespanType,
-    LoopFactoryType,
-    WSProtocolType,
-)
-from uvicorn.logging import LOGGING_CONFIG
-from uvicorn.option import Form, Group, Option
-from uvicorn.option_table import OptionTable, option_table
+from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
+from uvicorn.option import Form, Group, OptionTable, option, option_table
 from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 
 FilePath = str | os.PathLike[str]
 
 
-def _option(
-    default: Any,
-    kind: Kind,
-    group: Group,
-    help: str,
-    form: Form = Form.VALUE,
-    *,
-    flag: str = "",
-    shown: str | None = None,
-    command_line_default: Any = None,
-) -> Any:
-    """A row of the table; the arguments are those of `Option`."""
-    if command_line_default is None and not isinstance(default, dict):
-        command_line_default = default
-    return Option(default, kind, group, help, form, flag, shown, command_line_default)
+# The names that options give to implementations and levels, and what each stands for.
+HTTPProtocolType = Literal["auto", "h11", "httptools"]
+WSProtocolType = Literal["auto", "none", "websockets", "websockets-sansio", "wsproto"]
+LifespanType = Literal["auto", "on", "off"]
+LoopFactoryType = Literal["none", "auto", "asyncio", "uvloop"]
+InterfaceType = Literal["auto", "asgi3", "asgi2", "wsgi"]
+
+HTTP_PROTOCOLS: Final[dict[str, str]] = {
+    "auto": "uvicorn.protocols.http.auto:AutoHTTPProtocol",
+    "h11": "uvicorn.protocols.http.h11_impl:H11Protocol",
+    "httptools": "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol",
+}
+WS_PROTOCOLS: Final[dict[str, str | None]] = {
+    "auto": "uvicorn.protocols.websockets.auto:AutoWebSocketsProtocol",
+    "none": None,
+    "websockets": "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol",
+    "websockets-sansio": "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol",
+    "wsproto": "uvicorn.protocols.websockets.wsproto_impl:WSProtocol",
+}
+LIFESPAN: Final[dict[str, str]] = {
+    "auto": "uvicorn.lifespan.on:LifespanOn",
+    "on": "uvicorn.lifespan.on:LifespanOn",
+    "off": "uvicorn.lifespan.off:LifespanOff",
+}
+LOOP_FACTORIES: Final[dict[str, str | None]] = {
+    "none": None,
+    "auto": "uvicorn.loops.auto:auto_loop_factory",
+    "asyncio": "uvicorn.loops.asyncio:asyncio_loop_factory",
+    "uvloop": "uvicorn.loops.uvloop:uvloop_loop_factory",
+}
+INTERFACES: Final[list[InterfaceType]] = ["auto", "asgi3", "asgi2", "wsgi"]
+
+LOG_LEVELS: Final[dict[str, int]] = {
+    "critical": logging.CRITICAL,
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+    "trace": TRACE_LOG_LEVEL,
+}
 
 
 @option_table
@@ -75,61 +86,61 @@ class Options(OptionTable):
     """Every option as an attribute; the order is that of `Config`'s positional arguments."""
 
     app: Any
-    host: str | None = _option("127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all.")
-    port: int = _option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free one.")
-    uds: FilePath | None = _option(
+    host: str | None = option("127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all.")
+    port: int = option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free one.")
+    uds: FilePath | None = option(
         None, accepts.Path("a path"), Group.ADDRESS, "Bind to a unix socket, which is removed at exit."
     )
-    fd: int | None = _option(
+    fd: int | None = option(
         None, Integer(0, INT_MAX), Group.ADDRESS, "Serve the listening socket inherited under this descriptor."
     )
-    loop: LoopFactoryType | str | Callable[[], AbstractEventLoop] = _option(
+    loop: LoopFactoryType | str | Callable[[], AbstractEventLoop] = option(
         "auto", ChoiceOrImport(LOOP_FACTORIES, "factory", ["none"]), Group.IMPLEMENTATION, "The event loop."
     )
-    http: HTTPProtocolType | str | type[Protocol] = _option(
+    http: HTTPProtocolType | str | type[Protocol] = option(
         "auto", ChoiceOrImport(HTTP_PROTOCOLS, "Class"), Group.IMPLEMENTATION, "The HTTP protocol."
     )
-    ws: WSProtocolType | str | type[Protocol] = _option(
+    ws: WSProtocolType | str | type[Protocol] = option(
         "auto", ChoiceOrImport(WS_PROTOCOLS, "Class", ["none"]), Group.IMPLEMENTATION, "The WebSocket protocol."
     )
-    ws_max_size: int = _option(
+    ws_max_size: int = option(
         16 * 1024 * 1024, Integer(1, unit="bytes"), Group.WEBSOCKET, "Bytes of one message; a longer one is refused."
     )
-    ws_max_queue: int = _option(
+    ws_max_queue: int = option(
         32, Integer(1), Group.WEBSOCKET, "Messages received and not yet read by APP before reading pauses."
     )
-    ws_ping_interval: float | None = _option(
+    ws_ping_interval: float | None = option(
         20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds between pings; 0 turns them off."
     )
-    ws_ping_timeout: float | None = _option(
+    ws_ping_timeout: float | None = option(
         20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds to wait for the answer to a ping; 0 means for ever."
     )
-    ws_per_message_deflate: bool = _option(True, Flag(), Group.WEBSOCKET, "Whether compression may be negotiated.")
-    lifespan: LifespanType = _option(
+    ws_per_message_deflate: bool = option(True, Flag(), Group.WEBSOCKET, "Whether compression may be negotiated.")
+    lifespan: LifespanType = option(
         "auto", Choice(LIFESPAN), Group.APPLICATION, "Whether APP handles lifespan events; auto finds out."
     )
-    env_file: FilePath | None = _option(
+    env_file: FilePath | None = option(
         None, ExistingFile(), Group.APPLICATION, "Load the environment from this file (needs python-dotenv)."
     )
-    log_config: MutableMapping[str, Any] | FilePath | IO[Any] | None = _option(
+    log_config: MutableMapping[str, Any] | FilePath | IO[Any] | None = option(
         LOGGING_CONFIG,
         LogConfig(),
         Group.LOGGING,
         "Logging configuration: a .json or .yaml file, or one in the format of Python's fileConfig.",
         shown="built in",
     )
-    log_level: str | int | None = _option(
+    log_level: str | int | None = option(
         None, LogLevel(LOG_LEVELS), Group.LOGGING, "Log what is at least this severe.", shown="info"
     )
-    access_log: bool = _option(True, Flag(), Group.LOGGING, "Log each request.", Form.ON_OFF)
-    use_colors: bool | None = _option(
+    access_log: bool = option(True, Flag(), Group.LOGGING, "Log each request.", Form.ON_OFF)
+    use_colors: bool | None = option(
         None, Flag(), Group.LOGGING, "Write the log in colours.", Form.ON_OFF, shown="on a terminal"
     )
-    interface: InterfaceType = _option(
+    interface: InterfaceType = option(
         "auto", Choice(INTERFACES), Group.APPLICATION, "The interface that APP is written for; auto finds out."
     )
-    reload: bool = _option(False, Flag(), Group.RELOAD, "Start again whenever a file changes.", Form.ON)
-    reload_dirs: Sequence[FilePath] | FilePath | None = _option(
+    reload: bool = option(False, Flag(), Group.RELOAD, "Start again whenever a file changes.", Form.ON)
+    reload_dirs: Sequence[FilePath] | FilePath | None = option(
         None,
         ExistingDirectory(),
         Group.RELOAD,
@@ -138,7 +149,7 @@ class Options(OptionTable):
         flag="--reload-dir",
         shown="the current directory",
     )
-    reload_includes: Sequence[FilePath] | FilePath | None = _option(
+    reload_includes: Sequence[FilePath] | FilePath | None = option(
         None,
         Pattern(),
         Group.RELOAD,
@@ -147,7 +158,7 @@ class Options(OptionTable):
         flag="--reload-include",
         shown=", ".join(DEFAULT_INCLUDES),
     )
-    reload_excludes: Sequence[FilePath] | FilePath | None = _option(
+    reload_excludes: Sequence[FilePath] | FilePath | None = option(
         None,
         Pattern(),
         Group.RELOAD,
@@ -156,89 +167,89 @@ class Options(OptionTable):
         flag="--reload-exclude",
         shown=", ".join(DEFAULT_EXCLUDES),
     )
-    reload_delay: float = _option(0.25, Seconds(), Group.RELOAD, "Seconds between looks at the files.")
-    workers: int | None = _option(
+    reload_delay: float = option(0.25, Seconds(), Group.RELOAD, "Seconds between looks at the files.")
+    workers: int | None = option(
         None,
         Integer(1),
         Group.PROCESSES,
         "Processes to serve with; not with --reload.",
         shown="$WEB_CONCURRENCY, else 1",
     )
-    proxy_headers: bool = _option(
+    proxy_headers: bool = option(
         True, Flag(), Group.PROXY, "Take scheme and client address from X-Forwarded-Proto and -For.", Form.ON_OFF
     )
-    server_header: bool = _option(True, Flag(), Group.HTTP, "Send the Server header.", Form.ON_OFF)
-    date_header: bool = _option(True, Flag(), Group.HTTP, "Send the Date header.", Form.ON_OFF)
-    forwarded_allow_ips: list[str] | str | None = _option(
+    server_header: bool = option(True, Flag(), Group.HTTP, "Send the Server header.", Form.ON_OFF)
+    date_header: bool = option(True, Flag(), Group.HTTP, "Send the Date header.", Form.ON_OFF)
+    forwarded_allow_ips: list[str] | str | None = option(
         None,
         TrustedHosts(),
         Group.PROXY,
         "Comma-separated addresses, CIDR networks and literals of the proxies whose headers are trusted; * trusts all.",
         shown="$FORWARDED_ALLOW_IPS, else 127.0.0.1,::1",
     )
-    root_path: str = _option("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
-    limit_concurrency: int | None = _option(
+    root_path: str = option("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
+    limit_concurrency: int | None = option(
         None, Integer(0), Group.LIMITS, "Connections or running requests from which on the answer is 503."
     )
-    limit_max_requests: int | None = _option(
+    limit_max_requests: int | None = option(
         None, Integer(1), Group.LIMITS, "Requests after which the process ends; a worker is replaced."
     )
-    limit_max_requests_jitter: int = _option(
+    limit_max_requests_jitter: int = option(
         0, Integer(0), Group.LIMITS, "The most that is added at random to --limit-max-requests."
     )
-    backlog: int = _option(2048, Integer(0, INT_MAX), Group.LIMITS, "Connections that may wait to be accepted.")
-    timeout_keep_alive: float = _option(
+    backlog: int = option(2048, Integer(0, INT_MAX), Group.LIMITS, "Connections that may wait to be accepted.")
+    timeout_keep_alive: float = option(
         5, Seconds(), Group.TIMEOUTS, "Seconds after which an idle connection is closed."
     )
-    timeout_notify: float = _option(30, Seconds(zero=False), Group.API, "Seconds between calls of callback_notify.")
-    timeout_graceful_shutdown: float | None = _option(
+    timeout_notify: float = option(30, Seconds(zero=False), Group.API, "Seconds between calls of callback_notify.")
+    timeout_graceful_shutdown: float | None = option(
         None, Seconds(), Group.TIMEOUTS, "Seconds that running requests are given at shutdown; without it no end."
     )
-    timeout_worker_healthcheck: float = _option(
+    timeout_worker_healthcheck: float = option(
         5, Seconds(zero=False), Group.TIMEOUTS, "Seconds after which a worker that does not answer is replaced."
     )
-    callback_notify: Callable[..., Any] | None = _option(
+    callback_notify: Callable[..., Any] | None = option(
         None, Callback("an async function without arguments"), Group.API, "Called regularly while the server runs."
     )
-    ssl_keyfile: FilePath | None = _option(None, ExistingFile(), Group.TLS, "The private key, in PEM format.")
-    ssl_certfile: FilePath | None = _option(
+    ssl_keyfile: FilePath | None = option(None, ExistingFile(), Group.TLS, "The private key, in PEM format.")
+    ssl_certfile: FilePath | None = option(
         None, ExistingFile(), Group.TLS, "The certificate chain, in PEM format; it may hold the key too."
     )
-    ssl_keyfile_password: str | None = _option(None, Text(), Group.TLS, "The password of the private key.")
-    ssl_version: int = _option(
+    ssl_keyfile_password: str | None = option(None, Text(), Group.TLS, "The password of the private key.")
+    ssl_version: int = option(
         int(ssl.PROTOCOL_TLS_SERVER), SSLVersion(), Group.TLS, "The protocol, a number of Python's ssl.PROTOCOL_*."
     )
-    ssl_cert_reqs: int = _option(
+    ssl_cert_reqs: int = option(
         int(ssl.CERT_NONE), SSLCertReqs(), Group.TLS, "Client certificates: 0 none, 1 optional, 2 required."
     )
-    ssl_ca_certs: FilePath | None = _option(
+    ssl_ca_certs: FilePath | None = option(
         None, ExistingFile(), Group.TLS, "The authorities that client certificates are verified against, in PEM format."
     )
-    ssl_ciphers: str | None = _option(None, SSLCiphers(), Group.TLS, "The ciphers to use.", shown="OpenSSL's")
-    ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = _option(
+    ssl_ciphers: str | None = option(None, SSLCiphers(), Group.TLS, "The ciphers to use.", shown="OpenSSL's")
+    ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = option(
         None,
         Callback("a callable of (config, default_factory) that returns an ssl.SSLContext"),
         Group.API,
         "Makes the TLS context; default_factory() makes the one that the other options describe.",
     )
-    headers: list[tuple[str, str]] | None = _option(
+    headers: list[tuple[str, str]] | None = option(
         None, Header(), Group.HTTP, "Send this header with every response. Can be repeated.", Form.MANY,
         flag="--header",
     )  # fmt: skip
-    factory: bool = _option(
+    factory: bool = option(
         False, Flag(), Group.APPLICATION, "APP is a callable without arguments that returns the application.", Form.ON
     )
-    h11_max_incomplete_event_size: int | None = _option(
+    h11_max_incomplete_event_size: int | None = option(
         None,
         Integer(1, unit="bytes"),
         Group.LIMITS,
         "Bytes of an unfinished head that h11 keeps.",
         shown="h11's 16 KiB",
     )
-    reset_contextvars: bool = _option(
+    reset_contextvars: bool = option(
         False, Flag(), Group.APPLICATION, "Run each request in an empty contextvars.Context.", Form.ON
     )
-    app_dir: FilePath | None = _option(
+    app_dir: FilePath | None = option(
         None,
         ExistingDirectory(),
         Group.APPLICATION,
@@ -246,28 +257,28 @@ class Options(OptionTable):
         shown="the current directory",
         command_line_default="",
     )
-    limit_request_line: int = _option(
+    limit_request_line: int = option(
         65536, Integer(1, unit="bytes"), Group.LIMITS, "Bytes of a request line; the answer to a longer one is 414."
     )
-    limit_request_fields: int = _option(
+    limit_request_fields: int = option(
         256, Integer(1), Group.LIMITS, "Header fields of a request; the answer to more is 431."
     )
-    limit_request_head: int = _option(
+    limit_request_head: int = option(
         131072, Integer(1, unit="bytes"), Group.LIMITS, "Bytes of a request's head; the answer to a longer one is 431."
     )
-    limit_request_body: int | None = _option(
+    limit_request_body: int | None = option(
         None, Integer(0, unit="bytes"), Group.LIMITS, "Bytes of a request's body; the answer to a longer one is 413."
     )
-    timeout_request_head: float = _option(
+    timeout_request_head: float = option(
         30.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which a request's head must have arrived, else 408."
     )
-    timeout_request_body: float = _option(
+    timeout_request_body: float = option(
         60.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds without a byte of a body that APP waits for, then 408."
     )
-    timeout_send: float = _option(
+    timeout_send: float = option(
         60.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds without the client taking a byte, then it is cut off."
     )
-    timeout_ssl_handshake: float = _option(
+    timeout_ssl_handshake: float = option(
         10.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which the TLS handshake must be done."
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from uvicorn import sockets
+from uvicorn import listeners
 from uvicorn.config import Config
 
 
@@ -98,7 +98,7 @@ def test_a_port_in_time_wait_is_free() -> None:
 
 def test_a_port_on_windows_belongs_to_one_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    with sockets.bind_tcp_socket("127.0.0.1", 0) as sock:
+    with listeners.bind_tcp_socket("127.0.0.1", 0) as sock:
         assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
 
 
@@ -110,9 +110,9 @@ def test_a_unix_socket(path: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_unix_socket_that_was_left_behind_is_replaced(path: str) -> None:
-    with sockets.bind_unix_socket(path):
+    with listeners.bind_unix_socket(path):
         os.chmod(path, 0o600)
-    with sockets.bind_unix_socket(path) as sock:
+    with listeners.bind_unix_socket(path) as sock:
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
         sock.listen()
         with socket.socket(socket.AF_UNIX) as client:
@@ -120,7 +120,7 @@ def test_a_unix_socket_that_was_left_behind_is_replaced(path: str) -> None:
 
 
 def test_a_unix_socket_that_is_served_is_not_taken_over(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with sockets.bind_unix_socket(path) as served:
+    with listeners.bind_unix_socket(path) as served:
         served.listen()
         assert "address already in use" in refused(capsys, uds=path)
         with socket.socket(socket.AF_UNIX) as client:
@@ -143,25 +143,25 @@ def test_a_unix_socket_of_too_long_a_path(tmp_path: Path, capsys: pytest.Capture
 
 def test_an_abstract_unix_socket() -> None:
     name = f"\0uvicorn-{os.getpid()}"
-    with sockets.bind_unix_socket(name) as sock:
+    with listeners.bind_unix_socket(name) as sock:
         assert sock.getsockname() == name.encode()
-        sockets.remove_unix_socket(name)
+        listeners.remove_unix_socket(name)
 
 
 def test_windows_has_no_unix_sockets(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(OSError, match="Windows has none"):
-        sockets.bind_unix_socket(path)
-    assert not sockets._is_served(path)
+        listeners.bind_unix_socket(path)
+    assert not listeners._is_served(path)
 
 
 def test_a_unix_socket_is_removed_and_nothing_else(path: str) -> None:
-    with sockets.bind_unix_socket(path):
-        sockets.remove_unix_socket(path)
+    with listeners.bind_unix_socket(path):
+        listeners.remove_unix_socket(path)
     assert not os.path.exists(path)
-    sockets.remove_unix_socket(path)
+    listeners.remove_unix_socket(path)
     Path(path).write_text("precious")
-    sockets.remove_unix_socket(path)
+    listeners.remove_unix_socket(path)
     assert os.path.exists(path)
 
 
