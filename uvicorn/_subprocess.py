@@ -63,9 +63,7 @@ def subprocess_started(
     """Serve, in the child process.
 
     Args:
-        config: its logging is set up, as a spawned process has none.
-        target: called as `target(sockets=sockets)`.
-        sockets: the sockets to listen on.
+        config, target, sockets: as for `get_subprocess`.
         stdin_fileno: the descriptor of the parent's standard input.
 
     Raises:

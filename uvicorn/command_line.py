@@ -54,11 +54,7 @@ class FlagType(KindType, click.types.BoolParamType):
 
 
 class GroupedOption(click.Option):
-    """A click option made from the table.
-
-    Args:
-        option: its row.
-    """
+    """A click option made from its row of the table."""
 
     def __init__(self, option: Option) -> None:
         self.group = option.group

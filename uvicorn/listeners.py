@@ -174,12 +174,7 @@ def _bind_error(exc: OSError, address: object) -> OSError:
 
 
 def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """The options of TLS, for the methods of an event loop that accept connections.
-
-    Args:
-        config: loaded.
-        loop: whose methods they are.
-    """
+    """The options of TLS, for the methods of `loop` that accept connections; `config` is loaded."""
     if config.ssl is None:
         return {}
     options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}

@@ -25,13 +25,7 @@ def create_ssl_context(
     """Make the TLS context of a server.
 
     Args:
-        certfile: the certificate chain, in PEM format; it may hold the private key too.
-        keyfile: the private key, in PEM format.
-        password: what the key is encrypted with.
-        ssl_version: a number of `ssl.PROTOCOL_*`.
-        cert_reqs: a number of `ssl.CERT_*`.
-        ca_certs: the authorities that client certificates are verified against, in PEM format.
-        ciphers: a list in OpenSSL's format; OpenSSL's own where there is none.
+        certfile, ...: the options of these names, but for their `ssl_`; `password` is the one of the key.
 
     Raises:
         OSError: a file cannot be read, or is not what it should be (`ssl.SSLError`).

@@ -36,11 +36,7 @@ def _placeheld(message: Any) -> Any:
 
 
 class MessageLoggerMiddleware:
-    """Logs scope, messages and outcome of each call of `app` to `uvicorn.asgi` at the level TRACE.
-
-    Args:
-        app: the application.
-    """
+    """Logs scope, messages and outcome of each call of `app` to `uvicorn.asgi` at the level TRACE."""
 
     def __init__(self, app: ASGI3Application) -> None:
         # What it returns is the server's to judge, so it is passed on, whatever it is.

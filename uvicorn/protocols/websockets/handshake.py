@@ -5,10 +5,16 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from uvicorn._speedups import RequestHead
+from uvicorn._speedups import RequestBuilder, RequestHead
 from uvicorn._speedups.facts import FORBIDDEN_IN_VALUE, TOKEN_CHARS
+from uvicorn.protocols.http.h11_parser import H11Parser
+from uvicorn.protocols.http.parser import request_limits
 from uvicorn.protocols.websockets.deflate import DeflateParameters, negotiate, parse_extensions
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
 
 _VERSION = b"13"
 
@@ -28,6 +34,39 @@ _OURS = frozenset(
         b"upgrade",
     }
 )
+
+
+class HeadReader:
+    """Reads one head with the parser that is always installed, by the rules and limits of every other request.
+
+    A foreign HTTP protocol hands a WebSocket over as the bytes of its request.
+
+    Args:
+        config: for its limits.
+    """
+
+    def __init__(self, config: "Config") -> None:
+        limits = request_limits(config)
+        limit_line, limit_fields, limit_head, _ = limits
+        self._parser = H11Parser(RequestBuilder(self, limits), limit_line + limit_head, limit_fields)
+        self._head: RequestHead | None = None
+
+    def feed(self, data: bytes) -> tuple[RequestHead, bytes] | None:
+        """The head and the bytes behind it, as soon as it is complete. Raises RequestRejected."""
+        self._parser.feed(data)
+        return None if self._head is None else (self._head, self._parser.take_rest())
+
+    # What a parser tells: see uvicorn.protocols.http.parser.RequestSink
+
+    def on_request(self, head: RequestHead) -> None:
+        self._head = head
+        self._parser.hold(True)
+
+    def on_body(self, data: bytes) -> None:
+        """A handshake has no body: it will be rejected for having announced one."""
+
+    def on_complete(self) -> None:
+        """As `on_body`."""
 
 
 class HandshakeRejected(Exception):
@@ -129,8 +168,7 @@ def accept_head(
     Args:
         handshake: what the client asked for.
         default_block: the default headers in their wire form.
-        subprotocol: the application's choice.
-        headers: the application's headers.
+        subprotocol, headers: what the application gives.
 
     Raises:
         RuntimeError: the application's choice or its headers would not make a valid head.

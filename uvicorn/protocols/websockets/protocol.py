@@ -23,8 +23,13 @@ from uvicorn.protocols.websockets.codec import (
 )
 from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Connection, Due, State
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
-from uvicorn.protocols.websockets.handshake import Handshake, HandshakeRejected, accept_head, read_handshake
-from uvicorn.protocols.websockets.head_reader import HeadReader
+from uvicorn.protocols.websockets.handshake import (
+    Handshake,
+    HandshakeRejected,
+    HeadReader,
+    accept_head,
+    read_handshake,
+)
 from uvicorn.protocols.websockets.inbox import Inbox
 from uvicorn.protocols.websockets.keepalive import Action, Keepalive
 from uvicorn.server_state import ServerState
@@ -52,14 +57,7 @@ class Disconnect(NamedTuple):
 
 
 class WebSocketProtocol(Connection):
-    """One connection that asks for a WebSocket.
-
-    Args:
-        config: a loaded `Config`.
-        server_state: what the connections of the server share.
-        app_state: what the application set up in its lifespan.
-        _loop: the event loop; the running one if not given.
-    """
+    """One connection that asks for a WebSocket; the arguments are those of `HTTPProtocol`."""
 
     __slots__ = (
         "_codec",
