@@ -12,12 +12,13 @@ from uvicorn.option import Group, Option
 from uvicorn.options import OPTIONS
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
-COMMAND_LINE_HEAD = ["| Option | Environment | Default | Accepted | Meaning |", "|---|---|---|---|---|"]
+COMMAND_LINE_HEAD = ["| Option, environment | Default | Accepted | Meaning |", "|---|---|---|---|"]
 PYTHON_HEAD = ["| Parameter | Accepted | Meaning |", "|---|---|---|"]
 
 
 def escaped(text: str) -> str:
-    return re.sub(r"([*~|_\[\]<>])", r"\\\1", text)
+    # Of what Markdown's first definition lets a backslash escape: anything else would be shown with it.
+    return re.sub(r"([*|_\[\]>])", r"\\\1", text)
 
 
 def accepted(option: Option) -> str:
@@ -31,15 +32,10 @@ def row(option: Option) -> str:
         default = f" The default is {option.default_text}." if option.default_text else ""
         cells = [f"`{option.name}`", accepted(option), escaped(option.help) + default]
     else:
-        names = ", ".join(f"`{name}`" for name in option.declaration.split("/"))
+        # One below the other: a page has no room for two columns of long names.
+        names = [*option.declaration.split("/"), option.environment_variable]
         default = "off" if option.default is False else escaped(option.default_text)
-        cells = [
-            names,
-            f"`{option.environment_variable}`",
-            default,
-            accepted(option),
-            escaped(option.help),
-        ]
+        cells = ["<br>".join(f"`{name}`" for name in names), default, accepted(option), escaped(option.help)]
     return "| " + " | ".join(cells) + " |"
 
 
