@@ -195,7 +195,7 @@ class Options(OptionTable):
         None, Integer(1), Group.LIMITS, "Requests after which the process ends; a worker is replaced."
     )
     limit_max_requests_jitter: int = option(
-        0, Integer(0), Group.LIMITS, "The most that is added at random to --limit-max-requests."
+        0, Integer(0), Group.LIMITS, "At most so many requests more than that, at random."
     )
     backlog: int = option(2048, Integer(0, INT_MAX), Group.LIMITS, "Connections that may wait to be accepted.")
     timeout_keep_alive: float = option(

@@ -6,7 +6,7 @@ which code is decided here, the same for every codec (ASGI specification, WebSoc
 
 import asyncio
 import contextvars
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -35,7 +35,7 @@ from uvicorn.protocols.websockets.keepalive import Action, Keepalive
 from uvicorn.server_state import ServerState
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent, WebSocketScope
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, WebSocketScope
     from uvicorn.config import Config
 
 
@@ -88,7 +88,8 @@ class WebSocketProtocol(Connection):
         if not config.loaded:
             config.load()
         super().__init__(config, server_state, _loop or asyncio.get_running_loop())
-        self.app = cast("ASGI3Application", config.loaded_app)
+        # Not of its own type, which says that it returns nothing.
+        self.app: Any = config.loaded_app
         self.app_state = app_state
         self.tasks = server_state.tasks
         self.scope: WebSocketScope = None  # type: ignore[assignment]  # set by handle_upgrade, before the app runs
@@ -300,7 +301,7 @@ class WebSocketProtocol(Connection):
     async def run_asgi(self) -> None:
         """Run the application, and see to it that the peer is told how it ended."""
         try:
-            result: object = await self.app(self.scope, self.receive, self.send)  # type: ignore[func-returns-value]  # an application may return anything
+            result = await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
             self._on_app_end(CloseCode.NORMAL_CLOSURE)
         except Exception as exc:
