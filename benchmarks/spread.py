@@ -1,4 +1,4 @@
-"""How evenly connections spread over workers, and how long several workers take to start and to stop.
+"""How evenly connections spread over workers.
 
 python benchmarks/spread.py [--connections 200] [--workers 4] [--rounds 5]
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 from collections import Counter
 
 from report import Table
@@ -29,14 +28,6 @@ async def shares(server: Supervisor, connections: int, *, at_once: bool) -> list
     return [counts[pid] for pid in server.workers]
 
 
-def started_and_stopped(workers: int) -> tuple[float, float]:
-    with supervisor(workers) as server:
-        server.wait("Started server process", workers)
-        started = time.monotonic() - server.started
-        time.sleep(1)  # until they are idle
-        return started, server.stop()
-
-
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=200)
@@ -55,10 +46,6 @@ async def main() -> None:
                 good &= LIMITS[0] <= min(fractions) and max(fractions) <= LIMITS[1]
                 title = f"{arguments.connections}, {'at once' if at_once else 'one after the other'}"
                 table.add(title, *(f"{fraction:.1%}" for fraction in fractions))
-    table = Table("workers", "start, ms", "SIGTERM to exit, ms")
-    for workers in (1, arguments.workers):
-        measured = [started_and_stopped(workers) for _ in range(arguments.rounds)]
-        table.add(str(workers), *(f"{min(times) * 1000:.0f}" for times in zip(*measured, strict=True)))
     raise SystemExit(0 if good else 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -24,8 +25,10 @@ class Supervisor:
     def __init__(self, workers: int, *options: str) -> None:
         command = [sys.executable, "-m", "uvicorn", "pid_app:app", "--app-dir", str(HERE), "--port", "0"]
         command += ["--workers", str(workers), "--no-access-log", "--lifespan", "off", *options]
+        # Without PYTHONDONTWRITEBYTECODE, say, which would have every worker compile its modules.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "UVICORN_"))}
         self.started = time.monotonic()
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=HERE.parent)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=HERE.parent, env=environment)
         self.log: list[str] = []
         self._news = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()

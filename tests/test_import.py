@@ -41,6 +41,17 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+def test_the_websocket_library_waits_for_the_first_handshake() -> None:
+    code = (
+        "import sys, uvicorn; config = uvicorn.Config('tests.test_config:asgi3_app', ws=sys.argv[1]); config.load(); "
+        "print('websockets' in sys.modules, config.ws_protocol_class.__module__, 'websockets' in sys.modules)"
+    )
+    for ws, before in (("auto", False), ("websockets", True)):
+        command = [sys.executable, "-c", code, ws]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert output == f"{before} uvicorn.protocols.websockets.websockets_impl True\n"
+
+
 @pytest.mark.parametrize(
     "libraries", [["dotenv", "httptools", "uvloop", "watchfiles", "websockets", "wsproto", "yaml"]]
 )

@@ -43,18 +43,17 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
         target: what it then calls, as `target(sockets=sockets)`.
         sockets: the bound sockets that the child listens on.
     """
+    return spawn.Process(target=subprocess_started, kwargs=arguments_of_child(config, target, sockets))
+
+
+def arguments_of_child(config: Config, target: Callable[..., None], sockets: list[socket]) -> dict[str, Any]:
+    """The arguments for `subprocess_started`; these are `get_subprocess`'s."""
     # The child reads from the parent's terminal (for a debugger, say), which multiprocessing would close.
     try:
         stdin_fileno: int | None = sys.stdin.fileno()
     except (AttributeError, OSError, ValueError):  # none, replaced by an object without a descriptor, or closed
         stdin_fileno = None
-    arguments: dict[str, Any] = {
-        "config": config,
-        "target": target,
-        "sockets": sockets,
-        "stdin_fileno": stdin_fileno,
-    }
-    return spawn.Process(target=subprocess_started, kwargs=arguments)
+    return {"config": config, "target": target, "sockets": sockets, "stdin_fileno": stdin_fileno}
 
 
 def subprocess_started(
@@ -86,12 +85,29 @@ def subprocess_started(
         sys.exit(STARTUP_FAILURE)
 
 
+def open_pidfd(pid: int) -> int | None:
+    """A descriptor that becomes readable when a process ends; None where such are not to be had.
+
+    Args:
+        pid: its id.
+    """
+    if sys.platform == "linux":
+        # An old kernel, or a sandbox, has none, and PyPy no name for it.
+        with contextlib.suppress(OSError, AttributeError):
+            return os.pidfd_open(pid)
+    return None
+
+
 def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
     """See to it that no orphan is left: nobody could stop it, and it would keep the port."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         grace = ORPHAN_GRACE if timeout_graceful_shutdown is None else timeout_graceful_shutdown
-        threading.Thread(target=_watch, args=(parent.sentinel, grace), daemon=True, name="uvicorn-parent").start()
+        assert parent.pid is not None
+        # multiprocessing's sentinel is a pipe, whose other end is inherited by those who are forked after us.
+        pidfd = open_pidfd(parent.pid)
+        sentinel = parent.sentinel if pidfd is None else pidfd
+        threading.Thread(target=_watch, args=(sentinel, grace), daemon=True, name="uvicorn-parent").start()
 
 
 def _watch(parent_sentinel: int, grace: float) -> None:

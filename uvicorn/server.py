@@ -20,7 +20,7 @@ from uvicorn._compat import asyncio_run
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.exit_flag import ExitFlag
 from uvicorn.listeners import AnyServer, Listeners
-from uvicorn.server_state import ServerState
+from uvicorn.server_state import ServerState, http_date
 
 __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
 
@@ -241,10 +241,7 @@ class Server:
         self._date = int(now)
         headers = self.config.encoded_headers
         if self.config.date_header:
-            # Its imports are a twentieth of the time that `uvicorn --version` takes.
-            from email.utils import formatdate
-
-            headers = [(b"date", formatdate(now, usegmt=True).encode()), *headers]
+            headers = [(b"date", http_date(now)), *headers]
         self.server_state.default_headers = headers
 
     def _on_request_limit(self) -> None:

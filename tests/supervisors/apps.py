@@ -1,10 +1,15 @@
 """Applications that servers in child processes serve."""
 
 import asyncio
+import atexit
 import ctypes
+import json
+import multiprocessing
 import os
 import sys
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 # How long the application takes to start, in seconds.
@@ -76,7 +81,23 @@ async def respond(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(1)
     if path == "/block":
         time.sleep(1)
+    if path == "/process":
+        await answer(send, json.dumps(process()).encode())
+        return
+    if path.startswith("/at-exit/"):
+        atexit.register(Path(path.removeprefix("/at-exit")).write_text, str(os.getpid()))
     await answer(send, str(os.getpid()).encode())
+
+
+def process() -> dict[str, Any]:
+    """What this process is, by its own account."""
+    parent = multiprocessing.parent_process()
+    return {
+        "name": multiprocessing.current_process().name,
+        "parent": parent and parent.pid,
+        "start_method": multiprocessing.get_start_method(),
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+    }
 
 
 async def stream(send: Any) -> None:

@@ -1,6 +1,9 @@
 import signal
+import sys
 import threading
 from multiprocessing.connection import wait
+
+import pytest
 
 from uvicorn.supervisors.signals import SIGNALS, SignalQueue
 
@@ -55,3 +58,23 @@ def test_other_threads_install_nothing() -> None:
     thread.join()
     assert during == [before]
     queue.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is forked there")
+def test_signals_are_held_back_while_a_child_is_forked() -> None:
+    queue = SignalQueue()
+    taken = []
+    before = signal.signal(signal.SIGTERM, lambda sig, frame: taken.append(sig))
+    try:
+        with queue.capture([signal.SIGTERM]):
+            with queue.held_back():
+                signal.raise_signal(signal.SIGTERM)
+                assert queue.take_all() == []
+            assert queue.take_all() == [signal.SIGTERM]
+            with queue.held_back():
+                signal.raise_signal(signal.SIGTERM)
+                queue.let_go()  # As the child does: from here on the signal is its own affair.
+                assert taken == [signal.SIGTERM]
+                assert queue.reader.closed
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -14,6 +14,7 @@ import click
 
 from uvicorn._subprocess import PipeEnd
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors.forking import can_fork, preload
 from uvicorn.supervisors.process import Process, ProcessState
 from uvicorn.supervisors.scoreboard import Scoreboard
 from uvicorn.supervisors.signals import SIGNALS, SignalQueue
@@ -73,6 +74,8 @@ class Multiprocess:
         self._log("Started parent process [%d]")
         with self.signals.capture(SIGNALS):
             self._slots = [Slot() for _ in range(self.processes_num)]
+            if can_fork():
+                preload(self.config)
             self._start_missing()
             while self._living or not self._stopping:
                 self._wait()
@@ -125,10 +128,21 @@ class Multiprocess:
 
     def _start_process(self) -> Process:
         share = None if self._scoreboard is None else self._scoreboard.take()
-        process = Process(self.config, self.sockets, share)
-        process.start()
+        if can_fork():
+            process = Process(self.config, self.sockets, share, self._let_go)
+            with self.signals.held_back():
+                process.start()
+        else:
+            process = Process(self.config, self.sockets, share)
+            process.start()
         self._living.append(process)
         return process
+
+    def _let_go(self) -> None:
+        """In a forked worker: give up what belongs to the supervisor."""
+        self.signals.let_go()
+        for process in self._living:
+            process.close()
 
     def _start_missing(self) -> None:
         for slot in self._slots:

@@ -1,6 +1,5 @@
 """One worker as the supervisor sees it."""
 
-import contextlib
 import enum
 import logging
 import math
@@ -8,13 +7,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from socket import socket
 
 import click
 
-from uvicorn._subprocess import get_subprocess, spawn
+from uvicorn._subprocess import get_subprocess, open_pidfd, spawn
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors.forking import get_forked
 from uvicorn.supervisors.health import HealthCheck
 from uvicorn.supervisors.messages import Message
 from uvicorn.supervisors.scoreboard import Share
@@ -44,9 +45,16 @@ class Process:
         config: what it serves.
         sockets: the sockets that it listens on.
         share: its place on the scoreboard, if there is one.
+        let_go: closes in a forked child what else it would inherit of the supervisor's; without it, it is spawned.
     """
 
-    def __init__(self, config: Config, sockets: list[socket], share: Share | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        sockets: list[socket],
+        share: Share | None = None,
+        let_go: Callable[[], None] | None = None,
+    ) -> None:
         self.config = config
         self.share = share
         self.state = ProcessState.STARTING
@@ -55,7 +63,13 @@ class Process:
         self.channel, worker_channel = spawn.Pipe(duplex=True)
         self._dump, worker_dump = spawn.Pipe(duplex=False)
         self._worker_ends = (worker_channel, worker_dump)
-        self.process = get_subprocess(config, Worker(config, worker_channel, worker_dump, share), sockets)
+        self._let_go = let_go
+        worker = Worker(config, worker_channel, worker_dump, share)
+        self.process: BaseProcess
+        if let_go is None:
+            self.process = get_subprocess(config, worker, sockets)
+        else:
+            self.process = get_forked(config, worker, sockets, self._become_worker)
         self._pidfd: int | None = None
         self.channel_open = True
         self.health = HealthCheck(config.timeout_worker_healthcheck)
@@ -70,10 +84,13 @@ class Process:
         for end in self._worker_ends:
             # Only the worker shall have them, so that either side notices the other's end.
             end.close()
-        if sys.platform == "linux":
-            # An old kernel, or a sandbox, has none, and PyPy no name for it.
-            with contextlib.suppress(OSError, AttributeError):
-                self._pidfd = os.pidfd_open(self.pid)
+        self._pidfd = open_pidfd(self.pid)
+
+    def _become_worker(self) -> None:
+        """In the forked child: only the supervisor shall have its ends, so that either side notices the other's end."""
+        assert self._let_go is not None
+        self._let_go()
+        self.close()
 
     @property
     def pid(self) -> int:

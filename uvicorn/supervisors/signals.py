@@ -2,10 +2,12 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable
 from types import FrameType
+from typing import Any
 
 from uvicorn._subprocess import PipeEnd, spawn
 
@@ -23,6 +25,7 @@ class SignalQueue:
     def __init__(self) -> None:
         self._signals: deque[int] = deque()
         self._reader, self._writer = spawn.Pipe(duplex=False)
+        self._former: dict[int, Any] = {}
 
     @property
     def reader(self) -> PipeEnd:
@@ -58,12 +61,35 @@ class SignalQueue:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        former = {sig: signal.signal(sig, self._handle) for sig in signals}
+        self._former = {sig: signal.signal(sig, self._handle) for sig in signals}
         try:
             yield
         finally:
-            for sig, handler in former.items():
-                signal.signal(sig, signal.SIG_DFL if handler is None else handler)
+            self._restore()
+
+    def _restore(self) -> None:
+        for sig, handler in self._former.items():
+            signal.signal(sig, signal.SIG_DFL if handler is None else handler)
+
+    @contextlib.contextmanager
+    def held_back(self) -> Generator[None, None, None]:
+        """Keep the signals that are captured waiting while the block runs: a child that is forked there gets none
+        before `let_go`, as it would take it for the supervisor."""
+        if sys.platform == "win32":  # pragma: no cover - nothing is forked there
+            yield
+            return
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._former)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def let_go(self) -> None:
+        """In a child forked while they were held back: signals are its own affair again."""
+        self._restore()
+        self.close()
+        if sys.platform != "win32":  # pragma: no branch - nothing is forked there
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _handle(self, sig: int, frame: FrameType | None) -> None:
         self.put(sig)

@@ -58,6 +58,7 @@ class Connection(asyncio.Protocol):
         "_leaving",
         "_lingering",
         "_unsent",
+        "_ws_protocol_class",
         "client",
         "config",
         "connections",
@@ -92,6 +93,19 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         self._discarded = 0
         self._unsent = 0
+
+    @property
+    def ws_protocol_class(self) -> Any:
+        """The class that a WebSocket is handed over to: the config's, unless somebody has set one here."""
+        try:
+            return self._ws_protocol_class
+        except AttributeError:
+            # Only now: asking the config for it may import a library.
+            return self.config.ws_protocol_class
+
+    @ws_protocol_class.setter
+    def ws_protocol_class(self, value: Any) -> None:
+        self._ws_protocol_class = value
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)

@@ -73,7 +73,6 @@ class HTTPProtocol(Connection):
         "scope",
         "tasks",
         "timeout_keep_alive",
-        "ws_protocol_class",
     )
 
     request_builder_class: ClassVar[Any] = RequestBuilder
@@ -92,7 +91,6 @@ class HTTPProtocol(Connection):
         self.app = cast("ASGI3Application", config.loaded_app)
         self.access_logger = logging.getLogger("uvicorn.access")
         self.access_log = self.access_logger.hasHandlers()
-        self.ws_protocol_class = config.ws_protocol_class
         self.root_path = config.root_path
         self.limit_concurrency = config.limit_concurrency
         self.timeout_keep_alive = float(config.timeout_keep_alive)
