@@ -4,11 +4,11 @@
 one cannot be built and says so in one line; ``require`` fails instead; ``no`` never compiles. PyPy never compiles.
 """
 
-import contextlib
 import os
 import platform
 import sys
 from pathlib import Path
+from subprocess import CalledProcessError
 from textwrap import shorten
 
 from setuptools import Extension, setup
@@ -26,17 +26,24 @@ if MODE not in ("auto", "no", "require"):
 
 
 def extensions() -> list[Extension]:
-    if MODE == "no":
-        return []
-    if platform.python_implementation() != "CPython":
-        if MODE == "require":
-            sys.exit("uvicorn: UVICORN_BUILD_SPEEDUPS=require, but the speedups are compiled for CPython only.")
+    compiles = platform.python_implementation() == "CPython"
+    if MODE == "require" and not compiles:
+        sys.exit("uvicorn: UVICORN_BUILD_SPEEDUPS=require, but the speedups are compiled for CPython only.")
+    if MODE == "no" or not compiles:
         return []
     folder = "uvicorn/_speedups"
     return [
         Extension(f"uvicorn._speedups.{name}_c", [f"{folder}/{name}_py.py"], depends=[f"{folder}/{name}_c.pxd"])
         for name in COMPILED
     ]
+
+
+def reason_in_a_line(error: BaseException) -> str:
+    """Of a command that has failed without its dozens of arguments."""
+    failed = next((argument for argument in error.args if isinstance(argument, CalledProcessError)), None)
+    if failed is not None:
+        return f"{failed.cmd[0]} failed with exit code {failed.returncode}"
+    return shorten(str(error) or type(error).__name__, width=160, placeholder=" ...")
 
 
 class BuildSpeedups(build_ext):
@@ -47,7 +54,7 @@ class BuildSpeedups(build_ext):
             self.translate()
             super().run()
         except (Exception, SystemExit) as error:
-            reason = shorten(str(error) or type(error).__name__, width=160, placeholder=" ...")
+            reason = reason_in_a_line(error)
             if MODE == "require":
                 sys.exit(f"uvicorn: the speedups could not be compiled: {reason}")
             print(f"uvicorn: no speedups, the pure Python half is installed: {reason}", file=sys.stderr)
@@ -66,8 +73,7 @@ class BuildSpeedups(build_ext):
     def discard(self) -> None:
         """A part of the modules would be a broken build."""
         for extension in self.extensions:
-            with contextlib.suppress(FileNotFoundError):
-                Path(self.get_ext_fullpath(extension.name)).unlink()
+            Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
         self.extensions[:] = []
 
 

@@ -42,8 +42,8 @@ def test_auto_without_a_compiler_leaves_the_pure_half_and_says_so_once(checkout:
     code, output, binaries = build(checkout, mode, compiler=False)
     assert (code, binaries) == (0, [])
     (line,) = [line for line in output.splitlines() if line.startswith("uvicorn: ")]
-    assert line.startswith("uvicorn: no speedups, the pure Python half is installed: ")
-    assert len(line) < 240
+    reason = f"{checkout.parent / 'cc'} failed with exit code 1"
+    assert line == f"uvicorn: no speedups, the pure Python half is installed: {reason}"
     version = run(sys.executable, "-m", "uvicorn", "--version", cwd=checkout)
     assert "Speedups: pure" in version.stdout
 
@@ -52,7 +52,8 @@ def test_require_without_a_compiler_fails_with_the_reason(checkout: Path) -> Non
     code, output, binaries = build(checkout, "require", compiler=False)
     assert code != 0
     assert binaries == []
-    assert "uvicorn: the speedups could not be compiled: " in output
+    reason = f"{checkout.parent / 'cc'} failed with exit code 1"
+    assert f"uvicorn: the speedups could not be compiled: {reason}\n" in output
 
 
 def test_no_compiles_nothing(checkout: Path) -> None:

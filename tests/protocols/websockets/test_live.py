@@ -158,7 +158,8 @@ def test_a_bomb_is_not_inflated(server: ServerProcess) -> None:
         connection.sendall(frame(BINARY, deflated(bytes(128 << 20)), rsv=4))
         [answer] = read_frames(read_to_end(connection))
         assert answer.code == 1009
-        assert resident(server.pid) - before < 48 << 20
+        # Half of it: a message of the largest size, 16 MiB, and what copies of it PyPy has not collected yet.
+        assert resident(server.pid) - before < 64 << 20
 
 
 def resident(pid: int) -> int:
