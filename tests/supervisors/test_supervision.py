@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -357,8 +358,47 @@ def test_stacks_are_not_waited_for_for_ever(process: Process, monkeypatch: pytes
     eventually(lambda: Message.READY in process.receive())
     monkeypatch.setattr(process_module, "DUMP_TIMEOUT", 0.0)
     assert process._dump_stacks() == ""
-    monkeypatch.undo()
-    assert "in run" in process._dump_stacks()
+
+
+THREAD = re.compile(r"^(?:Current thread|Thread) (\S+) .*\n((?:  .+\n)+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("silence", [0.0, PATIENCE], ids=["asked again and again", "asked once"])
+def test_the_stacks_are_those_of_every_thread_whole_and_once(
+    process: Process, monkeypatch: pytest.MonkeyPatch, silence: float
+) -> None:
+    monkeypatch.setattr(process_module, "DUMP_TIMEOUT", PATIENCE)
+    eventually(lambda: Message.READY in process.receive())
+    monkeypatch.setattr(process_module, "DUMP_SILENCE", silence)
+    assert process_module.DUMP_SIGNAL is not None
+    if silence:
+        # As if it had been asked again; a dump that is not complete waits for it.
+        threading.Timer(0.2, os.kill, (process.pid, process_module.DUMP_SIGNAL)).start()
+    threads = THREAD.findall(process._dump_stacks())
+    assert len(threads) == len({thread for thread, _ in threads}) == 3
+    # The main thread comes last, and ends with what the interpreter has begun with.
+    assert re.search(r'File "<string>", line 1 in <module>\n\Z', threads[-1][1])
+
+
+def test_stacks_that_somebody_else_has_asked_for_are_not_mixed_in(process: Process) -> None:
+    eventually(lambda: Message.READY in process.receive())
+    assert process_module.DUMP_SIGNAL is not None
+    os.kill(process.pid, process_module.DUMP_SIGNAL)
+    eventually(process._dump.poll)
+    assert len(THREAD.findall(process._dump_stacks())) == 3
+
+
+def test_where_a_dump_ends() -> None:
+    def dump(*threads: int) -> bytes:
+        return b"".join(b"Thread 0x%08x (most recent call first):\n  File x, line 1 in y\n\n" % id for id in threads)
+
+    first = dump(3, 2) + b"Current " + dump(1).lower()
+    assert process_module._first_of(first) == first
+    # The id of a thread may have come in part.
+    assert not process_module._is_complete(first + dump(0x31)[:16])
+    for second in (dump(3), dump(3, 2, 1), b"Current " + dump(2).lower()):
+        assert process_module._first_of(first + second) == first
+        assert process_module._is_complete(first + second)
 
 
 def test_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:

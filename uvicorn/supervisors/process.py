@@ -4,6 +4,7 @@ import enum
 import logging
 import math
 import os
+import re
 import signal
 import sys
 import time
@@ -21,9 +22,14 @@ from uvicorn.supervisors.messages import Message
 from uvicorn.supervisors.scoreboard import Share
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Worker
 
-# How long the stacks of a worker that hangs are waited for, and after how long a silence they are taken to be complete.
-DUMP_TIMEOUT = 1.0
-DUMP_SILENCE = 0.1
+# How long the stacks of a worker that hangs are waited for, in seconds, and after how long a silence they are asked for
+# once more: nothing marks the end of a dump, but that the next one has begun.
+DUMP_TIMEOUT = 5.0
+DUMP_SILENCE = 0.05
+# As much as a pipe holds at most, in bytes.
+PIPE_SIZE = 65536
+# How `faulthandler` begins the stack of a thread, up to the end of the thread's id.
+_THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-f]+)[^0-9a-f]", re.MULTILINE)
 # How long past `timeout_graceful_shutdown` a worker may take to end, in seconds: for the application's own shutdown.
 SHUTDOWN_ALLOWANCE = 30.0
 
@@ -258,15 +264,32 @@ class Process:
     def _dump_stacks(self) -> str:
         if DUMP_SIGNAL is None or sys.platform == "win32":
             return ""
+        if self._dump.poll():
+            os.read(self._dump.fileno(), PIPE_SIZE)  # what somebody else has asked for
         os.kill(self.pid, DUMP_SIGNAL)
         os.kill(self.pid, signal.SIGCONT)  # A stopped process writes nothing.
-        dump = b""
+        dumps = b""
         deadline = time.monotonic() + DUMP_TIMEOUT
-        while (left := deadline - time.monotonic()) > 0:
-            if not self._dump.poll(min(left, DUMP_SILENCE) if dump else left):
-                break
-            piece = os.read(self._dump.fileno(), 65536)
+        while (left := deadline - time.monotonic()) > 0 and not _is_complete(dumps):
+            if not self._dump.poll(min(left, DUMP_SILENCE)):
+                os.kill(self.pid, DUMP_SIGNAL)
+                continue
+            piece = os.read(self._dump.fileno(), PIPE_SIZE)
             if not piece:  # pragma: no cover - it died while it was asked
                 break
-            dump += piece
-        return dump.decode(errors="replace")
+            dumps += piece
+        return _first_of(dumps).decode(errors="replace")
+
+
+def _first_of(dumps: bytes) -> bytes:
+    """The first of several dumps, of which each has every thread once."""
+    threads = set()
+    for header in _THREAD.finditer(dumps):
+        if header[1] in threads:
+            return dumps[: header.start()]
+        threads.add(header[1])
+    return dumps
+
+
+def _is_complete(dumps: bytes) -> bool:
+    return len(_first_of(dumps)) < len(dumps)
