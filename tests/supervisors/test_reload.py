@@ -49,11 +49,14 @@ def reloader(request: pytest.FixtureRequest) -> str:
 
 
 def write(path: Path, answer: str, moment: list[int] = [0]) -> None:  # noqa: B006 - it counts
-    path.write_text(SOURCE.replace("ANSWER", answer))
+    # Aside, so that nobody looks between the writing and the setting of the time, and sees two changes.
+    new = path.with_suffix(".new")
+    new.write_text(SOURCE.replace("ANSWER", answer))
     # A time of its own for each writing, however coarse those of the file system are.
     moment[0] += 1
     now = time.time() + moment[0]
-    os.utime(path, (now, now))
+    os.utime(new, (now, now))
+    new.replace(path)
 
 
 def command_of(reloader: str) -> list[str] | None:
