@@ -189,6 +189,9 @@ class Connection(asyncio.Protocol):
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
         transport.abort()
+        if sys.platform == "win32" and sock is not None:  # pragma: no cover - coverage is measured on Linux
+            # The proactor's transport would shut the socket down first, which is the FIN.
+            getattr(sock, "_sock", sock).close()
 
     def _discard(self, size: int) -> None:
         """Drop bytes that nobody wants any more, up to a limit."""
