@@ -19,6 +19,8 @@ COMPILED = ["_chunked", "_request", "_response"]
 # The annotations are for type checkers; the C types stand in the .pxd alone.
 # Without binding, methods are of the kind that the interpreter calls fastest.
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}
+# Information for debuggers would be three quarters of a wheel. Whoever sets CFLAGS decides alone.
+FLAGS = [] if sys.platform == "win32" or "CFLAGS" in os.environ else ["-g0"]
 
 MODE = os.environ.get("UVICORN_BUILD_SPEEDUPS", "auto")
 if MODE not in ("auto", "no", "require"):
@@ -31,11 +33,12 @@ def extensions() -> list[Extension]:
         sys.exit("uvicorn: UVICORN_BUILD_SPEEDUPS=require, but the speedups are compiled for CPython only.")
     if MODE == "no" or not compiles:
         return []
-    folder = "uvicorn/_speedups"
-    return [
-        Extension(f"uvicorn._speedups.{name}_c", [f"{folder}/{name}_py.py"], depends=[f"{folder}/{name}_c.pxd"])
-        for name in COMPILED
-    ]
+    return [extension(f"uvicorn/_speedups/{name}") for name in COMPILED]
+
+
+def extension(path: str) -> Extension:
+    name = path.replace("/", ".") + "_c"
+    return Extension(name, [f"{path}_py.py"], depends=[f"{path}_c.pxd"], extra_compile_args=FLAGS)
 
 
 def reason_in_a_line(error: BaseException) -> str:
