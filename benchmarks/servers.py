@@ -140,7 +140,7 @@ def running(
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A server process and its port; `prefix` is put before the command (valgrind, taskset)."""
     port = free_port()
-    variables = {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", **server.variables}
+    variables = {"PYTHONHASHSEED": "0", **server.variables}
     # Ours comes from the checkout, the others from their environments alone.
     folders = [str(HERE)] if server.environment else [str(HERE), str(HERE.parent)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "UVICORN_"))}

@@ -99,6 +99,7 @@ class ServerProcess:
         ready: False when the server is not expected to come up.
         command: what is run instead of `python -m uvicorn`.
         group: whether signals reach the processes that it starts too, as those of a terminal do.
+        pass_fds: descriptors that it inherits.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class ServerProcess:
         ready: bool = True,
         command: Sequence[str] | None = None,
         group: bool = False,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         listens = {"--port", "--uds", "--fd"} & {argument.partition("=")[0] for argument in arguments}
         where = [] if listens or command is not None else ["--port", "0"]
@@ -117,6 +119,7 @@ class ServerProcess:
         self.cwd = cwd or ROOT
         self._ready = ready
         self._group = group
+        self._pass_fds = pass_fds
         self.host = "127.0.0.1"
         self.port = 0
 
@@ -132,6 +135,7 @@ class ServerProcess:
             cwd=self.cwd,
             env=self.env,
             start_new_session=self._group,
+            pass_fds=self._pass_fds,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from uvicorn.log_setup import LogConfig
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 __all__ = [
     "HTTP_PROTOCOLS",
@@ -117,6 +118,7 @@ class Config(Options):
         self.loaded = False
         self.ssl: ssl.SSLContext | None = None
         self.encoded_headers: list[tuple[bytes, bytes]] = []
+        self.proxy_headers_middleware: ProxyHeadersMiddleware | None = None
         self.headers = self.headers or []
         self.configure_logging()
         if self.env_file is not None:
@@ -304,6 +306,7 @@ class Config(Options):
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
             self.loaded_app = ProxyHeadersMiddleware(self.loaded_app, trusted_hosts=self.forwarded_allow_ips)
+            self.proxy_headers_middleware = self.loaded_app
 
 
 def _from_environment(name: str, variable: str, default: Any) -> Any:

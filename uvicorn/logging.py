@@ -8,6 +8,8 @@ from typing import IO, Any, ClassVar, Literal
 
 TRACE_LOG_LEVEL = 5
 
+ACCESS_FORMAT = '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s'
+
 # Applications copy it, or change it in place.
 LOGGING_CONFIG: dict[str, Any] = {
     "version": 1,
@@ -20,7 +22,7 @@ LOGGING_CONFIG: dict[str, Any] = {
         },
         "access": {
             "()": "uvicorn.logging.AccessFormatter",
-            "fmt": '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s',
+            "fmt": ACCESS_FORMAT,
         },
     },
     "handlers": {

@@ -109,7 +109,12 @@ class Server:
             SystemExit: the application cannot be loaded or a socket cannot be bound; the reason has been logged.
         """
         with self.capture_signals():
-            await self._serve(sockets)
+            try:
+                await self._serve(sockets)
+            finally:
+                # A signal that is raised again may end the process.
+                if self.server_state.access_log is not None:
+                    self.server_state.access_log.close()
 
     async def _serve(self, sockets: list[socket] | None = None) -> None:
         process_id = os.getpid()

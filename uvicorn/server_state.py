@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from uvicorn.access_log import AccessLog
     from uvicorn.config import Config
 
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
@@ -59,6 +60,7 @@ class ServerState:
         total_requests: requests and WebSocket handshakes counted so far.
         draining: whether each response is to be the last of its connection.
         request_limit: the count at which `on_request_limit` is called, or None.
+        access_log: writes the line of each response; None before the first.
     """
 
     def __init__(self) -> None:
@@ -68,6 +70,7 @@ class ServerState:
         self.draining = False
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
+        self.access_log: AccessLog | None = None
         self.default_headers = []
         self._scope_templates: dict[Any, dict[str, Any]] = {}
 
@@ -104,6 +107,13 @@ class ServerState:
                 "state": {},
             }
         return template
+
+    def open_access_log(self) -> "AccessLog":
+        """The access log, which is imported only where there is a line to write."""
+        from uvicorn.access_log import AccessLog
+
+        self.access_log = AccessLog()
+        return self.access_log
 
     def count_request(self) -> None:
         """Count one request; at the limit the server is told."""

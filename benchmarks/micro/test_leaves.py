@@ -1,9 +1,10 @@
-"""Building request heads, framing responses, decoding chunks."""
+"""Building request heads, framing responses, decoding chunks, putting access lines together."""
 
 import pytest
 from cases import CASES
 
 from uvicorn.protocols.http.httptools_parser import HttpToolsParser
+from uvicorn.protocols.utils import get_path_with_query_string
 
 LIMITS = (65536, 256, 131072, -1)
 DEFAULT_BLOCK = b"date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
@@ -87,3 +88,19 @@ def test_response_chunk(benchmark, leaves, request):
     framer.start(CHUNKED_START, DEFAULT_BLOCK)
     framer.body(PART)
     assert benchmark(framer.body, PART) == b"64\r\n" + b"x" * 100 + b"\r\n"
+
+
+@pytest.mark.parametrize("path", ["/", "/items/0123456789/parts/by-name"])
+def test_access_line(benchmark, leaves, path, request):
+    benchmark.group = f"access line: {path}"
+    benchmark.param = request.node.callspec.params["leaves"]
+    parts = ["INFO:     ", ' - "', " ", " HTTP/"]
+    line = leaves.AccessLineFormat(parts, lambda status: f'" {status} OK\n', get_path_with_query_string)
+    scope = {
+        "client": ("127.0.0.1", 54321),
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "http_version": "1.1",
+    }
+    assert benchmark(line.format, scope, 200) == f'INFO:     127.0.0.1:54321 - "GET {path} HTTP/1.1" 200 OK\n'

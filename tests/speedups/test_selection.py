@@ -92,7 +92,13 @@ def test_pypy(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_half_that_runs(half: str) -> None:
     names = vars(_speedups.load(half))
     suffix = "_c" if half == "compiled" else "_py"
-    assert names.keys() == {"ChunkedDecoder", "RequestBuilder", "RequestHead", "ResponseFramer"}
+    assert names.keys() == {
+        "AccessLineFormat",
+        "ChunkedDecoder",
+        "RequestBuilder",
+        "RequestHead",
+        "ResponseFramer",
+    }
     assert all(value.__module__.endswith(suffix) for value in names.values())
     if half == _speedups.HALF:
         assert all(getattr(_speedups, name) is value for name, value in names.items())

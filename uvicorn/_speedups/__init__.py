@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from uvicorn._speedups.facts import RequestRejected
 
 if TYPE_CHECKING:
+    from uvicorn._speedups._access_line_py import AccessLineFormat
     from uvicorn._speedups._chunked_py import ChunkedDecoder
     from uvicorn._speedups._request_py import RequestBuilder, RequestHead
     from uvicorn._speedups._response_py import ResponseFramer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HALF",
     "REASON",
+    "AccessLineFormat",
     "ChunkedDecoder",
     "RequestBuilder",
     "RequestHead",
@@ -34,6 +36,7 @@ __all__ = [
 
 # Module (without its half) -> the names it gives.
 _MODULES = {
+    "_access_line": ("AccessLineFormat",),
     "_chunked": ("ChunkedDecoder",),
     "_request": ("RequestBuilder", "RequestHead"),
     "_response": ("ResponseFramer",),
@@ -79,6 +82,7 @@ def _select() -> tuple[str, str, SimpleNamespace]:
 
 HALF, REASON, _selected = _select()
 if not TYPE_CHECKING:  # pragma: no branch - it is never true here
+    AccessLineFormat = _selected.AccessLineFormat
     ChunkedDecoder = _selected.ChunkedDecoder
     RequestBuilder = _selected.RequestBuilder
     RequestHead = _selected.RequestHead

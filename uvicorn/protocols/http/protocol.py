@@ -17,7 +17,6 @@ from uvicorn.protocols.http.connection import LINGER_SECONDS, Connection, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.parser import RequestParser, request_limits
-from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, HTTPScope
@@ -133,6 +132,8 @@ class HTTPProtocol(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        if self.app is self.config.proxy_headers_middleware:
+            self.app = self.config.proxy_headers_middleware.for_peer(self.client)
         self._scope_template = self.server_state.get_scope_template(self.config, self.server, self.scheme)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -307,14 +308,8 @@ class HTTPProtocol(Connection):
 
     def log_access(self, scope: Any, status: int) -> None:
         """Write the access log line of a response that starts."""
-        self.access_logger.info(
-            '%s - "%s %s HTTP/%s" %d',
-            get_client_addr(scope),
-            scope["method"],
-            get_path_with_query_string(scope),
-            scope["http_version"],
-            status,
-        )
+        access_log = self.server_state.access_log or self.server_state.open_access_log()
+        access_log.write(self.access_logger, scope, status)
 
     def on_body_read(self) -> None:
         """The application has taken what there was of the request body."""

@@ -1,0 +1,63 @@
+"""Proxy headers on a connection: who the peer is, is asked once, and an application sees the same as before."""
+
+from typing import Any
+
+import pytest
+
+from tests.cases.case import head
+from tests.doubles import MockTransport
+from tests.protocols.http.connection import GET, respond
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+FORWARDED = head(b"GET / HTTP/1.1", b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-Proto: https")
+
+
+class Seen:
+    """An application that keeps its scopes."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Any] = []
+        self.respond = respond()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        await self.respond(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peername", "client", "scheme"),
+    [
+        ("127.0.0.1", ("127.0.0.1", 12345), ("1.2.3.4", 0), "https"),
+        ("127.0.0.2", ("127.0.0.1", 12345), ("127.0.0.1", 12345), "http"),
+        ("*", "", ("1.2.3.4", 0), "https"),
+        ("127.0.0.1", "", None, "http"),
+    ],
+)
+async def test_a_peer_is_judged_once(
+    connect: Any, monkeypatch: pytest.MonkeyPatch, trusted: str, peername: Any, client: Any, scheme: str
+) -> None:
+    asked: list[Any] = []
+    is_trusted = ProxyHeadersMiddleware._is_trusted
+
+    def ask(self: ProxyHeadersMiddleware, peer: Any) -> bool:
+        asked.append(peer)
+        return is_trusted(self, peer)
+
+    monkeypatch.setattr(ProxyHeadersMiddleware, "_is_trusted", ask)
+    app = Seen()
+    transport = MockTransport(sockname="/run/app.sock" if not peername else ("127.0.0.1", 8000), peername=peername)
+    connection = connect(app, transport=transport, proxy_headers=True, forwarded_allow_ips=trusted)
+    for _ in range(2):
+        await connection.ask(FORWARDED)
+    await connection.ask(GET)
+    own = peername or None
+    assert [(scope["client"], scope["scheme"]) for scope in app.scopes] == [(client, scheme)] * 2 + [(own, "http")]
+    assert asked == [own]
+
+
+async def test_an_application_put_in_the_place_of_the_middleware(connect: Any) -> None:
+    connection = connect(respond(), proxy_headers=True, full=True)
+    other = Seen()
+    connection.protocol.app = other
+    await connection.ask(FORWARDED)
+    assert other.scopes[0]["scheme"] == "http"

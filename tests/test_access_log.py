@@ -1,0 +1,494 @@
+"""The access log as a whole: which way a line takes, when it is written, and what a server's standard output shows."""
+
+import asyncio
+import logging
+import os
+import re
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.access_logger import LOGGER, stock_handler
+from tests.processes import PATIENCE, ROOT, ServerProcess, free_port
+from uvicorn import access_log, line_stream
+from uvicorn.access_log import AccessLog
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be asked for room on Windows")
+
+LINE = 'INFO:     127.0.0.1:5000 - "GET /{} HTTP/1.1" 200 OK\n'
+
+
+def scope(path: Any = "") -> dict[str, Any]:
+    return {
+        "client": ("127.0.0.1", 5000),
+        "method": "GET",
+        "path": f"/{path}",
+        "query_string": b"",
+        "http_version": "1.1",
+    }
+
+
+class Log:
+    """An access log, its handler, and the file that both write to."""
+
+    def __init__(self, handler: Any, path: Path) -> None:
+        self.handler = handler
+        self.path = path
+        self.access_log = AccessLog()
+
+    def write(self, path: Any = "", status: int = 200) -> None:
+        self.access_log.write(LOGGER, scope(path), status)
+
+    @property
+    def text(self) -> str:
+        return self.path.read_text()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    with stock_handler(tmp_path / "log") as handler:
+        yield Log(handler, tmp_path / "log")
+
+
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> list[logging.LogRecord]:
+    """The records that are made from now on. It does not count as a change of the set-up."""
+    made: list[logging.LogRecord] = []
+    make = logging.LogRecord.__init__
+
+    def keep(record: logging.LogRecord, *args: Any, **options: Any) -> None:
+        make(record, *args, **options)
+        if record.args and len(record.args) == 5 and "\0" not in record.args:
+            made.append(record)
+
+    monkeypatch.setattr(logging.LogRecord, "__init__", keep)
+    return made
+
+
+async def test_the_lines_of_a_pass_are_written_at_its_end(log: Log, records: list[logging.LogRecord]) -> None:
+    log.write(1)
+    log.write(2)
+    assert log.text == ""
+    await asyncio.sleep(0)
+    assert log.text == LINE.format(1) + LINE.format(2)
+    log.write(3)
+    await asyncio.sleep(0)
+    assert log.text == LINE.format(1) + LINE.format(2) + LINE.format(3)
+    assert records == []
+
+
+def test_without_a_loop_each_line_is_a_record(log: Log, records: list[logging.LogRecord]) -> None:
+    log.write(1)
+
+    async def write() -> None:
+        log.write(2)
+
+    asyncio.run(write())
+    assert len(records) == 1
+    log.write(3)
+    log.write(4)
+    assert log.text == LINE.format(1) + LINE.format(2) + LINE.format(3) + LINE.format(4)
+    assert len(records) == 3
+
+
+def test_one_loop_after_another(log: Log) -> None:
+    async def write(number: int) -> None:
+        log.write(number)
+        # The first loop ends before it gets to flush.
+        asyncio.get_running_loop().stop()
+
+    for number in range(2):
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(write(number))
+        loop.run_forever()
+        assert task.done()
+        loop.close()
+    log.access_log.close()
+    assert log.text == LINE.format(0) + LINE.format(1)
+
+
+async def test_a_change_of_the_set_up(log: Log, records: list[logging.LogRecord]) -> None:
+    log.write(1)
+    await asyncio.sleep(0)
+    LOGGER.addFilter(lambda record: "/2" not in record.getMessage())
+    log.write(2)
+    log.write(3)
+    LOGGER.filters.clear()
+    log.write(4)
+    await asyncio.sleep(0)
+    assert log.text == LINE.format(1) + LINE.format(3) + LINE.format(4)
+    assert [record.args[2] for record in records if isinstance(record.args, tuple)] == ["/2", "/3"]
+
+
+async def test_records_and_lines_keep_their_order(log: Log) -> None:
+    log.write(1)
+    log.handler.stream.write("printed\n")
+    LOGGER.info("%s", "said")
+    log.write(2)
+    log.write("é")
+    log.access_log.write(LOGGER, {**scope(), "client": ("ä", 1)}, 200)
+    log.write(3)
+    await asyncio.sleep(0)
+    said = 'INFO:     - - "said" -\n'
+    odd = 'INFO:     ä:1 - "GET / HTTP/1.1" 200 OK\n'
+    assert log.text == LINE.format(1) + "printed\n" + said + LINE.format(2) + LINE.format("%C3%A9") + odd + LINE.format(
+        3
+    )
+
+
+async def test_another_logger_in_its_place(log: Log) -> None:
+    lines: list[str] = []
+
+    class Adapter:
+        def info(self, message: str, *args: object) -> None:
+            lines.append(message % args)
+
+    log.write(1)
+    log.access_log.write(Adapter(), scope(), 404)
+    await asyncio.sleep(0)
+    assert log.text == LINE.format(1)
+    assert lines == ['127.0.0.1:5000 - "GET / HTTP/1.1" 404']
+
+
+async def test_another_stream(log: Log, tmp_path: Path) -> None:
+    log.write(1)
+    await asyncio.sleep(0)
+    with open(tmp_path / "second", "w", encoding="utf-8") as second:
+        former = log.handler.setStream(second)
+        log.write(2)
+        await asyncio.sleep(0)
+        assert (tmp_path / "second").read_text() == LINE.format(2)
+        log.handler.setStream(former)
+        log.write(3)
+        await asyncio.sleep(0)
+    assert log.text == LINE.format(1) + LINE.format(3)
+
+
+async def test_a_level_above_info_makes_no_records(log: Log, records: list[logging.LogRecord]) -> None:
+    LOGGER.setLevel(logging.WARNING)
+    log.access_log.write(LOGGER, {}, 200)
+    assert records == []
+
+
+class Errors:
+    """Counts what `handleError` of a handler is given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages: list[str] = []
+        self.errors: list[BaseException | None] = []
+        monkeypatch.setattr(logging.Handler, "handleError", self._keep)
+
+    def _keep(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+        self.errors.append(sys.exc_info()[1])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+async def test_a_stream_that_fails_is_reported_once(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = Errors(monkeypatch)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        log.handler.setStream(full)
+        for number in range(3):
+            log.write(number)
+            await asyncio.sleep(0)
+        assert errors.messages == ["lines of the access log"]
+        assert isinstance(errors.errors[0], OSError)
+        # It is repaired, and fails a second time.
+        null = os.open(os.devnull, os.O_WRONLY)
+        spare = os.dup(full.fileno())
+        os.dup2(null, full.fileno())
+        log.write()
+        await asyncio.sleep(0)
+        os.dup2(spare, full.fileno())
+        log.write()
+        await asyncio.sleep(0)
+        log.write()
+        log.access_log.close()
+        assert errors.messages == ["lines of the access log"] * 2
+        os.dup2(null, full.fileno())
+        os.close(null)
+        os.close(spare)
+
+
+async def test_a_stream_that_is_closed_within_a_pass(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = Errors(monkeypatch)
+    log.write()
+    log.handler.stream.close()
+    log.write(2)
+    await asyncio.sleep(0)
+    assert errors.messages == [LINE.format(2)]
+    log.write(3)
+    await asyncio.sleep(0)
+    assert len(errors.messages) == 1
+
+
+@pytest.fixture
+def pipe(log: Log) -> Iterator[int]:
+    """The reader's end of a pipe that the access log writes to."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        log.handler.setStream(stream)
+        yield reader
+        os.close(reader)
+
+
+def fill(descriptor: int) -> None:
+    os.set_blocking(descriptor, False)
+    try:
+        while True:
+            os.write(descriptor, b"\n" * select.PIPE_BUF)
+    except BlockingIOError:
+        os.set_blocking(descriptor, True)
+
+
+def read_all(descriptor: int) -> str:
+    text = b""
+    try:
+        while True:
+            text += os.read(descriptor, 65536)
+    except BlockingIOError:
+        return text.decode().lstrip("\n")
+
+
+@posix
+async def test_a_reader_that_is_late_gets_everything(log: Log, pipe: int, caplog: pytest.LogCaptureFixture) -> None:
+    log.write(0)
+    await asyncio.sleep(0)
+    assert read_all(pipe) == LINE.format(0)
+    fill(log.handler.stream.fileno())
+    for number in range(200):
+        log.write(number)
+        await asyncio.sleep(0)
+    expected = "".join(LINE.format(number) for number in range(200))
+    text = ""
+    # No further request comes: a timer brings the rest.
+    while len(text) < len(expected):
+        text += read_all(pipe)
+        await asyncio.sleep(0.001)
+    assert text == expected
+    assert "lost" not in caplog.text
+
+
+@posix
+async def test_what_is_lost_is_told(
+    log: Log, pipe: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(line_stream, "HELD_LIMIT", 1000)
+    fill(log.handler.stream.fileno())
+    for number in range(400):
+        log.write(number)
+        await asyncio.sleep(0)
+    text = read_all(pipe)
+    for _ in range(1000):
+        if "lost" in caplog.text:
+            break
+        log.write("last")
+        await asyncio.sleep(0.001)
+        text += read_all(pipe)
+    [warning] = [record.getMessage() for record in caplog.records if "lost" in record.getMessage()]
+    count = int(warning.split()[0])
+    assert warning == f"{count} lines of the access log were lost, because nobody read them."
+    written = [int(number) for number in re.findall(r"GET /(\d+) ", text + read_all(pipe))]
+    assert written == [*range(len(written))]
+    assert 400 - len(written) <= count < 400
+
+
+@posix
+async def test_the_end_does_not_wait_for_ever(
+    log: Log, pipe: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(access_log, "CLOSE_PATIENCE", 0.01)
+    fill(log.handler.stream.fileno())
+    for number in range(400):
+        log.write(number)
+    log.access_log.close()
+    assert "lines of the access log were lost" in caplog.text
+    read_all(pipe)
+
+
+def test_the_end_of_a_log_without_lines() -> None:
+    AccessLog().close()
+
+
+# Servers of their own
+
+TARGETS = ("/", "/a%20b", "/caf%C3%A9?q=1&r", "/%1b[31m", "/?%00", "/x/y.z~-_", "/?q=%22", "/missing", "/status/599")
+
+APP = """
+import os, re, sys, threading
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise RuntimeError
+    path = scope["path"]
+    status = 404 if path == "/missing" else int(path[8:]) if path.startswith("/status/") else 200
+    if path == "/print":
+        print("before")
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body"})
+    if path == "/print":
+        print("after")
+    if path == "/raise":
+        raise ValueError
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(APP)
+    # The same, with a filter that changes nothing: each line is a record.
+    filtering = "import logging\nlogging.getLogger('uvicorn.access').addFilter(lambda record: True)\n"
+    (tmp_path / "filtering.py").write_text(f"{filtering}from app import app\n")
+    return tmp_path
+
+
+def served(folder: Path, name: str, *options: str, env: dict[str, str] | None = None) -> ServerProcess:
+    variables = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(folder))), "PYTHONUNBUFFERED": "", **(env or {})}
+    return ServerProcess(f"{name}:app", *options, env=variables)
+
+
+def ask(server: ServerProcess, *targets: str) -> None:
+    """Send requests all at once on one connection, and wait for the answers."""
+    data = "".join(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n" for target in targets).encode()
+    with socket.create_connection((server.host, server.port), timeout=PATIENCE) as client:
+        client.sendall(data)
+        received = b""
+        while received.count(b"\r\n\r\n") < len(targets):
+            piece = client.recv(65536)
+            assert piece
+            received += piece
+
+
+@pytest.mark.parametrize("colours", ["--use-colors", "--no-use-colors"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_both_ways_write_the_same_bytes(app: Path, colours: str, unbuffered: str) -> None:
+    seen = []
+    for name in ("app", "filtering"):
+        # The colours come between the address and its port.
+        port = free_port()
+        with served(app, name, colours, "--port", str(port), env={"PYTHONUNBUFFERED": unbuffered}) as server:
+            server.port = port
+            ask(server, *TARGETS, "/print", "/print")
+            ask(server, "/")
+            server.wait_stdout("HTTP/1.1", count=len(TARGETS) + 3)
+            server.stop()
+            seen.append(re.sub(r"127\.0\.0\.1:\d+", "client", server.stdout))
+    assert seen[0] == seen[1]
+    assert ("\x1b[32m200 OK\x1b[0m" in seen[0]) == (colours == "--use-colors")
+    assert re.findall('before|after|"(?:\x1b\\[1m)?GET /print', seen[0].replace("\x1b[1m", "")) == [
+        *("before", '"GET /print', "after"),
+        *("before", '"GET /print', "after"),
+    ]
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_nothing_is_lost_at_the_end(app: Path, number: int) -> None:
+    with served(app, "app") as server:
+        ask(server, *(f"/{n}" for n in range(16)))
+        server.stop(number)
+        assert re.findall(r"GET /(\d+) ", server.stdout) == [str(n) for n in range(16)]
+
+
+@posix
+def test_nothing_is_lost_where_the_application_fails(app: Path) -> None:
+    with served(app, "app") as server:
+        ask(server, "/1", "/raise")
+        ask(server, "/2")
+        server.stop(signal.SIGTERM)
+        assert re.findall(r"GET /(\w+) ", server.stdout) == ["1", "raise", "2"]
+        assert server.stderr.count("Exception in ASGI application") == 1
+
+
+@posix
+def test_nothing_is_lost_of_a_process_that_is_killed(app: Path) -> None:
+    with served(app, "app") as server:
+        ask(server, "/1")
+        # Its answer comes in a later pass of the loop.
+        ask(server, "/2")
+        server.stop(signal.SIGKILL)
+        assert "GET /1 " in server.stdout
+
+
+BLOCKED = """
+import os
+reader, writer = os.pipe()
+os.dup2(writer, 1)
+
+async def app(scope, receive, send):
+    body = os.read(reader, 1 << 20) if scope["path"] == "/read" else b""
+    length = b"%d" % len(body)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+@posix
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_standard_output_that_nobody_reads_does_not_stop_requests(tmp_path: Path, unbuffered: str) -> None:
+    (tmp_path / "app.py").write_text(BLOCKED)
+    with served(tmp_path, "app", env={"PYTHONUNBUFFERED": unbuffered}) as server:
+        for start in range(0, 3000, 10):
+            ask(server, *(f"/{n}" for n in range(start, start + 10)))
+        text = b""
+        with socket.create_connection((server.host, server.port), timeout=PATIENCE) as client:
+            deadline = time.monotonic() + PATIENCE
+            while b"GET /2999 " not in text and time.monotonic() < deadline:
+                client.sendall(b"GET /read HTTP/1.1\r\nHost: x\r\n\r\n")
+                answer = b""
+                while b"\r\n\r\n" not in answer:
+                    answer += client.recv(65536)
+                head, _, body = answer.partition(b"\r\n\r\n")
+                length = int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index]  # it is there
+                while len(body) < length:
+                    body += client.recv(65536)
+                text += body
+        assert re.findall(r"GET /(\d+) ", text.decode()) == [str(n) for n in range(3000)]
+
+
+@posix
+def test_a_standard_output_whose_reader_has_gone_is_reported_once(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import app_\nfrom app_ import app\nimport os\nos.close(app_.reader)\n")
+    (tmp_path / "app_.py").write_text(BLOCKED)
+    with served(tmp_path, "app") as server:
+        for _ in range(5):
+            ask(server, "/")
+        server.stop(signal.SIGTERM)
+        assert server.stderr.count("--- Logging error ---") == 1
+        assert "BrokenPipeError" in server.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "pipe2"), reason="pipes that keep writes apart are Linux's")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_workers_that_share_a_pipe_write_whole_lines(app: Path, unbuffered: str) -> None:
+    reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # Linux alone has it
+    writes: list[str] = []
+    thread = threading.Thread(target=lambda: writes.extend(iter(lambda: os.read(reader, 65536).decode(), "")))
+    thread.start()
+    # The server's own standard output is taken by the one who starts it.
+    code = "import os, sys; os.dup2(int(sys.argv[1]), 1); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+    command = [sys.executable, "-c", code, str(writer), "-m", "uvicorn", "app:app", "--workers", "2", "--port", "0"]
+    env = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(app))), "PYTHONUNBUFFERED": unbuffered}
+    try:
+        with ServerProcess(command=command, env=env, pass_fds=(writer,)) as server:
+            os.close(writer)
+            server.wait_stderr("Application startup complete", count=2)
+            for _ in range(20):
+                ask(server, *(f"/{n}" for n in range(16)))
+            server.stop()
+    finally:
+        thread.join(PATIENCE)
+        os.close(reader)
+    assert all(write.endswith(" 200 OK\n") and len(write) <= select.PIPE_BUF for write in writes)
+    assert len("".join(writes).splitlines()) == 320
+    if not unbuffered:
+        assert len(writes) < 320

@@ -1,0 +1,314 @@
+"""Lines into a stream: where a write ends, and what becomes of lines that nobody reads."""
+
+import contextlib
+import io
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import PATIENCE, ROOT
+from uvicorn import line_stream
+from uvicorn.line_stream import LineStream, UnbufferedLineStream, open_line_stream
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "pipe2"), reason="pipes that keep writes apart are Linux's")
+
+LINE = "x" * 99 + "\n"
+
+
+class Pipe:
+    """A pipe that gives back what was written by one write at a time (pipe(7), O_DIRECT)."""
+
+    def __init__(self, buffering: int = -1, write_through: bool = False) -> None:
+        self.reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # Linux alone has it
+        os.set_blocking(self.reader, False)
+        binary: Any = os.fdopen(writer, "wb", buffering)
+        self.stream: Any = io.TextIOWrapper(binary, encoding="utf-8", write_through=write_through)
+
+    def read(self) -> str | None:
+        """What one write wrote, None where there is nothing."""
+        try:
+            return os.read(self.reader, 65536).decode()
+        except BlockingIOError:
+            return None
+
+    def read_all(self) -> str:
+        return "".join(iter(self.read, None))
+
+    def fill(self) -> None:
+        """Leave no room, as a reader does that has stopped reading."""
+        descriptor = self.stream.fileno()
+        os.set_blocking(descriptor, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(descriptor, b"\n")
+        os.set_blocking(descriptor, True)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self.reader)
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.close()
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def unbuffered() -> Iterator[Pipe]:
+    made = Pipe(0, write_through=True)
+    yield made
+    made.close()
+
+
+def test_the_lines_of_a_pass_are_one_write(pipe: Pipe) -> None:
+    lines = open_line_stream(pipe.stream)
+    assert type(lines) is LineStream
+    lines.write("a\n")
+    lines.write("b\n")
+    assert pipe.read() is None
+    assert lines.flush()
+    assert pipe.read() == "a\nb\n"
+    assert pipe.read() is None
+    assert lines.flush()
+    assert pipe.read() is None
+
+
+def test_lines_keep_their_place_among_what_others_write(pipe: Pipe) -> None:
+    lines = open_line_stream(pipe.stream)
+    lines.write("1\n")
+    print("2", file=pipe.stream)
+    lines.write("3\n")
+    print("4", file=pipe.stream, flush=True)
+    lines.write("5\n")
+    lines.flush()
+    assert pipe.read_all() == "1\n2\n3\n4\n5\n"
+
+
+def test_each_write_into_a_pipe_is_atomic_and_ends_with_a_line(pipe: Pipe) -> None:
+    lines = open_line_stream(pipe.stream)
+    for number in range(200):
+        lines.write(f"{number:0{number % 90 + 3}}\n")
+    lines.flush()
+    writes = list(iter(pipe.read, None))
+    assert all(write.endswith("\n") and len(write) <= select.PIPE_BUF for write in writes)
+    assert len(writes) < 5
+    assert [int(line) for line in "".join(writes).split()] == [*range(200)]
+
+
+def test_a_write_into_a_file_may_be_larger_and_ends_with_a_line(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "w", encoding="utf-8") as stream, open(tmp_path / "log", encoding="utf-8") as reader:
+        lines = open_line_stream(stream)
+        for _ in range(81):
+            lines.write(LINE)
+        assert reader.read() == ""
+        lines.write(LINE)
+        assert reader.read() == LINE * 81
+        lines.write("y" * 20_000 + "\n")
+        lines.flush()
+        assert reader.read() == LINE + "y" * 20_000 + "\n"
+
+
+def test_a_line_longer_than_an_atomic_write(pipe: Pipe) -> None:
+    lines = open_line_stream(pipe.stream)
+    long = "y" * (2 * select.PIPE_BUF) + "\n"
+    lines.write("a\n")
+    lines.write(long)
+    lines.write("b\n")
+    assert lines.flush()
+    writes = list(iter(pipe.read, None))
+    assert "".join(writes) == "a\n" + long + "b\n"
+    assert max(map(len, writes)) == select.PIPE_BUF
+
+
+@pytest.mark.parametrize("kind", ["pipe", "unbuffered"])
+def test_a_reader_that_has_stopped_is_not_waited_for(kind: str, request: pytest.FixtureRequest) -> None:
+    pipe: Pipe = request.getfixturevalue(kind)
+    lines = open_line_stream(pipe.stream)
+    pipe.fill()
+    expected = [f"{number}\n" for number in range(2000)]
+    for line in expected:
+        lines.write(line)
+    assert not lines.flush()
+    read = ""
+    for _ in range(PATIENCE_STEPS):
+        read += pipe.read_all()
+        if lines.flush():
+            break
+    read += pipe.read_all()
+    assert read.lstrip("\n") == "".join(expected)
+    # And at once again, since there is room.
+    lines.write("again\n")
+    assert lines.flush()
+    assert pipe.read_all() == "again\n"
+    assert lines.lost == 0
+
+
+PATIENCE_STEPS = 100
+
+
+@pytest.mark.parametrize("kind", ["pipe", "unbuffered"])
+def test_what_is_held_back_is_bounded_and_what_is_lost_is_counted(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe: Pipe = request.getfixturevalue(kind)
+    monkeypatch.setattr(line_stream, "HELD_LIMIT", 250)
+    lines = open_line_stream(pipe.stream)
+    pipe.fill()
+    lines.write(LINE)
+    lines.flush()
+    before = lines.lost
+    for _ in range(60):
+        lines.write(LINE)
+    written = 61 - lines.lost
+    assert before == 0
+    assert 2 <= written < 60
+    pipe.read_all()
+    assert lines.flush()
+    assert pipe.read_all() == LINE * written
+
+
+def test_closing_waits_for_a_slow_reader(pipe: Pipe) -> None:
+    lines = open_line_stream(pipe.stream)
+    pipe.fill()
+    for _ in range(100):
+        lines.write(LINE)
+    read: list[str] = []
+    waiting = threading.Event()
+    poll: Any = lines._poll
+
+    def wait(milliseconds: float) -> Any:
+        if milliseconds:
+            waiting.set()
+        return poll(milliseconds)
+
+    def read_late() -> None:
+        assert waiting.wait(PATIENCE)
+        while "".join(read) != LINE * 100 and select.select([pipe.reader], [], [], PATIENCE)[0]:
+            read.append((pipe.read() or "").lstrip("\n"))
+
+    lines._poll = wait
+    thread = threading.Thread(target=read_late)
+    thread.start()
+    lines.close(PATIENCE)
+    thread.join(PATIENCE)
+    assert "".join(read) == LINE * 100
+    assert lines.lost == 0
+
+
+@pytest.mark.parametrize("patience", [0.0, 0.01])
+def test_closing_does_not_wait_for_ever(pipe: Pipe, patience: float) -> None:
+    lines = open_line_stream(pipe.stream)
+    pipe.fill()
+    for _ in range(100):
+        lines.write(LINE)
+    lines.close(patience)
+    assert 0 < lines.lost < 100
+    pipe.read_all()
+    assert lines.flush()
+    assert pipe.read_all() == LINE * (100 - lines.lost)
+
+
+def test_a_stream_without_a_buffer_is_written_at_once(unbuffered: Pipe) -> None:
+    lines = open_line_stream(unbuffered.stream)
+    assert type(lines) is UnbufferedLineStream
+    lines.write("a\n")
+    assert unbuffered.read() == "a\n"
+    lines.write("y" * 5000 + "\n")
+    assert lines.flush()
+    assert unbuffered.read_all() == "y" * 5000 + "\n"
+
+
+def test_a_stream_that_is_given_a_buffer_is_flushed(unbuffered: Pipe) -> None:
+    lines = open_line_stream(unbuffered.stream)
+    unbuffered.stream.reconfigure(write_through=False)
+    lines.write("a\n")
+    assert lines.flush()
+    assert unbuffered.read() == "a\n"
+
+
+def test_a_terminal_that_is_stopped_is_not_waited_for() -> None:
+    import termios
+
+    controller, terminal = os.openpty()
+    try:
+        with open(terminal, "w", encoding="utf-8", buffering=1) as stream:
+            lines = open_line_stream(stream)
+            assert type(lines) is UnbufferedLineStream
+            lines.write("a\n")
+            assert os.read(controller, 100) == b"a\r\n"
+            termios.tcflow(terminal, termios.TCOOFF)
+            lines.write("b\n")
+            assert not lines.flush()
+            termios.tcflow(terminal, termios.TCOON)
+            assert lines.flush()
+            assert os.read(controller, 100) == b"b\r\n"
+    finally:
+        os.close(controller)
+
+
+@pytest.mark.parametrize("buffering", [-1, 1])
+def test_nothing_waits_where_there_is_always_room(buffering: int) -> None:
+    with open(os.devnull, "w", encoding="utf-8", buffering=buffering) as stream:
+        lines = open_line_stream(stream)
+        lines.write(LINE)
+        assert lines.flush()
+        lines.close(0.0)
+        assert lines.lost == 0
+
+
+def test_a_reader_that_has_gone(pipe: Pipe) -> None:
+    lines = open_line_stream(pipe.stream)
+    lines.write(LINE)
+    os.close(pipe.reader)
+    with pytest.raises(BrokenPipeError):
+        lines.flush()
+    assert lines.sound
+    lines.sound = False
+    # The stream goes on trying what it has, which stays bounded.
+    for _ in range(1000):
+        with contextlib.suppress(BrokenPipeError):
+            lines.write(LINE)
+            lines.flush()
+    assert not lines.sound
+    assert lines.lost == 0
+
+
+def test_forking_does_not_write_twice() -> None:
+    code = """
+import os, sys
+from uvicorn.line_stream import open_line_stream
+gone = open_line_stream(open(os.devnull, "w"))
+gone.stream.close()
+reader, writer = os.pipe()
+stuck = open_line_stream(open(writer, "w"))
+os.set_blocking(writer, False)
+while True:
+    try:
+        os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        break
+os.set_blocking(writer, True)
+lines = open_line_stream(sys.stdout)
+lines.write("once\\n")
+child = os.fork()
+if not child:
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "once\n", "")

@@ -1,0 +1,234 @@
+"""What counts as the stock set-up of the access log, and that its lines are those of its formatter."""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.access_logger import LOGGER, stock_handler
+from tests.processes import PATIENCE, ROOT
+from uvicorn import _speedups, stock_logging
+from uvicorn.logging import ACCESS_FORMAT, AccessFormatter
+from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+from uvicorn.stock_logging import TEMPLATE, StockLogging
+
+
+@pytest.fixture
+def handler(tmp_path: Path) -> Iterator[Any]:
+    with stock_handler(tmp_path / "log") as handler:
+        yield handler
+
+
+def test_the_set_up_of_a_server_that_was_told_nothing(handler: Any) -> None:
+    stock = StockLogging.find(LOGGER)
+    assert stock is not None
+    assert stock.holds()
+    assert (stock.logger, stock.handler, stock.stream) == (LOGGER, handler, handler.stream)
+
+
+@pytest.mark.parametrize("level", [5, logging.DEBUG, logging.INFO])
+def test_a_level_that_lets_access_lines_pass(handler: Any, level: int) -> None:
+    LOGGER.setLevel(level)
+    assert StockLogging.find(LOGGER) is not None
+
+
+class Formatter(AccessFormatter):
+    """A formatter of somebody's own."""
+
+
+class Handler(logging.StreamHandler):  # type: ignore[type-arg]  # takes none on Python 3.10
+    """And a handler."""
+
+
+def put_in_place(name: str, owner: Any = logging.Logger) -> Callable[[Any, pytest.MonkeyPatch], None]:
+    """A change that wraps a function of a class, as error trackers do."""
+
+    def change(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, **options: original(*args, **options))
+
+    return change
+
+
+def disable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `logging.disable` does, for the manager of this logger."""
+    monkeypatch.setattr(LOGGER.manager, "disable", logging.INFO)
+    LOGGER.setLevel(LOGGER.level)
+
+
+def use_handler(handler: Any) -> None:
+    handler.setFormatter(LOGGER.handlers[0].formatter)
+    handler.setStream(LOGGER.handlers[0].stream)  # type: ignore[attr-defined]  # a StreamHandler
+    LOGGER.handlers[0] = handler
+
+
+# Each takes the handler and `monkeypatch`.
+CHANGES: dict[str, Callable[[Any, pytest.MonkeyPatch], Any]] = {
+    "level": lambda handler, _: LOGGER.setLevel(logging.WARNING),
+    "level of the handler": lambda handler, _: handler.setLevel(logging.WARNING),
+    "disabled": lambda handler, patch: patch.setattr(LOGGER, "disabled", True),
+    "logging.disable": lambda handler, patch: disable(patch),
+    "propagate": lambda handler, _: setattr(LOGGER, "propagate", True),
+    "filter": lambda handler, _: LOGGER.addFilter(lambda record: True),
+    "filter of the handler": lambda handler, _: handler.addFilter(lambda record: True),
+    "second handler": lambda handler, _: LOGGER.addHandler(logging.NullHandler()),
+    "no handler": lambda handler, _: LOGGER.removeHandler(handler),
+    "other handler": lambda handler, _: use_handler(Handler()),
+    "handler without formatter": lambda handler, _: handler.setFormatter(None),
+    "other formatter": lambda handler, _: handler.setFormatter(logging.Formatter()),
+    "formatter of a subclass": lambda handler, _: handler.setFormatter(Formatter(ACCESS_FORMAT)),
+    "other format": lambda handler, _: handler.setFormatter(AccessFormatter("%(asctime)s " + ACCESS_FORMAT)),
+    "other style": lambda handler, _: handler.setFormatter(AccessFormatter("{message}", style="{")),
+    "method of the logger": lambda handler, patch: patch.setattr(LOGGER, "handle", print, raising=False),
+    "method of the handler": lambda handler, _: setattr(handler, "emit", print),
+    "method of the formatter": lambda handler, _: setattr(handler.formatter, "format", str),
+    "record factory": lambda handler, patch: patch.setattr(logging, "_logRecordFactory", lambda *a, **k: None),
+    "level name": lambda handler, patch: patch.setitem(logging._levelToName, logging.INFO, "info"),
+    "Logger.callHandlers": put_in_place("callHandlers"),
+    "Logger.handle": put_in_place("handle"),
+    "Logger.makeRecord": put_in_place("makeRecord"),
+    "Logger.info": put_in_place("info"),
+    "Logger._log": put_in_place("_log"),
+    "Handler.handle": put_in_place("handle", logging.Handler),
+    "Handler.format": put_in_place("format", logging.Handler),
+    "StreamHandler.emit": put_in_place("emit", logging.StreamHandler),
+    "AccessFormatter.formatMessage": put_in_place("formatMessage", AccessFormatter),
+    "AccessFormatter.get_status_code": put_in_place("get_status_code", AccessFormatter),
+    "Formatter.format": put_in_place("format", logging.Formatter),
+    "terminator": lambda handler, patch: patch.setattr(logging.StreamHandler, "terminator", "\r\n"),
+    "stream that is no file": lambda handler, _: handler.setStream(io.StringIO()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_is_noticed(handler: Any, change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = StockLogging.find(LOGGER)
+    assert stock is not None
+    with monkeypatch.context() as patch:
+        change(handler, patch)
+        assert not stock.holds()
+        assert StockLogging.find(LOGGER) is None
+
+
+def test_other_colours_and_another_file_are_stock_again(handler: Any) -> None:
+    stock = StockLogging.find(LOGGER)
+    assert stock is not None
+    handler.formatter.use_colors = True
+    assert not stock.holds()
+    stock = StockLogging.find(LOGGER)
+    assert stock is not None
+    with open(os.devnull, "w", encoding="utf-8") as stream:
+        handler.setStream(stream)
+        assert not stock.holds()
+        assert StockLogging.find(LOGGER) is not None
+
+
+def test_a_logger_of_a_class_of_its_own(handler: Any) -> None:
+    class Logger(logging.Logger):
+        pass
+
+    logger = Logger("uvicorn.access", logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    assert StockLogging.find(logger) is None
+
+
+def utf_16(folder: Path) -> Any:
+    return open(folder / "wide", "w", encoding="utf-16")
+
+
+def closed(folder: Path) -> Any:
+    with open(folder / "closed", "w", encoding="utf-8") as stream:
+        return stream
+
+
+def closed_below(folder: Path) -> Any:
+    stream = open(folder / "below", "w", encoding="utf-8")  # noqa: SIM115 - it is
+    os.close(stream.fileno())
+    return stream
+
+
+def in_memory(folder: Path) -> Any:
+    return io.TextIOWrapper(io.BytesIO())
+
+
+@pytest.mark.parametrize("make", [utf_16, closed, closed_below, in_memory])
+def test_streams_that_are_left_to_logging(handler: Any, make: Any, tmp_path: Path) -> None:
+    stream = make(tmp_path)
+    former = handler.setStream(stream)
+    assert StockLogging.find(LOGGER) is None
+    handler.stream = former
+    if make is closed_below:
+        # Nothing else has opened a file since.
+        os.dup2(former.fileno(), stream.fileno())
+    stream.close()
+
+
+def test_what_was_replaced_before_the_import_is_noticed() -> None:
+    code = """
+import logging
+original = logging.Logger.callHandlers
+logging.Logger.callHandlers = lambda *args: original(*args)
+from uvicorn import stock_logging
+assert stock_logging._STOCK_BEHAVIOUR is None
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
+
+
+clients = st.one_of(
+    st.none(), st.tuples(st.sampled_from(["127.0.0.1", "::1", "fe80::1%eth0", "proxy"]), st.integers(0, 65535))
+)
+scopes = st.fixed_dictionaries(
+    {
+        "client": clients,
+        "method": st.sampled_from(["GET", "POST", "PATCH", "M-SEARCH", "%s"]),
+        "path": st.one_of(st.text(), st.text(st.sampled_from("/ab~._-%20\x00\x1b\x7f\x9b\u2028é\ud800")), st.just("/")),
+        "query_string": st.one_of(st.just(b""), st.binary(), st.sampled_from([b"q=1&r=%20", b"\x1b[31m", b"\xff"])),
+        "http_version": st.sampled_from(["1.0", "1.1"]),
+    }
+)
+
+
+@given(scope=scopes, status=st.integers(100, 999), colours=st.booleans(), name=st.sampled_from(["pure", "compiled"]))
+def test_the_line_is_that_of_the_formatter(scope: Any, status: int, colours: bool, name: str) -> None:
+    try:
+        half = _speedups.load(name)
+    except ImportError:
+        half = _speedups.load("pure")
+    stream: Any = io.StringIO()
+    handler: Any = logging.StreamHandler(stream)
+    handler.setFormatter(AccessFormatter(ACCESS_FORMAT, use_colors=colours))
+    logger = logging.Logger("uvicorn.access", logging.INFO)
+    logger.addHandler(handler)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stock_logging, "AccessLineFormat", half.AccessLineFormat)
+        stock = StockLogging(logger)
+    line = stock.line.format(scope, status)
+    logger.info(
+        TEMPLATE,
+        get_client_addr(scope),
+        scope["method"],
+        get_path_with_query_string(scope),
+        scope["http_version"],
+        status,
+    )
+    assert line == stream.getvalue()
+    # The second time from what is remembered.
+    assert stock.line.format(scope, status) == line
+
+
+def test_a_line_that_is_not_ascii_is_left_to_logging(handler: Any, half: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stock_logging, "AccessLineFormat", _speedups.load(half).AccessLineFormat)
+    stock = StockLogging.find(LOGGER)
+    assert stock is not None
+    scope = {"client": ("ä", 1), "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1"}
+    assert stock.line.format(scope, 200) is None

@@ -1,0 +1,185 @@
+"""A text stream that lines are written to without ever waiting for whoever reads it."""
+
+import contextlib
+import io
+import os
+import select
+import stat
+import sys
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+# What one write may take, in bytes. Into a pipe: what no write of another process comes between (POSIX, write()).
+# Elsewhere: what the layers of a text stream keep without writing it by themselves.
+_PIPE_LIMIT: int = getattr(select, "PIPE_BUF", 512)
+_LIMIT = 8192
+
+# Characters that are held back for a reader that has stopped reading; further lines are lost.
+HELD_LIMIT = 1 << 20
+
+_open_streams: "weakref.WeakSet[LineStream]" = weakref.WeakSet()
+
+
+class LineStream:
+    """Lines of ASCII on their way into a text stream over a file descriptor.
+
+    A line stands in the stream's own buffer at once, so in its place among all that others write to the stream, and
+    `flush` writes the buffer out. A write ends where a line does. Lines are held back while the descriptor takes none.
+
+    Args:
+        stream: where the lines go; `open_line_stream` makes what suits its buffering.
+
+    Attributes:
+        lost: lines for which there was no room to hold them back.
+        sound: whether the stream took what it was given last; set to False by whoever catches its error.
+
+    Raises:
+        OSError, ValueError: from every method, what the stream raises; the lines that it was about are gone.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_buffered",
+        "_held",
+        "_held_size",
+        "_limit",
+        "_poll",
+        "_room",
+        "lost",
+        "sound",
+        "stream",
+    )
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        self.stream = stream
+        self._poll = _poll_for_room(stream.fileno())
+        # What may be buffered: as much as goes into one write, or nothing while there are lines held back.
+        self._room = self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
+        self._buffered = 0
+        self._held: deque[str] = deque()
+        self._held_size = 0
+        self.lost = 0
+        self.sound = True
+        _open_streams.add(self)
+
+    def write(self, line: str) -> None:
+        """Take a line with its end."""
+        buffered = self._buffered + len(line)
+        if buffered > self._room:
+            buffered = len(line)
+            if not self.flush() or (buffered > self._limit and self._poll is not None):
+                self._hold(line)
+                return
+        self._buffered = buffered
+        self.stream.write(line)
+
+    def flush(self) -> bool:
+        """Write out what can be without waiting.
+
+        Returns:
+            Whether nothing is left.
+        """
+        if self._buffered:
+            if self._poll is not None and not self._poll(0):
+                return False
+            self._buffered = 0
+            self.stream.flush()
+            self.sound = True
+        while self._held:
+            if self._poll is not None and not self._poll(0):
+                return False
+            self.stream.write(self._take())
+            self.stream.flush()
+            self.sound = True
+        self._room = self._limit
+        return True
+
+    def close(self, patience: float) -> None:
+        """Write out everything, and wait for the reader where that is needed.
+
+        Args:
+            patience: seconds after which what is left is lost.
+        """
+        deadline = time.monotonic() + patience
+        while not self.flush() and self._poll is not None:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._poll(left * 1000):
+                break
+        self.lost += len(self._held)
+        self._held.clear()
+        self._held_size = 0
+
+    def _hold(self, line: str) -> None:
+        if self._held_size + len(line) > HELD_LIMIT:
+            self.lost += 1
+            return
+        self._room = 0
+        self._held.append(line)
+        self._held_size += len(line)
+
+    def _take(self) -> str:
+        """As many of the lines held back as go into one write; or a part of one that is too long to go into a pipe."""
+        held = self._held
+        text = held.popleft()
+        if self._poll is not None and len(text) > self._limit:
+            held.appendleft(text[self._limit :])
+            text = text[: self._limit]
+        else:
+            lines = [text]
+            size = len(text)
+            while held and size + len(held[0]) <= self._limit:
+                size += len(held[0])
+                lines.append(held.popleft())
+            text = "".join(lines)
+        self._held_size -= len(text)
+        return text
+
+
+class UnbufferedLineStream(LineStream):
+    """The same for a stream that writes each line at once, as that of a terminal does, or any with PYTHONUNBUFFERED."""
+
+    __slots__ = ()
+
+    def write(self, line: str) -> None:
+        poll = self._poll
+        if poll is not None and (self._held or len(line) > self._limit or not poll(0)):
+            self._hold(line)
+        else:
+            self.stream.write(line)
+            # Nothing is left to write, unless the stream has been given a buffer since.
+            self._buffered = len(line)
+
+
+def open_line_stream(stream: io.TextIOWrapper) -> LineStream:
+    """The line stream over `stream` that suits its buffering."""
+    unbuffered = stream.line_buffering or stream.write_through
+    return UnbufferedLineStream(stream) if unbuffered else LineStream(stream)
+
+
+def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
+    """What tells whether a write would not wait, given milliseconds to wait for that; None where no write waits."""
+    if sys.platform == "win32":  # pragma: no cover - there is no way to ask
+        return None
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(descriptor)):
+        return None
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return poll.poll
+
+
+def _flush_before_fork() -> None:
+    """Leave nothing in a buffer that a forked child would write a second time."""
+    for lines in list(_open_streams):
+        # This may be another thread than the one that waits on the stream's own poll object.
+        with contextlib.suppress(OSError, ValueError):
+            poll = _poll_for_room(lines.stream.fileno())
+            if poll is None or poll(0):
+                lines.stream.flush()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - there is none on Windows
+    os.register_at_fork(before=_flush_before_fork)
