@@ -271,7 +271,8 @@ class Process:
         dumps = b""
         deadline = time.monotonic() + DUMP_TIMEOUT
         while (left := deadline - time.monotonic()) > 0 and not _is_complete(dumps):
-            if not self._dump.poll(min(left, DUMP_SILENCE)):
+            # Once it has begun: of two threads that took a signal at the same time, both would write.
+            if not self._dump.poll(min(left, DUMP_SILENCE) if dumps else left):
                 os.kill(self.pid, DUMP_SIGNAL)
                 continue
             piece = os.read(self._dump.fileno(), PIPE_SIZE)
