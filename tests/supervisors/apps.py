@@ -96,6 +96,7 @@ def process() -> dict[str, Any]:
         "name": multiprocessing.current_process().name,
         "parent": parent and parent.pid,
         "start_method": multiprocessing.get_start_method(),
+        "stdin": sys.stdin.fileno(),
         "threads": sorted(thread.name for thread in threading.enumerate()),
     }
 

@@ -187,11 +187,12 @@ def test_what_cannot_be_loaded_is_left_to_the_workers(monkeypatch: pytest.Monkey
 # --- What it is like --------------------------------------------------------------------------------------------------
 
 
-def test_the_application_finds_what_it_finds_in_a_process_that_was_spawned(two: ServerProcess, tmp_path: Path) -> None:
+def test_the_application_finds_what_it_finds_in_a_process_that_was_spawned(two: ServerProcess) -> None:
     found = json.loads(get(two, "/process"))
     assert found["name"] in ("SpawnProcess-1", "SpawnProcess-2")
     assert found["parent"] == two.pid
     assert found["start_method"] == "spawn"
+    assert found["stdin"] == 0  # that of the terminal
     assert found["threads"] == ["MainThread", "uvicorn-parent", "uvicorn-supervisor-channel"]
 
 

@@ -100,17 +100,13 @@ def _run(let_go: Callable[[], None], started: dict[str, Any]) -> None:
     let_go()
     # As in a process that was spawned: for the application, one that serves several requests must not be forked.
     multiprocessing.set_start_method("spawn", force=True)
-    try:
+    if sys.version_info >= (3, 13):
+        # `multiprocessing` calls what is registered from here on, but has forgotten what the standard library had.
+        atexit.register(logging.shutdown)
         subprocess_started(**started)
-    finally:
-        _exit()
-
-
-def _exit() -> None:
-    """Do what an interpreter does at its end, and `multiprocessing` not: since Python 3.13 it does the most of it."""
-    if sys.version_info < (3, 13):  # pragma: no cover - coverage is measured on a newer Python
-        threading._shutdown()
-        atexit._run_exitfuncs()
-    else:
-        # It has forgotten what the modules had registered that we loaded before.
-        logging.shutdown()
+    else:  # pragma: no cover - coverage is measured on a newer Python
+        try:
+            subprocess_started(**started)
+        finally:
+            threading._shutdown()
+            atexit._run_exitfuncs()
