@@ -5,6 +5,7 @@ python -m platforms [--folder FOLDER] [NAME ...]
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -33,18 +34,20 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     base = arguments.folder.resolve()
     built = packages.build(base / "packages")
-    failures = []
+    failed = False
     print(f"{'platform':16} {'check':20} {'':6} detail", flush=True)
     for name in names:
         for outcome in PLATFORMS[name].outcomes(base / name, built):
             verdict = "ok" if outcome.passed else "FAILED"
-            detail = outcome.detail if outcome.passed else "see below"
-            print(f"{outcome.platform:16} {outcome.check:20} {verdict:6} {detail}", flush=True)
+            detail = outcome.detail
             if not outcome.passed:
-                failures.append(outcome)
-    for outcome in failures:
-        print(f"\n=== {outcome.platform}, {outcome.check} ===\n{outcome.detail}", flush=True)
-    sys.exit(bool(failures))
+                # At once, since the other platforms may take an hour.
+                report = base / re.sub(r"[^\w.]+", "-", f"{name} {outcome.check}.log")
+                report.write_text(outcome.detail, encoding="utf-8")
+                detail = f"see {report}"
+            print(f"{outcome.platform:16} {outcome.check:20} {verdict:6} {detail}", flush=True)
+            failed = failed or not outcome.passed
+    sys.exit(failed)
 
 
 if __name__ == "__main__":
