@@ -377,7 +377,9 @@ def test_the_stacks_are_those_of_every_thread_whole_and_once(
     threads = THREAD.findall(process._dump_stacks())
     assert len(threads) == len({thread for thread, _ in threads}) == 3
     # The main thread comes last, and ends with what the interpreter has begun with.
-    assert re.search(r'File "<string>", line 1 in <module>\n\Z', threads[-1][1])
+    assert re.search(
+        r'(File "<string>", line 1 in <module>|/app_main.py", line \d+ in entry_point)\n\Z', threads[-1][1]
+    )
 
 
 def test_stacks_that_somebody_else_has_asked_for_are_not_mixed_in(process: Process) -> None:
@@ -388,15 +390,20 @@ def test_stacks_that_somebody_else_has_asked_for_are_not_mixed_in(process: Proce
     assert len(THREAD.findall(process._dump_stacks())) == 3
 
 
-def test_where_a_dump_ends() -> None:
+@pytest.mark.parametrize("digits", [b"%x", b"%X"], ids=["CPython", "PyPy"])
+def test_where_a_dump_ends(digits: bytes) -> None:
     def dump(*threads: int) -> bytes:
-        return b"".join(b"Thread 0x%08x (most recent call first):\n  File x, line 1 in y\n\n" % id for id in threads)
+        ids = [digits % id for id in threads]
+        return b"".join(b"Thread 0x%b (most recent call first):\n  File x, line 1 in y\n\n" % id for id in ids)
 
-    first = dump(3, 2) + b"Current " + dump(1).lower()
+    def current(thread: int) -> bytes:
+        return b"Current t" + dump(thread)[1:]
+
+    first = dump(0x7FA3, 0x7FA2) + current(0x7FA1)
     assert process_module._first_of(first) == first
     # The id of a thread may have come in part.
-    assert not process_module._is_complete(first + dump(0x31)[:16])
-    for second in (dump(3), dump(3, 2, 1), b"Current " + dump(2).lower()):
+    assert not process_module._is_complete(first + dump(0x7FA31)[: len(b"Thread 0x" + digits % 0x7FA31) - 1])
+    for second in (dump(0x7FA3), dump(0x7FA3, 0x7FA2, 0x7FA1), current(0x7FA2)):
         assert process_module._first_of(first + second) == first
         assert process_module._is_complete(first + second)
 

@@ -28,8 +28,8 @@ DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.05
 # As much as a pipe holds at most, in bytes.
 PIPE_SIZE = 65536
-# How `faulthandler` begins the stack of a thread, up to the end of the thread's id.
-_THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-f]+)[^0-9a-f]", re.MULTILINE)
+# How `faulthandler` begins the stack of a thread, up to the end of the thread's id; PyPy writes that in capitals.
+_THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
 # How long past `timeout_graceful_shutdown` a worker may take to end, in seconds: for the application's own shutdown.
 SHUTDOWN_ALLOWANCE = 30.0
 
