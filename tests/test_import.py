@@ -14,6 +14,7 @@ LATE = [
     "logging.config",
     "multiprocessing",
     "pathlib",
+    "random",
     "uvicorn._speedups",
     "uvicorn._subprocess",
     "uvicorn.middleware",

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import signal
 import sys
 import threading
@@ -55,6 +54,9 @@ class Server:
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
         if config.limit_max_requests is not None:
+            # It is a fiftieth of the time that a start takes.
+            import random
+
             # The jitter keeps workers that began together from all being replaced together.
             self.limit_max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
         self._captured_signals: list[int] = []

@@ -1,7 +1,6 @@
 """Which half is chosen, and why (UVICORN_SPEEDUPS)."""
 
 import importlib
-import platform
 import sys
 import types
 import warnings
@@ -37,7 +36,7 @@ def without_compiled(monkeypatch: pytest.MonkeyPatch) -> Any:
             return types.SimpleNamespace(half=half)
 
         monkeypatch.setattr(_speedups, "load", load)
-        monkeypatch.setattr(platform, "python_implementation", lambda: "CPython")
+        monkeypatch.setattr(sys.implementation, "name", "cpython")
 
     return break_it
 
@@ -83,7 +82,7 @@ def test_broken(choose: Any, without_compiled: Any) -> None:
 
 
 def test_pypy(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "python_implementation", lambda: "PyPy")
+    monkeypatch.setattr(sys.implementation, "name", "pypy")
     assert choose("auto")[:2] == ("pure", "PyPy compiles the pure half itself")
     with pytest.raises(ImportError, match="UVICORN_SPEEDUPS=require, but PyPy"):
         choose("require")

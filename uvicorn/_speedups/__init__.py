@@ -9,7 +9,7 @@ Attributes:
 
 import importlib
 import os
-import platform
+import sys
 import warnings
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -64,7 +64,7 @@ def _select() -> tuple[str, str, SimpleNamespace]:
         raise ImportError(f"UVICORN_SPEEDUPS is {choice!r}; it can be auto, off or require.")
     if choice == "off":
         return "pure", "UVICORN_SPEEDUPS=off", load("pure")
-    if platform.python_implementation() == "PyPy":
+    if sys.implementation.name == "pypy":
         reason = "PyPy compiles the pure half itself"
     else:
         try:
