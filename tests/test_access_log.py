@@ -356,6 +356,12 @@ def served(folder: Path, name: str, *options: str, env: dict[str, str] | None = 
     return ServerProcess(f"{name}:app", *options, env=variables)
 
 
+def writing_to(descriptor: int, *arguments: str) -> list[str]:
+    """The command of a server whose standard output is that, and not what its starter takes."""
+    code = "import os, sys; os.dup2(int(sys.argv[1]), 1); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+    return [sys.executable, "-c", code, str(descriptor), "-m", "uvicorn", *arguments, "--port", "0"]
+
+
 def ask(server: ServerProcess, *targets: str) -> None:
     """Send requests all at once on one connection, and wait for the answers."""
     data = "".join(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n" for target in targets).encode()
@@ -456,6 +462,23 @@ def test_a_standard_output_that_nobody_reads_does_not_stop_requests(tmp_path: Pa
 
 
 @posix
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_standard_output_that_nobody_reads_does_not_stop_the_exit(app: Path, unbuffered: str) -> None:
+    reader, writer = os.pipe()
+    fill(writer)
+    command = writing_to(writer, "app:app")
+    env = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(app))), "PYTHONUNBUFFERED": unbuffered}
+    try:
+        with ServerProcess(command=command, env=env, pass_fds=(writer,)) as server:
+            ask(server, "/1", "/2")
+            assert server.stop(signal.SIGINT) == 0
+            assert "2 lines of the access log were lost" in server.stderr
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@posix
 def test_a_standard_output_whose_reader_has_gone_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import app_\nfrom app_ import app\nimport os\nos.close(app_.reader)\n")
     (tmp_path / "app_.py").write_text(BLOCKED)
@@ -474,9 +497,7 @@ def test_workers_that_share_a_pipe_write_whole_lines(app: Path, unbuffered: str)
     writes: list[str] = []
     thread = threading.Thread(target=lambda: writes.extend(iter(lambda: os.read(reader, 65536).decode(), "")))
     thread.start()
-    # The server's own standard output is taken by the one who starts it.
-    code = "import os, sys; os.dup2(int(sys.argv[1]), 1); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
-    command = [sys.executable, "-c", code, str(writer), "-m", "uvicorn", "app:app", "--workers", "2", "--port", "0"]
+    command = writing_to(writer, "app:app", "--workers", "2")
     env = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(app))), "PYTHONUNBUFFERED": unbuffered}
     try:
         with ServerProcess(command=command, env=env, pass_fds=(writer,)) as server:

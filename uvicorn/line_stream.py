@@ -43,6 +43,7 @@ class LineStream:
     __slots__ = (
         "__weakref__",
         "_buffered",
+        "_empty_room",
         "_held",
         "_held_size",
         "_limit",
@@ -56,8 +57,11 @@ class LineStream:
     def __init__(self, stream: io.TextIOWrapper) -> None:
         self.stream = stream
         self._poll = _poll_for_room(stream.fileno())
-        # What may be buffered: as much as goes into one write, or nothing while there are lines held back.
-        self._room = self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
+        self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
+        # What may be buffered. Where a write may have to wait, that is nothing before there is room for it: what is in
+        # the buffer of a stream stays there, and the interpreter waits at its exit until it is written.
+        self._empty_room = self._limit if self._poll is None else 0
+        self._room = self._empty_room
         self._buffered = 0
         self._held: deque[str] = deque()
         self._held_size = 0
@@ -70,7 +74,7 @@ class LineStream:
         buffered = self._buffered + len(line)
         if buffered > self._room:
             buffered = len(line)
-            if not self.flush() or (buffered > self._limit and self._poll is not None):
+            if not self._make_room(buffered):
                 self._hold(line)
                 return
         self._buffered = buffered
@@ -94,6 +98,15 @@ class LineStream:
             self.stream.write(self._take())
             self.stream.flush()
             self.sound = True
+        self._room = self._empty_room
+        return True
+
+    def _make_room(self, size: int) -> bool:
+        """Write out what there is; whether the buffer can then take a line of `size` that will not have to wait."""
+        if not self.flush():
+            return False
+        if self._poll is not None and (size > self._limit or not self._poll(0)):
+            return False
         self._room = self._limit
         return True
 
