@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,7 @@ def test_foreign_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_every_worker_needs_is_loaded_before(monkeypatch: pytest.MonkeyPatch) -> None:
     imported: list[Any] = []
     monkeypatch.setattr(forking, "import_from_string", imported.append)
-    forking.preload(Config(APP, loop="asyncio", http="h11", lifespan="off"))
+    forking.preload(Config(APP, loop="asyncio", http="h11", lifespan="off", proxy_headers=False))
     assert imported == [
         "uvicorn.loops.asyncio:asyncio_loop_factory",
         "uvicorn.protocols.http.h11_impl:H11Protocol",
@@ -173,7 +174,19 @@ def test_what_every_worker_needs_is_loaded_before(monkeypatch: pytest.MonkeyPatc
     imported.clear()
     forking.preload(Config(APP, loop="application:loop", http=forking.socket, ws="wsproto", lifespan="off"))
     # Of the user's own nothing.
-    assert imported == [None, None, "uvicorn.lifespan.off:LifespanOff", forking.WS_PROTOCOLS["wsproto"]]
+    assert imported[:2] == [None, None]
+    assert imported[2:4] == ["uvicorn.lifespan.off:LifespanOff", forking.WS_PROTOCOLS["wsproto"]]
+
+
+def test_workers_import_nothing_but_the_application() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "uvicorn", APP, "--workers", "2", "--port", "0"]
+    with serve(command=command) as server:
+        server.wait_stderr(r"Application startup complete\.", count=2)
+        assert server.stop(signal.SIGTERM) == 0
+        imported = Counter(re.findall(r"\| +([a-z_0-9.]+)$", server.stderr, re.MULTILINE))
+    assert imported["uvicorn.config"] == imported["uvicorn.protocols.http.protocol"] == 1
+    ours = ("uvicorn", "uvloop", "httptools", "h11")
+    assert [name for name, count in imported.items() if name.partition(".")[0] in ours and count > 1] == []
 
 
 def test_what_cannot_be_loaded_is_left_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:

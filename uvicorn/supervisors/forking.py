@@ -76,7 +76,11 @@ def preload(config: Config) -> None:
     for asked, named in choices:
         # What cannot be imported the worker will complain of.
         with contextlib.suppress(ImportFromStringError, ImportError):
-            import_from_string(named.get(asked) if isinstance(asked, str) else None)
+            found = import_from_string(named.get(asked) if isinstance(asked, str) else None)
+            if named is LOOP_FACTORIES and found is not None:
+                found(use_subprocess=True)  # What `auto` stands for is imported only now.
+    if config.proxy_headers:
+        import_from_string("uvicorn.middleware.proxy_headers:ProxyHeadersMiddleware")
 
 
 def get_forked(
