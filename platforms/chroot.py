@@ -9,8 +9,14 @@ from pathlib import Path
 
 from platforms.command import run
 
-# What a program in the folder shares with the machine: devices, processes, name resolution, trusted certificates.
-MOUNTS = {"dev": ["--bind", "/dev"], "proc": ["-t", "proc", "proc"], "sys": ["-t", "sysfs", "sysfs"]}
+# What a program in the folder shares with the machine: devices, terminals, processes, name resolution, trusted
+# certificates. In this order, and private: what is mounted in a folder of another mount would appear there too.
+MOUNTS = {
+    "dev": ["--bind", "--make-private", "/dev"],
+    "dev/pts": ["--bind", "--make-private", "/dev/pts"],
+    "proc": ["-t", "proc", "proc"],
+    "sys": ["-t", "sysfs", "sysfs"],
+}
 SHARED_FILES = ["etc/resolv.conf", "etc/hosts", "etc/ssl/certs/ca-certificates.crt"]
 # Of the machine's environment only what says how to reach the network.
 KEPT_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")

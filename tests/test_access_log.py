@@ -511,5 +511,6 @@ def test_workers_that_share_a_pipe_write_whole_lines(app: Path, unbuffered: str)
         os.close(reader)
     assert all(write.endswith(" 200 OK\n") and len(write) <= select.PIPE_BUF for write in writes)
     assert len("".join(writes).splitlines()) == 320
-    if not unbuffered:
+    if not unbuffered and sys.version_info >= (3, 12):
+        # Before it, each application starts in a pass of the loop of its own.
         assert len(writes) < 320

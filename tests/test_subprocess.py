@@ -22,6 +22,10 @@ def exit_with_standard_input(sockets: list[socket.socket]) -> None:
     sys.exit(9 if sys.stdin.fileno() == 0 else 10)
 
 
+def exit_with_blocking(sockets: list[socket.socket]) -> None:
+    sys.exit(12 if os.get_blocking(sockets[0].fileno()) else 11)
+
+
 def run(config: Config, target: Any, sockets: list[socket.socket]) -> int | None:
     process = get_subprocess(config, target, sockets)
     process.start()
@@ -37,6 +41,17 @@ def test_a_child_gets_the_sockets() -> None:
     config = Config(APP, port=0)
     with config.bind_socket() as sock:
         assert run(config, exit_with_port, [sock]) == 7
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a socket is handed over in another way")
+def test_a_child_of_pypy_does_not_make_shared_sockets_blocking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.implementation, "name", "pypy")
+    config = Config(APP, port=0)
+    with config.bind_socket() as sock:
+        sock.setblocking(False)
+        assert run(config, exit_with_port, [sock]) == 7
+        assert run(config, exit_with_blocking, [sock]) == 11
+        assert not os.get_blocking(sock.fileno())
 
 
 def test_a_child_reads_from_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

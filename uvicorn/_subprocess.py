@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from uvicorn.app_loading import show_users_traceback
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.listeners import adopt_listening
 
 # A forked child would inherit the locks and threads of an application that the parent has imported.
 spawn = multiprocessing.get_context("spawn")
@@ -26,6 +27,7 @@ if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
     PipeEnd: TypeAlias = "PipeConnection[Any, Any]"
 else:
     from multiprocessing.connection import Connection
+    from multiprocessing.reduction import DupFd
 
     PipeEnd: TypeAlias = "Connection[Any, Any]"
 
@@ -43,7 +45,31 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
         target: what it then calls, as `target(sockets=sockets)`.
         sockets: the bound sockets that the child listens on.
     """
-    return spawn.Process(target=subprocess_started, kwargs=arguments_of_child(config, target, sockets))
+    arguments = arguments_of_child(config, target, sockets)
+    if sys.implementation.name == "pypy" and sys.platform != "win32":
+        arguments["sockets"] = [_Handed(sock) for sock in sockets]
+    return spawn.Process(target=subprocess_started, kwargs=arguments)
+
+
+class _Handed:
+    """A socket on its way to a child of PyPy, where it arrives as a socket that does not block.
+
+    As `multiprocessing` hands it over, it would block for all processes that share it: one that serves already and
+    comes too late for a connection would wait in accept() for the next one.
+    """
+
+    def __init__(self, sock: socket) -> None:
+        self._sock = sock
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if sys.platform != "win32":
+            sock = self._sock
+            return _arrive, (DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
+        raise AssertionError("Windows hands sockets over in another way")
+
+
+def _arrive(fd: Any, family: int, kind: int, protocol: int) -> socket:
+    return adopt_listening(fd.detach(), family, kind, protocol)
 
 
 def arguments_of_child(config: Config, target: Callable[..., None], sockets: list[socket]) -> dict[str, Any]:

@@ -271,7 +271,15 @@ def _duplicate(sock: Any) -> socket.socket:
     if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
         duplicate: socket.socket = sock.dup()
         return duplicate
-    duplicate = socket.socket(fileno=os.dup(sock.fileno()))
-    # PyPy has made it a blocking one, and the loop's with it, whose next accept() would stop everything.
-    duplicate.setblocking(False)
-    return duplicate
+    return adopt_listening(os.dup(sock.fileno()), sock.family, sock.type, sock.proto)
+
+
+def adopt_listening(fd: int, family: int, kind: int, protocol: int) -> socket.socket:
+    """Make a socket of a descriptor, one that does not block.
+
+    Not afterwards: PyPy makes each socket that it takes over a blocking one, for all who share it, and one of them may
+    be in accept() already.
+    """
+    sock = socket.socket(family, kind | getattr(socket, "SOCK_NONBLOCK", 0), protocol, fileno=fd)
+    sock.setblocking(False)
+    return sock
