@@ -249,7 +249,7 @@ def dripped(size: int = 60_000) -> Iterator[Figure]:
 class _Deaf:
     """Takes requests and does nothing."""
 
-    def on_request(self, head: object) -> None:
+    def on_request(self, head: object, facts: int) -> None:
         pass
 
 

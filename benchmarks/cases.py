@@ -49,6 +49,7 @@ class Case:
     app: the ASGI application that answers it, relative to this folder.
     floor: what the floor answers without looking at the request.
     as_installed: access log and proxy headers are left as the server has them, instead of the log being off.
+    varying: each request has a field whose value no other has, which wrk cannot do.
     """
 
     name: str
@@ -60,14 +61,17 @@ class Case:
     body: bytes = b""
     app: str = "app:app"
     as_installed: bool = False
+    varying: bool = False
 
     @property
     def closes(self) -> bool:
         return ("Connection", "close") in self.headers
 
-    def request(self, host: str) -> bytes:
+    def request(self, host: str, number: int = 0) -> bytes:
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.varying:
+            lines.append(f"X-Request-ID: {number:08}")
         if self.body:
             lines.append(f"Content-Length: {len(self.body)}")
         return "\r\n".join([*lines, "", ""]).encode() + self.body
@@ -78,6 +82,7 @@ CASES = {
     for case in (
         Case("get", "plain `GET /`"),
         Case("browser", "`GET /` with a browser's 12 headers", headers=BROWSER_HEADERS),
+        Case("varying", "the same, and a 13th that is never the same", headers=BROWSER_HEADERS, varying=True),
         Case(
             "post",
             "`POST` of 1 KiB JSON, echoed",

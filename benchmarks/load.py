@@ -96,7 +96,7 @@ def main() -> None:
         if not shutil.which(program):
             sys.exit(f"benchmarks/load.py needs {program} (Debian: apt-get install wrk util-linux)")
     servers = chosen(options.server or DEFAULT_SERVERS)
-    cases = [CASES[name] for name in options.case or CASES]
+    cases = [CASES[name] for name in options.case or CASES if not CASES[name].varying]
     figures = rounds(servers, cases, options)
     table = Table("case", *(server.name for server in servers))
     for case in cases:

@@ -5,7 +5,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.http.parser_pool import ParserPool
+
 if TYPE_CHECKING:
+    from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn.access_log import AccessLog
     from uvicorn.config import Config
 
@@ -72,7 +75,10 @@ class ServerState:
         self.on_request_limit: Callable[[], None] | None = None
         self.access_log: AccessLog | None = None
         self.default_headers = []
-        self._scope_templates: dict[Any, dict[str, Any]] = {}
+        self._parser_pools: dict[Any, ParserPool] = {}
+        # What begins a task at once, by the loop it is for.
+        self.task_makers: dict[asyncio.AbstractEventLoop, Callable[[Any], asyncio.Task[Any]]] = {}
+        self._scope_templates: dict[Any, ScopeTemplate] = {}
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
@@ -87,25 +93,28 @@ class ServerState:
 
     def get_scope_template(
         self, config: "Config", server: tuple[str, int | None] | None, scheme: str
-    ) -> dict[str, Any]:
-        """The ASGI scope of a GET over HTTP/1.1 without a query; connections to the same address share one."""
+    ) -> "ScopeTemplate":
+        """What the scopes of all requests of a listener have in common; connections to the same address share one."""
         template = self._scope_templates.get((server, scheme))
         if template is None:
-            template = self._scope_templates[server, scheme] = {
+            asgi = {"version": config.asgi_version, "spec_version": "2.3"}
+            root_path = config.root_path
+            scope: dict[str, Any] = {
                 "type": "http",
-                "asgi": {"version": config.asgi_version, "spec_version": "2.3"},
+                "asgi": asgi,
                 "http_version": "1.1",
                 "server": server,
                 "client": None,
                 "scheme": scheme,
                 "method": "GET",
-                "root_path": config.root_path,
+                "root_path": root_path,
                 "path": "",
-                "raw_path": config.root_path.encode(),
+                "raw_path": b"",
                 "query_string": b"",
                 "headers": [],
                 "state": {},
             }
+            template = self._scope_templates[server, scheme] = (scope, asgi, root_path, root_path.encode())
         return template
 
     def open_access_log(self) -> "AccessLog":
@@ -114,6 +123,13 @@ class ServerState:
 
         self.access_log = AccessLog()
         return self.access_log
+
+    def get_parser_pool(self, kind: Any) -> ParserPool:
+        """The parsers of the connections of one kind."""
+        pool = self._parser_pools.get(kind)
+        if pool is None:
+            pool = self._parser_pools[kind] = ParserPool()
+        return pool
 
     def count_request(self) -> None:
         """Count one request; at the limit the server is told."""

@@ -3,6 +3,7 @@
 import pytest
 from cases import CASES
 
+from uvicorn._speedups.facts import KEEP_ALIVE
 from uvicorn.protocols.http.httptools_parser import HttpToolsParser
 from uvicorn.protocols.utils import get_path_with_query_string
 
@@ -36,7 +37,7 @@ CHUNKED_BODY = b"64\r\n" + b"x" * 100 + b"\r\n"
 class Sink:
     """Takes what a parser finds, and keeps nothing."""
 
-    def on_request(self, head):
+    def on_request(self, head, facts):
         pass
 
     def on_body(self, data):
@@ -74,7 +75,7 @@ def test_response(benchmark, leaves, name, start, request):
     benchmark.param = request.node.callspec.params["leaves"]
 
     def frame():
-        framer = leaves.ResponseFramer("1.1", "GET", True)
+        framer = leaves.ResponseFramer(KEEP_ALIVE)
         framer.start(start, DEFAULT_BLOCK)
         return framer.body(BODY)
 
@@ -84,7 +85,7 @@ def test_response(benchmark, leaves, name, start, request):
 def test_response_chunk(benchmark, leaves, request):
     benchmark.group = "one chunk of a response"
     benchmark.param = request.node.callspec.params["leaves"]
-    framer = leaves.ResponseFramer("1.1", "GET", True)
+    framer = leaves.ResponseFramer(KEEP_ALIVE)
     framer.start(CHUNKED_START, DEFAULT_BLOCK)
     framer.body(PART)
     assert benchmark(framer.body, PART) == b"64\r\n" + b"x" * 100 + b"\r\n"

@@ -22,7 +22,7 @@ END = b"\r\n\r\n"
 
 FACTS = (
     *("method", "target", "path", "raw_path", "query_string", "http_version", "headers"),
-    *("keep_alive", "upgrade", "expect_continue", "framing", "content_length", "facts"),
+    *("keep_alive", "upgrade", "expect_continue", "framing", "content_length"),
 )
 
 
@@ -66,8 +66,8 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
 
-    def on_request(self, head: Any) -> None:
-        self.events.append(("request", tuple(getattr(head, name) for name in FACTS)))
+    def on_request(self, head: Any, facts: int) -> None:
+        self.events.append(("request", (*(getattr(head, name) for name in FACTS), facts)))
 
     def on_body(self, data: bytes) -> None:
         assert type(data) is bytes

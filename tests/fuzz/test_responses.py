@@ -11,6 +11,7 @@ from tests.fuzz.parsing import HALVES
 from tests.fuzz.reading import read_one_with_httptools, read_with_h11
 from uvicorn import _speedups
 from uvicorn._speedups._response_py import CHUNKED, CLOSE, COMPLETE, LENGTH, NO_BODY
+from uvicorn._speedups.facts import HEAD_REQUEST, KEEP_ALIVE, OLD_VERSION
 
 DEFAULT_BLOCK = b"date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
 
@@ -76,9 +77,18 @@ def text_of(exc: Exception) -> str:
     return "cannot unpack" if re.search(r"unpack|is not iterable", text) else text
 
 
+def facts_of(version: str, method: str, keep_alive: bool) -> int:
+    """What a framer has to know of a request."""
+    return (
+        (KEEP_ALIVE if keep_alive else 0)
+        | (OLD_VERSION if version == "1.0" else 0)
+        | (HEAD_REQUEST if method == "HEAD" else 0)
+    )
+
+
 def _converse(half: str, version: str, method: str, keep_alive: bool, messages: list[Any]) -> tuple[Any, ...]:
     """Everything that can be observed of a framer that is sent the messages, exceptions by type and text."""
-    framer = _speedups.load(half).ResponseFramer(version, method, keep_alive)
+    framer = _speedups.load(half).ResponseFramer(facts_of(version, method, keep_alive))
     trace: list[Any] = []
     wire = b""
     for message in messages:
@@ -129,7 +139,7 @@ def check_conversation(version: str, method: str, keep_alive: bool, messages: li
 @given(conversations)
 def test_what_was_sent_arrives(messages: list[Any]) -> None:
     """The body on the wire is what was accepted, byte by byte."""
-    framer = _speedups.ResponseFramer("1.1", "GET", True)
+    framer = _speedups.ResponseFramer(KEEP_ALIVE)
     wire = accepted = b""
     for message in messages:
         with contextlib.suppress(Exception):

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.fuzz.grammar import heads, mutated, requests
 from tests.fuzz.parsing import HALVES
 from tests.fuzz.run import QUIET
-from tests.fuzz.test_responses import conversations, text_of
+from tests.fuzz.test_responses import conversations, facts_of, text_of
 from uvicorn import _speedups
 from uvicorn._speedups._request_py import BODY, FIELDS
 
@@ -21,7 +21,7 @@ OF_A_BUILDER = ("phase", "hold", "position", "content_length", "chunked", "in_tr
 OF_A_FRAMER = ("state", "status", "keep_alive", "head_sent", "framing")
 OF_A_HEAD = (
     *("method", "target", "path", "raw_path", "query_string", "http_version", "headers", "keep_alive", "upgrade"),
-    *("expect_continue", "framing", "content_length", "facts"),
+    *("expect_continue", "framing", "content_length"),
 )
 TEMPLATE = {"type": "http", "asgi": {"version": "3.0"}, "root_path": "", "raw_path": b"", "path": "", "state": {}}
 
@@ -40,9 +40,10 @@ class Sink:
     def __init__(self) -> None:
         self.calls: list[Any] = []
 
-    def on_request(self, head: Any) -> None:
-        scopes = [head.build_scope({**TEMPLATE, "root_path": path}, ("a", 1), {"b": 2}) for path in ("", "/r")]
-        self.calls.append(([getattr(head, name) for name in OF_A_HEAD], scopes))
+    def on_request(self, head: Any, facts: int) -> None:
+        templates = [({**TEMPLATE, "root_path": path}, TEMPLATE["asgi"], path, path.encode()) for path in ("", "/r")]
+        scopes = [head.build_scope(template, ("a", 1), {"b": 2}) for template in templates]
+        self.calls.append(([getattr(head, name) for name in OF_A_HEAD], facts, scopes))
 
     def on_body(self, data: bytes) -> None:
         self.calls.append(data)
@@ -130,7 +131,7 @@ TestBuilders.settings = settings(max_examples=100, stateful_step_count=12, **QUI
 @given(st.sampled_from(["1.1", "1.0"]), st.sampled_from(["GET", "HEAD"]), st.booleans(), conversations, st.booleans())
 def test_framers(version: str, method: str, keep_alive: bool, messages: list[Any], separately: bool) -> None:
     """Sent in order by `send`, or to the method that takes the message."""
-    both = [_speedups.load(half).ResponseFramer(version, method, keep_alive) for half in HALVES]
+    both = [_speedups.load(half).ResponseFramer(facts_of(version, method, keep_alive)) for half in HALVES]
     for message in messages:
         if separately and isinstance(message.get("type"), str) and message["type"].endswith("body"):
             if both[0].state == 0:

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from uvicorn._speedups.facts import KEEP_ALIVE
+
 
 def start(leaves: Any, *headers: tuple[bytes, bytes], status: int = 200) -> Any:
-    framer = leaves.ResponseFramer("1.1", "GET", True)
+    framer = leaves.ResponseFramer(KEEP_ALIVE)
     framer.send({"type": "http.response.start", "status": status, "headers": headers}, b"server: s\r\n")
     return framer
 

@@ -4,10 +4,25 @@ cimport cython
 cdef int CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE
 cdef int LINE, FIELDS, BODY, ENDED
 cdef int NO_BODY, LENGTH, CHUNKED
-cdef int KEEP_ALIVE, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE
+cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE
 cdef bint COMPILED
+cdef Py_ssize_t _SECTION_MAX
+cdef int _MISSES_MAX
 cdef dict KNOWN_FIELDS, METHODS, _VERSIONS
-cdef set GOOD_AUTHORITIES
+cdef list _SLOTS
+cdef bytes _HTTP_1_1
+
+@cython.locals(size=Py_ssize_t, last=int)
+cdef int _slot(const unsigned char *data, Py_ssize_t start, Py_ssize_t stop)
+@cython.locals(known=tuple, name=bytes, word=bytes, lower="const unsigned char *", i=Py_ssize_t)
+cdef tuple _find_known(const unsigned char *data, Py_ssize_t start, Py_ssize_t stop)
+@cython.locals(buf="const unsigned char *", size=Py_ssize_t, i=Py_ssize_t)
+cdef Py_ssize_t _find_line_end(bytes data, Py_ssize_t pos) except -1
+@cython.locals(buf="const unsigned char *", size=Py_ssize_t, i=Py_ssize_t)
+cdef Py_ssize_t _find_empty_line(bytes data, Py_ssize_t pos) except -1
+
+@cython.locals(buf="const unsigned char *", size=Py_ssize_t, path=Py_ssize_t, i=Py_ssize_t)
+cdef Py_ssize_t _measure_path(bytes target) except -2
 
 
 cdef class RequestHead:
@@ -23,14 +38,14 @@ cdef class RequestHead:
     cdef public bint expect_continue
     cdef public int framing
     cdef public object content_length
-    cdef public int facts
 
-    @cython.locals(scope=dict, asgi=dict)
-    cpdef dict build_scope(self, dict template, client, dict state)
+    @cython.locals(scope=dict, asgi=dict, root_path=str, raw_root_path=bytes)
+    cpdef dict build_scope(self, tuple template, client, dict state)
 
 
 cdef class RequestBuilder:
     cdef readonly object sink
+    cdef object tell
     cdef public object parse
     cdef public bint hold
     cdef readonly Py_ssize_t position
@@ -46,9 +61,14 @@ cdef class RequestBuilder:
     cdef Py_ssize_t block_start, block_end
     cdef bytearray pieces
     cdef bytes prefix
+    cdef int facts
     cdef Py_ssize_t start
     cdef list headers
     cdef bytes host
+    cdef bytes known_section
+    cdef list known_headers
+    cdef bytes known_host
+    cdef int misses
     cdef bytes authority
     cdef Py_ssize_t field_count
     cdef readonly long long content_length
@@ -64,21 +84,27 @@ cdef class RequestBuilder:
     cdef readonly long long remaining
 
     cdef _reset(self)
+    cpdef attach(self, sink)
+    cpdef bint is_fresh(self)
     cpdef bint in_head(self)
     cpdef bint in_message(self)
     cdef Py_ssize_t _take_piece(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
     cdef Py_ssize_t _find_end(self, bytes data, Py_ssize_t pos) except -1
-    @cython.locals(words=list, name=bytes, version_word=bytes, head=RequestHead, version=str, method=str)
-    cdef _parse_line(self, bytes line)
-    @cython.locals(text=str, mark=Py_ssize_t)
+    @cython.locals(
+        buf="const unsigned char *", first=Py_ssize_t, second=Py_ssize_t, third=Py_ssize_t,
+        words=list, name=bytes, target=bytes, version_word=bytes, head=RequestHead, version=str, method=str,
+    )
+    cdef _parse_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end)
+    @cython.locals(path=Py_ssize_t, size=Py_ssize_t, text=str)
     cdef _parse_target(self, RequestHead head, bytes target)
+    cdef bytes _take_other_target(self, RequestHead head, bytes target)
     cdef _decide(self, int kind, bytes value)
     cdef _note_connection(self, bytes value)
     cdef _note_content_length(self, bytes value)
 
     @cython.locals(size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, prefix=bytes)
     cpdef Py_ssize_t feed(self, bytes data, Py_ssize_t pos) except -1
-    @cython.locals(buf="const unsigned char *", size=Py_ssize_t, eol=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t, eol=Py_ssize_t)
     cdef Py_ssize_t take_line(self, bytes data, Py_ssize_t pos) except -1
     @cython.locals(end=Py_ssize_t)
     cdef Py_ssize_t take_fields(self, bytes data, Py_ssize_t start, Py_ssize_t pos) except -1
@@ -87,13 +113,13 @@ cdef class RequestBuilder:
     @cython.locals(end=Py_ssize_t)
     cpdef Py_ssize_t take_trailers(self, bytes data, Py_ssize_t pos) except -1
     @cython.locals(
-        buf="const unsigned char *", block=bytes, name=bytes,
+        buf="const unsigned char *", block=bytes, name=bytes, known=tuple,
         pos=Py_ssize_t, end=Py_ssize_t, i=Py_ssize_t, stop=Py_ssize_t,
     )
     cdef _split_fields(self)
-    @cython.locals(known=tuple, kind=int)
-    cdef _take_field(self, bytes name, bytes value)
-    @cython.locals(head=RequestHead, old=bint)
+    @cython.locals(kind=int)
+    cdef _take_field(self, tuple known, bytes name, bytes value)
+    @cython.locals(head=RequestHead, old=bint, recalled=bint, facts=int)
     cpdef on_headers_complete(self)
     cpdef on_chunk_header(self)
     @cython.locals(size=Py_ssize_t)
@@ -101,4 +127,7 @@ cdef class RequestBuilder:
     @cython.locals(head=RequestHead)
     cpdef on_message_complete(self)
     @cython.locals(known=tuple)
+    @cython.locals(size=Py_ssize_t)
+    cdef bint _recall_fields(self)
+    cdef _remember_fields(self)
     cdef _check_trailers(self)

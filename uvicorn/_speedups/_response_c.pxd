@@ -2,6 +2,7 @@
 cimport cython
 
 cdef int CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING
+cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST
 cdef int EXPECT_START, EXPECT_BODY, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
 cdef int OPEN, PERSISTS, CLOSES
@@ -9,6 +10,10 @@ cdef bint COMPILED
 cdef Py_ssize_t _MAX_DIGITS
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names
 
+cdef tuple _memo
+cdef object _join
+
+cdef tuple _remember(bytes line, bytes default_block)
 cdef tuple _check_name(object name)
 cdef bytes _as_bytes(object value, str what)
 @cython.locals(c="unsigned char")
@@ -20,10 +25,11 @@ cdef bytes _without_close(bytes value)
 
 cdef class ResponseFramer:
     cdef readonly int state
-    cdef readonly object status
+    cdef readonly int status
     cdef public bint keep_alive
     cdef readonly bint head_sent
     cdef readonly int framing
+    cdef int facts
     cdef bint old
     cdef bint head_request
     cdef long long expected
@@ -31,7 +37,7 @@ cdef class ResponseFramer:
     cdef bint persist
     cdef list lines
 
-    @cython.locals(fields=dict, line=bytes, lines=list, known=tuple)
+    @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple)
     cpdef start(self, message, bytes default_block)
     @cython.locals(others=bytes)
     cdef bytes _decide(self, int kind, bytes value, status)

@@ -10,7 +10,10 @@ from uvicorn._speedups.facts import (
     CONNECTION,
     CONTENT_LENGTH,
     FORBIDDEN_IN_VALUE,
+    HEAD_REQUEST,
+    KEEP_ALIVE,
     KNOWN_FIELDS,
+    OLD_VERSION,
     STATUS_LINES,
     TOKEN_CHARS,
     TRANSFER_ENCODING,
@@ -36,6 +39,21 @@ COMPILED = not __name__.endswith("_py")
 # Names that applications used and that were found to be tokens, beyond the common ones. Emptied when full.
 _good_names: dict[bytes, Field] = {}
 _GOOD_NAMES_MAX = 1024
+
+
+# How heads begin that have this status line and these default headers: the last one that was made. It does not end its
+# line, which every field does that follows.
+_memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+
+
+_join = b"".join
+
+
+def _remember(line: bytes, default_block: bytes) -> tuple[bytes, bytes, bytes]:
+    """Nearly every response of a second begins like the one before."""
+    global _memo
+    _memo = (line, default_block, (line + default_block)[:-2])
+    return _memo
 
 
 def _check_name(name: Any) -> Field:
@@ -78,9 +96,7 @@ class ResponseFramer:
     """Turns the messages of one response into bytes.
 
     Args:
-        http_version: of the request, "1.0" or "1.1".
-        method: of the request.
-        keep_alive: whether the connection may persist after the response.
+        facts: of the request; KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST concern its response.
 
     Attributes:
         state: EXPECT_START, EXPECT_BODY or COMPLETE.
@@ -89,14 +105,16 @@ class ResponseFramer:
         head_sent: whether the head was given out.
     """
 
-    def __init__(self, http_version: str, method: str, keep_alive: bool) -> None:
+    def __init__(self, facts: int) -> None:
+        # As an attribute it is a C integer.
+        self.facts = facts
         self.state = EXPECT_START
         self.status = 0
-        self.keep_alive = keep_alive
+        self.keep_alive = self.facts & KEEP_ALIVE != 0
         self.head_sent = False
         self.framing = NO_BODY
-        self.old = http_version == "1.0"
-        self.head_request = method == "HEAD"
+        self.old = self.facts & OLD_VERSION != 0
+        self.head_request = self.facts & HEAD_REQUEST != 0
         self.expected = 0
         self.coded = False
         self.persist = True
@@ -119,7 +137,10 @@ class ResponseFramer:
         line = STATUS_LINES.get(status)
         if line is None or status < 200 or not isinstance(status, int):
             line = _unusual_status_line(status)
-        lines = [line, default_block]
+        memo = _memo
+        if memo[0] is not line or memo[1] is not default_block:
+            memo = _remember(line, default_block)
+        lines = [memo[2]]
         self.expected = -1
         self.coded = False
         self.persist = True
@@ -137,10 +158,8 @@ class ResponseFramer:
                 value = self._decide(known[1], value, status)
                 if value is None:
                     continue
-            lines.append(known[3] if len(lines) > 2 else known[2])
+            lines.append(known[2])
             lines.append(value)
-        if len(lines) > 2:
-            lines.append(b"\r\n")
         # 204 and 304 end with their head whatever it says (RFC 9112 section 6.3).
         self._frame(lines, status == 204 or status == 304)
         if not self.persist:
@@ -181,7 +200,7 @@ class ResponseFramer:
         else:
             self.framing = CLOSE if self.old else CHUNKED
         if not self.old:
-            lines.append(b"transfer-encoding: chunked\r\n")
+            lines.append(b"\r\ntransfer-encoding: chunked")
 
     def _take_length(self, value: bytes) -> bool:
         """Note a content-length; False where it was noted before."""
@@ -241,12 +260,12 @@ class ResponseFramer:
         self.head_sent = True
         if not self.keep_alive or framing == CLOSE:
             self.keep_alive = False
-            lines.append(b"connection: close\r\n\r\n")
+            lines.append(b"\r\nconnection: close\r\n\r\n")
         else:
-            lines.append(b"\r\n")
+            lines.append(b"\r\n\r\n")
         if size or framing == CHUNKED:
             lines.append(_chunk(data, size, more_body) if framing == CHUNKED else data)
-        return b"".join(lines)
+        return _join(lines)
 
     def send(self, message: Any, default_block: bytes) -> bytes | None:
         """Accept the next message, whichever it has to be: None for the start, else the bytes for the wire."""

@@ -23,6 +23,10 @@ class RequestRejected(Exception):
         return self.reason
 
 
+# What a connection has to know of a request, as bits: one number is read faster than six attributes. Without any from
+# BODY_FOLLOWS on, there is nothing to do but to answer.
+KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = 1, 2, 4, 8, 16, 32
+
 # The fields that decide about the message itself (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1).
 PLAIN, HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT = range(7)
 
@@ -54,13 +58,13 @@ _COMMON_NAMES = (
 )
 
 
-# (lower-cased name, kind, the name as it begins a response's first field line, and as it begins a later one).
-Field = tuple[bytes, int, bytes, bytes]
+# (lower-cased name, kind, the name as it stands in a response, with the end of the line before it).
+Field = tuple[bytes, int, bytes]
 
 
 def describe_field(lower: bytes) -> Field:
     """What there is to know of a field, by its lower-cased name."""
-    return (lower, _DECIDING.get(lower, PLAIN), lower + b": ", b"\r\n" + lower + b": ")
+    return (lower, _DECIDING.get(lower, PLAIN), b"\r\n" + lower + b": ")
 
 
 def _known_fields() -> dict[bytes, Field]:
@@ -96,6 +100,9 @@ FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 REG_NAME = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+;=%]*(?::[0-9]*)?")
 BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 IP_LITERAL = re.compile(rb"\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\](?::[0-9]*)?")
+
+# absolute-path [ "?" query ] of printable ASCII, without a fragment (RFC 9112 section 3.2.1).
+ORIGIN_FORM = re.compile(rb"(/[!\"$->@-~]*)(?:\?[!\"$-~]*)?")
 
 HTTP_VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])\r\n")
 

@@ -22,17 +22,19 @@ class Deadline(Generic[Reason]):
 
     Attributes:
         reason: what the deadline is for, None where there is none.
+        due: when it is, in the time of `monotonic`.
+        armed_for: a deadline before this needs `arm`. For those who do by hand what `set` does, once a request.
     """
 
-    __slots__ = ("_armed_for", "_due", "_handle", "_lazy", "_loop", "_on_due", "reason")
+    __slots__ = ("_handle", "_lazy", "_loop", "_on_due", "armed_for", "due", "reason")
 
     def __init__(self, loop: Any, on_due: Callable[[Reason], None]) -> None:
         self._loop = loop
         self._lazy = isinstance(loop, asyncio.AbstractEventLoop)
         self._on_due = on_due
         self._handle: asyncio.TimerHandle | None = None
-        self._armed_for = NEVER
-        self._due = NEVER
+        self.armed_for = NEVER
+        self.due = NEVER
         self.reason: Reason | None = None
 
     @property
@@ -43,42 +45,44 @@ class Deadline(Generic[Reason]):
     def set(self, reason: Reason, seconds: float) -> None:
         """Have `on_due(reason)` called in so many seconds, and nothing else."""
         self.reason = reason
-        self._due = due = monotonic() + seconds
-        if due < self._armed_for or not self._lazy:
-            self._arm(seconds)
+        self.due = due = monotonic() + seconds
+        if due < self.armed_for:
+            self.arm(seconds)
 
     def clear(self) -> None:
         """Have nothing called."""
         self.reason = None
-        self._due = NEVER
+        self.due = NEVER
         if not self._lazy:
             self.cancel()
 
     def cancel(self) -> None:
         """Clear, and give the loop's timer back."""
         self.reason = None
-        self._due = self._armed_for = NEVER
+        self.due = self.armed_for = NEVER
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
-    def _arm(self, seconds: float) -> None:
+    def arm(self, seconds: float) -> None:
+        """Have the loop's timer fire when the deadline is due, in so many seconds."""
         if self._handle is not None:
             self._handle.cancel()
-        self._armed_for = self._due
+        if self._lazy:
+            self.armed_for = self.due
         self._handle = self._loop.call_later(seconds, self._fire)
 
     def _fire(self) -> None:
         self._handle = None
-        armed_for, self._armed_for = self._armed_for, NEVER
+        armed_for, self.armed_for = self.armed_for, NEVER
         reason = self.reason
         if reason is None:
             return
-        if self._due > armed_for:
-            remaining = self._due - monotonic()
+        if self.due > armed_for:
+            remaining = self.due - monotonic()
             if remaining > 0:
-                self._arm(remaining)
+                self.arm(remaining)
                 return
         self.reason = None
-        self._due = NEVER
+        self.due = NEVER
         self._on_due(reason)

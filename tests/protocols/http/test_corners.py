@@ -10,7 +10,7 @@ from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
 from tests.protocols.http.test_upgrade import HANDSHAKE, Seamed
 from uvicorn.config import Config
-from uvicorn.protocols.http import protocol as protocol_module
+from uvicorn.protocols.http import runner as runner_module
 from uvicorn.protocols.http.connection import Connection as BareConnection
 from uvicorn.protocols.http.protocol import HTTPProtocol
 from uvicorn.server import ServerState
@@ -28,8 +28,9 @@ async def test_a_config_that_is_not_loaded_is_loaded(http_protocol_cls: Any) -> 
 
 async def test_the_protocol_alone_has_no_parser() -> None:
     config = Config(respond(), lifespan="off", log_config=None, ws="none")
+    protocol = HTTPProtocol(config=config, server_state=ServerState(), app_state={})
     with pytest.raises(NotImplementedError):
-        HTTPProtocol(config=config, server_state=ServerState(), app_state={})
+        protocol.make_parser()
 
 
 async def test_the_server_is_told_of_its_last_request(connect: Any) -> None:
@@ -268,7 +269,7 @@ async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
 
 
 async def test_reset_contextvars_before_python_311(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol_module, "_PYTHON_311", False)
+    monkeypatch.setattr(runner_module, "_PYTHON_311", False)
     connection = connect(respond(), reset_contextvars=True)
     assert (await connection.ask(GET)).status == 200
 
@@ -551,7 +552,7 @@ async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(con
 async def test_an_error_in_a_subclass_is_not_the_clients(http_protocol_cls: Any, method: str) -> None:
     """It reaches the loop as it is, and is not taken for a bad request."""
 
-    def broken(self: Any, argument: Any) -> None:
+    def broken(self: Any, *arguments: Any) -> None:
         raise ZeroDivisionError
 
     subclass = type("Broken", (http_protocol_cls,), {method: broken})
@@ -564,7 +565,7 @@ async def test_an_error_in_a_subclass_is_not_the_clients(http_protocol_cls: Any,
 
 
 async def test_an_error_outside_the_library_is_raised_as_it_is(connect: Any) -> None:
-    parser = connect(respond()).protocol._parser
+    parser = connect(respond()).protocol.make_parser()
     with pytest.raises(ZeroDivisionError):
         parser.recover(ZeroDivisionError())
 

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from uvicorn._speedups import ResponseFramer
+from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -142,7 +143,7 @@ class Connection(asyncio.Protocol):
             return
         body = (text or _REASONS.get(status) or HTTPStatus(status).phrase).encode()
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-        framer = self.response_framer_class("1.1", method, False)
+        framer = self.response_framer_class(HEAD_REQUEST if method == "HEAD" else 0)
         framer.start(
             {"type": "http.response.start", "status": status, "headers": headers}, self.server_state.default_block
         )
@@ -166,7 +167,7 @@ class Connection(asyncio.Protocol):
             # A server that shuts down does not wait for clients that keep their half open.
             self.close()
             return
-        self._lingering = True
+        self._linger()
         self._discarded = 0
         try:
             transport.write_eof()
@@ -193,12 +194,16 @@ class Connection(asyncio.Protocol):
             # The proactor's transport would shut the socket down first, which is the FIN.
             getattr(sock, "_sock", sock).close()
 
+    def _linger(self) -> None:
+        """From now on, drop what is read."""
+        self._lingering = True
+
     def _discard(self, size: int) -> None:
         """Drop bytes that nobody wants any more, up to a limit."""
         self._discarded += size
         if self._discarded > LINGER_BYTES:
             # Whatever else has been read is dropped too.
-            self._lingering = True
+            self._linger()
             self.close()
 
     def _get_unsent(self) -> int:

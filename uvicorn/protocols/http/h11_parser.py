@@ -37,7 +37,7 @@ class H11Parser(RequestParser):
         self._lines = 0
 
     def _take(self, data: bytes) -> None:
-        builder = self._builder
+        builder = self.builder
         if builder.phase == BODY and not builder.in_trailers:
             self._feed_h11(data)
             return
@@ -67,7 +67,7 @@ class H11Parser(RequestParser):
         return False
 
     def _feed_h11(self, data: bytes) -> None:
-        builder = self._builder
+        builder = self.builder
         connection = self._connection
         assert connection is not None
         connection.receive_data(data)

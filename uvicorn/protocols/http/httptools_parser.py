@@ -37,7 +37,7 @@ class HttpToolsParser(RequestParser):
         llhttp takes what follows such a head for the other protocol. A plain head brings it back to where it was;
         the builder, which is past its head, ignores it.
         """
-        builder = self._builder
+        builder = self.builder
         if builder.phase == BODY:
             framing = b"Transfer-Encoding: chunked" if builder.chunked else b"Content-Length: %d" % builder.remaining
             builder.parse(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)

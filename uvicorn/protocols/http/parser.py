@@ -30,8 +30,8 @@ def request_limits(config: "Config") -> tuple[int, int, int, int]:
 class RequestSink(Protocol):
     """What a parser tells: the requests of one connection, in order."""
 
-    def on_request(self, head: RequestHead) -> None:
-        """A head is complete. `head.facts` says whether a body follows."""
+    def on_request(self, head: RequestHead, facts: int) -> None:
+        """A head is complete. The facts, bits of `uvicorn._speedups.facts`, say whether a body follows."""
 
     def on_body(self, data: bytes) -> None:
         """A part of the body of the last request."""
@@ -47,24 +47,28 @@ class RequestParser:
         builder: the request builder, of either half, with its sink.
     """
 
-    __slots__ = ("_builder", "_decoder", "_rest", "_rest_start")
+    __slots__ = ("_decoder", "_rest", "_rest_start", "builder")
 
     chunked_decoder_class: ClassVar[Any] = ChunkedDecoder
 
     def __init__(self, builder: Any) -> None:
-        self._builder = builder
+        self.builder = builder
         self._decoder: Any = None
         # What is kept for the next call: a read with thousands of requests stays whole, and is not copied for each.
         self._rest = b""
         self._rest_start = 0
 
+    def is_fresh(self) -> bool:
+        """Whether it is as a new one: nothing of a request has come since the last one was complete."""
+        return self.builder.is_fresh() and not self._rest and self._decoder is None
+
     def in_message(self) -> bool:
         """Whether a request has begun that is not complete yet."""
-        return bool(self._builder.in_message())
+        return bool(self.builder.in_message())
 
     def hold(self, held: bool) -> None:
         """Keep what follows the request at hand unparsed, or no longer."""
-        self._builder.hold = held
+        self.builder.hold = held
 
     def take_rest(self) -> bytes:
         """Give up the bytes that were kept: they belong to another protocol."""
@@ -80,22 +84,37 @@ class RequestParser:
         Raises:
             RequestRejected: the bytes are no request, or one that is not allowed. Nothing may be fed after it.
         """
-        pos = 0
-        if self._rest:
+        self.go_on(data, 0)
+
+    def go_on(self, data: bytes, pos: int, exc: Exception | None = None) -> None:
+        """Parse `data[pos:]`: what `builder.feed(data, 0)` has left, for those who call it themselves.
+
+        Args:
+            data: as for `feed`.
+            pos: the index that the builder returned.
+            exc: what it raised instead, no RequestRejected.
+
+        Raises:
+            RequestRejected: as from `feed`.
+        """
+        builder = self.builder
+        if exc is not None:
+            self.recover(exc)
+            pos = builder.position
+        elif self._rest:
+            # It was held back, and the builder has taken nothing of what came behind it.
             if data:
-                data = self.take_rest() + data
+                data, pos = self.take_rest() + data, 0
             else:
-                data, self._rest = self._rest, b""
-                pos = self._rest_start
-        builder = self._builder
+                data, pos, self._rest = self._rest, self._rest_start, b""
         size = len(data)
         while True:
             try:
                 pos = builder.feed(data, pos)
             except RequestRejected:
                 raise
-            except Exception as exc:
-                self.recover(exc)
+            except Exception as raised:
+                self.recover(raised)
                 pos = builder.position
                 continue
             if pos == size:
@@ -106,7 +125,7 @@ class RequestParser:
             pos = self._feed_chunked(data, pos)
 
     def _feed_chunked(self, data: bytes, pos: int) -> int:
-        builder = self._builder
+        builder = self.builder
         if self._decoder is None:
             self._decoder = self.chunked_decoder_class(builder)
         if self._decoder.state != TRAILERS:
@@ -124,7 +143,7 @@ class RequestParser:
 
     def _parse(self, data: bytes) -> None:
         try:
-            self._builder.parse(data)
+            self.builder.parse(data)
         except RequestRejected:
             raise
         except Exception as exc:

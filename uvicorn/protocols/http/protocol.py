@@ -3,41 +3,36 @@
 import asyncio
 import contextvars
 import logging
-import sys
-from asyncio import Task
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn._speedups import RequestBuilder, RequestHead, RequestRejected
-from uvicorn._speedups._request_py import BODY_FOLLOWS, EXPECTS_CONTINUE, KEEP_ALIVE, WANTS_UPGRADE
 from uvicorn._speedups._response_py import CLOSE, COMPLETE
+from uvicorn._speedups.facts import BODY_FOLLOWS, EXPECTS_CONTINUE, KEEP_ALIVE, WANTS_UPGRADE
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.http import upgrade
-from uvicorn.protocols.http.connection import LINGER_SECONDS, Connection, Due
+from uvicorn.protocols.http.connection import LINGER_SECONDS, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.parser import RequestParser, request_limits
+from uvicorn.protocols.http.runner import Runner
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application, HTTPScope
+    from uvicorn._speedups._request_py import ScopeTemplate
+    from uvicorn._types import HTTPScope
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
 # Requests that may wait, parsed, behind the one being served.
 PIPELINE_LIMIT = 16
 
-# Requests of one connection whose applications are started without giving the loop a turn.
-EAGER_LIMIT = 16
-
 # Looked up for each request; an attribute of an enumeration takes its time.
 _KEEP_ALIVE = Due.KEEP_ALIVE
 _HEAD = Due.HEAD
 
-_PYTHON_312 = sys.version_info >= (3, 12)
-_PYTHON_311 = sys.version_info >= (3, 11)
 
-
-class HTTPProtocol(Connection):
+class HTTPProtocol(Runner):
     """One HTTP/1.1 connection.
 
     Args:
@@ -48,29 +43,24 @@ class HTTPProtocol(Connection):
     """
 
     __slots__ = (
-        "_builder",
-        "_context",
-        "_eager",
+        "_feed",
         "_held",
+        "_in_head",
         "_new_cycle",
         "_new_framer",
         "_parser",
+        "_parsers",
         "_pipeline",
-        "_real_loop",
         "_rejected",
         "_scope_template",
-        "_starting",
-        "_to_start",
         "_upgrade",
         "access_log",
         "access_logger",
-        "app",
         "app_state",
         "cycle",
         "limit_concurrency",
         "root_path",
         "scope",
-        "tasks",
         "timeout_keep_alive",
     )
 
@@ -87,37 +77,34 @@ class HTTPProtocol(Connection):
         if not config.loaded:
             config.load()
         super().__init__(config, server_state, _loop or asyncio.get_event_loop())
-        self.app = cast("ASGI3Application", config.loaded_app)
         self.access_logger = logging.getLogger("uvicorn.access")
         self.access_log = self.access_logger.hasHandlers()
         self.root_path = config.root_path
         self.limit_concurrency = config.limit_concurrency
         self.timeout_keep_alive = float(config.timeout_keep_alive)
         self.app_state = app_state
-        self.tasks = server_state.tasks
 
         # The request that was parsed last, and the one being served.
-        self.scope: HTTPScope = None  # type: ignore[assignment]  # set with the first request
+        self.scope: HTTPScope | None = None
         self.cycle: RequestResponseCycle | None = None
 
-        # Class attributes of an instance with slots take their time.
+        # Looked up once: class attributes of an instance with slots, and methods that are not called on the spot.
         self._new_cycle = self.cycle_class
         self._new_framer = self.response_framer_class
-        self._builder = self.request_builder_class(self, request_limits(config))
-        self._parser = self.create_parser(self._builder)
+        # There while there is something to parse: when the connection is idle the pool may hand them on.
+        self._parsers = server_state.get_parser_pool((type(self), config))
+        self._parser: RequestParser = None  # type: ignore[assignment]  # where it is used there is one
+        self._in_head: Any = None
+        self._feed: Any = None
         self._pipeline: deque[RequestResponseCycle] | None = None
-        self._to_start: RequestResponseCycle | None = None
-        self._starting = False
-        self._context: contextvars.Context | None = None
         self._held = False
         self._rejected: RequestRejected | None = None
-        self._scope_template: dict[str, Any] = {}
+        self._scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
         self._upgrade: RequestHead | None = None
-        # The double of a loop runs applications when its owner says so.
-        self._real_loop = isinstance(self.loop, asyncio.AbstractEventLoop)
-        self._eager = (
-            _PYTHON_312 and self._real_loop and not config.reset_contextvars and self.loop.get_task_factory() is None
-        )
+
+    def make_parser(self) -> RequestParser:
+        """A new parser, with a builder that tells this connection."""
+        return self.create_parser(self.request_builder_class(self, request_limits(self.config)))
 
     def create_parser(self, builder: Any) -> RequestParser:
         """The parser of this connection, which takes the builder's calls."""
@@ -132,12 +119,11 @@ class HTTPProtocol(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self.app is self.config.proxy_headers_middleware:
-            self.app = self.config.proxy_headers_middleware.for_peer(self.client)
         self._scope_template = self.server_state.get_scope_template(self.config, self.server, self.scheme)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
+        self._parsers.forget(self)
         self._deadline.cancel()
         if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
             self._trace("HTTP connection lost")
@@ -149,9 +135,10 @@ class HTTPProtocol(Connection):
     def eof_received(self) -> bool | None:
         """The client sends no more; it may still read (RFC 9112 section 9.6)."""
         self._eof = True
+        self._open_pipeline()
         if self._lingering:
             return None
-        if self._rejected is None and self._upgrade is None and self._parser.in_message():
+        if self._feed is not None and self._upgrade is None and self._parser.in_message():
             self._on_rejected(RequestRejected(400, "the connection ended within a request"))
         cycle = self.cycle
         if cycle is None:
@@ -161,62 +148,105 @@ class HTTPProtocol(Connection):
         return self.scheme == "http" and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering or self._rejected is not None:
-            self._discard(len(data))
-            return
+        feed = self._feed
+        if feed is None:
+            if self._lingering or self._rejected is not None:
+                self._discard(len(data))
+                return
+            feed = self._take_parser()
         try:
-            self._parser.feed(data)
+            pos = feed(data, 0)
+            if pos != len(data):
+                self._parser.go_on(data, pos)
         except RequestRejected as exc:
             self._on_rejected(exc)
-        if self._held:
-            self.flow.pause_reading()
-        if self._to_start is not None:
-            self._start()
+        except Exception as exc:
+            self._go_on(data, exc)
+        cycle = self._to_start
+        if cycle is not None:
+            if self._pipeline is None and self._eager:
+                # What _start does, where there is one request.
+                self._to_start = None
+                task = cycle.start(self._new_task)
+                if task is not None:
+                    self._keep(task)
+            else:
+                self._start()
         elif self._upgrade is not None:
             self._hand_over()
         elif self.cycle is None and self._deadline.reason is not _HEAD and not self._lingering:
             self._await_next_event()
 
+    def _take_parser(self) -> Any:
+        self._parser = self._parsers.take(self)
+        builder = self._parser.builder
+        self._in_head = builder.in_head
+        self._feed = builder.feed
+        return self._feed
+
+    def give_parser(self) -> RequestParser | None:
+        """Give the parser up, unless something of a request has come."""
+        if self.cycle is not None or self._pipeline is not None or not self._parser.is_fresh():
+            return None
+        parser, self._parser = self._parser, None  # type: ignore[assignment]  # as in __init__
+        self._in_head = self._feed = self.scope = None
+        return parser
+
+    def _linger(self) -> None:
+        super()._linger()
+        self._feed = None
+
     def _hold(self, held: bool) -> None:
         """Have no further request parsed yet, or go on."""
         self._held = held
-        self._builder.hold = held
-
-    def _go_on(self) -> None:
-        """Parse what was held back."""
-        self._hold(False)
-        try:
-            self._parser.feed(b"")
-        except RequestRejected as exc:
-            self._on_rejected(exc)
-        if self._held:
+        self._parser.hold(held)
+        if held:
             self.flow.pause_reading()
+
+    def _go_on(self, data: bytes = b"", exc: Exception | None = None) -> None:
+        """Parse what was held back, or go on with `data` after what the parser's library has raised."""
+        try:
+            self._parser.go_on(data, 0, exc)
+        except RequestRejected as rejected:
+            self._on_rejected(rejected)
 
     # The parser's side
 
-    def on_request(self, head: RequestHead) -> None:
+    def on_request(self, head: RequestHead, facts: int) -> None:
         state = self.server_state
         state.total_requests += 1
         if state.request_limit is not None and state.request_limit == state.total_requests:
             state.on_limit()
         app = self.app
-        facts = head.facts
         limit = self.limit_concurrency
         if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
-        elif facts >= WANTS_UPGRADE and upgrade.is_accepted(head, self.ws_protocol_class, self.logger):
-            self._upgrade = head
-            self._hold(True)
-            return
+            facts &= ~WANTS_UPGRADE
+        more_body = False
+        if facts >= BODY_FOLLOWS:
+            if facts >= WANTS_UPGRADE and upgrade.is_accepted(head, self.ws_protocol_class, self.logger):
+                self._upgrade = head
+                self._open_pipeline()
+                self._hold(True)
+                return
+            more_body = facts & BODY_FOLLOWS != 0
+        if state.draining:
+            facts &= ~KEEP_ALIVE
         scope = head.build_scope(self._scope_template, self.client, self.app_state)
         self.scope = scope  # type: ignore[assignment]  # the builder fills exactly its keys
-        keep_alive = facts & KEEP_ALIVE != 0 and not state.draining
-        framer = self._new_framer(scope["http_version"], scope["method"], keep_alive)
-        if facts <= KEEP_ALIVE:
-            cycle = self._new_cycle(self, app, scope, framer, False, False)
-        else:
-            cycle = self._new_cycle(self, app, scope, framer, facts & BODY_FOLLOWS != 0, facts & EXPECTS_CONTINUE != 0)
+        # An __init__ would cost as much again: 1,300 instructions.
+        cycle = self._new_cycle()
+        cycle.connection = self
+        cycle.app = app
+        cycle.scope = scope
+        cycle.framer = self._new_framer(facts)
+        cycle.body = b""
+        cycle.body_pending = not more_body
+        cycle.more_body = more_body
+        cycle.expect_continue = more_body and facts & EXPECTS_CONTINUE != 0
+        cycle.disconnected = cycle.ended = False
+        cycle.waiters = None
         if self.cycle is None:
             self.cycle = self._to_start = cycle
         else:
@@ -225,7 +255,7 @@ class HTTPProtocol(Connection):
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The headers of the request that was parsed last."""
-        return self.scope["headers"]  # type: ignore[return-value]  # a scope may hold any iterable, ours has a list
+        return [] if self.scope is None else self.scope["headers"]  # type: ignore[return-value]  # ours is a list
 
     def on_body(self, data: bytes) -> None:
         cycle = self._last_cycle()
@@ -235,14 +265,12 @@ class HTTPProtocol(Connection):
                 self._hold(True)
             return
         cycle.on_body(data)
-        if self._deadline.reason is Due.BODY:
-            self._deadline.clear()
+        self.on_body_unwanted()
 
     def on_complete(self) -> None:
         cycle = self._last_cycle()
         cycle.on_complete()
-        if self._deadline.reason is Due.BODY:
-            self._deadline.clear()
+        self.on_body_unwanted()
         if cycle is self.cycle and cycle.framer.state == COMPLETE:
             self._next()
 
@@ -254,55 +282,18 @@ class HTTPProtocol(Connection):
 
     def _enqueue(self, cycle: RequestResponseCycle) -> None:
         """Have a request wait for the ones before it (RFC 9112 section 9.3.2)."""
-        if self._pipeline is None:
-            self._pipeline = deque()
-            # It must not start in the context of the request before it.
-            self._context = contextvars.copy_context()
-        self._pipeline.append(cycle)
-        if len(self._pipeline) >= PIPELINE_LIMIT:
+        pipeline = self._open_pipeline()
+        pipeline.append(cycle)
+        if len(pipeline) >= PIPELINE_LIMIT:
             self._hold(True)
 
-    # Applications
-
-    def _start(self) -> None:
-        """Start the application of the request to serve, and of the ones behind it where they are done at once."""
-        self._starting = True
-        budget = EAGER_LIMIT
-        while self._to_start is not None:
-            if not budget:
-                self.loop.call_soon(self._start)
-                break
-            budget -= 1
-            cycle = self._to_start
-            self._to_start = None
-            if self._eager:
-                # Saves a turn of the loop, and for an application that is done at once all handling of the task.
-                task = Task(cycle.run_asgi(), loop=self.loop, eager_start=True)
-                if task.done():
-                    continue
-            else:
-                task = self._create_task(cycle)
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-        self._starting = False
-
-    def _serve(self, cycle: RequestResponseCycle) -> None:
-        """Turn to a request that has waited."""
-        self._to_start = cycle
-        if self._eof:
-            cycle.end()
-        if not self._real_loop:
-            self._start()
-        elif not self._starting:
-            self.loop.call_soon(self._start, context=self._context)
-
-    def _create_task(self, cycle: RequestResponseCycle) -> "Task[None]":
-        if not self.config.reset_contextvars:
-            return self.loop.create_task(cycle.run_asgi())
-        context = contextvars.Context()
-        if _PYTHON_311:
-            return self.loop.create_task(cycle.run_asgi(), context=context)
-        return context.run(self.loop.create_task, cycle.run_asgi())
+    def _open_pipeline(self) -> deque[RequestResponseCycle]:
+        """The requests that wait: there is a pipeline, if an empty one, as soon as anything is to follow a response."""
+        if self._pipeline is None:
+            self._pipeline = deque()
+            # A request must not start in the context of the one before it.
+            self._context = contextvars.copy_context()
+        return self._pipeline
 
     # The cycle's side
 
@@ -339,9 +330,18 @@ class HTTPProtocol(Connection):
     def on_response_complete(self, cycle: RequestResponseCycle, persists: bool) -> None:
         """The response is complete: close, or take in the rest of the request, or turn to the next one."""
         if persists and not cycle.more_body:
-            if self._pipeline is None and self._rejected is None and not self._eof and self._upgrade is None:
+            if self._pipeline is None:
                 self.cycle = None
-                self._idle()
+                flow = self.flow
+                if flow.read_paused or flow.write_paused or self._in_head():
+                    self._idle()
+                else:
+                    # What the deadline was for is past; it is not cleared when a request begins. Deadline.set, by hand.
+                    deadline = self._deadline
+                    deadline.reason = _KEEP_ALIVE
+                    deadline.due = due = monotonic() + self.timeout_keep_alive
+                    if due < deadline.armed_for:
+                        deadline.arm(self.timeout_keep_alive)
             elif not self.transport.is_closing():
                 self._next()
         elif self.transport.is_closing():
@@ -374,6 +374,7 @@ class HTTPProtocol(Connection):
         if self._pipeline:
             self.cycle = cycle = self._pipeline.popleft()
             if self._held and self._rejected is None and self._upgrade is None:
+                self._hold(False)
                 self._go_on()
             self._resume_reading()
             self._serve(cycle)
@@ -395,8 +396,10 @@ class HTTPProtocol(Connection):
         """Answer once the requests before have been (RFC 9112 section 9.3.2), and read no further."""
         self.logger.warning("Invalid HTTP request received.")
         self._rejected = rejected
-        if self._pipeline and self._pipeline[-1].more_body:
-            rejected.method = self._pipeline.pop().scope["method"]
+        self._feed = None
+        pipeline = self._open_pipeline()
+        if pipeline and pipeline[-1].more_body:
+            rejected.method = pipeline.pop().scope["method"]
         cycle = self.cycle
         if cycle is None:
             self._answer(rejected.status)
@@ -421,6 +424,7 @@ class HTTPProtocol(Connection):
         if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
             self._trace("Upgrading to WebSocket")
         self.connections.discard(self)
+        self._parsers.forget(self)
         self._deadline.cancel()
         upgrade.hand_over(self, head, self._parser.take_rest())
         self.flow.resume_reading()
@@ -441,11 +445,10 @@ class HTTPProtocol(Connection):
         if self.flow.write_paused:
             self._await_next_event()
             return
-        if self._builder.in_head():
+        if self._in_head():
             self._deadline.set(Due.HEAD, self.config.timeout_request_head)
             self.flow.resume_reading()
             return
-        # What the deadline was for is past; it is not cleared when a request begins.
         self._deadline.set(_KEEP_ALIVE, self.timeout_keep_alive)
         if self.flow.read_paused:
             self.flow.resume_reading()
@@ -461,7 +464,7 @@ class HTTPProtocol(Connection):
         elif self._lingering:
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
         elif cycle is None:
-            if self._builder.in_head():
+            if self._in_head is not None and self._in_head():
                 self._deadline.set(Due.HEAD, self.config.timeout_request_head)
             elif self._deadline.reason is not Due.KEEP_ALIVE:
                 # Empty lines are no request, and prolong nothing.
@@ -479,6 +482,7 @@ class HTTPProtocol(Connection):
             return
         if due is Due.HEAD:
             self._rejected = RequestRejected(408, "the head of the request took too long")
+            self._feed = None
             self._answer(408)
         elif due is Due.BODY and cycle is not None:
             if cycle.framer.head_sent:

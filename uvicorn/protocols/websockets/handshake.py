@@ -58,7 +58,7 @@ class HeadReader:
 
     # What a parser tells: see uvicorn.protocols.http.parser.RequestSink
 
-    def on_request(self, head: RequestHead) -> None:
+    def on_request(self, head: RequestHead, facts: int) -> None:
         self._head = head
         self._parser.hold(True)
 

@@ -9,6 +9,7 @@ import contextvars
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
+from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.utils import ClientDisconnected, get_client_addr, get_path_with_query_string
 from uvicorn.protocols.websockets.codec import (
@@ -154,7 +155,7 @@ class WebSocketProtocol(Connection):
             head: the request.
             trailing: bytes that came behind it.
         """
-        self._framer = ResponseFramer(head.http_version, head.method, False)
+        self._framer = ResponseFramer(HEAD_REQUEST if head.method == "HEAD" else 0)
         try:
             self._handshake = read_handshake(head, self.config.ws_per_message_deflate)
         except HandshakeRejected as rejected:
@@ -189,12 +190,12 @@ class WebSocketProtocol(Connection):
             complete = self._head.feed(data)
         except RequestRejected as rejected:
             self.logger.warning("Invalid HTTP request received.")
-            self._framer = ResponseFramer("1.1", "GET", False)
+            self._framer = ResponseFramer(0)
             self._respond(rejected.status, b"Invalid HTTP request received.")
             return
         if complete is not None:
             self._head = None
-            self._framer = ResponseFramer("1.1", "GET", False)
+            self._framer = ResponseFramer(0)
             self.server_state.count_request()
             limit = self.config.limit_concurrency
             if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
@@ -328,7 +329,7 @@ class WebSocketProtocol(Connection):
                 # It must not pass for a whole response.
                 self._abort()
             else:
-                self._framer = ResponseFramer("1.1", "GET", False)
+                self._framer = ResponseFramer(0)
                 self._respond(500, b"Internal Server Error")
         elif self._state is State.OPEN:
             self._send_close(code, "")

@@ -1,0 +1,108 @@
+"""Starts the applications of a connection: a task for each request, in order, and at once where that can be."""
+
+import asyncio
+import contextvars
+import sys
+from asyncio import Task
+from functools import partial
+from inspect import CO_COROUTINE
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.connection import Connection
+from uvicorn.protocols.http.cycle import RequestResponseCycle
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+    from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+# Requests of one connection whose applications are started without giving the loop a turn.
+EAGER_LIMIT = 16
+
+_PYTHON_312 = sys.version_info >= (3, 12)
+_PYTHON_311 = sys.version_info >= (3, 11)
+
+
+def is_coroutine_function(app: Any) -> bool:
+    """Whether calling an application only makes a coroutine: that can be done outside of its task."""
+    code = getattr(app, "__code__", None) or getattr(type(app).__call__, "__code__", None)
+    return code is not None and code.co_flags & CO_COROUTINE != 0
+
+
+class Runner(Connection):
+    """A connection that calls the application.
+
+    Args:
+        config: loaded.
+        server_state: shared by all connections of the server.
+        loop: the event loop; needs `create_task` and `call_later` only.
+    """
+
+    __slots__ = ("_context", "_eager", "_new_task", "_real_loop", "_starting", "_to_start", "app", "tasks")
+
+    def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(config, server_state, loop)
+        self.app = cast("ASGI3Application", config.loaded_app)
+        self.tasks = server_state.tasks
+        self._to_start: RequestResponseCycle | None = None
+        self._starting = False
+        self._context: contextvars.Context | None = None
+        # The double of a loop runs applications when its owner says so.
+        self._real_loop = isinstance(loop, asyncio.AbstractEventLoop)
+        # Begins at once: that saves a turn of the loop, and for an application that is done by then all else of a task.
+        self._new_task: Any = None
+        if _PYTHON_312 and self._real_loop and not config.reset_contextvars and loop.get_task_factory() is None:
+            self._new_task = server_state.task_makers.get(loop)
+            if self._new_task is None:
+                self._new_task = server_state.task_makers[loop] = partial(Task, loop=loop, eager_start=True)
+        self._eager = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        called = self.app
+        middleware = self.config.proxy_headers_middleware
+        if middleware is not None and called is middleware:
+            # It hands on what the application returns.
+            called = middleware.app
+            self.app = middleware.for_peer(self.client)
+        self._eager = self._new_task is not None and is_coroutine_function(called)
+
+    def _start(self) -> None:
+        """Start the application of the request to serve, and of the ones behind it where they are done at once."""
+        self._starting = True
+        budget = EAGER_LIMIT
+        while self._to_start is not None:
+            if not budget:
+                self.loop.call_soon(self._start)
+                break
+            budget -= 1
+            cycle = self._to_start
+            self._to_start = None
+            task = cycle.start(self._new_task) if self._eager else self._create_task(cycle)
+            if task is not None:
+                self._keep(task)
+        self._starting = False
+
+    def _serve(self, cycle: RequestResponseCycle) -> None:
+        """Turn to a request that has waited."""
+        self._to_start = cycle
+        if self._eof:
+            cycle.end()
+        if not self._real_loop:
+            self._start()
+        elif not self._starting:
+            self.loop.call_soon(self._start, context=self._context)
+
+    def _create_task(self, cycle: RequestResponseCycle) -> "Task[Any]":
+        if self._new_task is not None:
+            return cast("Task[Any]", self._new_task(cycle.run_asgi()))
+        if not self.config.reset_contextvars:
+            return self.loop.create_task(cycle.run_asgi())
+        context = contextvars.Context()
+        if _PYTHON_311:
+            return self.loop.create_task(cycle.run_asgi(), context=context)
+        return context.run(self.loop.create_task, cycle.run_asgi())
+
+    def _keep(self, task: "Task[Any]") -> None:
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
