@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.parser_pool import ParserPool
-
 if TYPE_CHECKING:
     from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn.access_log import AccessLog
     from uvicorn.config import Config
+    from uvicorn.protocols.http.parser_pool import ParserPool
 
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
@@ -124,10 +123,12 @@ class ServerState:
         self.access_log = AccessLog()
         return self.access_log
 
-    def get_parser_pool(self, kind: Any) -> ParserPool:
+    def get_parser_pool(self, kind: Any) -> "ParserPool":
         """The parsers of the connections of one kind."""
         pool = self._parser_pools.get(kind)
         if pool is None:
+            from uvicorn.protocols.http.parser_pool import ParserPool
+
             pool = self._parser_pools[kind] = ParserPool()
         return pool
 
