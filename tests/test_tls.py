@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 import ssl
@@ -13,6 +14,14 @@ from cryptography.hazmat.primitives import serialization
 from tests.processes import exchange, serve
 from uvicorn.config import Config, create_ssl_context
 from uvicorn.tls import load_ssl_context
+
+UPLOAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n"
+
+
+async def unread_app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers without having read the body."""
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"no"})
 
 
 class Files:
@@ -210,6 +219,27 @@ def test_https_from_the_command_line(files: Files) -> None:
         # Who speaks no TLS is not answered, and harms nobody.
         assert not exchange((server.host, server.port), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP")
         assert server.process.poll() is None
+
+
+@pytest.mark.parametrize("request_head", [UPLOAD, b"GET / HTTP/1.1\r\nbad\r\n\r\n"], ids=["early", "rejected"])
+def test_an_answer_arrives_though_the_client_goes_on_sending(files: Files, request_head: bytes) -> None:
+    """There are no half-closed connections in TLS; what is still sent must not cost the answer."""
+    arguments = ["tests.test_tls:unread_app", "--ssl-certfile", files.certificate, "--ssl-keyfile", files.key]
+    with (
+        serve(*arguments) as server,
+        socket.create_connection((server.host, server.port), timeout=10) as sock,
+        files.client_context().wrap_socket(sock, server_hostname="127.0.0.1") as client,
+    ):
+        client.sendall(request_head)
+        # It may be cut off while it sends.
+        with contextlib.suppress(OSError):
+            for _ in range(4):
+                client.sendall(b"x" * 16_000)
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+    assert received.startswith(b"HTTP/1.1 40")
+    assert b"\r\nconnection: close\r\n" in received
 
 
 def test_the_private_key_is_not_shown() -> None:

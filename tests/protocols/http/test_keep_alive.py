@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, body, post, respond, start
+from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
+from uvicorn.protocols.http.connection import LINGER_BYTES
 
 
 class Echo:
@@ -225,6 +226,122 @@ async def test_an_early_response_to_a_large_body_ends_the_connection(connect: An
         fed += 1000
     assert connection.transport.closed
     assert fed <= 70_000
+
+
+CLOSE = (b"connection", b"close")
+LARGE = {"length": b"Content-Length: %d" % (LINGER_BYTES + 101), "chunked": b"Transfer-Encoding: chunked"}
+
+
+@pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
+async def test_an_early_response_without_the_rest_of_a_large_body_says_that_it_is_the_last(
+    connect: Any, field: bytes
+) -> None:
+    """The client learns it from the head, and has time to read it (RFC 9112 sections 9.3 and 9.6)."""
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", field) + b"64\r\n" + b"x" * 96)
+    await connection.run()
+    [response] = connection.responses()
+    assert CLOSE in response.headers
+    assert response.body == b"Hello, world"
+    assert connection.transport.eof_written
+    assert not connection.transport.closed
+    wire = connection.wire
+    connection.feed(b"x" * LINGER_BYTES)
+    assert not connection.transport.closed
+    connection.feed(b"x")
+    assert connection.transport.closed
+    assert connection.wire == wire
+
+
+@pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
+async def test_a_client_that_stops_sending_a_large_body_is_closed(connect: Any, field: bytes) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", field))
+    await connection.run()
+    assert connection.transport.eof_written
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+
+
+async def test_an_early_response_without_a_small_rest_keeps_the_connection(connect: Any) -> None:
+    """To read it costs less than a new connection."""
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 100)) + b"x" * 100)
+    await connection.run()
+    [response] = connection.responses()
+    assert CLOSE not in response.headers
+    assert not connection.ended
+    connection.feed(b"x" * LINGER_BYTES + get("/2"))
+    await connection.run()
+    assert connection.statuses == [200, 200]
+
+
+async def test_a_body_that_is_there_keeps_the_connection_however_large(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(post(b"x" * 2 * LINGER_BYTES))
+    await connection.run()
+    [response] = connection.responses()
+    assert CLOSE not in response.headers
+    connection.feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n")
+    await connection.run()
+    assert connection.statuses == [200, 200]
+    assert not connection.ended
+
+
+@pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
+async def test_a_streamed_response_may_go_along_with_a_large_body(connect: Any, field: bytes) -> None:
+    """Its head promises nothing: only at its end is it known whether the application has taken the body."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(200, (b"content-length", b"4")))
+        await send(body(b"ab", more_body=True))
+        while (await receive())["more_body"]:
+            pass
+        await send(body(b"cd"))
+
+    connection = connect(app, full=True)
+    connection.feed(head(b"POST / HTTP/1.1", field))
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    rest = b"x" * (LINGER_BYTES + 101)
+    connection.feed(b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest) if b"chunked" in field else rest)
+    await task
+    [response] = connection.responses()
+    assert response.body == b"abcd"
+    assert CLOSE not in response.headers
+    assert not connection.ended
+
+
+@pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
+async def test_a_streamed_response_without_the_rest_of_a_large_body_ends_the_connection(
+    connect: Any, field: bytes
+) -> None:
+    connection = connect(send_all(start(), body(b"ab", more_body=True), body(b"cd")), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", field))
+    await connection.run()
+    assert connection.responses()[0].body == b"abcd"
+    assert connection.transport.eof_written
+    assert not connection.transport.closed
+
+
+async def test_a_part_of_a_response_that_is_none_is_still_the_applications_error(connect: Any) -> None:
+    raised: list[type[BaseException]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        for message in (None, [("type", "http.response.start")]):
+            try:
+                await send(message)
+            except Exception as error:
+                raised.append(type(error))
+        await send(body(b"good"))
+
+    connection = connect(app, full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 10000000"))
+    await connection.run()
+    assert raised == [TypeError, TypeError]
+    assert connection.responses()[0].body == b"good"
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -18,6 +18,7 @@ from tests.protocols.websockets.frames import (
     deflated,
     frame,
 )
+from uvicorn.protocols.http.connection import LINGER_BYTES
 
 REASONS = {1002: "protocol error", 1007: "invalid frame payload data", 1009: "message too big"}
 
@@ -96,12 +97,32 @@ async def test_a_refused_client_has_time_to_read(connect: Any) -> None:
     await connection.open()
     connection.feed(frame(BINARY, length=(16 << 20) + 1))
     assert connection.transport.eof_written
-    connection.feed(b"x" * 100000)
+    connection.feed(b"x" * LINGER_BYTES)
     assert not connection.transport.closed
     assert connection.loop.timers == [2.0]
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
     assert not connection.transport.aborted
+
+
+@pytest.mark.parametrize("refused", ["handshake", "frame"])
+async def test_a_refused_client_that_goes_on_is_cut_off(connect: Any, refused: str) -> None:
+    """What it may still send is bounded, and not only the time for it."""
+    connection = connect(full=True)
+    if refused == "frame":
+        await connection.open()
+        connection.feed(frame(TEXT, b"x", mask=None))
+    else:
+        connection.feed(request(sec_websocket_version=b"12"))
+    assert connection.transport.eof_written
+    answered = connection.wire
+    fed = 0
+    while not connection.transport.closed and fed < 1_000_000:
+        connection.feed(b"x" * 1000)
+        fed += 1000
+    assert connection.transport.closed
+    assert LINGER_BYTES < fed <= LINGER_BYTES + 1000
+    assert connection.wire == answered
 
 
 async def test_a_refused_client_that_leaves(connect: Any) -> None:

@@ -194,6 +194,8 @@ class RequestResponseCycle:
         if self.disconnected:
             return
         framer = self.framer
+        if self.more_body and framer.keep_alive and framer.state == EXPECT_BODY:
+            self._announce_end(message)
         data = framer.send(message, connection.server_state.default_block)
         if data is None:
             if self.expect_continue and self.more_body:
@@ -211,6 +213,11 @@ class RequestResponseCycle:
             if self.waiters is not None:
                 self.wake()
             connection.on_response_complete(self, end == PERSISTS)
+
+    def _announce_end(self, message: "ASGISendEvent") -> None:
+        """Have a response that does without the rest of a large body say that the connection ends with it."""
+        if not self.framer.head_sent and not dict(message).get("more_body") and self.connection.is_body_long():
+            self.framer.keep_alive = False
 
     # The connection's side
 

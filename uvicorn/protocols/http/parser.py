@@ -66,6 +66,11 @@ class RequestParser:
         """Whether a request has begun that is not complete yet."""
         return bool(self.builder.in_message())
 
+    def may_exceed(self, size: int) -> bool:
+        """Whether more than `size` bytes may still come of the body that is being received: of a chunked one, yes."""
+        builder = self.builder
+        return bool(builder.chunked or builder.remaining > size)
+
     def hold(self, held: bool) -> None:
         """Keep what follows the request at hand unparsed, or no longer."""
         self.builder.hold = held

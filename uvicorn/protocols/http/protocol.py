@@ -12,7 +12,7 @@ from uvicorn._speedups._response_py import CLOSE, COMPLETE
 from uvicorn._speedups.facts import BODY_FOLLOWS, EXPECTS_CONTINUE, KEEP_ALIVE, WANTS_UPGRADE
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.http import upgrade
-from uvicorn.protocols.http.connection import LINGER_SECONDS, Due
+from uvicorn.protocols.http.connection import LINGER_BYTES, LINGER_SECONDS, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.parser import RequestParser, request_limits
@@ -327,6 +327,10 @@ class HTTPProtocol(Runner):
         if self._deadline.reason is Due.BODY:
             self._deadline.clear()
 
+    def is_body_long(self) -> bool:
+        """Whether more may come of a body that nobody wants than the connection is worth (RFC 9112 section 9.3)."""
+        return self._parser.may_exceed(LINGER_BYTES)
+
     def on_response_complete(self, cycle: RequestResponseCycle, persists: bool) -> None:
         """The response is complete: close, or take in the rest of the request, or turn to the next one."""
         if persists and not cycle.more_body:
@@ -346,7 +350,7 @@ class HTTPProtocol(Runner):
                 self._next()
         elif self.transport.is_closing():
             pass
-        elif not persists:
+        elif not persists or self.is_body_long():
             self._close_gently()
         else:
             self._discarded = 0

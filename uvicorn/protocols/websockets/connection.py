@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.http.connection import LINGER_BYTES, LINGER_SECONDS
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server_state import ServerState
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 # Seconds that the peer has to answer our close frame, or to take what we wrote before we close.
 CLOSE_TIMEOUT = 10.0
-# Seconds in which what a failed peer still sends is read and dropped, so that the answer reaches it before the reset
-# that unread bytes would cause (RFC 9112 section 9.6).
-LINGER = 2.0
 
 
 class State(enum.Enum):
@@ -51,6 +49,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_discarded",
         "_stall",
         "_state",
         "_timer",
@@ -80,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._state = State.HEAD
         self._timer: Deadline[Due] = Deadline(loop, self._on_due)
         self._stall: Deadline[int] | None = None
+        self._discarded = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.connections.add(self)
@@ -123,9 +123,15 @@ class Connection(asyncio.Protocol):
                 # The peer has reset the connection, and the loop has not been told yet.
                 self._close()
                 return
-            self._timer.set(Due.CLOSE, LINGER)
+            self._timer.set(Due.CLOSE, LINGER_SECONDS)
             self.flow.resume_reading()
         else:
+            self._close()
+
+    def _discard(self, size: int) -> None:
+        """Drop bytes of a peer that has its answer, up to a limit (RFC 9112 section 9.6)."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
             self._close()
 
     def _close(self) -> None:

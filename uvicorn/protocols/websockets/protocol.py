@@ -127,6 +127,8 @@ class WebSocketProtocol(Connection):
             self._early += data
             if len(self._early) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
+        elif state is State.LINGERING:
+            self._discard(len(data))
 
     def resume_writing(self) -> None:
         super().resume_writing()
