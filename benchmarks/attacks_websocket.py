@@ -54,8 +54,8 @@ def deflate_bomb(gigabytes: float = 1) -> Iterator[Figure]:
                 answer = connection.recv(65536)
             assert answer[:1] == b"\x88", answer
             assert answer[2:4] == (1009).to_bytes(2, "big"), answer
-            yield f"{codec}: growth for {len(packed) / MIB:.1f} MiB", peak.growth / MIB, 2.5 * MAX_SIZE / MIB, "MiB"
-            yield f"{codec}: per byte received", peak.growth / len(packed), NO_BOUND, ""
+            yield f"{codec}: growth for {len(packed) / MIB:.1f} MiB", peak.growth / MIB, MAX_SIZE / MIB, "MiB"
+            yield f"{codec}: per byte received", peak.growth / len(packed), 10, ""
             yield f"{codec}: processor time", victim.cpu - begin, 1, "s"
 
 

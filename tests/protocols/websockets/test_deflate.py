@@ -1,6 +1,8 @@
 """The negotiation of permessage-deflate, and both directions of it."""
 
 import contextlib
+import os
+import tracemalloc
 import zlib
 
 import pytest
@@ -165,6 +167,57 @@ def test_a_message_that_ends_on_its_limit() -> None:
         assert deflate.decompress(data, True, size) == bytes(size)
         with pytest.raises(MessageTooBig):
             deflate.decompress(deflated(bytes(size + 1)), True, size)
+
+
+def _packed(message: bytes) -> bytes:
+    compressor = zlib.compressobj(9, wbits=-15)
+    return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+# Around what is inflated at once, where zlib may have taken in everything and hold something back.
+EDGES = [size + step for size in (1 << 18, 1 << 19, (1 << 18) + (1 << 16)) for step in range(-3, 4)]
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"ab", bytes(range(256)) * 9], ids=["zeros", "pairs", "bytes"])
+def test_large_messages_are_measured_first(filler: bytes) -> None:
+    for size in [*EDGES, 3_000_001]:
+        message = (filler * (size // len(filler) + 1))[:size]
+        packed = _packed(message)
+        for limit in (size, size + 1, 1 << 40):
+            assert PerMessageDeflate(PLAIN).decompress(packed, True, limit) == message
+        for limit in (size - 1, size - 2, size // 2, 1 << 18):
+            if limit < size:
+                with pytest.raises(MessageTooBig):
+                    PerMessageDeflate(PLAIN).decompress(packed, True, limit)
+
+
+def test_the_window_is_kept_when_a_message_was_measured() -> None:
+    message = os.urandom(200) * 5000
+    sender = zlib.compressobj(9, wbits=-15)
+    receiver = PerMessageDeflate(PLAIN)
+    for _ in range(3):
+        packed = (sender.compress(message) + sender.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        assert receiver.decompress(packed, True, len(message)) == message
+
+
+def test_a_bomb_is_refused_before_it_grows() -> None:
+    """At most ten bytes of memory for each that was received, where what is inflated is over the limit."""
+    packed = _packed(bytes(256 << 20))
+    deflate = PerMessageDeflate(PLAIN)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MessageTooBig):
+            deflate.decompress(packed, True, 16 << 20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 10 * len(packed)
+
+
+def test_large_garbage() -> None:
+    packed = _packed(bytes(1 << 20))
+    with pytest.raises(InflateError):
+        PerMessageDeflate(PLAIN).decompress(packed + b"\xff" * 100, True, 1 << 30)
 
 
 def test_garbage() -> None:

@@ -27,6 +27,11 @@ _TAIL = b"\x00\x00\xff\xff"
 # time costs a new zlib object.
 _MAX_STREAM_ENDS = 4
 
+# Up to here, or twice what has come, a message is inflated at once. What would become more is measured first, in pieces
+# that are dropped, so that the one that is over the limit is refused before it has taken the memory.
+_UNMEASURED = 1 << 18
+_PIECE = 1 << 16
+
 # Up to here a copy with the tail behind it is cheaper than a second call of zlib.
 _SMALL = 2048
 
@@ -201,9 +206,10 @@ class PerMessageDeflate:
             if decompressor is None:
                 bits = self._parameters.client_window_bits or _MAX_WINDOW_BITS
                 decompressor = self._decompressor = zlib.decompressobj(wbits=-bits)
+            # One byte over the limit tells that there is more, and room for it that zlib holds nothing back.
+            room = min(limit - len(output) + 1, sys.maxsize)
             try:
-                # One byte over the limit tells that there is more, and room for it that zlib holds nothing back.
-                output += decompressor.decompress(data, min(limit - len(output) + 1, sys.maxsize))
+                output += _inflate_some(decompressor, data, room)
             except zlib.error as error:
                 raise InflateError from error
             if len(output) > limit:
@@ -215,6 +221,33 @@ class PerMessageDeflate:
             if not data:
                 return output
         raise InflateError
+
+
+def _inflate_some(decompressor: "zlib._Decompress", data: bytes, room: int) -> bytes:
+    """Inflate up to `room` bytes. Raises MessageTooBig where it is found out early that more would come."""
+    first = min(room, max(_UNMEASURED, 2 * len(data)))
+    output = decompressor.decompress(data, first)
+    if len(output) == first < room and not decompressor.eof:
+        rest = decompressor.unconsumed_tail
+        # Not every Python's zlib can copy.
+        if hasattr(decompressor, "copy"):
+            _measure(decompressor.copy(), rest, room - first - 1)
+        output += decompressor.decompress(rest, room - first)
+    return output
+
+
+def _measure(decompressor: "zlib._Decompress", data: bytes, limit: int) -> None:
+    """Inflate for nothing. Raises MessageTooBig where more than `limit` bytes come of it."""
+    while not decompressor.eof:
+        # As much as what is left, which zlib copies each time.
+        size = max(_PIECE, len(data))
+        inflated = len(decompressor.decompress(data, size))
+        limit -= inflated
+        if limit < 0:
+            raise MessageTooBig
+        if inflated < size:
+            return
+        data = decompressor.unconsumed_tail
 
 
 def wire_limit(limit: int) -> int:
