@@ -2,6 +2,8 @@
 
 from hypothesis import strategies as st
 
+from uvicorn._speedups.facts import KNOWN_FIELDS
+
 # What stands where a rule is, good and bad; a request has mostly good ones.
 _METHODS = [
     b"GET",
@@ -99,8 +101,24 @@ def _mostly(values: list[bytes], good: int) -> st.SearchStrategy[bytes]:
 
 _token = st.binary(max_size=6)
 line_ends = st.sampled_from(_LINE_ENDS)
+_NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})
+
+
+@st.composite
+def names(draw: st.DrawFn) -> bytes:
+    """A name that the server knows, or nearly: a byte of it is another, or missing, or there is one more."""
+    name: bytes = draw(st.sampled_from(_NAMES))
+    if draw(st.booleans()):
+        return name.title()
+    place = draw(st.integers(0, len(name)))
+    return name[:place] + draw(st.binary(max_size=1)) + name[place + draw(st.integers(0, 1)) :]
+
+
 field_lines = st.one_of(
-    st.sampled_from(_FIELDS[:22]), st.sampled_from(_FIELDS), st.builds(lambda a, b: a + b":" + b, _token, _token)
+    st.sampled_from(_FIELDS[:22]),
+    st.sampled_from(_FIELDS),
+    st.builds(lambda a, b: a + b":" + b, _token, _token),
+    st.builds(lambda a, b: a + b":" + b, names(), st.one_of(_token, st.binary(max_size=40))),
 )
 
 

@@ -41,6 +41,11 @@ def start():
 if __name__ == "__main__":
     start()
 """
+RANDOM_APP = """
+import os, random, ssl, uuid
+print("random", random.random(), os.urandom(8).hex(), ssl.RAND_bytes(8).hex(), uuid.uuid4().hex, flush=True)
+from tests.supervisors.apps import app
+"""
 LOG_CONFIG = """
 [loggers]
 keys = root, uvicorn
@@ -212,6 +217,17 @@ def test_the_application_finds_what_it_finds_in_a_process_that_was_spawned(two: 
 def test_no_signal_is_blocked(two: ServerProcess) -> None:
     for pid in workers_of(two):
         assert re.search(r"^SigBlk:\s+0+$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+
+
+def test_no_two_workers_have_the_same_random_numbers(tmp_path: Path) -> None:
+    """Of the address space and the seed of hashes, which they share, nothing that is to be unpredictable depends."""
+    (tmp_path / "random_app.py").write_text(RANDOM_APP)
+    with serve("random_app:app", "--workers", "2", "--app-dir", str(tmp_path)) as server:
+        assert are_forked(server)
+        server.wait_stdout(r"random .*\n", count=2)
+        first, second = (line.split() for line in re.findall(r"^random (.*)$", server.stdout, re.MULTILINE))
+    assert len(first) == len(second) == 4
+    assert not set(first) & set(second)
 
 
 def test_a_worker_has_nothing_of_the_supervisor_and_the_other_workers() -> None:

@@ -1,0 +1,181 @@
+"""The loops that the compiled half has in place of methods of bytes: both halves, over every edge that they have."""
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.parsing import FACTS, HALVES, check_requests
+from tests.fuzz.run import QUIET
+from tests.speedups.test_parity import Trusting, outcome
+from uvicorn import _speedups
+from uvicorn._speedups._request_py import NO_BODY
+from uvicorn._speedups.facts import KNOWN_FIELDS, TOKEN_CHARS
+
+pytestmark = pytest.mark.skipif(len(HALVES) < 2, reason="the compiled half is not there")
+
+LINE = b"GET / HTTP/1.1\r\n"
+NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})
+
+
+def check(*pieces: bytes) -> list[Any]:
+    """Feed the pieces to both halves, one allocation each, up to a rejection; what was told."""
+    both = [Trusting(half) for half in HALVES]
+    for piece in pieces:
+        pure, compiled = (outcome(one.builder.feed, piece, 0) for one in both)
+        assert pure == compiled, pieces
+        assert both[0].state() == both[1].state(), pieces
+        if isinstance(pure, tuple):
+            break
+    return both[0].sink.calls
+
+
+def check_cut(data: bytes) -> None:
+    """Feed the data whole, cut once at each place, and byte by byte."""
+    check(data)
+    for position in range(1, len(data)):
+        check(data[:position], data[position:])
+    check(*(data[position : position + 1] for position in range(len(data))))
+
+
+def head_with(field: bytes) -> bytes:
+    return LINE + b"Host: a\r\n" + field + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", NAMES, ids=bytes.decode)
+def test_names_that_are_nearly_known(name: bytes) -> None:
+    """Each place of each known name with what a bit makes of it, what is a control character and what is not ASCII."""
+    for place in range(len(name)):
+        byte = name[place]
+        for other in {byte ^ bit for bit in (1, 2, 4, 8, 16, 32, 64, 128)} | {0, 9, 32, 127, 128, 255}:
+            check(head_with(name[:place] + bytes([other]) + name[place + 1 :] + b": 0"))
+    for field in (name, name + b":", name[:-1] + b":", name[1:] + b":", name * 2 + b": 0", name + b"\0: 0"):
+        check(head_with(field))
+
+
+@pytest.mark.parametrize("name", NAMES, ids=bytes.decode)
+def test_both_libraries_over_names_that_are_nearly_known(name: bytes) -> None:
+    """Nobody takes such a field for the known one, and nobody but the grammar decides whether it may be there."""
+    for place in range(len(name)):
+        byte = name[place]
+        for other in {byte ^ 32, byte | 128, byte & 31, 95, 127, 0}:
+            field = name[:place] + bytes([other]) + name[place + 1 :]
+            verdict = check_requests(head_with(field + b": 0"), [20])
+            if field.lower() == name:
+                continue
+            if field.strip(TOKEN_CHARS):
+                assert verdict.status == 400
+            else:
+                [(_, facts), *_] = verdict.events
+                assert (field.lower(), b"0") in facts[FACTS.index("headers")]
+                assert facts[FACTS.index("framing")] == NO_BODY
+
+
+@pytest.mark.parametrize("filler", [b"a", b"A", b"-", b"\x00", b"\x80", b"\xff", b"h", b"z"], ids=repr)
+def test_names_and_values_of_every_length(filler: bytes) -> None:
+    """Up to where the limit of a head is met."""
+    for length in [*range(70), 250, 251, 252, 253, 254, 255, 256, 257]:
+        text = filler * length
+        for field in (text, text + b":", text + b": " + text, b":" + text, b"x:" + text, b"x: \t" + text + b" \t"):
+            check(head_with(field))
+            check(LINE + field + b"\r\n\r\n")
+
+
+def test_sections_of_line_ends() -> None:
+    """Every section of up to seven of the bytes that end lines, and one that does not; cut everywhere too."""
+    for length in range(8):
+        for section in itertools.product(b"\r\na", repeat=length):
+            data = LINE + bytes(section)
+            check(data)
+            for position in range(len(LINE) - 2, len(data)):
+                check(data[:position], data[position:])
+
+
+def test_the_empty_line_at_every_distance() -> None:
+    """It is looked for in steps of up to four bytes."""
+    ends = (b"\r\n\r\n", b"\r\r\n\r\n", b"\n\r\n\r\n", b"\r\n\n", b"\n\n", b"\r\n\r", b"\r\n")
+    for before, behind in itertools.product(range(1, 14), range(6)):
+        for end in (*ends, b"\r\n\ra\r\n\r\n"):
+            check_cut(LINE + b"Host:" + b"a" * before + end + b"b" * behind)
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_every_byte_everywhere_in_a_line(byte: int) -> None:
+    """In the place of each byte, and between each two; at the end of what has come as well."""
+    data = b"GET /a?b=c HTTP/1.1\r\n"
+    one = bytes([byte])
+    for place in range(len(data) + 1):
+        for line in (data[:place] + one + data[place + 1 :], data[:place] + one + data[place:]):
+            check(line)
+            check(line + b"Host: a\r\n\r\n")
+            check(line[: place + 1], line[place + 1 :] + b"Host: a\r\n\r\n")
+
+
+def test_lines_of_few_bytes() -> None:
+    """Every line of up to six of the bytes that divide one."""
+    for length in range(1, 7):
+        for line in itertools.product(b" /G\r", repeat=length):
+            check(bytes(line) + b"\n")
+            check(b"x " + bytes(line) + b"\n")
+            check(bytes(line) + b" HTTP/1.1\r\n")
+            check(bytes(line))
+
+
+@pytest.mark.parametrize("target", [b"/", b"/a", b"", b"*", b"?", b"/?", b"/??", b"/a?b#", b"/a#?b", b"a:1"], ids=repr)
+def test_targets(target: bytes) -> None:
+    for method in (b"GET", b"HEAD", b"OPTIONS", b"CONNECT", b"X"):
+        for byte in range(256):
+            for tried in (target + bytes([byte]), bytes([byte]) + target):
+                check(method + b" " + tried + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+
+
+def test_positions_other_than_the_beginning() -> None:
+    """What is read begins within a larger buffer, as behind another request."""
+    data = b"\r\n\r\n\r\n" + head_with(b"Accept: */*")
+    for start in range(len(data) + 1):
+        results = []
+        for half in HALVES:
+            one = Trusting(half)
+            results.append((outcome(one.builder.feed, data, start), one.state()))
+        assert results[0] == results[1]
+
+
+@settings(max_examples=300, **QUIET)
+@given(st.lists(st.binary(max_size=30) | st.text("\r\n :\t\0aH", max_size=30).map(str.encode), max_size=4))
+def test_noise(pieces: list[bytes]) -> None:
+    check(*pieces)
+    check(LINE, *pieces, b"\r\n\r\n")
+
+
+class TestAccessLines:
+    """`AccessLineFormat`, whose only input from the outside is text."""
+
+    def lines(self, scope: Any, status: Any) -> list[Any]:
+        def make_ending(status: int) -> str:
+            return f" {status} end"
+
+        def quote(scope: Any) -> str:
+            return f"<{scope['path']}>"
+
+        formats = [
+            _speedups.load(half).AccessLineFormat(["", ":", " ", " HTTP/"], make_ending, quote) for half in HALVES
+        ]
+        return [outcome(one.format, scope, status) for one in formats * 2]
+
+    @pytest.mark.parametrize("client", [None, ("1.2.3.4", 5), ("::1", 0), ("\xe9", 1), ("\ud800", 1), ("a\n", 2)])
+    @pytest.mark.parametrize("status", [200, 599, 0, -1])
+    def test_lines(self, client: Any, status: int) -> None:
+        for path in ("/", "/\xe9", "/\n", "/%41", "/\0", "/\x7f", "/\ud800", "/" + "a" * 1000, ""):
+            for query, method in ((b"", "GET"), (b"a=b", "M\xe9THOD")):
+                scope = {"method": method, "path": path, "http_version": "1.1", "query_string": query}
+                scope["client"] = client
+                [line, *others] = self.lines(scope, status)
+                assert others == [line] * 3
+
+    @pytest.mark.parametrize("scope", [{}, {"method": "GET", "path": 1}, None])
+    def test_what_is_no_scope(self, scope: Any) -> None:
+        [failure, *others] = self.lines(scope, 200)
+        assert isinstance(failure, tuple)
+        assert others == [failure] * 3
