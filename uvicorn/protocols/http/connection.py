@@ -15,6 +15,7 @@ from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.outbox import Outbox
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         "_eof",
         "_leaving",
         "_lingering",
+        "_real_loop",
         "_unsent",
         "_ws_protocol_class",
         "client",
@@ -66,6 +68,7 @@ class Connection(asyncio.Protocol):
         "flow",
         "logger",
         "loop",
+        "outbox",
         "scheme",
         "server",
         "server_state",
@@ -88,6 +91,9 @@ class Connection(asyncio.Protocol):
         self.client: tuple[str, int] | None = None
         self.scheme = "http"
 
+        # The double of a loop runs applications, and all else that is not done at once, when its owner says so.
+        self._real_loop = isinstance(loop, asyncio.AbstractEventLoop)
+        self.outbox: Outbox | None = None
         self._deadline: Deadline[Due] = Deadline(loop, self._on_due)
         self._eof = False
         self._leaving = False
@@ -137,6 +143,24 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(data)
 
+    def write_part(self, data: bytes, last: bool) -> None:
+        """Send a part of a response, soon where others may follow closely: see `Outbox`."""
+        if not self._real_loop:
+            if data:
+                self.write(data)
+            return
+        if self.outbox is None:
+            self.outbox = Outbox(self)
+        if data:
+            self.outbox.add(data)
+        if last:
+            self._empty_outbox()
+
+    def _empty_outbox(self) -> None:
+        outbox, self.outbox = self.outbox, None
+        if outbox is not None:
+            outbox.flush()
+
     def _answer(self, status: int, text: str | None = None, method: str = "") -> None:
         """Send a response of our own and close."""
         if self.transport.is_closing():
@@ -152,6 +176,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the transport, once, behind what is to be sent."""
+        self._empty_outbox()
         if not self.transport.is_closing():
             self.transport.close()
         if self._get_unsent():
@@ -180,6 +205,7 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         """End the connection so that no client takes what it has got for everything: a FIN may end a body."""
+        self._empty_outbox()
         transport = self.transport
         if not hasattr(transport, "abort"):
             self.close()

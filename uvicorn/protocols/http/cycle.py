@@ -5,7 +5,7 @@ from asyncio import Task
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START, PERSISTS
+from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START, OPEN, PERSISTS
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 if TYPE_CHECKING:
@@ -204,11 +204,13 @@ class RequestResponseCycle:
             if connection.access_log:
                 connection.log_access(self.scope, framer.status)
             return
-        if data:
+        end = framer.end()
+        if not end or connection.outbox is not None:
+            connection.write_part(data, end != OPEN)
+        elif data:
             transport = connection.transport
             if not transport.is_closing():
                 transport.write(data)
-        end = framer.end()
         if end:
             if self.waiters is not None:
                 self.wake()

@@ -38,7 +38,7 @@ class Runner(Connection):
         loop: the event loop; needs `create_task` and `call_later` only.
     """
 
-    __slots__ = ("_context", "_eager", "_new_task", "_real_loop", "_starting", "_to_start", "app", "tasks")
+    __slots__ = ("_context", "_eager", "_new_task", "_starting", "_to_start", "app", "tasks")
 
     def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, server_state, loop)
@@ -47,8 +47,6 @@ class Runner(Connection):
         self._to_start: RequestResponseCycle | None = None
         self._starting = False
         self._context: contextvars.Context | None = None
-        # The double of a loop runs applications when its owner says so.
-        self._real_loop = isinstance(loop, asyncio.AbstractEventLoop)
         # Begins at once: that saves a turn of the loop, and for an application that is done by then all else of a task.
         self._new_task: Any = None
         if _PYTHON_312 and self._real_loop and not config.reset_contextvars and loop.get_task_factory() is None:
