@@ -303,14 +303,14 @@ class RequestBuilder:
         """Give the parser `data[pos:]`, one head and one piece of a body at a time, so that it stops behind each.
 
         Returns:
-            The index behind what was taken: short of the end only where the next request is held back, or where a
-            chunked body is in the way, which is not the parser's.
+            The bytes that were left: some only where the next request is held back, or where a chunked body is in the
+            way, which is not the parser's.
         """
         size = len(data)
         while pos < size:
             if self.phase == LINE:
                 if self.hold:
-                    return pos
+                    return size - pos
                 pos = self.take_line(data, pos)
                 if self.phase == LINE:
                     continue
@@ -324,9 +324,9 @@ class RequestBuilder:
                 start = pos
                 end = self.take_fields(data, pos, pos)
             elif self.phase == ENDED:
-                return size
+                return 0
             elif self.chunked:
-                return pos
+                return size - pos
             else:
                 start = pos
                 end = pos + self.remaining if self.remaining < size - pos else size
@@ -335,7 +335,7 @@ class RequestBuilder:
             if self.too_large:
                 raise RequestRejected(431, "request head too large")
             pos = end
-        return size
+        return 0
 
     # The bytes of a message, before the parser sees them
 

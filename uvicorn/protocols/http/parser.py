@@ -96,7 +96,7 @@ class RequestParser:
 
         Args:
             data: as for `feed`.
-            pos: the index that the builder returned.
+            pos: where what was left begins.
             exc: what it raised instead, no RequestRejected.
 
         Raises:
@@ -115,7 +115,7 @@ class RequestParser:
         size = len(data)
         while True:
             try:
-                pos = builder.feed(data, pos)
+                pos = size - builder.feed(data, pos)
             except RequestRejected:
                 raise
             except Exception as raised:

@@ -155,9 +155,9 @@ class HTTPProtocol(Runner):
                 return
             feed = self._take_parser()
         try:
-            pos = feed(data, 0)
-            if pos != len(data):
-                self._parser.go_on(data, pos)
+            left = feed(data, 0)
+            if left:
+                self._parser.go_on(data, len(data) - left)
         except RequestRejected as exc:
             self._on_rejected(exc)
         except Exception as exc:
