@@ -252,7 +252,7 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "protocol") or not self.open:
             return
         protocol = self.protocol
-        if protocol.cycle is None or protocol._lingering:
+        if protocol.cycle is None or protocol._lingering or protocol.cycle.response_complete:
             assert protocol._deadline.reason is not None
             assert protocol.flow.write_paused or protocol._deadline.reason is not Due.BODY
         if protocol.flow.write_paused:

@@ -84,6 +84,23 @@ async def test_a_client_that_takes_everything_late_is_not_aborted(connect: Any) 
     assert not connection.transport.aborted
 
 
+async def test_a_client_that_has_taken_everything_late_must_send_the_rest_of_its_body(connect: Any) -> None:
+    connection = connect(send_all(start(), body(BIG)), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 10"))
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    connection.transport.unsent = len(BIG)
+    connection.protocol.pause_writing()
+    await task
+    connection.loop.run_later(2)
+    assert not connection.ended
+    connection.transport.unsent = 0
+    connection.protocol.resume_writing()
+    connection.loop.run_later(2)
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+
+
 async def test_empty_lines_do_not_keep_a_connection(connect: Any) -> None:
     connection = connect(respond())
     await connection.ask(GET)

@@ -465,7 +465,7 @@ class HTTPProtocol(Runner):
                 self._await_send()
             if cycle is None:
                 self.flow.resume_reading()
-        elif self._lingering:
+        elif self._lingering or (cycle is not None and cycle.framer.state == COMPLETE):
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
         elif cycle is None:
             if self._in_head is not None and self._in_head():
