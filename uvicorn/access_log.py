@@ -54,8 +54,15 @@ class AccessLog:
         if line is None:
             _write_record(access_logger, scope, status)
             return
+        lines = self._lines
+        buffered = lines.buffered + len(line)
         try:
-            self._lines.write(line)
+            if buffered <= lines.room:
+                # What LineStream.write does nearly always.
+                lines.buffered = buffered
+                lines.stream.write(line)
+            else:
+                lines.write(line)
         except Exception:
             self._fail(line)
 

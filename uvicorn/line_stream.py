@@ -33,6 +33,7 @@ class LineStream:
         stream: where the lines go; `open_line_stream` makes what suits its buffering.
 
     Attributes:
+        buffered, room: characters in the stream's buffer, and those that it may hold.
         lost: lines for which there was no room to hold them back.
         sound: whether the stream took what it was given last; set to False by whoever catches its error.
 
@@ -42,14 +43,14 @@ class LineStream:
 
     __slots__ = (
         "__weakref__",
-        "_buffered",
         "_empty_room",
         "_held",
         "_held_size",
         "_limit",
         "_poll",
-        "_room",
+        "buffered",
         "lost",
+        "room",
         "sound",
         "stream",
     )
@@ -61,8 +62,8 @@ class LineStream:
         # What may be buffered. Where a write may have to wait, that is nothing before there is room for it: what is in
         # the buffer of a stream stays there, and the interpreter waits at its exit until it is written.
         self._empty_room = self._limit if self._poll is None else 0
-        self._room = self._empty_room
-        self._buffered = 0
+        self.room = self._empty_room
+        self.buffered = 0
         self._held: deque[str] = deque()
         self._held_size = 0
         self.lost = 0
@@ -71,13 +72,13 @@ class LineStream:
 
     def write(self, line: str) -> None:
         """Take a line with its end."""
-        buffered = self._buffered + len(line)
-        if buffered > self._room:
+        buffered = self.buffered + len(line)
+        if buffered > self.room:
             buffered = len(line)
             if not self._make_room(buffered):
                 self._hold(line)
                 return
-        self._buffered = buffered
+        self.buffered = buffered
         self.stream.write(line)
 
     def flush(self) -> bool:
@@ -86,10 +87,10 @@ class LineStream:
         Returns:
             Whether nothing is left.
         """
-        if self._buffered:
+        if self.buffered:
             if self._poll is not None and not self._poll(0):
                 return False
-            self._buffered = 0
+            self.buffered = 0
             self.stream.flush()
             self.sound = True
         while self._held:
@@ -98,7 +99,7 @@ class LineStream:
             self.stream.write(self._take())
             self.stream.flush()
             self.sound = True
-        self._room = self._empty_room
+        self.room = self._empty_room
         return True
 
     def _make_room(self, size: int) -> bool:
@@ -107,7 +108,7 @@ class LineStream:
             return False
         if self._poll is not None and (size > self._limit or not self._poll(0)):
             return False
-        self._room = self._limit
+        self.room = self._limit
         return True
 
     def close(self, patience: float) -> None:
@@ -129,7 +130,7 @@ class LineStream:
         if self._held_size + len(line) > HELD_LIMIT:
             self.lost += 1
             return
-        self._room = 0
+        self.room = 0
         self._held.append(line)
         self._held_size += len(line)
 
@@ -163,7 +164,7 @@ class UnbufferedLineStream(LineStream):
         else:
             self.stream.write(line)
             # Nothing is left to write, unless the stream has been given a buffer since.
-            self._buffered = len(line)
+            self.buffered = len(line)
 
 
 def open_line_stream(stream: io.TextIOWrapper) -> LineStream:

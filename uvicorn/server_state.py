@@ -73,6 +73,8 @@ class ServerState:
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
         self.access_log: AccessLog | None = None
+        # Called with the logger, the scope and the status of a response: from the first one on AccessLog.write.
+        self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.default_headers = []
         self._parser_pools: dict[Any, ParserPool] = {}
         # What begins a task at once, by the loop it is for.
@@ -116,12 +118,13 @@ class ServerState:
             template = self._scope_templates[server, scheme] = (scope, asgi, root_path, root_path.encode())
         return template
 
-    def open_access_log(self) -> "AccessLog":
-        """The access log, which is imported only where there is a line to write."""
+    def _open_access_log(self, access_logger: Any, scope: Any, status: int) -> None:
+        """Write the first line of the access log, which is imported only where there is one to write."""
         from uvicorn.access_log import AccessLog
 
         self.access_log = AccessLog()
-        return self.access_log
+        self.log_access = self.access_log.write
+        self.log_access(access_logger, scope, status)
 
     def get_parser_pool(self, kind: Any) -> "ParserPool":
         """The parsers of the connections of one kind."""

@@ -13,6 +13,8 @@ from uvicorn._speedups.facts import (
     CONTENT_LENGTH,
     EXPECT,
     EXPECTS_CONTINUE,
+    FORWARDED,
+    HAS_FORWARDED,
     HEAD_REQUEST,
     HOST,
     KEEP_ALIVE,
@@ -603,8 +605,10 @@ class RequestBuilder:
             self._decide(kind, value)
 
     def _decide(self, kind: int, value: bytes) -> None:
-        """Note a field that decides about the message itself."""
-        if kind == HOST:
+        """Note a field that decides about the message itself, or who it is from."""
+        if kind == FORWARDED:
+            self.facts |= HAS_FORWARDED
+        elif kind == HOST:
             if self.host is not None:
                 raise RequestRejected(400, "more than one Host field")
             self.host = value
@@ -757,7 +761,7 @@ class RequestBuilder:
         self._split_fields()
         for name, _ in self.headers:
             known = KNOWN_FIELDS.get(name)
-            if known is not None and known[1]:
+            if known is not None and known[1] > FORWARDED:
                 # RFC 9110 section 6.5.1.
                 raise RequestRejected(400, "a trailer field that decides about the message")
         self.host = host

@@ -23,14 +23,21 @@ class RequestRejected(Exception):
         return self.reason
 
 
-# What a connection has to know of a request, as bits: one number is read faster than six attributes. Without any from
-# BODY_FOLLOWS on, there is nothing to do but to answer.
-KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = 1, 2, 4, 8, 16, 32
+# What a connection has to know of a request, as bits: one number is read faster than seven attributes. Without any from
+# HAS_FORWARDED on, there is nothing to do but to answer.
+KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
+    1 << bit for bit in range(7)
+)
 
-# The fields that decide about the message itself (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1).
-PLAIN, HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT = range(7)
+# The fields that decide about the message itself (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1), and those
+# that say who a proxy has got it from.
+PLAIN, FORWARDED, HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT = range(8)
+FORWARDED_FOR = b"x-forwarded-for"
+FORWARDED_PROTO = b"x-forwarded-proto"
 
-_DECIDING = {
+_KINDS = {
+    FORWARDED_FOR: FORWARDED,
+    FORWARDED_PROTO: FORWARDED,
     b"host": HOST,
     b"connection": CONNECTION,
     b"content-length": CONTENT_LENGTH,
@@ -64,7 +71,7 @@ Field = tuple[bytes, int, bytes]
 
 def describe_field(lower: bytes) -> Field:
     """What there is to know of a field, by its lower-cased name."""
-    return (lower, _DECIDING.get(lower, PLAIN), b"\r\n" + lower + b": ")
+    return (lower, _KINDS.get(lower, PLAIN), b"\r\n" + lower + b": ")
 
 
 def _known_fields() -> dict[bytes, Field]:

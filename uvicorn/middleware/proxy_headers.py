@@ -9,15 +9,15 @@ import sys
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from uvicorn._speedups.facts import FORWARDED_FOR, FORWARDED_PROTO
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_FORWARDED_FOR = b"x-forwarded-for"
-_FORWARDED_PROTO = b"x-forwarded-proto"
-_FORWARDED = frozenset({_FORWARDED_FOR, _FORWARDED_PROTO})
+_FORWARDED = frozenset({FORWARDED_FOR, FORWARDED_PROTO})
 
 # What X-Forwarded-Proto may say, and what that is for a WebSocket.
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -148,13 +148,14 @@ class ProxyHeadersMiddleware:
         self._trusts = self.trusted_hosts.trusts
 
     def for_peer(self, peer: tuple[str, int] | None) -> ASGI3Application:
-        """What to call for the requests of one connection, whose trust is decided here, once for all of them.
+        """What to call for those requests of one connection that have a field of a proxy.
+
+        The trust is decided here, once for all of them; requests without such a field are the application's own.
 
         Args:
             peer: the (host, port) that is the client of each of its scopes; None on a unix socket.
         """
         if self._is_trusted(peer):
-            # Calling an instance costs three times what calling a method does (0.3 us).
             return self._call_trusted
         return self.app
 
@@ -162,10 +163,7 @@ class ProxyHeadersMiddleware:
         return self._always_trust or bool(peer and self._trusts(peer[0]))
 
     def _call_trusted(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
-        for name, _ in scope["headers"]:
-            if name in _FORWARDED:
-                self._forward(scope)
-                break
+        self._forward(scope)
         return self.app(scope, receive, send)
 
     def _call(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
@@ -188,15 +186,15 @@ class ProxyHeadersMiddleware:
     def _forward(self, scope: Any) -> None:
         """Change the scope of a request that has at least one of the headers."""
         # Several lines are one list (RFC 9110, section 5.3).
-        lines: dict[bytes, list[bytes]] = {_FORWARDED_FOR: [], _FORWARDED_PROTO: []}
+        lines: dict[bytes, list[bytes]] = {FORWARDED_FOR: [], FORWARDED_PROTO: []}
         for name, value in scope["headers"]:
             if name in _FORWARDED:
                 lines[name].append(value)
-        if lines[_FORWARDED_PROTO]:
-            scheme = lines[_FORWARDED_PROTO][-1].rpartition(b",")[2].strip(b" \t").decode("latin-1").lower()
+        if lines[FORWARDED_PROTO]:
+            scheme = lines[FORWARDED_PROTO][-1].rpartition(b",")[2].strip(b" \t").decode("latin-1").lower()
             if scheme in _WEBSOCKET_SCHEMES:
                 scope["scheme"] = _WEBSOCKET_SCHEMES[scheme] if scope["type"] == "websocket" else scheme
-        if lines[_FORWARDED_FOR]:
-            client = self.trusted_hosts.client(b",".join(lines[_FORWARDED_FOR]))
+        if lines[FORWARDED_FOR]:
+            client = self.trusted_hosts.client(b",".join(lines[FORWARDED_FOR]))
             if client is not None:
                 scope["client"] = client

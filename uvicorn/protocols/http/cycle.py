@@ -202,7 +202,7 @@ class RequestResponseCycle:
                 # Never told to continue, the client may leave the body out: no next request could be found.
                 framer.keep_alive = False
             if connection.access_log:
-                connection.log_access(self.scope, framer.status)
+                connection.server_state.log_access(connection.access_logger, self.scope, framer.status)
             return
         end = framer.end()
         if not end or connection.outbox is not None:

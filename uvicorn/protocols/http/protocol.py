@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn._speedups import RequestBuilder, RequestHead, RequestRejected
 from uvicorn._speedups._response_py import CLOSE, COMPLETE
-from uvicorn._speedups.facts import BODY_FOLLOWS, EXPECTS_CONTINUE, KEEP_ALIVE, WANTS_UPGRADE
+from uvicorn._speedups.facts import BODY_FOLLOWS, EXPECTS_CONTINUE, HAS_FORWARDED, KEEP_ALIVE, WANTS_UPGRADE
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.connection import LINGER_BYTES, LINGER_SECONDS, Due
@@ -224,7 +224,9 @@ class HTTPProtocol(Runner):
             self.logger.warning("Exceeded concurrency limit.")
             facts &= ~WANTS_UPGRADE
         more_body = False
-        if facts >= BODY_FOLLOWS:
+        if facts >= HAS_FORWARDED:
+            if facts & HAS_FORWARDED:
+                app = self._get_proxied(app)
             if facts >= WANTS_UPGRADE and upgrade.is_accepted(head, self.ws_protocol_class, self.logger):
                 self._upgrade = head
                 self._open_pipeline()
@@ -297,11 +299,6 @@ class HTTPProtocol(Runner):
 
     # The cycle's side
 
-    def log_access(self, scope: Any, status: int) -> None:
-        """Write the access log line of a response that starts."""
-        access_log = self.server_state.access_log or self.server_state.open_access_log()
-        access_log.write(self.access_logger, scope, status)
-
     def on_body_read(self) -> None:
         """The application has taken what there was of the request body."""
         self._resume_reading()
@@ -361,7 +358,7 @@ class HTTPProtocol(Runner):
         """The application is done and no byte of a response was sent."""
         cycle.disconnect()
         if self.access_log and not cycle.response_started:
-            self.log_access(cycle.scope, 500)
+            self.server_state.log_access(self.access_logger, cycle.scope, 500)
         self._answer(500, "Internal Server Error", cycle.scope["method"])
 
     def on_response_broken(self, cycle: RequestResponseCycle) -> None:

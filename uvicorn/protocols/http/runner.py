@@ -38,11 +38,13 @@ class Runner(Connection):
         loop: the event loop; needs `create_task` and `call_later` only.
     """
 
-    __slots__ = ("_context", "_eager", "_new_task", "_starting", "_to_start", "app", "tasks")
+    __slots__ = ("_context", "_eager", "_new_task", "_proxied_app", "_starting", "_to_start", "app", "tasks")
 
     def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, server_state, loop)
         self.app = cast("ASGI3Application", config.loaded_app)
+        # In its place, for requests that say who a proxy has got them from.
+        self._proxied_app = self.app
         self.tasks = server_state.tasks
         self._to_start: RequestResponseCycle | None = None
         self._starting = False
@@ -57,13 +59,17 @@ class Runner(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        called = self.app
         middleware = self.config.proxy_headers_middleware
-        if middleware is not None and called is middleware:
-            # It hands on what the application returns.
-            called = middleware.app
-            self.app = middleware.for_peer(self.client)
-        self._eager = self._new_task is not None and is_coroutine_function(called)
+        if middleware is not None and self.app is middleware:
+            # Which hands on what the application returns.
+            self._proxied_app = middleware.for_peer(self.client)
+            self.app = middleware.app
+        self._eager = self._new_task is not None and is_coroutine_function(self.app)
+
+    def _get_proxied(self, app: "ASGI3Application") -> "ASGI3Application":
+        """What to call in the place of `app` for a request that says who a proxy has got it from."""
+        middleware = self.config.proxy_headers_middleware
+        return self._proxied_app if middleware is not None and app is middleware.app else app
 
     def _start(self) -> None:
         """Start the application of the request to serve, and of the ones behind it where they are done at once."""
