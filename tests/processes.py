@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 # A loaded machine with two cores needs a few seconds to start an interpreter; nothing waits this long when all is well.
-PATIENCE = 30.0
+# Under the sanitizers everything takes a multiple of its time.
+PATIENCE = 30.0 * int(os.environ.get("TEST_PATIENCE", "1"))
 READY = re.compile(r"Uvicorn running on (?:https?://(?P<host>\[[^\]]+\]|[^:\s]+):(?P<port>\d+)|\S+ \S+)")
 
 
