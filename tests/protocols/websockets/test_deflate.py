@@ -17,6 +17,8 @@ from uvicorn.protocols.websockets.deflate import (
     parse_extensions,
 )
 
+_decompressobj = zlib.decompressobj
+
 PLAIN = DeflateParameters(False, False, 12, None)
 
 
@@ -198,6 +200,32 @@ def test_the_window_is_kept_when_a_message_was_measured() -> None:
     for _ in range(3):
         packed = (sender.compress(message) + sender.flush(zlib.Z_SYNC_FLUSH))[:-4]
         assert receiver.decompress(packed, True, len(message)) == message
+
+
+class Uncopied:
+    """A decompressor of a Python whose zlib cannot copy."""
+
+    def __init__(self, **options: int) -> None:
+        self._decompressor = _decompressobj(**options)
+        self.decompress = self._decompressor.decompress
+
+    eof = property(lambda self: self._decompressor.eof)
+    unconsumed_tail = property(lambda self: self._decompressor.unconsumed_tail)
+
+
+def test_what_cannot_be_measured_is_bounded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zlib, "decompressobj", Uncopied)
+    message = bytes(1 << 20)
+    assert PerMessageDeflate(PLAIN).decompress(_packed(message), True, len(message)) == message
+    with pytest.raises(MessageTooBig):
+        PerMessageDeflate(PLAIN).decompress(_packed(message), True, len(message) - 1)
+
+
+def test_a_stream_that_ends_where_a_piece_does() -> None:
+    for size in EDGES:
+        compressor = zlib.compressobj(9, wbits=-15)
+        packed = compressor.compress(bytes(size)) + compressor.flush()
+        assert PerMessageDeflate(PLAIN).decompress(packed + _packed(b"more"), True, 1 << 20) == bytes(size) + b"more"
 
 
 def test_a_bomb_is_refused_before_it_grows() -> None:

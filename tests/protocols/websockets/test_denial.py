@@ -35,6 +35,7 @@ async def test_denial(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(RuntimeError) as caught:
         await connection.send("accept")
     assert str(caught.value) == "Expected ASGI message 'websocket.http.response.body' but got 'websocket.accept'."
+    connection.feed(b"for a WebSocket that there is not")
     await connection.send("http.response.body", body=b"abc", more_body=True)
     await connection.send("http.response.body", body=b"defg", more_body=False)
     response = connection.response()

@@ -260,13 +260,7 @@ class HTTPProtocol(Runner):
         return [] if self.scope is None else self.scope["headers"]  # type: ignore[return-value]  # ours is a list
 
     def on_body(self, data: bytes) -> None:
-        cycle = self._last_cycle()
-        if cycle.framer.state == COMPLETE:
-            self._discard(len(data))
-            if self._lingering:
-                self._hold(True)
-            return
-        cycle.on_body(data)
+        self._last_cycle().on_body(data)
         self.on_body_unwanted()
 
     def on_complete(self) -> None:
@@ -350,7 +344,7 @@ class HTTPProtocol(Runner):
         elif not persists or self.is_body_long():
             self._close_gently()
         else:
-            self._discarded = 0
+            # The rest, which is little, is dropped.
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
             self.flow.resume_reading()
 

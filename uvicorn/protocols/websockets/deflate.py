@@ -238,7 +238,7 @@ def _inflate_some(decompressor: "zlib._Decompress", data: bytes, room: int) -> b
 
 def _measure(decompressor: "zlib._Decompress", data: bytes, limit: int) -> None:
     """Inflate for nothing. Raises MessageTooBig where more than `limit` bytes come of it."""
-    while not decompressor.eof:
+    while True:
         # As much as what is left, which zlib copies each time.
         size = max(_PIECE, len(data))
         inflated = len(decompressor.decompress(data, size))
