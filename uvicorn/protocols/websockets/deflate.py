@@ -239,8 +239,8 @@ def _inflate_some(decompressor: "zlib._Decompress", data: bytes, room: int) -> b
 def _measure(decompressor: "zlib._Decompress", data: bytes, limit: int) -> None:
     """Inflate for nothing. Raises MessageTooBig where more than `limit` bytes come of it."""
     while True:
-        # As much as what is left, which zlib copies each time.
-        size = max(_PIECE, len(data))
+        # More of it where more is left, which zlib copies each time.
+        size = max(_PIECE, len(data) // 4)
         inflated = len(decompressor.decompress(data, size))
         limit -= inflated
         if limit < 0:
