@@ -540,7 +540,7 @@ class RequestBuilder:
         elif target == b"*":
             if head.method != "OPTIONS":
                 raise RequestRejected(400, "* is for OPTIONS only")
-        elif target[:1] != b"/":
+        else:
             self.authority, text = split_absolute_form(text, head.method)
             return text.encode()
         return target

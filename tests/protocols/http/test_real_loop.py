@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import importlib.util
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.cases.outcome import parse_responses
+from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET, HELLO, body, respond, start
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -120,6 +122,59 @@ async def test_an_application_knows_its_task(http_protocol_cls: Any) -> None:
     assert None not in tasks
     assert len(set(tasks)) == 2
     assert asyncio.current_task() not in tasks
+
+
+async def test_an_application_that_is_no_coroutine_function(http_protocol_cls: Any) -> None:
+    """It is called within its task, whatever it does then."""
+    tasks = []
+
+    async def later(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0)
+        await respond()(scope, receive, send)
+
+    def app(scope: Any, receive: Any, send: Any) -> Any:
+        tasks.append(asyncio.current_task())
+        if len(tasks) == 3:
+            raise ValueError("at once")
+        return (respond() if len(tasks) == 1 else later)(scope, receive, send)
+
+    async with serving(http_protocol_cls, app, interface="asgi3") as (reader, writer, _):
+        for _ in range(2):
+            writer.write(GET)
+            assert await read_responses(reader, 1) == [200]
+        writer.write(GET)
+        assert (await asyncio.wait_for(reader.read(), TIMEOUT)).startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert None not in tasks
+    assert asyncio.current_task() not in tasks
+
+
+async def test_an_application_that_is_cancelled_at_once(http_protocol_cls: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise asyncio.CancelledError
+
+    async with serving(http_protocol_cls, app) as (reader, writer, _):
+        writer.write(GET)
+        answer = await asyncio.wait_for(reader.read(), TIMEOUT)
+    assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="it would end the loop of this test: tasks start in the loop")
+async def test_an_application_that_exits_at_once(http_protocol_cls: Any) -> None:
+    """The loop is told; the client gets what it gets for any other exception."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise SystemExit
+
+    config = Config(app, lifespan="off", log_config=None, ws="none", proxy_headers=False)
+    config.load()
+    protocol = http_protocol_cls(config=config, server_state=ServerState(), app_state={})
+    transport = FullTransport()
+    transport.protocol = protocol
+    protocol.connection_made(transport)
+    with pytest.raises(SystemExit):
+        protocol.data_received(GET)
+    assert bytes(transport.buffer).startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    protocol.connection_lost(None)
 
 
 async def test_an_application_that_fails_at_once(http_protocol_cls: Any) -> None:

@@ -57,6 +57,7 @@ async def test_the_application_closes(connect: Any, message: Any, code: int, rea
     # Nothing is answered any more but a close frame, and that with the end.
     connection.feed(frame(TEXT, b"too late") + frame(PING) + close(code))
     assert connection.transport.closed
+    connection.feed(frame(PING))
     assert connection.frames() == []
     assert await connection.disconnect() == (code, reason)
     connection.lose()
