@@ -29,6 +29,14 @@ class ChunkedDecoder:
         RequestRejected: from `feed`, where the coding is wrong or its extensions exceed their limit.
     """
 
+    __slots__ = (
+        "extensions",
+        "line",
+        "remaining",
+        "sink",
+        "state",
+    )
+
     def __init__(self, sink: Any) -> None:
         self.sink = sink
         self.state = SIZE

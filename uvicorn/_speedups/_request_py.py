@@ -242,6 +242,50 @@ class RequestBuilder:
         RequestRejected: from every method, with the status to answer.
     """
 
+    __slots__ = (
+        "authority",
+        "block",
+        "block_end",
+        "block_start",
+        "body_size",
+        "chunked",
+        "chunks",
+        "close",
+        "coding",
+        "content_length",
+        "expect_continue",
+        "facts",
+        "field_count",
+        "head",
+        "head_size",
+        "headers",
+        "hold",
+        "host",
+        "in_trailers",
+        "known_headers",
+        "known_host",
+        "known_section",
+        "limit_body",
+        "limit_fields",
+        "limit_head",
+        "limit_line",
+        "line",
+        "misses",
+        "parse",
+        "phase",
+        "pieces",
+        "position",
+        "prefix",
+        "remaining",
+        "sink",
+        "start",
+        "tail",
+        "tell",
+        "too_large",
+        "upgrade",
+        "upgrade_token",
+    )
+
     def __init__(self, sink: Any, limits: tuple[int, int, int, int]) -> None:
         self.attach(sink)
         self.limit_line, self.limit_fields, self.limit_head, self.limit_body = limits

@@ -105,6 +105,21 @@ class ResponseFramer:
         head_sent: whether the head was given out.
     """
 
+    __slots__ = (
+        "coded",
+        "expected",
+        "facts",
+        "framing",
+        "head_request",
+        "head_sent",
+        "keep_alive",
+        "lines",
+        "old",
+        "persist",
+        "state",
+        "status",
+    )
+
     def __init__(self, facts: int) -> None:
         # As an attribute it is a C integer.
         self.facts = facts
