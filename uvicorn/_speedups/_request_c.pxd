@@ -85,6 +85,7 @@ cdef class RequestBuilder:
 
     cdef _reset(self)
     cpdef attach(self, sink)
+    cpdef release(self)
     cpdef bint is_fresh(self)
     cpdef bint in_head(self)
     cpdef bint in_message(self)

@@ -333,6 +333,12 @@ class RequestBuilder:
         self.sink = sink
         self.tell = sink.on_request
 
+    def release(self) -> None:
+        """Take nothing more, and forget the sink and the parser, which know the builder too."""
+        self.phase = ENDED
+        self.hold = True
+        self.sink = self.tell = self.parse = None
+
     def is_fresh(self) -> bool:
         """Whether nothing of a request has come since the last one was complete, and the next one can come."""
         return self.phase == LINE and not self.line and not self.head_size and not self.hold

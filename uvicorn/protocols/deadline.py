@@ -10,6 +10,10 @@ NEVER = float("inf")
 Reason = TypeVar("Reason")
 
 
+def _ignore(reason: Any) -> None:
+    """What is called when nobody is left to be called."""
+
+
 class Deadline(Generic[Reason]):
     """A deadline that can be moved many times a second for next to nothing.
 
@@ -63,6 +67,11 @@ class Deadline(Generic[Reason]):
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def close(self) -> None:
+        """Cancel, and forget whom to call: a deadline and its owner would be garbage that refers to itself."""
+        self.cancel()
+        self._on_due = _ignore
 
     def arm(self, seconds: float) -> None:
         """Have the loop's timer fire when the deadline is due, in so many seconds."""

@@ -29,7 +29,6 @@ PIPELINE_LIMIT = 16
 
 # Looked up for each request; an attribute of an enumeration takes its time.
 _KEEP_ALIVE = Due.KEEP_ALIVE
-_HEAD = Due.HEAD
 
 
 class HTTPProtocol(Runner):
@@ -59,7 +58,6 @@ class HTTPProtocol(Runner):
         "app_state",
         "cycle",
         "limit_concurrency",
-        "root_path",
         "scope",
         "timeout_keep_alive",
     )
@@ -79,7 +77,6 @@ class HTTPProtocol(Runner):
         super().__init__(config, server_state, _loop or asyncio.get_event_loop())
         self.access_logger = logging.getLogger("uvicorn.access")
         self.access_log = self.access_logger.hasHandlers()
-        self.root_path = config.root_path
         self.limit_concurrency = config.limit_concurrency
         self.timeout_keep_alive = float(config.timeout_keep_alive)
         self.app_state = app_state
@@ -122,15 +119,25 @@ class HTTPProtocol(Runner):
         self._scope_template = self.server_state.get_scope_template(self.config, self.server, self.scheme)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.connections.discard(self)
-        self._parsers.forget(self)
-        self._deadline.cancel()
+        self._leave()
         if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
             self._trace("HTTP connection lost")
         self._pipeline = self._to_start = None
         if self.cycle is not None:
             self.cycle.disconnect()
             self.flow.resume_writing()
+            if self.cycle.framer.state == COMPLETE:
+                self.cycle = None
+
+    def _leave(self) -> None:
+        """Have nobody know the connection any more, nor anything of its own, so that no garbage has to be collected."""
+        self.connections.discard(self)
+        self._parsers.forget(self)
+        self._deadline.close()
+        parser, self._parser = self._parser, None  # type: ignore[assignment]  # as in __init__
+        self._feed = self._in_head = None
+        if parser is not None:
+            parser.builder.release()
 
     def eof_received(self) -> bool | None:
         """The client sends no more; it may still read (RFC 9112 section 9.6)."""
@@ -174,7 +181,7 @@ class HTTPProtocol(Runner):
                 self._start()
         elif self._upgrade is not None:
             self._hand_over()
-        elif self.cycle is None and self._deadline.reason is not _HEAD and not self._lingering:
+        elif self.cycle is None and self._deadline.reason is not Due.HEAD and not self._lingering:
             self._await_next_event()
 
     def _take_parser(self) -> Any:
@@ -410,7 +417,8 @@ class HTTPProtocol(Runner):
         else:
             self._to_start = None
             cycle.disconnect()
-            self._answer(rejected.status, method=cycle.scope["method"])
+            rejected.method = cycle.scope["method"]
+            self._answer(rejected.status, method=rejected.method)
 
     # Upgrades
 
@@ -421,10 +429,9 @@ class HTTPProtocol(Runner):
             return
         if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
             self._trace("Upgrading to WebSocket")
-        self.connections.discard(self)
-        self._parsers.forget(self)
-        self._deadline.cancel()
-        upgrade.hand_over(self, head, self._parser.take_rest())
+        rest = self._parser.take_rest()
+        self._leave()
+        upgrade.hand_over(self, head, rest)
         self.flow.resume_reading()
 
     # Deadlines and the end
