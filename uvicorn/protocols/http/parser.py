@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from uvicorn._speedups import ChunkedDecoder, RequestHead, RequestRejected
 from uvicorn._speedups._chunked_py import TRAILERS
-from uvicorn._speedups._request_py import ENDED
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -62,10 +61,6 @@ class RequestParser:
     def is_fresh(self) -> bool:
         """Whether it is as a new one: nothing of a request has come since the last one was complete."""
         return self.builder.is_fresh() and not self._rest and self._decoder is None
-
-    def has_ended(self) -> bool:
-        """Whether the last request was to be the last of the connection, and is complete."""
-        return bool(self.builder.phase == ENDED)
 
     def in_message(self) -> bool:
         """Whether a request has begun that is not complete yet."""

@@ -348,9 +348,6 @@ class HTTPProtocol(Runner):
                 self._next()
         elif self.transport.is_closing():
             pass
-        elif not cycle.more_body and self._parser.has_ended():
-            # The client has said that nothing follows; there is nothing that a reset could cross.
-            self.close()
         elif not persists or self.is_body_long():
             self._close_gently()
         else:
