@@ -133,3 +133,7 @@ def test_known_fields(half: str) -> None:
             known = _find_known(b"\n%b:" % spelt, 1, 1 + len(spelt))
             assert (None if known is None else known[0]) == (name if spelt.lower() == name else None)
     assert _find_known(b":", 0, 0) is None
+    # The same slot and the same length.
+    assert _slot(b"axcept", 0, 6) == _slot(b"accept", 0, 6)
+    assert _find_known(b"axcept", 0, 6) is None
+    assert headers_of(half, b"Host: a\r\naxcept: v\r\n")[0][1] == (b"axcept", b"v")
