@@ -24,8 +24,9 @@ from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Worker
 
 # How long the stacks of a worker that hangs are waited for, in seconds, and after how long a silence they are asked for
 # once more: nothing marks the end of a dump, but that the next one has begun.
+# Long enough for a thread that is slow to write its dump: another could take the second signal and write in between.
 DUMP_TIMEOUT = 5.0
-DUMP_SILENCE = 0.05
+DUMP_SILENCE = 0.5
 # As much as a pipe holds at most, in bytes.
 PIPE_SIZE = 65536
 # How `faulthandler` begins the stack of a thread, up to the end of the thread's id; PyPy writes that in capitals.
