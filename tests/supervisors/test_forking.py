@@ -43,7 +43,9 @@ if __name__ == "__main__":
 """
 RANDOM_APP = """
 import os, random, ssl, uuid
-print("random", random.random(), os.urandom(8).hex(), ssl.RAND_bytes(8).hex(), uuid.uuid4().hex, flush=True)
+numbers = (str(random.random()), os.urandom(8).hex(), ssl.RAND_bytes(8).hex(), uuid.uuid4().hex)
+# In one write: two workers say it at once.
+os.write(1, f"random {' '.join(numbers)}\\n".encode())
 from tests.supervisors.apps import app
 """
 LOG_CONFIG = """
