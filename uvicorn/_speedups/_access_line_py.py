@@ -45,15 +45,12 @@ class AccessLineFormat:
         if ending is None:
             ending = self.endings[status] = self.make_ending(status)
         client = scope.get("client")
+        address = ""
         if client:
             host, port = client
-            line = (
-                f"{self.opening}{host}:{port}{self.before_method}{method}{self.before_path}{path}"
-                f"{self.before_version}{version}{ending}"
-            )
-        else:
-            line = (
-                f"{self.opening}{self.before_method}{method}{self.before_path}{path}"
-                f"{self.before_version}{version}{ending}"
-            )
+            address = f"{host}:{port}"
+        line = (
+            f"{self.opening}{address}{self.before_method}{method}{self.before_path}{path}"
+            f"{self.before_version}{version}{ending}"
+        )
         return line if line.isascii() else None

@@ -14,7 +14,7 @@ cdef bytes _HTTP_1_1
 
 @cython.locals(size=Py_ssize_t, last=int)
 cdef int _slot(const unsigned char *data, Py_ssize_t start, Py_ssize_t stop)
-@cython.locals(known=tuple, name=bytes, word=bytes, lower="const unsigned char *", i=Py_ssize_t)
+@cython.locals(known=tuple, word=bytes, lower="const unsigned char *", i=Py_ssize_t)
 cdef tuple _find_known(const unsigned char *data, Py_ssize_t start, Py_ssize_t stop)
 @cython.locals(buf="const unsigned char *", size=Py_ssize_t, i=Py_ssize_t)
 cdef Py_ssize_t _find_line_end(bytes data, Py_ssize_t pos) except -1
@@ -39,7 +39,7 @@ cdef class RequestHead:
     cdef public int framing
     cdef public object content_length
 
-    @cython.locals(scope=dict, asgi=dict, root_path=str, raw_root_path=bytes)
+    @cython.locals(scope=dict, asgi=dict, root_path=str)
     cpdef dict build_scope(self, tuple template, client, dict state)
 
 
