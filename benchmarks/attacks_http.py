@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from victim import HELLO, Bystander, Peak, Victim, read_response
 
 from uvicorn._speedups import RequestBuilder
-from uvicorn.protocols.http.h11_parser import H11Parser
-from uvicorn.protocols.http.httptools_parser import HttpToolsParser
+from uvicorn.protocols.http.h11_impl import H11Parser
+from uvicorn.protocols.http.httptools_impl import HttpToolsParser
 
 MIB = 1024 * 1024
 PARSERS = ("httptools", "h11")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn.access_log import AccessLog
     from uvicorn.config import Config
-    from uvicorn.protocols.http.parser_pool import ParserPool
+    from uvicorn.protocols.http.parser import ParserPool
 
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
@@ -130,7 +130,7 @@ class ServerState:
         """The parsers of the connections of one kind."""
         pool = self._parser_pools.get(kind)
         if pool is None:
-            from uvicorn.protocols.http.parser_pool import ParserPool
+            from uvicorn.protocols.http.parser import ParserPool
 
             pool = self._parser_pools[kind] = ParserPool()
         return pool

@@ -4,7 +4,7 @@ import pytest
 from cases import CASES
 
 from uvicorn._speedups.facts import KEEP_ALIVE
-from uvicorn.protocols.http.httptools_parser import HttpToolsParser
+from uvicorn.protocols.http.httptools_impl import HttpToolsParser
 from uvicorn.protocols.utils import get_path_with_query_string
 
 LIMITS = (65536, 256, 131072, -1)

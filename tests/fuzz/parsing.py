@@ -9,8 +9,8 @@ from typing import Any
 from uvicorn import _speedups
 from uvicorn._speedups import RequestRejected
 from uvicorn._speedups._chunked_py import TRAILERS
-from uvicorn.protocols.http.h11_parser import H11Parser
-from uvicorn.protocols.http.httptools_parser import HttpToolsParser
+from uvicorn.protocols.http.h11_impl import H11Parser
+from uvicorn.protocols.http.httptools_impl import HttpToolsParser
 
 PARSERS = ("h11", "httptools")
 # (request line in bytes, fields, head in bytes, body in bytes): small, so that short inputs reach them.
@@ -102,7 +102,7 @@ def parse(library: str, half: str, pieces: Iterable[bytes], limits: tuple[int, i
             parser.feed(piece)
     except RequestRejected as rejected:
         return Verdict(tuple(recorder.events), rejected.status, rejected.reason, True)
-    return Verdict(tuple(recorder.events), 0, "", parser.in_message())
+    return Verdict(tuple(recorder.events), 0, "", parser.builder.in_message())
 
 
 def cut(data: bytes, positions: Iterable[int]) -> list[bytes]:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.fuzz.run import QUIET
 from tests.protocols.http.classes import PUBLIC, protocol_class
 from tests.protocols.http.connection import GET, Connection
-from uvicorn.protocols.http import parser_pool
 from uvicorn.server import ServerState
 
 
@@ -43,7 +42,7 @@ def has_parser(connection: Connection) -> bool:
 
 
 async def test_who_got_it_first_hands_it_on(http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser_pool, "RESTING_MAX", 2)
+    monkeypatch.setattr("uvicorn.protocols.http.parser.RESTING_MAX", 2)
     first, second, third, silent = connect(http_protocol_cls, 4)
     for connection in (first, second):
         await ask(connection, b"/1")
@@ -64,7 +63,7 @@ async def test_who_got_it_first_hands_it_on(http_protocol_cls: Any, monkeypatch:
 
 
 async def test_what_has_begun_is_not_interrupted(http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser_pool, "RESTING_MAX", 1)
+    monkeypatch.setattr("uvicorn.protocols.http.parser.RESTING_MAX", 1)
     in_line, in_head, in_body, in_app, other = connect(http_protocol_cls, 5)
     in_line.feed(GET[:3])
     in_head.feed(GET[:-2])
@@ -82,7 +81,7 @@ async def test_what_has_begun_is_not_interrupted(http_protocol_cls: Any, monkeyp
 
 
 async def test_an_idle_connection_ends_without_one(http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser_pool, "RESTING_MAX", 1)
+    monkeypatch.setattr("uvicorn.protocols.http.parser.RESTING_MAX", 1)
     first, second, third = connect(http_protocol_cls, 3)
     await ask(first, b"/")
     await ask(second, b"/")
@@ -157,5 +156,5 @@ def test_each_connection_says_what_it_would_say_alone(parser: str, half: str) ->
             await asyncio.gather(*running, return_exceptions=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parser_pool, "RESTING_MAX", 1)
+        patch.setattr("uvicorn.protocols.http.parser.RESTING_MAX", 1)
         check()

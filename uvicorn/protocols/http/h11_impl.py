@@ -1,13 +1,100 @@
 """HTTP/1.1 with h11."""
 
+import re
 from typing import Any
 
+import h11
+
+from uvicorn._speedups import RequestRejected
+from uvicorn._speedups._request_py import BODY, FIELDS
 from uvicorn.protocols.http.cycle import RequestResponseCycle
-from uvicorn.protocols.http.h11_parser import H11Parser
 from uvicorn.protocols.http.parser import RequestParser
 from uvicorn.protocols.http.protocol import HTTPProtocol
 
-__all__ = ["H11Protocol", "RequestResponseCycle"]
+__all__ = ["H11Parser", "H11Protocol", "RequestResponseCycle"]
+
+# What h11 lets pass in fields: line ends that are not CRLF, folded lines (RFC 9112 sections 2.2 and 5.2), and control
+# characters in values (RFC 9110 section 5.5). A CR at the very end may still be followed by its LF.
+_BAD_IN_FIELDS = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class H11Parser(RequestParser):
+    """Gives h11 whole heads and whole trailer sections.
+
+    An h11 connection is used for one request only: what it would want to know of the response is not its business.
+
+    Args:
+        builder: of the request.
+        max_incomplete_event_size: bytes of a head that may be held before it is complete.
+        limit_fields: how many fields the builder will take; h11 is not given more, as it needs a microsecond a byte.
+    """
+
+    __slots__ = ("_connection", "_fields", "_limit_lines", "_lines", "_max_incomplete")
+
+    def __init__(self, builder: Any, max_incomplete_event_size: int, limit_fields: int) -> None:
+        super().__init__(builder)
+        builder.parse = self._take
+        self._max_incomplete = max_incomplete_event_size
+        self._connection: h11.Connection | None = None
+        self._fields = bytearray()
+        # The request line, or that of the last chunk, and the empty line at the end.
+        self._limit_lines = limit_fields + 2
+        self._lines = 0
+
+    def _take(self, data: bytes) -> None:
+        builder = self.builder
+        if builder.phase == BODY and not builder.in_trailers:
+            self._feed_h11(data)
+            return
+        if not self._fields_complete(data):
+            return
+        fields = bytes(self._fields)
+        self._fields = bytearray()
+        self._lines = 0
+        if builder.phase == FIELDS:
+            self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(fields))
+        self._feed_h11(fields)
+
+    def _fields_complete(self, data: bytes) -> bool:
+        """Hold fields back until they are complete; whether they are."""
+        fields = self._fields
+        seen = max(0, len(fields) - 2)
+        fields += data
+        if _BAD_IN_FIELDS.search(fields, seen):
+            raise RequestRejected(400, "bare CR or LF, folded line or control character in a field")
+        self._lines += data.count(b"\n")
+        if self._lines > self._limit_lines:
+            raise RequestRejected(431, "too many header fields")
+        if fields.endswith(b"\r\n\r\n"):
+            return True
+        if len(fields) > self._max_incomplete:
+            raise RequestRejected(431, "request head larger than h11_max_incomplete_event_size")
+        return False
+
+    def _feed_h11(self, data: bytes) -> None:
+        builder = self.builder
+        connection = self._connection
+        assert connection is not None
+        connection.receive_data(data)
+        while True:
+            try:
+                event = connection.next_event()
+            except h11.RemoteProtocolError as exc:
+                if exc.error_status_hint == 501:
+                    # The builder knows better what is wrong with a transfer coding.
+                    builder.on_headers_complete()
+                raise RequestRejected(400, str(exc)) from None
+            if isinstance(event, h11.Request):
+                builder.on_headers_complete()
+            elif isinstance(event, h11.Data):
+                builder.on_body(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                self._connection = None
+                builder.on_chunk_header()
+                builder.on_message_complete()
+                return
+            else:
+                return
 
 
 class H11Protocol(HTTPProtocol):

@@ -1,13 +1,51 @@
-"""HTTP/1.1 with httptools."""
+"""HTTP/1.1 with httptools (llhttp)."""
 
 from typing import Any
 
+import httptools
+
+from uvicorn._speedups import RequestRejected
+from uvicorn._speedups._request_py import BODY
 from uvicorn.protocols.http.cycle import RequestResponseCycle
-from uvicorn.protocols.http.httptools_parser import HttpToolsParser
 from uvicorn.protocols.http.parser import RequestParser
 from uvicorn.protocols.http.protocol import HTTPProtocol
 
-__all__ = ["HttpToolsProtocol", "RequestResponseCycle"]
+__all__ = ["HttpToolsParser", "HttpToolsProtocol", "RequestResponseCycle"]
+
+
+class HttpToolsParser(RequestParser):
+    """Has llhttp check the fields and frame the body."""
+
+    __slots__ = ()
+
+    def __init__(self, builder: Any) -> None:
+        super().__init__(builder)
+        parser = httptools.HttpRequestParser(builder)
+        # llhttp has its own idea of when a connection persists; the builder's counts.
+        parser.set_dangerous_leniencies(lenient_keep_alive=True)
+        builder.parse = parser.feed_data
+
+    def recover(self, exc: Exception) -> None:
+        if isinstance(exc, httptools.HttpParserUpgrade):
+            self._resume_body()
+        elif isinstance(exc, httptools.HttpParserCallbackError) and exc.__context__ is not None:
+            # The builder's exception comes as the context of the parser's own.
+            raise exc.__context__ from None
+        elif isinstance(exc, httptools.HttpParserError):
+            raise RequestRejected(400, str(exc)) from None
+        else:
+            raise exc
+
+    def _resume_body(self) -> None:
+        """Have the body of a request parsed that asked for an upgrade.
+
+        llhttp takes what follows such a head for the other protocol. A plain head brings it back to where it was;
+        the builder, which is past its head, ignores it.
+        """
+        builder = self.builder
+        if builder.phase == BODY:
+            framing = b"Transfer-Encoding: chunked" if builder.chunked else b"Content-Length: %d" % builder.remaining
+            builder.parse(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
 
 
 class HttpToolsProtocol(HTTPProtocol):

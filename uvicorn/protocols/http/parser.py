@@ -1,19 +1,22 @@
-"""The seam between a connection and the library that parses it.
+"""The seam between a connection and the library that parses it, and the parsers that idle connections hand on.
 
-A parser takes bytes and calls a sink; it knows nothing of applications. What a request is, and what it may not be, is
-decided by the request builder and the chunked decoder of `uvicorn._speedups`, the same for every library: the library
-checks the grammar of fields, and frames what has a length.
+A parser knows nothing of applications. What a request is, and what it may not be, is decided by the request builder and
+the chunked decoder of `uvicorn._speedups`: the library checks the grammar of fields, and frames what has a length.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from uvicorn._speedups import ChunkedDecoder, RequestHead, RequestRejected
+from uvicorn._speedups import ChunkedDecoder, RequestRejected
 from uvicorn._speedups._chunked_py import TRAILERS
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
+    from uvicorn.protocols.http.protocol import HTTPProtocol
 
-__all__ = ["RequestHead", "RequestParser", "RequestRejected", "RequestSink", "request_limits"]
+# Parsers that may rest with idle connections, and how many holders are asked for theirs before a new one is made.
+RESTING_MAX = 256
+_ASKED_MAX = 8
 
 
 def request_limits(config: "Config") -> tuple[int, int, int, int]:
@@ -25,19 +28,6 @@ def request_limits(config: "Config") -> tuple[int, int, int, int]:
         config.limit_request_head,
         -1 if limit_body is None else limit_body,
     )
-
-
-class RequestSink(Protocol):
-    """What a parser tells: the requests of one connection, in order."""
-
-    def on_request(self, head: RequestHead, facts: int) -> None:
-        """A head is complete. The facts, bits of `uvicorn._speedups.facts`, say whether a body follows."""
-
-    def on_body(self, data: bytes) -> None:
-        """A part of the body of the last request."""
-
-    def on_complete(self) -> None:
-        """The body of the last request is complete."""
 
 
 class RequestParser:
@@ -62,45 +52,21 @@ class RequestParser:
         """Whether it is as a new one: nothing of a request has come since the last one was complete."""
         return self.builder.is_fresh() and not self._rest and self._decoder is None
 
-    def in_message(self) -> bool:
-        """Whether a request has begun that is not complete yet."""
-        return bool(self.builder.in_message())
-
-    def may_exceed(self, size: int) -> bool:
-        """Whether more than `size` bytes may still come of the body that is being received: of a chunked one, yes."""
-        builder = self.builder
-        return bool(builder.chunked or builder.remaining > size)
-
-    def hold(self, held: bool) -> None:
-        """Keep what follows the request at hand unparsed, or no longer."""
-        self.builder.hold = held
-
     def take_rest(self) -> bytes:
         """Give up the bytes that were kept: they belong to another protocol."""
         rest, self._rest = self._rest[self._rest_start :], b""
         return rest
 
-    def feed(self, data: bytes) -> None:
-        """Parse, unless the next request is held back; what is left is kept for the next call.
+    def feed(self, data: bytes, pos: int = 0, exc: Exception | None = None) -> None:
+        """Parse `data[pos:]`, unless the next request is held back; what is left is kept for the next call.
 
         Args:
             data: bytes as they arrived; may be empty, to go on with what was kept.
+            pos: where they begin, or what `builder.feed(data, 0)` has left of them, for those who call it themselves.
+            exc: what that has raised instead, no RequestRejected.
 
         Raises:
             RequestRejected: the bytes are no request, or one that is not allowed. Nothing may be fed after it.
-        """
-        self.go_on(data, 0)
-
-    def go_on(self, data: bytes, pos: int, exc: Exception | None = None) -> None:
-        """Parse `data[pos:]`: what `builder.feed(data, 0)` has left, for those who call it themselves.
-
-        Args:
-            data: as for `feed`.
-            pos: where what was left begins.
-            exc: what it raised instead, no RequestRejected.
-
-        Raises:
-            RequestRejected: as from `feed`.
         """
         builder = self.builder
         if exc is not None:
@@ -157,3 +123,36 @@ class RequestParser:
     def recover(self, exc: Exception) -> None:
         """Make the library's exception a RequestRejected, or do what it asks for."""
         raise exc
+
+
+class ParserPool:
+    """Hands parsers on from connections that are idle to those that have something to parse.
+
+    A connection keeps the parser that it got; only where many have one, those that got theirs first are asked for it.
+    So a server with few connections hands none on, and one with many idle ones has memory for the busy ones' alone.
+    """
+
+    __slots__ = ("_holders",)
+
+    def __init__(self) -> None:
+        # In the order in which they got theirs, or were asked for it.
+        self._holders: dict[HTTPProtocol, None] = {}
+
+    def take(self, connection: "HTTPProtocol") -> "RequestParser":
+        """A parser for the connection, which holds it from now on."""
+        holders = self._holders
+        parser = None
+        if len(holders) >= RESTING_MAX:
+            for holder in tuple(islice(holders, _ASKED_MAX)):
+                del holders[holder]
+                parser = holder.give_parser()
+                if parser is not None:
+                    parser.builder.attach(connection)
+                    break
+                holders[holder] = None
+        holders[connection] = None
+        return connection.make_parser() if parser is None else parser
+
+    def forget(self, connection: "HTTPProtocol") -> None:
+        """Count on a connection no longer. Its parser, left in the middle of something perhaps, goes with it."""
+        self._holders.pop(connection, None)

@@ -145,7 +145,7 @@ class HTTPProtocol(Runner):
         self._open_pipeline()
         if self._lingering:
             return None
-        if self._feed is not None and self._upgrade is None and self._parser.in_message():
+        if self._feed is not None and self._upgrade is None and self._parser.builder.in_message():
             self._on_rejected(RequestRejected(400, "the connection ended within a request"))
         cycle = self.cycle
         if cycle is None:
@@ -164,7 +164,7 @@ class HTTPProtocol(Runner):
         try:
             left = feed(data, 0)
             if left:
-                self._parser.go_on(data, len(data) - left)
+                self._parser.feed(data, len(data) - left)
         except RequestRejected as exc:
             self._on_rejected(exc)
         except Exception as exc:
@@ -206,14 +206,14 @@ class HTTPProtocol(Runner):
     def _hold(self, held: bool) -> None:
         """Have no further request parsed yet, or go on."""
         self._held = held
-        self._parser.hold(held)
+        self._parser.builder.hold = held
         if held:
             self.flow.pause_reading()
 
     def _go_on(self, data: bytes = b"", exc: Exception | None = None) -> None:
         """Parse what was held back, or go on with `data` after what the parser's library has raised."""
         try:
-            self._parser.go_on(data, 0, exc)
+            self._parser.feed(data, 0, exc)
         except RequestRejected as rejected:
             self._on_rejected(rejected)
 
@@ -327,7 +327,8 @@ class HTTPProtocol(Runner):
 
     def is_body_long(self) -> bool:
         """Whether more may come of a body that nobody wants than the connection is worth (RFC 9112 section 9.3)."""
-        return self._parser.may_exceed(LINGER_BYTES)
+        builder = self._parser.builder
+        return bool(builder.chunked or builder.remaining > LINGER_BYTES)
 
     def on_response_complete(self, cycle: RequestResponseCycle, persists: bool) -> None:
         """The response is complete: close, or take in the rest of the request, or turn to the next one."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from uvicorn._speedups import RequestBuilder, RequestHead
 from uvicorn._speedups.facts import FORBIDDEN_IN_VALUE, TOKEN_CHARS
-from uvicorn.protocols.http.h11_parser import H11Parser
+from uvicorn.protocols.http.h11_impl import H11Parser
 from uvicorn.protocols.http.parser import request_limits
 from uvicorn.protocols.websockets.deflate import DeflateParameters, negotiate, parse_extensions
 
@@ -56,11 +56,11 @@ class HeadReader:
         self._parser.feed(data)
         return None if self._head is None else (self._head, self._parser.take_rest())
 
-    # What a parser tells: see uvicorn.protocols.http.parser.RequestSink
+    # What the builder tells its sink
 
     def on_request(self, head: RequestHead, facts: int) -> None:
         self._head = head
-        self._parser.hold(True)
+        self._parser.builder.hold = True
 
     def on_body(self, data: bytes) -> None:
         """A handshake has no body: it will be rejected for having announced one."""
