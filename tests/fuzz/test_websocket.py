@@ -20,8 +20,8 @@ from uvicorn.importer import import_from_string
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.codec import Codec, Failed, PeerClosed
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate, negotiate, parse_extensions, wire_limit
-from uvicorn.protocols.websockets.websockets_codec import WebsocketsCodec
-from uvicorn.protocols.websockets.wsproto_codec import WSProtoCodec
+from uvicorn.protocols.websockets.websockets_impl import WebsocketsCodec
+from uvicorn.protocols.websockets.wsproto_impl import WSProtoCodec
 from uvicorn.server_state import ServerState
 
 MAX_SIZE = 400

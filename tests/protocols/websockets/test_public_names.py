@@ -54,7 +54,7 @@ def test_auto(missing: tuple[str, ...], found: str | None, monkeypatch: pytest.M
 def test_without_the_compiled_half_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("websockets")
     monkeypatch.setitem(sys.modules, "websockets.speedups", None)
-    codec = load_again("uvicorn.protocols.websockets.websockets_codec").WebsocketsCodec(1000, None)
+    codec = load_again("uvicorn.protocols.websockets.websockets_impl").WebsocketsCodec(1000, None)
     assert codec.feed(frame(TEXT, b"Hello")) == ["Hello"]
 
 

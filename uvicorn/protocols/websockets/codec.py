@@ -1,13 +1,12 @@
 """The seam between the WebSocket conversation and the library that puts it on the wire.
 
-A codec knows frames (RFC 6455 section 5) and nothing of applications, transports or clocks: bytes in, events and
-replies out; messages in, bytes out. Each connection has one, made once the handshake is accepted.
+A codec knows frames (RFC 6455 section 5) and nothing of applications, transports or clocks.
 """
 
 import enum
 import io
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 
@@ -27,7 +26,7 @@ class CloseCode(enum.IntEnum):
 
 # What a close frame may carry: the codes of RFC 6455 section 7.4.1 and of IANA's registry but for those that stand for
 # the lack of a frame, then the ranges of section 7.4.2.
-_SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 # A control frame carries at most 125 bytes, two of them the code (RFC 6455 sections 5.5 and 5.5.1).
 _MAX_REASON = 123
@@ -37,11 +36,6 @@ FAILURE_REASONS = {
     CloseCode.INVALID_DATA: "invalid frame payload data",
     CloseCode.MESSAGE_TOO_BIG: "message too big",
 }
-
-
-def is_sendable(code: int) -> bool:
-    """Whether a close frame may carry `code`."""
-    return code in _SENDABLE_CODES
 
 
 def fitting_reason(reason: str) -> str:
@@ -57,29 +51,21 @@ class Pong(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class PeerClosed:
-    """The peer's close frame has come, and the answer to it is among the replies where none was sent before.
-
-    Attributes:
-        code: the peer's status code, 1005 where it gave none.
-        reason: the peer's reason.
-    """
-
+class _Closed:
     code: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The peer broke the protocol or a limit: a close frame is among the replies, and nothing more is read.
+class PeerClosed(_Closed):
+    """The peer's close frame, code 1005 where it had none; unless ours was sent before, it is among the replies."""
 
-    Attributes:
-        code: the status code of our close frame.
-        reason: the reason in it.
-    """
+    __slots__ = ()
 
-    code: int
-    reason: str
+
+class Failed(_Closed):
+    """The peer broke the protocol or a limit: our close frame is among the replies, and nothing more is read."""
+
+    __slots__ = ()
 
 
 # A text message is a str, a binary one bytes.
@@ -88,7 +74,7 @@ Event: TypeAlias = str | bytes | Pong | PeerClosed | Failed
 
 
 class Codec(Protocol):
-    """One WebSocket connection, the server's side of it, behind an accepted handshake.
+    """The server's side of one WebSocket connection, behind an accepted handshake.
 
     Args:
         max_size: bytes of the largest message that is taken.
@@ -110,36 +96,15 @@ class Codec(Protocol):
         """The frame of a text message. Raises UnicodeEncodeError for lone surrogates."""
         ...
 
-    def binary(self, message: bytes | bytearray | memoryview) -> bytes:
-        """The frame of a binary message."""
-        ...
+    def binary(self, message: bytes | bytearray | memoryview) -> bytes: ...
 
-    def ping(self) -> bytes:
-        """The frame of an empty ping."""
-        ...
+    def ping(self) -> bytes: ...
 
     def close(self, code: int, reason: str) -> bytes:
         """The close frame. `code` must be sendable, `reason` fitting."""
         ...
 
 
-class Fragments:
-    """The payload of a message that comes in several pieces, in one buffer however small they are."""
-
-    __slots__ = ("_bytes", "_text")
-
-    def __init__(self, text: bool) -> None:
-        self._text = io.StringIO() if text else None
-        self._bytes = bytearray()
-
-    def add(self, piece: str | bytes) -> None:
-        """Take the next piece, of the kind of the message."""
-        if isinstance(piece, str):
-            assert self._text is not None
-            self._text.write(piece)
-        else:
-            self._bytes += piece
-
-    def join(self) -> Message:
-        """The whole message."""
-        return bytes(self._bytes) if self._text is None else self._text.getvalue()
+def new_fragments(text: bool) -> Any:
+    """A file for a message that comes in several pieces: one buffer, however small they are."""
+    return io.StringIO() if text else io.BytesIO()

@@ -13,6 +13,7 @@ from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.utils import ClientDisconnected, get_client_addr, get_path_with_query_string
 from uvicorn.protocols.websockets.codec import (
+    SENDABLE_CODES,
     CloseCode,
     Codec,
     Event,
@@ -20,7 +21,6 @@ from uvicorn.protocols.websockets.codec import (
     PeerClosed,
     Pong,
     fitting_reason,
-    is_sendable,
 )
 from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Connection, Due, State
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
@@ -291,13 +291,13 @@ class WebSocketProtocol(Connection):
         if event is Pong.RECEIVED:
             if self._keepalive is not None:
                 self._keepalive.pong()
-        elif isinstance(event, PeerClosed):
-            self._end_conversation(event.code, event.reason)
-            self._close()
         else:
-            assert isinstance(event, Failed)
+            assert isinstance(event, PeerClosed | Failed)
             self._end_conversation(event.code, event.reason)
-            self._linger()
+            if isinstance(event, Failed):
+                self._linger()
+            else:
+                self._close()
 
     # --- The application's side ---------------------------------------------------------------------------------------
 
@@ -409,7 +409,7 @@ class WebSocketProtocol(Connection):
     def _on_app_close(self, message: Any) -> None:
         code = message.get("code")
         code = int(CloseCode.NORMAL_CLOSURE) if code is None else code
-        if not is_sendable(code):
+        if code not in SENDABLE_CODES:
             raise RuntimeError(f"'websocket.close' has an invalid code: {code!r}.")
         reason = message.get("reason") or ""
         self._send_close(code, reason)
