@@ -33,11 +33,11 @@ class _Socket:
 
 
 class _SocketTransport(MockTransport):
-    """A transport that tells its socket, as those of asyncio and uvloop do."""
+    """A transport that has noted nothing of its socket but the socket."""
 
-    def __init__(self, sock: Any, **options: Any) -> None:
-        super().__init__(**options)
-        self._extra["socket"] = sock
+    def __init__(self, sock: Any) -> None:
+        super().__init__()
+        self._extra = {"socket": sock}
 
 
 def test_client_disconnected_is_an_oserror() -> None:
@@ -62,9 +62,15 @@ def test_remote_address(peername: Any, expected: tuple[str, int] | None) -> None
     assert get_remote_addr(_SocketTransport(_Socket(peername=peername))) == expected  # type: ignore[arg-type]  # a double
 
 
-def test_remote_address_of_a_socket_already_disconnected_is_what_the_transport_remembers() -> None:
-    transport = _SocketTransport(_Socket(peername=OSError("not connected")), peername=("10.0.0.1", 5))
-    assert get_remote_addr(transport) == ("10.0.0.1", 5)  # type: ignore[arg-type]  # a double
+def test_remote_address_of_a_socket_already_disconnected_is_unknown() -> None:
+    transport: Any = _SocketTransport(_Socket(peername=OSError("not connected")))
+    assert get_remote_addr(transport) is None
+
+
+def test_a_socket_is_not_asked_for_what_the_transport_has_noted() -> None:
+    transport: Any = _SocketTransport(_Socket(sockname=("10.0.0.2", 81), peername=("10.0.0.2", 6)))
+    transport._extra |= {"sockname": ("10.0.0.1", 80), "peername": ("10.0.0.1", 5)}
+    assert (get_local_addr(transport), get_remote_addr(transport)) == (("10.0.0.1", 80), ("10.0.0.1", 5))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Facts about a connection, and the request as an access log line shows it."""
 
 import asyncio
-import socket
+import contextlib
 import string
 from collections.abc import Mapping
 from typing import Any
@@ -23,22 +23,25 @@ def _address(info: Any) -> tuple[str, int] | None:
     return None
 
 
+def _get_info(transport: asyncio.BaseTransport, name: str, ask: str) -> Any:
+    """What the transport has noted, or else what its socket says: on uvloop, to ask for that is dear."""
+    info = transport.get_extra_info(name)
+    if info is None:
+        sock = transport.get_extra_info("socket")
+        # The peer may have gone already.
+        with contextlib.suppress(OSError):
+            info = None if sock is None else getattr(sock, ask)()
+    return info
+
+
 def get_remote_addr(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
     """The peer's (host, port), or None on a unix socket and where nothing is known."""
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None:
-        try:
-            return _address(sock.getpeername())
-        except OSError:
-            # Already disconnected: the transport may still remember.
-            pass
-    return _address(transport.get_extra_info("peername"))
+    return _address(_get_info(transport, "peername", "getpeername"))
 
 
 def get_local_addr(transport: asyncio.BaseTransport) -> tuple[str, int | None] | None:
     """Our own (host, port), or (path, None) on a unix socket, or None where nothing is known."""
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    info = transport.get_extra_info("sockname") if sock is None else sock.getsockname()
+    info = _get_info(transport, "sockname", "getsockname")
     if isinstance(info, str) and info:
         return (info, None)
     return _address(info)
