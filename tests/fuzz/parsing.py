@@ -20,10 +20,7 @@ UNLIMITED = (65536, 256, 131072, -1)
 # What ends a head, or a trailer section, wherever it has come to.
 END = b"\r\n\r\n"
 
-FACTS = (
-    *("method", "target", "path", "raw_path", "query_string", "http_version", "headers"),
-    *("keep_alive", "upgrade", "expect_continue", "framing", "content_length"),
-)
+FACTS = ("method", "target", "path", "raw_path", "query_string", "http_version", "headers", "upgrade")
 
 
 def _is_there(half: str) -> bool:

@@ -2,13 +2,12 @@
 cimport cython
 
 cdef int CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TRANSFER_ENCODING, UPGRADE
-cdef int LINE, FIELDS, BODY, ENDED
-cdef int NO_BODY, LENGTH, CHUNKED
+cdef int LINE, FIELDS, BODY, TRAILERS, ENDED
 cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE
 cdef bint COMPILED
 cdef Py_ssize_t _SECTION_MAX
 cdef int _MISSES_MAX
-cdef dict KNOWN_FIELDS, METHODS, _VERSIONS
+cdef dict KNOWN_FIELDS, METHODS
 cdef list _SLOTS
 cdef bytes _HTTP_1_1
 
@@ -33,11 +32,7 @@ cdef class RequestHead:
     cdef public bytes query_string
     cdef public str http_version
     cdef public list headers
-    cdef public bint keep_alive
     cdef public bytes upgrade
-    cdef public bint expect_continue
-    cdef public int framing
-    cdef public object content_length
 
     @cython.locals(scope=dict, asgi=dict, root_path=str)
     cpdef dict build_scope(self, tuple template, client, dict state)
@@ -74,7 +69,6 @@ cdef class RequestBuilder:
     cdef readonly long long content_length
     cdef bytes coding
     cdef readonly bint chunked
-    cdef readonly bint in_trailers
     cdef bint close
     cdef bint upgrade_token
     cdef bytes upgrade
@@ -93,7 +87,7 @@ cdef class RequestBuilder:
     cdef Py_ssize_t _find_end(self, bytes data, Py_ssize_t pos) except -1
     @cython.locals(
         buf="const unsigned char *", first=Py_ssize_t, second=Py_ssize_t, third=Py_ssize_t,
-        words=list, name=bytes, target=bytes, version_word=bytes, head=RequestHead, version=str, method=str,
+        words=list, name=bytes, target=bytes, version_word=bytes, head=RequestHead, method=str,
     )
     cdef _parse_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end)
     @cython.locals(path=Py_ssize_t, size=Py_ssize_t, text=str)
@@ -125,7 +119,7 @@ cdef class RequestBuilder:
     cpdef on_chunk_header(self)
     @cython.locals(size=Py_ssize_t)
     cpdef on_body(self, bytes data)
-    @cython.locals(head=RequestHead)
+    @cython.locals(facts=int)
     cpdef on_message_complete(self)
     @cython.locals(known=tuple)
     @cython.locals(size=Py_ssize_t)

@@ -1,8 +1,8 @@
 """Builds the head of a request: one source, run as it is or compiled as `_request_c`.
 
-The request line, the limits and every rule that parsers leave open are here, the same for all parsers
-(RFC 9112 sections 2.2, 3, 6 and 9). A parser checks the grammar of the fields and frames the body; the fields of a head
-that it let pass are split here, which costs half of taking them over one by one, and cannot come out differently.
+The request line, the limits and every rule that parsers leave open are here (RFC 9112 sections 2.2, 3, 6 and 9). A
+parser checks the grammar of the fields and frames the body; fields that it let pass are split here, at half the cost of
+taking them over one by one.
 """
 
 from typing import Any
@@ -38,10 +38,7 @@ from uvicorn._speedups.request_line import (
 )
 
 # Where in a message the next byte belongs.
-LINE, FIELDS, BODY, ENDED = range(4)
-
-# What ends the body of a request (RFC 9112 section 6.3).
-NO_BODY, LENGTH, CHUNKED = range(3)
+LINE, FIELDS, BODY, TRAILERS, ENDED = range(5)
 
 # Bytes of a field section that may be kept, and how often in a row in vain: not every client repeats itself.
 _SECTION_MAX = 2048
@@ -51,21 +48,17 @@ _MISSES_MAX = 4
 COMPILED = not __name__.endswith("_py")
 
 _HTTP_1_1 = b"HTTP/1.1\r\n"
-_VERSIONS = {_HTTP_1_1: "1.1", b"HTTP/1.0\r\n": "1.0"}
 
 
 def _slot(data: bytes, start: int, stop: int) -> int:
-    """Where in the table of known fields the name `data[start:stop]` has its place, in whatever case it is spelt."""
+    """The place of a name among the known fields, in whatever case it is spelt."""
     size = stop - start
     last = data[stop - 1] | 32
     return (size * 8 + (data[start] | 32) * 57 + (data[start + size * 3 // 4] | 32) * 51 + last * 37) & 511
 
 
 def _find_known(data: bytes, start: int, stop: int) -> Field | None:
-    """The known field of the name `data[start:stop]`, which the parser has let pass.
-
-    Compiled, it takes 275 instructions for a browser's name; a bytes object, its hash and a look-up took 640.
-    """
+    """Compiled, a name takes 275 instructions; a bytes object, its hash and a look-up took 640."""
     if start == stop:
         return None
     known = _SLOTS[_slot(data, start, stop)]
@@ -77,7 +70,7 @@ def _find_known(data: bytes, start: int, stop: int) -> Field | None:
     # As C sees it, an array.
     lower = word
     for i in range(stop - start):
-        # The bit tells the cases of a letter apart. CR, which is in no name, is all that becomes a hyphen by it.
+        # The bit tells the cases of a letter apart; only CR, which is in no name, becomes a hyphen by it.
         if data[start + i] | 32 != lower[i]:
             return None
     return known
@@ -89,7 +82,7 @@ for _field in set(KNOWN_FIELDS.values()):
 
 
 def _measure_path(target: bytes) -> int:
-    """Where the path of a target ends, its query or nothing behind it; -1 where it is not plainly in origin-form."""
+    """Where the path of a target ends; -1 where it is not plainly in origin-form."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         # For "/" 45 instructions; what bytes and str have to offer took 560.
         buf = target
@@ -141,8 +134,7 @@ def _find_empty_line(data: bytes, pos: int) -> int:
     return end + 4 if end >= 0 else 0
 
 
-# A scope with every key in its place, that of a GET over HTTP/1.1 without a query; its "asgi", of which each request
-# gets a copy; and the root path, as text and as bytes.
+# The scope of a GET over HTTP/1.1 without a query; its "asgi"; and the root path, as text and as bytes.
 ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes]
 
 
@@ -150,34 +142,15 @@ class RequestHead:
     """What a request asks for.
 
     Attributes:
-        method: as sent.
         target: the request target as sent.
-        path: the path of the target, percent-decoded.
-        raw_path: the path as sent, without the query.
-        query_string: what follows the first `?`.
+        path: of the target, percent-decoded.
+        raw_path: as sent, without the query.
         http_version: "1.0" or "1.1"; a higher minor version counts as 1.1 (RFC 9110 section 2.5).
-        headers: (name, value) pairs in the order of the wire, names lower-cased.
-        keep_alive: whether the client lets the connection persist (RFC 9112 section 9.3).
+        headers: in the order of the wire, names lower-cased.
         upgrade: the lower-cased Upgrade value where Connection names it too, else b"".
-        expect_continue: whether the client waits for a 100 (Continue).
-        framing: NO_BODY, LENGTH or CHUNKED.
-        content_length: bytes of the body where framing is LENGTH, else 0.
     """
 
-    __slots__ = (
-        "content_length",
-        "expect_continue",
-        "framing",
-        "headers",
-        "http_version",
-        "keep_alive",
-        "method",
-        "path",
-        "query_string",
-        "raw_path",
-        "target",
-        "upgrade",
-    )
+    __slots__ = ("headers", "http_version", "method", "path", "query_string", "raw_path", "target", "upgrade")
 
     method: str
     target: bytes
@@ -186,27 +159,16 @@ class RequestHead:
     query_string: bytes
     http_version: str
     headers: list[tuple[bytes, bytes]]
-    keep_alive: bool
     upgrade: bytes
-    expect_continue: bool
-    framing: int
-    content_length: int
 
     def build_scope(
         self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]
     ) -> dict[str, Any]:
-        """The ASGI scope of the request (ASGI specification, HTTP connection scope).
-
-        Args:
-            template: what all requests of the listener have in common.
-            client: of the connection.
-            state: of the lifespan.
-        """
+        """The ASGI scope of the request (ASGI specification, HTTP connection scope)."""
         scope = template[0].copy()
         asgi = template[1]
         scope["asgi"] = asgi.copy()
         scope["client"] = client
-        # Where the template is right already, nothing has to be looked up.
         if self.http_version != "1.1":
             scope["http_version"] = self.http_version
         if self.method != "GET":
@@ -226,16 +188,15 @@ class RequestHead:
 
 
 class RequestBuilder:
-    """Takes the bytes and the fields of requests, one after the other, and gives their heads to a sink.
+    """Takes the bytes of requests, one after the other, and gives their heads to a sink.
 
     Args:
-        sink: its `on_request(head, facts)`, `on_body(data)` and `on_complete()` are called; `on_complete` only
-            where the head announced a body. The facts are bits: `facts.KEEP_ALIVE` and so on.
+        sink: its `on_request(head, facts)`, `on_body(data)` and `on_complete()` are called; the last only where the
+            head announced a body. The facts are bits: `facts.KEEP_ALIVE` and so on.
         limits: (request line in bytes, number of fields, whole head in bytes, body in bytes or -1).
 
     Attributes:
-        parse: the parser's callable that takes bytes; it calls `on_headers_complete`, `on_body` and
-            `on_message_complete`. Set once.
+        parse: the parser's callable for bytes; it calls `on_headers_complete`, `on_body` and `on_message_complete`.
         hold: True keeps the next request from being taken.
         position: how far the parser has been fed, where it raised something.
 
@@ -262,7 +223,6 @@ class RequestBuilder:
         "headers",
         "hold",
         "host",
-        "in_trailers",
         "known_headers",
         "known_host",
         "known_section",
@@ -320,7 +280,6 @@ class RequestBuilder:
         self.content_length = -1
         self.coding: bytes | None = None
         self.chunked = False
-        self.in_trailers = False
         self.close = False
         self.upgrade_token = False
         self.upgrade = b""
@@ -330,18 +289,17 @@ class RequestBuilder:
         self.remaining = 0
 
     def attach(self, sink: Any) -> None:
-        """Have another sink told from now on."""
         self.sink = sink
         self.tell = sink.on_request
 
     def release(self) -> None:
-        """Take nothing more, and forget the sink and the parser, which know the builder too."""
+        """Take nothing more, and forget whoever knows the builder too."""
         self.phase = ENDED
         self.hold = True
         self.sink = self.tell = self.parse = None
 
     def is_fresh(self) -> bool:
-        """Whether nothing of a request has come since the last one was complete, and the next one can come."""
+        """Whether nothing has come since the last request was complete, and the next one can come."""
         return self.phase == LINE and not self.line and not self.head_size and not self.hold
 
     def in_head(self) -> bool:
@@ -350,14 +308,13 @@ class RequestBuilder:
 
     def in_message(self) -> bool:
         """Whether a request has begun that is not complete yet."""
-        return self.phase == BODY or self.in_head()
+        return self.phase == BODY or self.phase == TRAILERS or self.in_head()
 
     def feed(self, data: bytes, pos: int) -> int:
         """Give the parser `data[pos:]`, one head and one piece of a body at a time, so that it stops behind each.
 
         Returns:
-            The bytes that were left: some only where the next request is held back, or where a chunked body is in the
-            way, which is not the parser's.
+            How many bytes were left: where the next request is held back, or those of a chunked body.
         """
         size = len(data)
         while pos < size:
@@ -396,8 +353,8 @@ class RequestBuilder:
         """Take the request line, and the empty lines before it (RFC 9112 section 2.2), from `data[pos:]`.
 
         Returns:
-            The index behind what was taken. Once the line is complete the phase is FIELDS, and the parser's bytes
-            begin at `start`, behind `prefix`: the line itself, or a plainer one where it could trip over it.
+            The index behind them. Once the line is complete, the parser's bytes begin at `start`, behind `prefix`: the
+            line itself, or a plainer one where it could trip over it.
         """
         size = len(data)
         while pos < size and self.phase == LINE:
@@ -414,7 +371,6 @@ class RequestBuilder:
         return pos
 
     def _take_piece(self, data: bytes, pos: int, end: int) -> int:
-        """Take a piece of a line that arrives in pieces, or an empty line."""
         line = self.line + data[pos:end]
         if line == b"\r\n":
             self.line = b""
@@ -439,19 +395,16 @@ class RequestBuilder:
         return end
 
     def take_fields(self, data: bytes, start: int, pos: int) -> int:
-        """Take the fields of the head from `data[pos:]`.
+        """Take the fields of the head from `data[pos:]`, as far as the limit lets them in.
 
         Args:
             start: where the parser's bytes begin: before `pos` where the request line stands in `data` too.
-
-        Returns:
-            The index behind the last byte for the parser: the end of the head, or of `data`, or of what the limit
-            lets in; the last sets `too_large`, to be looked at when the parser has found no earlier fault.
         """
         # The line's own end may be the first half of the empty line.
         end = self._find_end(data, pos - 2 if start < pos else pos)
         self.head_size += end - pos
         if self.head_size > self.limit_head:
+            # Looked at when the parser has found no earlier fault.
             self.too_large = True
             end -= self.head_size - self.limit_head
             if end < pos:
@@ -471,12 +424,12 @@ class RequestBuilder:
             self.block_end = end
 
     def begin_trailers(self) -> None:
-        """The last chunk has been seen; its line's end may be the first half of the empty line."""
-        self.in_trailers = True
+        self.phase = TRAILERS
+        # The end of the last chunk's line may be the first half of the empty line.
         self.tail = b"\r\n"
 
     def take_trailers(self, data: bytes, pos: int) -> int:
-        """The index behind the bytes of `data[pos:]` that belong to the trailer section."""
+        """The index behind the trailer section's bytes of `data[pos:]`."""
         end = self._find_end(data, pos)
         self.head_size += end - pos
         if self.head_size > self.limit_head:
@@ -503,12 +456,12 @@ class RequestBuilder:
     # The request line
 
     def _parse_line(self, data: bytes, pos: int, end: int) -> None:
-        """request-line = method SP request-target SP HTTP-version CRLF (RFC 9112 section 3): `data[pos:end]`."""
+        """request-line = method SP request-target SP HTTP-version CRLF (RFC 9112 section 3)."""
         self.head_size += end - pos
         if end - pos - 2 > self.limit_line:
             raise RequestRejected(414, "request line too long")
         if COMPILED:  # pragma: no cover - never true where coverage can see it
-            # The line as a whole takes 1,160 instructions so, and took 2,700 with a list of words.
+            # The line takes 1,160 instructions so, and took 2,700 with a list of words.
             buf = data
             first = pos
             while buf[first] != 32 and first < end - 1:
@@ -530,15 +483,16 @@ class RequestBuilder:
                 raise RequestRejected(400, "malformed request line")
             name, target, version_word = words
         head = self.head = RequestHead.__new__(RequestHead)
-        # Two comparisons are cheaper than two hashes, and nearly always true.
-        version = "1.1" if version_word == _HTTP_1_1 else _VERSIONS.get(version_word)
-        if version is None:
-            version = other_version(version_word)
+        if version_word == _HTTP_1_1:
+            head.http_version = "1.1"
+        elif version_word == b"HTTP/1.0\r\n":
+            head.http_version = "1.0"
+            self.facts = OLD_VERSION
+        else:
+            head.http_version = other_version(version_word)
             version_word = _HTTP_1_1
             self.prefix = b"POST / HTTP/1.1\r\n"
-        elif version_word != _HTTP_1_1:
-            self.facts = OLD_VERSION
-        head.http_version = version
+        # A comparison is cheaper than a hash, and nearly always true.
         method = "GET" if name == b"GET" else METHODS.get(name)
         if method is None:
             method = other_method(name)
@@ -553,7 +507,7 @@ class RequestBuilder:
         self.phase = FIELDS
 
     def _parse_target(self, head: RequestHead, target: bytes) -> None:
-        """Tell the four forms of a target apart (RFC 9112 section 3.2) and split off the query."""
+        """Split the query off a target of whichever form (RFC 9112 section 3.2)."""
         head.target = target
         # The target of a CONNECT, which is no path, closes.
         path = -1 if self.close else _measure_path(target)
@@ -571,7 +525,7 @@ class RequestBuilder:
             head.query_string = target[path + 1 :]
         text = head.raw_path.decode("ascii")
         if "%" in text:
-            # Imported here because its package takes long to import, and few paths need it.
+            # Its package takes long to import, and few paths need it.
             from urllib.parse import unquote
 
             text = unquote(text)
@@ -601,7 +555,7 @@ class RequestBuilder:
     def _split_fields(self) -> None:
         """Split the fields that the parser has let pass: name ":" OWS value OWS CRLF, and an empty line behind them.
 
-        A line that is none of them, which no parser lets pass, is refused: the halves would not split it alike.
+        Any other line, which no parser lets pass, is refused: the halves would not split it alike.
         """
         if self.pieces is not None:
             self.block = bytes(self.pieces)
@@ -613,7 +567,7 @@ class RequestBuilder:
         pos = self.block_start
         end = self.block_end - 2
         if COMPILED:  # pragma: no cover - never true where coverage can see it
-            # With C types this takes a third of the time that the methods of bytes do.
+            # A third of the time that the methods of bytes take.
             buf = block
             while pos < end:
                 i = pos
@@ -656,7 +610,6 @@ class RequestBuilder:
             self._decide(kind, value)
 
     def _decide(self, kind: int, value: bytes) -> None:
-        """Note a field that decides about the message itself, or who it is from."""
         if kind == FORWARDED:
             self.facts |= HAS_FORWARDED
         elif kind == HOST:
@@ -679,7 +632,7 @@ class RequestBuilder:
                     self.expect_continue = True
 
     def _note_connection(self, value: bytes) -> None:
-        """Connection = #connection-option; close and upgrade concern us (RFC 9110 section 7.6.1)."""
+        """Connection = #connection-option (RFC 9110 section 7.6.1)."""
         if value == b"keep-alive":
             return
         for token in value.split(b","):
@@ -695,20 +648,21 @@ class RequestBuilder:
             raise RequestRejected(400, "more than one Content-Length field")
         if not value.isdigit():
             raise RequestRejected(400, "malformed Content-Length")
-        # More digits than the largest number has are refused before they are counted, zeros in front included.
+        # Too many digits are refused before they are counted, zeros in front included.
         if len(value) > 20 or int(value) > MAX_CONTENT_LENGTH:
             raise RequestRejected(400, "Content-Length too large")
         self.content_length = int(value)
 
     def on_headers_complete(self) -> None:
-        """Hold the head against the rules that concern it as a whole, and give it to the sink."""
+        """Hold the head against the rules for it as a whole, and give it to the sink."""
         if self.phase != FIELDS:
             return
         recalled = self._recall_fields()
         if not recalled:
             self._split_fields()
         head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
-        old = self.facts & OLD_VERSION != 0
+        facts = self.facts
+        old = facts & OLD_VERSION != 0
         if self.host is not None:
             if self.host != self.known_host and not is_authority(self.host):
                 raise RequestRejected(400, "malformed Host field")
@@ -724,23 +678,22 @@ class RequestBuilder:
                 malformed = not self.coding or b"chunked" in self.coding
                 raise RequestRejected(400 if malformed else 501, "unsupported Transfer-Encoding")
             self.chunked = True
-            head.framing = CHUNKED
-        else:
-            head.framing = LENGTH if self.content_length > 0 else NO_BODY
-        head.content_length = self.remaining = self.content_length if self.content_length > 0 else 0
-        if 0 <= self.limit_body < self.remaining:
-            raise RequestRejected(413, "request body too large")
+        elif self.content_length > 0:
+            self.remaining = self.content_length
+            if 0 <= self.limit_body < self.remaining:
+                raise RequestRejected(413, "request body too large")
         head.headers = self.headers
-        head.keep_alive = not (old or self.close)
-        head.upgrade = self.upgrade if self.upgrade_token and not old else b""
-        head.expect_continue = self.expect_continue and not old and head.framing != NO_BODY
-        facts = (
-            self.facts
-            | (KEEP_ALIVE if head.keep_alive else 0)
-            | (BODY_FOLLOWS if head.framing != NO_BODY else 0)
-            | (EXPECTS_CONTINUE if head.expect_continue else 0)
-            | (WANTS_UPGRADE if head.upgrade else 0)
-        )
+        head.upgrade = b""
+        if not (old or self.close):
+            facts |= KEEP_ALIVE
+        if self.chunked or self.remaining:
+            facts |= BODY_FOLLOWS
+            if self.expect_continue and not old:
+                facts |= EXPECTS_CONTINUE
+        if self.upgrade_token and self.upgrade and not old:
+            head.upgrade = self.upgrade
+            facts |= WANTS_UPGRADE
+        self.facts = facts
         self.phase = BODY
         self.tail = b""
         if not recalled and facts == KEEP_ALIVE and self.misses < _MISSES_MAX:
@@ -750,11 +703,10 @@ class RequestBuilder:
         self.head_size = 0
         self.tell(head, facts)
 
-    # Clients repeat their fields, which is what the tables of HTTP/2 and 3 live on (RFC 7541 section 1.1). Where a
-    # section is the same bytes as one before on this connection, so is what it says: one comparison in place of it all.
+    # Clients repeat their fields, which is what the tables of HTTP/2 and 3 live on (RFC 7541 section 1.1): where a
+    # section is the same bytes as one before, so is what it says.
 
     def _recall_fields(self) -> bool:
-        """Take the fields from before, where the section is the same."""
         size = len(self.known_section)
         if (
             not size
@@ -778,11 +730,9 @@ class RequestBuilder:
             self.known_host = self.host
 
     def on_chunk_header(self) -> None:
-        """Note a chunk: what the parser ends behind it is the message itself."""
         self.chunks += 1
 
     def on_body(self, data: bytes) -> None:
-        """Take a part of the body (bytes)."""
         size = len(data)
         self.remaining -= size
         self.body_size += size
@@ -791,23 +741,21 @@ class RequestBuilder:
         self.sink.on_body(data)
 
     def on_message_complete(self) -> None:
-        """End the message: the next one begins, unless this was the last of the connection.
-
-        A parser that saw an upgrade ends the message before its body: that is no end.
-        """
+        """End the message: the next one begins, unless this was the last of the connection."""
         if self.remaining > 0 or (self.chunked and not self.chunks):
+            # The parser has seen an upgrade, and no body.
             return
-        head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
         if self.chunked:
             self._check_trailers()
+        facts = self.facts
         self._reset()
-        if not head.keep_alive:
+        if not facts & KEEP_ALIVE:
             self.phase = ENDED
-        if head.framing != NO_BODY:
+        if facts & BODY_FOLLOWS:
             self.sink.on_complete()
 
     def _check_trailers(self) -> None:
-        """Drop the trailer fields, which an application has no use for, unless they would frame or route a message."""
+        """Drop the trailer fields, unless they would frame or route a message."""
         host, self.host = self.host, None
         self._split_fields()
         for name, _ in self.headers:

@@ -43,7 +43,7 @@ class H11Parser(RequestParser):
 
     def _take(self, data: bytes) -> None:
         builder = self.builder
-        if builder.phase == BODY and not builder.in_trailers:
+        if builder.phase == BODY:
             self._feed_h11(data)
             return
         if not self._fields_complete(data):

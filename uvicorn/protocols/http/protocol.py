@@ -234,12 +234,12 @@ class HTTPProtocol(Runner):
         if facts >= HAS_FORWARDED:
             if facts & HAS_FORWARDED:
                 app = self._get_proxied(app)
-            if facts >= WANTS_UPGRADE and upgrade.is_accepted(head, self.ws_protocol_class, self.logger):
+            more_body = facts & BODY_FOLLOWS != 0
+            if facts >= WANTS_UPGRADE and upgrade.is_accepted(head, more_body, self.ws_protocol_class, self.logger):
                 self._upgrade = head
                 self._open_pipeline()
                 self._hold(True)
                 return
-            more_body = facts & BODY_FOLLOWS != 0
         if state.draining:
             facts &= ~KEEP_ALIVE
         scope = head.build_scope(self._scope_template, self.client, self.app_state)

@@ -4,20 +4,19 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups import RequestHead, RequestRejected
-from uvicorn._speedups._request_py import NO_BODY
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.protocol import HTTPProtocol
 
 
-def is_accepted(head: RequestHead, ws_protocol_class: Any, logger: logging.Logger) -> bool:
+def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logger: logging.Logger) -> bool:
     """Whether the connection becomes a WebSocket; any other upgrade is logged and served as plain HTTP.
 
     Raises:
         RequestRejected: a handshake that announces a body.
     """
     if head.upgrade == b"websocket" and ws_protocol_class is not None:
-        if head.framing != NO_BODY:
+        if has_body:
             raise RequestRejected(400, "a WebSocket handshake has no body")
         return True
     logger.warning("Unsupported upgrade request.")
