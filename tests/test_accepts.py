@@ -57,7 +57,7 @@ def a_callable() -> None:
         (ChoiceOrImport(["auto"], "Class"), "Auto", "auto"),
         (ChoiceOrImport(["auto"], "Class"), "Package.module:Class", "Package.module:Class"),
         (LogLevel(["info", "trace"]), "Trace", "trace"),
-        (accepts.Path("a path"), "no/such/path", "no/such/path"),
+        (accepts.Path(), "no/such/path", "no/such/path"),
         (ExistingFile(), HERE, HERE),
         (ExistingDirectory(), DIRECTORY, DIRECTORY),
         (ExistingDirectory(), "", ""),
@@ -146,7 +146,7 @@ def test_every_kind_of_python_value_that_is_accepted() -> None:
         (Seconds(zero_is_off=True), 0.5, 0.5),
         (ChoiceOrImport(["auto"], "Class"), a_callable, a_callable),
         (LogLevel(["info"]), 15, 15),
-        (accepts.Path("a path"), Path("a/b"), os.path.join("a", "b")),
+        (accepts.Path(), Path("a/b"), os.path.join("a", "b")),
         # Files are looked for where they are used.
         (ExistingFile(), "no/such/file", "no/such/file"),
         (ExistingDirectory(), Path("no"), "no"),
@@ -181,8 +181,8 @@ def test_every_kind_of_python_value_that_is_accepted() -> None:
         (Choice(["auto"]), None, TypeError),
         (ChoiceOrImport(["auto"], "Class"), 3, TypeError),
         (LogLevel(["info"]), True, TypeError),
-        (accepts.Path("a path"), b"bytes", TypeError),
-        (accepts.Path("a path"), 3, TypeError),
+        (accepts.Path(), b"bytes", TypeError),
+        (accepts.Path(), 3, TypeError),
         (LogConfig(), 3, TypeError),
         (Header(), "X-Name:value", TypeError),
         (Header(), (b"x", b"y"), TypeError),
@@ -216,7 +216,7 @@ def test_what_python_alone_has_is_not_read_from_text() -> None:
         (Choice(["a", "b"], ["b"]), "one of a"),
         (ChoiceOrImport(["a", "b"], "Class"), "one of a, b or module:Class"),
         (ExistingFile(), "a file that exists"),
-        (accepts.Path("a path"), "a path"),
+        (accepts.Path(), "a path"),
     ],
 )
 def test_what_is_accepted_in_words(kind: Kind, expected: str) -> None:

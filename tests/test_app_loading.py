@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from uvicorn.app_loading import AppLoadingError, detect_interface, is_coroutine_callable, load_app, show_users_traceback
+from uvicorn.importer import AppLoadingError, detect_interface, is_coroutine_callable, load_app, show_users_traceback
 
 WARNING = "ASGI app factory detected. Using it, but please consider setting the --factory flag explicitly."
 

@@ -13,9 +13,8 @@ from click.testing import CliRunner
 import uvicorn
 from tests.processes import ServerProcess, exchange, serve
 from uvicorn.accepts import Kind, OptionError, Text
-from uvicorn.command_line import GroupedCommand
 from uvicorn.config import LOGGING_CONFIG, Config
-from uvicorn.main import main, run
+from uvicorn.main import GroupedCommand, main, run
 from uvicorn.option import Form, Group, Option
 from uvicorn.options import OPTIONS
 from uvicorn.server import Server

@@ -7,7 +7,7 @@ import pytest
 import uvicorn
 from uvicorn import _speedups
 from uvicorn.config import Config
-from uvicorn.version import auto_picks, version_text
+from uvicorn.main import auto_picks, version_text
 
 
 def test_the_lines() -> None:
@@ -37,7 +37,7 @@ def test_the_lines() -> None:
     ],
 )
 def test_the_picks(option: str, installed: list[str], picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uvicorn.version.find_spec", lambda name: name if name in installed else None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in installed else None)
     assert auto_picks(option) == picked
 
 

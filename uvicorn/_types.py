@@ -1,4 +1,4 @@
-"""Types of the ASGI specification 3.0 and, for the WSGI adapter, of PEP 3333."""
+"""Types of the ASGI specification 3.0, which says what each stands for, and of PEP 3333."""
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -20,8 +20,6 @@ WriteCallable: TypeAlias = Callable[[bytes], object]
 
 
 class StartResponse(Protocol):
-    """What a WSGI application begins its response with."""
-
     def __call__(
         self, status: str, response_headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> WriteCallable: ...
@@ -33,53 +31,36 @@ WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class ASGIVersions(TypedDict):
-    """`scope["asgi"]`."""
-
     version: Literal["2.0", "3.0"]
     spec_version: str
 
 
-class HTTPScope(TypedDict):
-    """One request (ASGI HTTP specification, "HTTP Connection Scope")."""
+class _ConnectionScope(TypedDict):
+    asgi: ASGIVersions
+    http_version: str
+    scheme: str
+    path: str
+    raw_path: bytes
+    query_string: bytes
+    root_path: str
+    headers: Headers
+    client: tuple[str, int] | None
+    server: tuple[str, int | None] | None
+    state: NotRequired[dict[str, Any]]
+    extensions: NotRequired[dict[str, dict[object, object]]]
 
+
+class HTTPScope(_ConnectionScope):
     type: Literal["http"]
-    asgi: ASGIVersions
-    http_version: str
     method: str
-    scheme: str
-    path: str
-    raw_path: bytes
-    query_string: bytes
-    root_path: str
-    headers: Headers
-    client: tuple[str, int] | None
-    server: tuple[str, int | None] | None
-    state: NotRequired[dict[str, Any]]
-    extensions: NotRequired[dict[str, dict[object, object]]]
 
 
-class WebSocketScope(TypedDict):
-    """One WebSocket connection (ASGI HTTP specification, "WebSocket Connection Scope")."""
-
+class WebSocketScope(_ConnectionScope):
     type: Literal["websocket"]
-    asgi: ASGIVersions
-    http_version: str
-    scheme: str
-    path: str
-    raw_path: bytes
-    query_string: bytes
-    root_path: str
-    headers: Headers
-    client: tuple[str, int] | None
-    server: tuple[str, int | None] | None
     subprotocols: Iterable[str]
-    state: NotRequired[dict[str, Any]]
-    extensions: NotRequired[dict[str, dict[object, object]]]
 
 
 class LifespanScope(TypedDict):
-    """The life of the application in one event loop (ASGI lifespan specification)."""
-
     type: Literal["lifespan"]
     asgi: ASGIVersions
     state: NotRequired[dict[str, Any]]
@@ -92,29 +73,21 @@ Scope: TypeAlias = HTTPScope | WebSocketScope | LifespanScope
 
 
 class HTTPRequestEvent(TypedDict):
-    """A part of the request's body."""
-
     type: Literal["http.request"]
     body: bytes
     more_body: bool
 
 
 class HTTPDisconnectEvent(TypedDict):
-    """The client has gone, or the response is complete."""
-
     type: Literal["http.disconnect"]
 
 
 class HTTPResponseDebugEvent(TypedDict):
-    """What a test client wants to know of the response."""
-
     type: Literal["http.response.debug"]
     info: dict[str, object]
 
 
 class HTTPResponseStartEvent(TypedDict):
-    """The head of the response."""
-
     type: Literal["http.response.start"]
     status: int
     headers: NotRequired[Headers]
@@ -122,24 +95,18 @@ class HTTPResponseStartEvent(TypedDict):
 
 
 class HTTPResponseBodyEvent(TypedDict):
-    """A part of the response's body."""
-
     type: Literal["http.response.body"]
     body: NotRequired[bytes]
     more_body: NotRequired[bool]
 
 
 class HTTPResponseTrailersEvent(TypedDict):
-    """Trailer fields, where the server offers the extension."""
-
     type: Literal["http.response.trailers"]
     headers: Headers
     more_trailers: NotRequired[bool]
 
 
 class HTTPServerPushEvent(TypedDict):
-    """A promised request, where the server offers the extension."""
-
     type: Literal["http.response.push"]
     path: str
     headers: Headers
@@ -149,14 +116,10 @@ class HTTPServerPushEvent(TypedDict):
 
 
 class WebSocketConnectEvent(TypedDict):
-    """The client has asked for the WebSocket."""
-
     type: Literal["websocket.connect"]
 
 
 class WebSocketAcceptEvent(TypedDict):
-    """The application takes it."""
-
     type: Literal["websocket.accept"]
     subprotocol: NotRequired[str | None]
     headers: NotRequired[Headers]
@@ -193,32 +156,24 @@ WebSocketSendEvent: TypeAlias = _WebSocketSendBytes | _WebSocketSendText
 
 
 class WebSocketResponseStartEvent(TypedDict):
-    """The head of a denial response (extension `websocket.http.response`)."""
-
     type: Literal["websocket.http.response.start"]
     status: int
     headers: NotRequired[Headers]
 
 
 class WebSocketResponseBodyEvent(TypedDict):
-    """A part of the body of a denial response."""
-
     type: Literal["websocket.http.response.body"]
     body: NotRequired[bytes]
     more_body: NotRequired[bool]
 
 
 class WebSocketDisconnectEvent(TypedDict):
-    """The WebSocket is closed, or was never opened."""
-
     type: Literal["websocket.disconnect"]
     code: int
     reason: NotRequired[str | None]
 
 
 class WebSocketCloseEvent(TypedDict):
-    """The application closes or refuses the WebSocket."""
-
     type: Literal["websocket.close"]
     code: NotRequired[int]
     reason: NotRequired[str | None]
@@ -228,39 +183,27 @@ class WebSocketCloseEvent(TypedDict):
 
 
 class LifespanStartupEvent(TypedDict):
-    """The server is about to take connections."""
-
     type: Literal["lifespan.startup"]
 
 
 class LifespanShutdownEvent(TypedDict):
-    """The last connection has gone."""
-
     type: Literal["lifespan.shutdown"]
 
 
 class LifespanStartupCompleteEvent(TypedDict):
-    """The application is ready."""
-
     type: Literal["lifespan.startup.complete"]
 
 
 class LifespanStartupFailedEvent(TypedDict):
-    """The application cannot be served."""
-
     type: Literal["lifespan.startup.failed"]
     message: NotRequired[str]
 
 
 class LifespanShutdownCompleteEvent(TypedDict):
-    """The application has cleaned up."""
-
     type: Literal["lifespan.shutdown.complete"]
 
 
 class LifespanShutdownFailedEvent(TypedDict):
-    """The application could not clean up."""
-
     type: Literal["lifespan.shutdown.failed"]
     message: NotRequired[str]
 
@@ -297,8 +240,6 @@ ASGISendCallable: TypeAlias = Callable[[ASGISendEvent], Awaitable[None]]
 
 
 class ASGI2Protocol(Protocol):
-    """An application of ASGI 2: built from the scope, then called once."""
-
     def __init__(self, scope: Scope) -> None: ...
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None: ...

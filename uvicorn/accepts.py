@@ -4,7 +4,7 @@ import math
 import os
 import re
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 # The words that command lines take for a boolean, as click has them.
@@ -55,9 +55,8 @@ class Kind:
 class Text(Kind):
     """Any text."""
 
-    def __init__(self, expected: str = "a string", metavar: str = "TEXT") -> None:
-        self.expected = expected
-        self.metavar = metavar
+    expected = "a string"
+    metavar = "TEXT"
 
     def parse(self, text: str) -> str:
         return text
@@ -66,8 +65,8 @@ class Text(Kind):
 class Host(Text):
     """An address to bind; None is what sockets mean by the empty string, all interfaces."""
 
-    def __init__(self) -> None:
-        super().__init__("a host name or an IP address", "HOST")
+    expected = "a host name or an IP address"
+    metavar = "HOST"
 
     def check(self, value: Any) -> Any:
         return "" if value is None else super().check(value)
@@ -94,10 +93,32 @@ class Flag(Kind):
         return super().check(value)
 
 
-class Integer(Kind):
-    """An integer from `least` to `most`, both included."""
+class Number(Kind):
+    """A number; a boolean is none, though Python takes it for one."""
 
     metavar = "INTEGER"
+    types: tuple[type, ...] = (int,)
+
+    def parse(self, text: str) -> Any:
+        return self._allowed(int(text))
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, self.types) and not isinstance(value, bool):
+            return self._allowed(value)
+        return super().check(value)
+
+    def _allowed(self, value: Any) -> Any:
+        if self.allows(value):
+            return value
+        raise ValueError
+
+    def allows(self, value: Any) -> bool:
+        """Whether it is one of those that are accepted."""
+        raise NotImplementedError
+
+
+class Integer(Number):
+    """An integer from `least` to `most`, both included."""
 
     def __init__(self, least: int, most: int | None = None, unit: str = "") -> None:
         self.least = least
@@ -105,24 +126,15 @@ class Integer(Kind):
         number = f"a number of {unit}" if unit else "an integer"
         self.expected = f"{number}, at least {least}" if most is None else f"{number} from {least} to {most}"
 
-    def parse(self, text: str) -> int:
-        return self._bounded(int(text))
-
-    def check(self, value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return self._bounded(value)
-        return super().check(value)
-
-    def _bounded(self, value: int) -> int:
-        if value < self.least or (self.most is not None and value > self.most):
-            raise ValueError
-        return value
+    def allows(self, value: Any) -> bool:
+        return value >= self.least and (self.most is None or value <= self.most)
 
 
-class Seconds(Kind):
+class Seconds(Number):
     """A duration; zero is one, unless it is refused, or switches off what has no other switch on the command line."""
 
     metavar = "SECONDS"
+    types = (int, float)
 
     def __init__(self, zero: bool = True, zero_is_off: bool = False) -> None:
         self.zero = zero
@@ -131,25 +143,20 @@ class Seconds(Kind):
         if zero_is_off:
             self.expected += " (0 turns it off)"
 
-    def parse(self, text: str) -> int | float:
+    def parse(self, text: str) -> Any:
         try:
-            return self._bounded(int(text))
+            return super().parse(text)
         except ValueError:
-            return self._bounded(float(text))
+            return self._allowed(float(text))
 
     def check(self, value: Any) -> Any:
         if value is None and self.zero_is_off:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            seconds = self._bounded(value)
-        else:
-            seconds = super().check(value)
+        seconds = super().check(value)
         return None if seconds == 0 and self.zero_is_off else seconds
 
-    def _bounded(self, value: int | float) -> int | float:
-        if not math.isfinite(value) or value < 0 or (value == 0 and not self.zero):
-            raise ValueError
-        return value
+    def allows(self, value: Any) -> bool:
+        return math.isfinite(value) and (value > 0 or (value == 0 and self.zero))
 
 
 class Choice(Kind):
@@ -196,16 +203,11 @@ class LogLevel(Choice):
 class Path(Kind):
     """A path. What must exist is looked for when the command line is read; in Python, where it is used."""
 
+    expected = "a path"
+    metavar = "PATH"
     separator: str | None = os.pathsep
 
-    def __init__(self, what: str, exists: Callable[[str], bool] | None = None, metavar: str = "PATH") -> None:
-        self.exists = exists
-        self.expected = what if exists is None else f"{what} that exists"
-        self.metavar = metavar
-
     def parse(self, text: str) -> str:
-        if self.exists is not None and not self.exists(text):
-            raise ValueError
         return text
 
     def check(self, value: Any) -> Any:
@@ -218,24 +220,33 @@ class Path(Kind):
 class Pattern(Path):
     """A glob pattern."""
 
+    expected = "a glob pattern"
+    metavar = "PATTERN"
     separator = None
-
-    def __init__(self) -> None:
-        super().__init__("a glob pattern", metavar="PATTERN")
 
 
 class ExistingFile(Path):
     """The path of a file that exists."""
 
-    def __init__(self) -> None:
-        super().__init__("a file", os.path.isfile, "FILE")
+    expected = "a file that exists"
+    metavar = "FILE"
+
+    def parse(self, text: str) -> str:
+        if os.path.isfile(text):
+            return text
+        raise ValueError
 
 
 class ExistingDirectory(Path):
     """The path of a directory that exists; the empty one is the current directory."""
 
-    def __init__(self) -> None:
-        super().__init__("a directory", lambda path: not path or os.path.isdir(path), "DIRECTORY")
+    expected = "a directory that exists"
+    metavar = "DIRECTORY"
+
+    def parse(self, text: str) -> str:
+        if not text or os.path.isdir(text):
+            return text
+        raise ValueError
 
 
 class LogConfig(ExistingFile):
@@ -319,35 +330,23 @@ class Callback(Kind):
         raise TypeError
 
 
-class Number(Integer):
-    """An integer out of a few, described by `expected`."""
-
-    def __init__(self, numbers: Iterable[int], expected: str) -> None:
-        super().__init__(0)
-        self.numbers = frozenset(numbers)
-        self.expected = expected
-
-    def _bounded(self, value: int) -> int:
-        if value in self.numbers:
-            return value
-        raise ValueError
-
-
 class SSLVersion(Number):
     """A protocol of the ssl module that a server can speak."""
 
-    def __init__(self) -> None:
-        protocols = {name: int(getattr(ssl, name)) for name in dir(ssl) if name.startswith("PROTOCOL_")}
-        del protocols["PROTOCOL_TLS_CLIENT"]
-        preferred = protocols["PROTOCOL_TLS_SERVER"]
-        super().__init__(protocols.values(), f"a number of Python's ssl.PROTOCOL_* ({preferred} is TLS_SERVER)")
+    expected = f"a number of Python's ssl.PROTOCOL_* ({ssl.PROTOCOL_TLS_SERVER:d} is TLS_SERVER)"
+
+    def allows(self, value: Any) -> bool:
+        protocols = {int(getattr(ssl, name)) for name in dir(ssl) if name.startswith("PROTOCOL_")}
+        return value in protocols - {int(ssl.PROTOCOL_TLS_CLIENT)}
 
 
 class SSLCertReqs(Number):
     """A demand for a client certificate."""
 
-    def __init__(self) -> None:
-        super().__init__(map(int, ssl.VerifyMode), "0 (no client certificate), 1 (optional) or 2 (required)")
+    expected = "0 (no client certificate), 1 (optional) or 2 (required)"
+
+    def allows(self, value: Any) -> bool:
+        return value in map(int, ssl.VerifyMode)
 
 
 class SSLCiphers(Kind):

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 from uvicorn import listeners
-from uvicorn.app_loading import AppLoadingError, detect_interface, load_app
-from uvicorn.importer import ImportFromStringError, import_from_string
+from uvicorn.importer import AppLoadingError, ImportFromStringError, detect_interface, import_from_string, load_app
 from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
 from uvicorn.options import (
     HTTP_PROTOCOLS,

@@ -4,13 +4,11 @@ The command line, `run()` and `Config` are made from it.
 """
 
 import logging
-import os
 import ssl
 from asyncio import AbstractEventLoop, Protocol
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import IO, Any, Final, Literal
 
-from uvicorn import accepts
 from uvicorn.accepts import (
     INT_MAX,
     Callback,
@@ -24,6 +22,7 @@ from uvicorn.accepts import (
     Integer,
     LogConfig,
     LogLevel,
+    Path,
     Pattern,
     Seconds,
     SSLCertReqs,
@@ -34,10 +33,7 @@ from uvicorn.accepts import (
 )
 from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
 from uvicorn.option import Form, Group, OptionTable, option, option_table
-from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
-
-FilePath = str | os.PathLike[str]
-
+from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES, FilePath
 
 # The names that options give to implementations and levels, and what each stands for.
 HTTPProtocolType = Literal["auto", "h11", "httptools"]
@@ -88,9 +84,7 @@ class Options(OptionTable):
     app: Any
     host: str | None = option("127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all.")
     port: int = option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free one.")
-    uds: FilePath | None = option(
-        None, accepts.Path("a path"), Group.ADDRESS, "Bind to a unix socket, which is removed at exit."
-    )
+    uds: FilePath | None = option(None, Path(), Group.ADDRESS, "Bind to a unix socket, which is removed at exit.")
     fd: int | None = option(
         None, Integer(0, INT_MAX), Group.ADDRESS, "Serve the listening socket inherited under this descriptor."
     )

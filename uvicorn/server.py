@@ -27,7 +27,7 @@ HANDLED_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
     HANDLED_SIGNALS += (signal.SIGBREAK,)  # Ctrl-Break
 
-# How often an overridden `on_tick` is called, in seconds, and how its counter counts: in these ticks, round once a day.
+# How often an overridden `on_tick` is called, in seconds, and what its counter counts.
 TICK = 0.1
 TICKS_PER_SECOND = 10
 TICKS_PER_DAY = 864_000
@@ -54,10 +54,9 @@ class Server:
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
         if config.limit_max_requests is not None:
-            # It is a fiftieth of the time that a start takes.
-            import random
+            import random  # It is a fiftieth of the time that a start takes.
 
-            # The jitter keeps workers that began together from all being replaced together.
+            # The jitter keeps workers that began together from being replaced together.
             self.limit_max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
         self._captured_signals: list[int] = []
         self._former_handlers: dict[int, Any] = {}
@@ -65,10 +64,8 @@ class Server:
         self._capturing = False
         self._date = -1
 
-    # --- The two wishes -----------------------------------------------------------------------------------------------
-
     def _flag(self, name: str) -> ExitFlag:
-        # Made on first use, so that a subclass may set the wishes before it calls, or without calling, our __init__.
+        # Made on first use, so that a subclass may set it before it calls our __init__, or without.
         flag: ExitFlag = self.__dict__.setdefault(name, ExitFlag())
         return flag
 
@@ -83,7 +80,7 @@ class Server:
 
     @property
     def force_exit(self) -> bool:
-        """Whether to stop waiting for connections and applications, and to skip the lifespan's shutdown."""
+        """Whether to exit without waiting, and without the lifespan's shutdown."""
         return self._flag("_force").value
 
     @force_exit.setter
@@ -96,7 +93,7 @@ class Server:
         """Serve in an event loop of our own until asked to exit.
 
         Args:
-            sockets: sockets to listen on, instead of those that the config names.
+            sockets: as for `serve`.
         """
         loop_factory = self.config.get_loop_factory()
         asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
@@ -118,35 +115,26 @@ class Server:
                 if self.server_state.access_log is not None:
                     self.server_state.access_log.close()
 
-    async def _serve(self, sockets: list[socket] | None = None) -> None:
-        process_id = os.getpid()
+    async def _serve(self, sockets: list[socket] | None) -> None:
         config = self.config
         if not config.loaded:
             config.load()
             self._follow_handle_exit()
         self.lifespan = config.lifespan_class(config)
-        logger.info(
-            "Started server process [%d]",
-            process_id,
-            extra={"color_message": "Started server process [" + click.style("%d", fg="cyan") + "]"},
-        )
+        log_process("Started server process [%d]", os.getpid())
         await self.startup(sockets=sockets)
         if self.lifespan.should_exit and not self.started:
             return
         try:
             await self.main_loop()
         except asyncio.CancelledError:
-            # Whoever cancels us wants to be rid of us now, with nothing left behind.
+            # Whoever cancels us wants us gone now, with nothing left behind.
             self._close_listeners(sockets)
             await self._cut_off()
             await self.lifespan.shutdown()
             raise
         await self.shutdown(sockets=sockets)
-        logger.info(
-            "Finished server process [%d]",
-            process_id,
-            extra={"color_message": "Finished server process [" + click.style("%d", fg="cyan") + "]"},
-        )
+        log_process("Finished server process [%d]", os.getpid())
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start the application, then listen; sets `started`.
@@ -160,7 +148,7 @@ class Server:
         if self.lifespan.should_exit:
             self.should_exit = True
             return
-        if self.should_exit:  # A signal came while the application started. We never listen, and shut down.
+        if self.should_exit:  # A signal came while the application started.
             return
 
         self._refresh_default_headers()
@@ -194,7 +182,7 @@ class Server:
         while not await self.on_tick(counter):
             counter = (counter + (1 if ticking else TICKS_PER_SECOND)) % TICKS_PER_DAY
             delay = TICK if ticking else self._next_tick()
-            if self.should_exit:  # An override that goes on regardless is not called in a busy loop.
+            if self.should_exit:  # No busy loop where an override goes on regardless.
                 await asyncio.sleep(delay)
             else:
                 await self._flag("_exit").wait_for(delay)
@@ -203,8 +191,7 @@ class Server:
         return (
             type(self).on_tick is not Server.on_tick
             or "on_tick" in self.__dict__
-            # Without our property nobody wakes us.
-            or type(self).should_exit is not Server.should_exit
+            or type(self).should_exit is not Server.should_exit  # Then nobody wakes us.
         )
 
     async def on_tick(self, counter: int) -> bool:
@@ -231,7 +218,7 @@ class Server:
             await self.config.callback_notify()
 
     def _next_tick(self) -> float:
-        """In how many seconds there is something to do: when the date changes, or somebody is to be notified."""
+        """In how many seconds the date changes or somebody is to be notified."""
         now = time.time()
         delay = 1.0 - now % 1.0
         if self.config.callback_notify is not None:
@@ -269,7 +256,7 @@ class Server:
         """
         logger.info("Shutting down")
         self._close_listeners(sockets)
-        # One pass of the loop, so that what has been accepted or received already is not met by a closed door.
+        # One pass of the loop for what has been accepted or received already.
         await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             connection.shutdown()
@@ -307,7 +294,7 @@ class Server:
                 await asyncio.sleep(0)
 
     async def _cut_off(self) -> None:
-        """Cancel the applications that still run, and end the connections that are still open."""
+        """Cancel the applications that still run, and abort the connections that are still open."""
         tasks = set(self.server_state.tasks)
         for task in tasks:
             task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
@@ -319,7 +306,7 @@ class Server:
                 transport.abort()
 
     async def _unless_forced(self, awaitable: Awaitable[Any], timeout: float | None = None) -> bool:
-        """Wait for something, but no longer than until `force_exit` is set; returns whether it was completed."""
+        """Wait for something, or until `force_exit` is set; returns whether it was completed."""
         work = asyncio.ensure_future(awaitable)
         forced = asyncio.ensure_future(self._flag("_force").wait())
         try:
@@ -336,9 +323,9 @@ class Server:
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Turn signals into wishes while the block runs; afterwards those that came are raised again, last first.
+        """Give signals to `handle_exit` while the block runs; afterwards raise those that came again, last first.
 
-        Only the main thread can do this (`signal.signal`); in another one, this does nothing.
+        Only the main thread can (`signal.signal`); in another one, this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -356,14 +343,14 @@ class Server:
             signal.raise_signal(captured)
 
     def install_signal_handlers(self) -> None:
-        """Install `handle_exit`. Assign a function that does nothing, to keep the handlers that are there."""
+        """Install `handle_exit`. Assign a function that does nothing to keep the handlers that are there."""
         for sig in HANDLED_SIGNALS:
             # Kept, since `handle_exit` may be replaced while we run.
             self._installed_handlers[sig] = handler = self.handle_exit
             signal.signal(sig, handler)
 
     def _follow_handle_exit(self) -> None:
-        """Install the `handle_exit` that the application has put in place while it was imported (sse-starlette)."""
+        """Install the `handle_exit` that the application has assigned while it was imported (sse-starlette)."""
         for sig, installed in self._installed_handlers.items():
             if installed != self.handle_exit and signal.getsignal(sig) == installed:
                 self._installed_handlers[sig] = handler = self.handle_exit
@@ -373,7 +360,7 @@ class Server:
         for sig, installed in self._installed_handlers.items():
             if signal.getsignal(sig) == installed:
                 signal.signal(sig, _living(self._former_handlers[sig], sig))
-            # Else it belongs to somebody who came after us, perhaps a second server of this loop, and stays.
+            # Else it belongs to somebody who came after us, such as a second server of this loop.
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: the first asks to exit, a second SIGINT asks to exit at once.
@@ -387,6 +374,12 @@ class Server:
             self.force_exit = True
         else:
             self.should_exit = True
+
+
+def log_process(message: str, pid: int, **style: Any) -> None:
+    """Log a message whose `%d` is the id of a process, in colour where there is colour."""
+    styled_pid = click.style("%d", fg="cyan", **style)
+    logger.info(message, pid, extra={"color_message": message.replace("%d", styled_pid)})
 
 
 def _living(handler: Any, sig: int) -> Callable[[int, FrameType | None], Any] | int:

@@ -4,8 +4,17 @@ from collections.abc import Iterator
 import pytest
 
 from uvicorn.supervisors import scoreboard as module
-from uvicorn.supervisors.courtesy import COURTESY_DELAY, DISREGARD_MAX, DISREGARD_MIN, PATIENCE, SLACK, Courtesy
-from uvicorn.supervisors.scoreboard import ABSENT, Scoreboard, Share
+from uvicorn.supervisors.scoreboard import (
+    ABSENT,
+    COURTESY_DELAY,
+    DISREGARD_MAX,
+    DISREGARD_MIN,
+    PATIENCE,
+    SLACK,
+    Courtesy,
+    Scoreboard,
+    Share,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not used there")
 

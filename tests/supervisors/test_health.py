@@ -1,6 +1,6 @@
 import math
 
-from uvicorn.supervisors.health import HealthCheck
+from uvicorn.supervisors.process import HealthCheck
 
 
 def test_a_worker_that_starts_is_not_asked() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from uvicorn.supervisors import slot as module
-from uvicorn.supervisors.slot import PAUSE_MAX, PAUSE_MIN, STABLE_AFTER, Slot
+from uvicorn.supervisors import multiprocess as module
+from uvicorn.supervisors.multiprocess import PAUSE_MAX, PAUSE_MIN, STABLE_AFTER, Slot
 
 
 def test_pauses_grow_while_workers_die_early() -> None:

@@ -19,11 +19,11 @@ from tests.processes import PATIENCE
 from tests.supervisors.apps import BROKEN, DYING, FAILS, STARTUP
 from tests.supervisors.clients import eventually, is_running, state_of
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors import multiprocess as supervisor_module
 from uvicorn.supervisors import process as process_module
-from uvicorn.supervisors import slot as slot_module
-from uvicorn.supervisors.messages import Message
 from uvicorn.supervisors.multiprocess import Multiprocess
 from uvicorn.supervisors.process import Process, ProcessState
+from uvicorn.supervisors.worker import Message
 
 APP = "tests.supervisors.apps:app"
 
@@ -96,7 +96,9 @@ def test_a_worker_that_dies_is_replaced_within_100_milliseconds(run: Callable[..
     running = run()
     fastest = PATIENCE
     for _ in range(8):  # The machine may be busy with something else, but not always.
-        eventually(lambda: running.serving() and running.supervisor.processes[0].served > slot_module.STABLE_AFTER)
+        eventually(
+            lambda: running.serving() and running.supervisor.processes[0].served > supervisor_module.STABLE_AFTER
+        )
         (dead,) = running.serving()
         os.kill(dead, signal.SIGKILL)
         killed = time.monotonic()
@@ -123,7 +125,7 @@ def test_a_replacement_that_takes_too_long_is_given_up(
     running = run()
     eventually(running.serving)
     before = running.serving()
-    monkeypatch.setattr(slot_module, "REPLACEMENT_TIMEOUT", 1.0)
+    monkeypatch.setattr(supervisor_module, "REPLACEMENT_TIMEOUT", 1.0)
     monkeypatch.setenv(STARTUP, "60")
     running.send(signal.SIGHUP)
     eventually(lambda: "has not started in time, killing it." in caplog.text)
@@ -211,7 +213,7 @@ def test_processes_that_cannot_be_started_are_tried_again(
 def test_a_failed_replacement_at_the_request_limit_is_tried_again(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(slot_module, "PAUSE_MIN", 0.05)
+    monkeypatch.setattr(supervisor_module, "PAUSE_MIN", 0.05)
     broken = tmp_path / "broken"
     monkeypatch.setenv(BROKEN, str(broken))
     running = run(limit_max_requests=1)
@@ -248,7 +250,7 @@ def test_a_restart_passes_over_a_worker_that_is_waited_with(
     dying.touch()
     os.kill(running.serving()[0], signal.SIGKILL)
     eventually(lambda: "Child processes keep dying right after their start." in caplog.text)
-    monkeypatch.setattr(slot_module, "PAUSE_MIN", 60.0)
+    monkeypatch.setattr(supervisor_module, "PAUSE_MIN", 60.0)
     eventually(lambda: "Starting the next in 30 s." in caplog.text)
     running.send(signal.SIGHUP)
     running.send(signal.SIGTTIN)

@@ -1,1 +1,0 @@
-"""The ASGI lifespan protocol: telling the application that the server starts and stops."""

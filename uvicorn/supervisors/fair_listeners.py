@@ -12,8 +12,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.listeners import Listeners, tls_options
 from uvicorn.server_state import Connections
-from uvicorn.supervisors.courtesy import COURTESY_DELAY, Courtesy
-from uvicorn.supervisors.scoreboard import Share
+from uvicorn.supervisors.scoreboard import COURTESY_DELAY, Courtesy, Share
 
 # Nothing helps but to wait until connections or files have been closed; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}

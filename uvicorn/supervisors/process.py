@@ -14,13 +14,10 @@ from socket import socket
 
 import click
 
-from uvicorn._subprocess import get_subprocess, open_pidfd, spawn
+from uvicorn._subprocess import get_forked, get_subprocess, open_pidfd, spawn
 from uvicorn.config import STARTUP_FAILURE, Config
-from uvicorn.supervisors.forking import get_forked
-from uvicorn.supervisors.health import HealthCheck
-from uvicorn.supervisors.messages import Message
 from uvicorn.supervisors.scoreboard import Share
-from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Worker
+from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
 # How long the stacks of a worker that hangs are waited for, in seconds, and after how long a silence they are asked for
 # once more: nothing marks the end of a dump, but that the next one has begun.
@@ -33,6 +30,8 @@ PIPE_SIZE = 65536
 _THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
 # How long past `timeout_graceful_shutdown` a worker may take to end, in seconds: for the application's own shutdown.
 SHUTDOWN_ALLOWANCE = 30.0
+# The share of the time allowed that passes between an answer and the next question; the rest is for the answer.
+INTERVAL_SHARE = 0.1
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -43,6 +42,49 @@ class ProcessState(enum.Enum):
     STARTING = enum.auto()
     SERVING = enum.auto()
     STOPPING = enum.auto()
+
+
+class HealthCheck:
+    """The times, by `time.monotonic`, of one worker's health check.
+
+    It begins with the worker's first answer, which is that it is ready: while it starts, an import may hold the GIL.
+
+    Args:
+        timeout: within so many seconds, a worker that hangs is found.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._interval = timeout * INTERVAL_SHARE
+        self._patience = timeout - self._interval
+        self._question_due = math.inf
+        self._answer_due = math.inf
+
+    @property
+    def due(self) -> float:
+        """When there is something to do next."""
+        return min(self._question_due, self._answer_due)
+
+    def asked(self, now: float) -> None:
+        """The worker has been asked."""
+        self._question_due = math.inf
+        self._answer_due = now + self._patience
+
+    def answered(self, now: float) -> None:
+        """The worker has answered."""
+        self._question_due = now + self._interval
+        self._answer_due = math.inf
+
+    def end(self) -> None:
+        """The worker is not to be asked any more."""
+        self._question_due = self._answer_due = math.inf
+
+    def must_ask(self, now: float) -> bool:
+        """Whether it is time to ask."""
+        return now >= self._question_due
+
+    def hangs(self, now: float) -> bool:
+        """Whether the answer is overdue."""
+        return now >= self._answer_due
 
 
 class Process:

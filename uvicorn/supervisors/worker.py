@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import enum
 import faulthandler
 import signal
 import sys
@@ -16,7 +17,6 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.listeners import Listeners
 from uvicorn.server import Server
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections
-from uvicorn.supervisors.messages import Message
 from uvicorn.supervisors.scoreboard import Share
 
 # Where it can be registered, this signal makes a worker write the stacks of its threads, as the JVM's do. It works
@@ -27,6 +27,21 @@ if sys.platform != "win32":  # pragma: no branch - coverage is measured on Linux
 
 # For how long, in seconds, a retiring worker waits at most for connections to end before it closes them.
 DRAIN_TIMEOUT = 30.0
+
+
+class Message(bytes, enum.Enum):
+    """What the supervisor and a worker say to each other over their pipe."""
+
+    # From the supervisor.
+    PING = b"ping"
+    RETIRE = b"retire"  # A replacement serves: stop accepting, and end when the connections have.
+    STOP = b"stop"  # Shut down. Where there are signals, SIGTERM says it.
+    FORCE = b"force"  # Shut down without waiting for anything.
+
+    # From the worker.
+    PONG = b"pong"
+    READY = b"ready"  # It accepts connections.
+    LIMIT = b"limit"  # It has served its maximum of requests, and serves on until its replacement is ready.
 
 
 class Worker:
