@@ -12,7 +12,7 @@ from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 
 
 class CloseCode(enum.IntEnum):
-    """The status codes of a closed connection that the server itself gives or reports (RFC 6455 section 7.4.1)."""
+    """Those that the server itself gives or reports (RFC 6455 section 7.4.1)."""
 
     NORMAL_CLOSURE = 1000
     PROTOCOL_ERROR = 1002
@@ -24,11 +24,11 @@ class CloseCode(enum.IntEnum):
     SERVICE_RESTART = 1012
 
 
-# What a close frame may carry: the codes of RFC 6455 section 7.4.1 and of IANA's registry but for those that stand for
-# the lack of a frame, then the ranges of section 7.4.2.
+# What a close frame may carry: the codes of IANA's registry but for those that stand for the lack of a frame, then the
+# ranges of RFC 6455 section 7.4.2.
 SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
-# A control frame carries at most 125 bytes, two of them the code (RFC 6455 sections 5.5 and 5.5.1).
+# Of the 125 bytes of a control frame two are the code (RFC 6455 sections 5.5 and 5.5.1).
 _MAX_REASON = 123
 
 FAILURE_REASONS = {
@@ -45,7 +45,7 @@ def fitting_reason(reason: str) -> str:
 
 
 class Pong(enum.Enum):
-    """The peer answered a ping, or sent a pong of its own accord (RFC 6455 section 5.5.3)."""
+    """Asked for or not (RFC 6455 section 5.5.3)."""
 
     RECEIVED = enum.auto()
 
@@ -89,11 +89,11 @@ class Codec(Protocol):
     def __init__(self, max_size: int, deflate: PerMessageDeflate | None) -> None: ...
 
     def feed(self, data: bytes) -> list[Event]:
-        """What the peer's bytes complete, in order; nothing comes after `PeerClosed` or `Failed`."""
+        """What the peer's bytes complete; nothing comes after `PeerClosed` or `Failed`."""
         ...
 
     def text(self, message: str) -> bytes:
-        """The frame of a text message. Raises UnicodeEncodeError for lone surrogates."""
+        """A frame. Raises UnicodeEncodeError for lone surrogates."""
         ...
 
     def binary(self, message: bytes | bytearray | memoryview) -> bytes: ...

@@ -15,7 +15,7 @@ from uvicorn.server_state import ServerState
 if TYPE_CHECKING:
     from uvicorn.config import Config
 
-# Seconds that the peer has to answer our close frame, or to take what we wrote before we close.
+# Seconds for the peer to answer our close frame, or to take what we wrote before we close.
 CLOSE_TIMEOUT = 10.0
 
 
@@ -40,13 +40,7 @@ class Due(enum.Enum):
 
 
 class Connection(asyncio.Protocol):
-    """A transport, what is known about it, and one timer.
-
-    Args:
-        config: for `timeout_send`.
-        server_state: knows the connections of the server.
-        loop: needs `call_later`.
-    """
+    """A transport, what is known about it, and one timer."""
 
     __slots__ = (
         "_discarded",
@@ -71,7 +65,7 @@ class Connection(asyncio.Protocol):
         self.logger = logging.getLogger("uvicorn.error")
         self.server_state = server_state
         self.connections = server_state.connections
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made, before any use
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
         self.flow: FlowControl = None  # type: ignore[assignment]  # as above
         self.server: tuple[str, int | None] | None = None
         self.client: tuple[str, int] | None = None
@@ -100,7 +94,7 @@ class Connection(asyncio.Protocol):
         self.flow.resume_writing()
 
     def eof_received(self) -> None:
-        """The transport closes itself: a WebSocket does not outlive one of its directions."""
+        """Have the transport close: a WebSocket does not outlive one of its directions."""
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
@@ -115,18 +109,18 @@ class Connection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Half-close, and close when the peer has had time to read; at once where the transport cannot."""
-        if not self.transport.is_closing() and hasattr(self.transport, "write_eof") and self.transport.can_write_eof():
-            self._state = State.LINGERING
-            try:
-                self.transport.write_eof()
-            except OSError:
-                # The peer has reset the connection, and the loop has not been told yet.
-                self._close()
-                return
+        if self.transport.is_closing() or not (hasattr(self.transport, "write_eof") and self.transport.can_write_eof()):
+            self._close()
+            return
+        self._state = State.LINGERING
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # The peer has reset the connection, and the loop has not been told yet.
+            self._close()
+        else:
             self._timer.set(Due.CLOSE, LINGER_SECONDS)
             self.flow.resume_reading()
-        else:
-            self._close()
 
     def _discard(self, size: int) -> None:
         """Drop bytes of a peer that has its answer, up to a limit (RFC 9112 section 9.6)."""
@@ -135,14 +129,13 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
-        """Close once what was written is sent, and give the peer some time to take it."""
+        """Close once what was written is sent, or the peer has not taken it in time."""
         self._state = State.CLOSED
         if not self.transport.is_closing():
             self.transport.close()
             self._timer.set(Due.FLUSH, CLOSE_TIMEOUT)
 
     def _abort(self) -> None:
-        """Close whatever has not been sent."""
         if hasattr(self.transport, "abort"):
             self._state = State.CLOSED
             self.transport.abort()
@@ -150,7 +143,6 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _unsent(self) -> int:
-        """Bytes that the transport holds back, as far as it tells."""
         return self.transport.get_write_buffer_size() if hasattr(self.transport, "get_write_buffer_size") else 0
 
     def _on_due(self, due: Due) -> None:
@@ -160,7 +152,7 @@ class Connection(asyncio.Protocol):
             self._abort()
 
     def _on_stall(self, unsent: int) -> None:
-        """The peer has had `timeout_send` to take something of what was unsent."""
+        """The peer has had `timeout_send` to take some of it."""
         left = self._unsent()
         if left < unsent and self._stall is not None:
             self._stall.set(left, self.config.timeout_send)

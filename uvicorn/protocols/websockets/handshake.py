@@ -16,14 +16,11 @@ from uvicorn.protocols.websockets.deflate import DeflateParameters, negotiate, p
 if TYPE_CHECKING:
     from uvicorn.config import Config
 
-_VERSION = b"13"
-
 # The key is 16 bytes, in base64 (RFC 6455 section 4.1).
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-# The application's headers cannot speak for the server: what these say was negotiated, and a 101 has no body
-# (RFC 9110 sections 6.4.1 and 8.6).
+# Not the application's to set: they were negotiated, and a 101 has no body (RFC 9110 sections 6.4.1 and 8.6).
 _OURS = frozenset(
     {
         b"connection",
@@ -37,13 +34,7 @@ _OURS = frozenset(
 
 
 class HeadReader:
-    """Reads one head with the parser that is always installed, by the rules and limits of every other request.
-
-    A foreign HTTP protocol hands a WebSocket over as the bytes of its request.
-
-    Args:
-        config: for its limits.
-    """
+    """Reads the head of a request by the rules and limits of all: foreign HTTP protocols hand over its bytes."""
 
     def __init__(self, config: "Config") -> None:
         limits = request_limits(config)
@@ -63,20 +54,13 @@ class HeadReader:
         self._parser.builder.hold = True
 
     def on_body(self, data: bytes) -> None:
-        """A handshake has no body: it will be rejected for having announced one."""
+        """A handshake that announces a body will be rejected."""
 
-    def on_complete(self) -> None:
-        """As `on_body`."""
+    def on_complete(self) -> None: ...
 
 
 class HandshakeRejected(Exception):
-    """A request that asks for a WebSocket and cannot have it.
-
-    Attributes:
-        status: the status code to answer with.
-        text: the body of the answer.
-        headers: further headers of the answer.
-    """
+    """A request that asks for a WebSocket and cannot have it, and the answer to it."""
 
     def __init__(self, text: str, status: int = 400, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().__init__(text)
@@ -91,8 +75,8 @@ class Handshake:
 
     Attributes:
         accept: the value of our Sec-WebSocket-Accept field.
-        subprotocols: what the client offers, in its order of preference.
-        deflate: what permessage-deflate was agreed on, None where it was not.
+        subprotocols: what the client offers.
+        deflate: permessage-deflate where it was agreed on.
     """
 
     accept: bytes
@@ -101,15 +85,7 @@ class Handshake:
 
 
 def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
-    """Hold the head of a request against RFC 6455 section 4.2.1.
-
-    Args:
-        head: valid as HTTP.
-        allow_deflate: whether permessage-deflate may be negotiated.
-
-    Raises:
-        HandshakeRejected: with the answer.
-    """
+    """Hold a head that is valid as HTTP against RFC 6455 section 4.2.1. Raises HandshakeRejected."""
     if head.method != "GET":
         raise HandshakeRejected("A WebSocket handshake is a GET request.")
     if head.http_version != "1.1":
@@ -123,7 +99,13 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
     if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
         # It could not be told from frames.
         raise HandshakeRejected("A WebSocket handshake has no body.")
-    _check_version(fields.get(b"sec-websocket-version", []))
+    # The only version ever (RFC 6455 section 4.4).
+    versions = fields.get(b"sec-websocket-version")
+    if not versions:
+        raise HandshakeRejected("Sec-WebSocket-Version is missing.")
+    if versions != [b"13"]:
+        headers = (b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")
+        raise HandshakeRejected("Sec-WebSocket-Version must be 13.", 426, headers)
     keys = fields.get(b"sec-websocket-key", [])
     if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
         raise HandshakeRejected("Sec-WebSocket-Key must be given once: 16 bytes in base64.")
@@ -145,18 +127,6 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
     )
 
 
-def _check_version(versions: list[bytes]) -> None:
-    """Version 13 is the only one ever (RFC 6455 section 4.4)."""
-    if not versions:
-        raise HandshakeRejected("Sec-WebSocket-Version is missing.")
-    if versions != [_VERSION]:
-        raise HandshakeRejected(
-            "Sec-WebSocket-Version must be 13.",
-            426,
-            ((b"sec-websocket-version", _VERSION), (b"upgrade", b"websocket")),
-        )
-
-
 def accept_head(
     handshake: Handshake,
     default_block: bytes,
@@ -168,10 +138,7 @@ def accept_head(
     Args:
         handshake: what the client asked for.
         default_block: the default headers in their wire form.
-        subprotocol, headers: what the application gives.
-
-    Raises:
-        RuntimeError: the application's choice or its headers would not make a valid head.
+        subprotocol, headers: what the application gives; RuntimeError where that makes no valid head.
     """
     lines = [
         b"HTTP/1.1 101 Switching Protocols\r\n",
@@ -183,7 +150,7 @@ def accept_head(
     if handshake.deflate is not None:
         lines += [b"sec-websocket-extensions: ", handshake.deflate.response, b"\r\n"]
     if subprotocol is not None:
-        # Not held against the client's offer: some applications name theirs unasked, and clients then decide.
+        # Some applications name theirs unasked: the client decides.
         lines.append(_field(b"sec-websocket-protocol", subprotocol.encode("ascii")))
     for name, value in headers:
         if subprotocol is not None and bytes(name).lower() == b"sec-websocket-protocol":

@@ -7,11 +7,10 @@ from uvicorn.protocols.websockets.codec import Message
 
 
 class Inbox:
-    """A queue with a high and a low water mark, and those who wait for something to come in.
+    """A queue with a high and a low water mark.
 
     Args:
-        max_messages: at so many unread messages the inbox is full.
-        max_bytes: at so many unread bytes (characters of text) it is too.
+        max_messages, max_bytes: so many of either (of text: characters) fill it.
 
     Attributes:
         messages: what is unread; to be looked at only.
@@ -27,20 +26,17 @@ class Inbox:
         self._waiters: list[asyncio.Future[None]] = []
 
     def put(self, message: Message) -> None:
-        """Add a message and wake the application."""
         self.messages.append(message)
         self._size += len(message)
         if self._waiters:
             self.wake()
 
     def get(self) -> Message:
-        """Take the oldest message. Raises IndexError where there is none."""
         message = self.messages.popleft()
         self._size -= len(message)
         return message
 
     def clear(self) -> None:
-        """Drop what was not read."""
         self.messages.clear()
         self._size = 0
 
@@ -51,7 +47,7 @@ class Inbox:
 
     @property
     def drained(self) -> bool:
-        """Whether reading should go on: a quarter is left of what fills it, so that it does not flap."""
+        """Whether reading should go on: a quarter is left, so that it does not flap."""
         return len(self.messages) * 4 <= self._max_messages and self._size * 4 <= self._max_bytes
 
     def wake(self) -> None:
@@ -62,7 +58,7 @@ class Inbox:
                 waiter.set_result(None)
 
     def waiter(self) -> "asyncio.Future[None]":
-        """What is done at the next `wake`; messages stay where they are, so that a cancelled reader loses nothing."""
+        """Done at the next `wake`; messages stay where they are, so that a cancelled reader loses nothing."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._waiters:
             self._waiters = [other for other in self._waiters if not other.done()]

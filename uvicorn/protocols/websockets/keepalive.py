@@ -1,10 +1,10 @@
-"""When to ping, and when a peer that does not answer counts as gone; no clock, no transport."""
+"""When to ping, and when a peer that does not answer counts as gone."""
 
 import enum
 
 
 class Action(enum.Enum):
-    """What is to be done when the timer fires."""
+    """What is due when the timer fires."""
 
     PING = enum.auto()
     WAIT = enum.auto()
@@ -12,10 +12,7 @@ class Action(enum.Enum):
 
 
 class Keepalive:
-    """Counts the seconds between pings and since an unanswered one, by the timer alone.
-
-    A message on the connection costs nothing here, and neither does a pong but for a flag: the owner asks when its
-    timer fires, and arms it again for `delay`.
+    """Counts seconds by its owner's timer alone, so that messages cost nothing here, and a pong a flag.
 
     Args:
         interval: seconds between pings.
@@ -35,15 +32,10 @@ class Keepalive:
         self.delay = interval
 
     def pong(self) -> None:
-        """The peer answered."""
         self._unanswered = False
 
     def tick(self, deaf: bool) -> Action:
-        """What is due now that `delay` seconds have passed.
-
-        Args:
-            deaf: whether we are not reading, so that an answer could not have been seen.
-        """
+        """What is due now that `delay` seconds have passed; `deaf` if we do not read, so that no answer is seen."""
         self._since_ping += self.delay
         if self._unanswered and self._timeout is not None:
             if deaf:

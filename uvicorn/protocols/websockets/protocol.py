@@ -1,7 +1,7 @@
 """The one WebSocket connection, and the ASGI conversation over it.
 
-What is on the wire is a codec's concern; what the application sees, when the connection ends and who is told with
-which code is decided here, the same for every codec (ASGI specification, WebSocket; RFC 6455 sections 5.5 and 7).
+What the application sees, when the connection ends and who is told with which code, the same for every codec (ASGI
+specification, WebSocket; RFC 6455 sections 5.5 and 7).
 """
 
 import asyncio
@@ -40,17 +40,12 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
 
 
-# Looked up for every message: a module's global is there at once, an enum's member is not before Python 3.12.
+# Looked up for every message: a global is faster than an enum's member before Python 3.12.
 _OPEN = State.OPEN
 
 
 class Disconnect(NamedTuple):
-    """What the application is told at the end.
-
-    Attributes:
-        code, reason: as in `websocket.disconnect`.
-        by_app: whether the application itself ended the conversation.
-    """
+    """What the application is told at the end, and whether it ended the conversation itself."""
 
     code: int
     reason: str
@@ -89,19 +84,19 @@ class WebSocketProtocol(Connection):
         if not config.loaded:
             config.load()
         super().__init__(config, server_state, _loop or asyncio.get_running_loop())
-        # Not of its own type, which says that it returns nothing.
+        # Its own type says that it returns nothing.
         self.app: Any = config.loaded_app
         self.app_state = app_state
         self.tasks = server_state.tasks
-        self.scope: WebSocketScope = None  # type: ignore[assignment]  # set by handle_upgrade, before the app runs
+        self.scope: WebSocketScope = None  # type: ignore[assignment]  # set by handle_upgrade
 
-        # The handshake: what is needed until it is answered.
+        # Until the handshake is answered.
         self._head: HeadReader | None = None
-        self._handshake: Handshake | None = None
-        self._framer: ResponseFramer | None = None
+        self._handshake: Handshake
+        self._framer: ResponseFramer
         self._early = b""
 
-        # The conversation.
+        # From then on.
         self._codec: Codec
         self._inbox = Inbox(config.ws_max_queue, config.ws_max_size)
         self._disconnect: Disconnect | None = None
@@ -109,7 +104,7 @@ class WebSocketProtocol(Connection):
         self._replies_unsent = False
         self._keepalive: Keepalive | None = None
 
-    # --- The transport's side -----------------------------------------------------------------------------------------
+    # --- The transport's side ---
 
     def connection_lost(self, exc: Exception | None) -> None:
         accepted = self._state not in (State.HEAD, State.HANDSHAKE, State.DENIAL)
@@ -123,7 +118,7 @@ class WebSocketProtocol(Connection):
         elif state is State.HEAD:
             self._read_head(data)
         elif state is State.HANDSHAKE:
-            # Sent before our answer, which no client should: kept, so that a lost connection is still noticed.
+            # No client should send before our answer: kept, so that a lost connection is still noticed.
             self._early += data
             if len(self._early) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
@@ -138,7 +133,7 @@ class WebSocketProtocol(Connection):
                 self.flow.resume_reading()
 
     def shutdown(self) -> None:
-        """Part from the peer, the server is going down; a denial response may be completed."""
+        """The server is going down: part from the peer; a denial response may be completed."""
         if self._state is State.OPEN:
             self._send_close(CloseCode.SERVICE_RESTART, "")
             self._end_conversation(CloseCode.SERVICE_RESTART)
@@ -148,15 +143,10 @@ class WebSocketProtocol(Connection):
         elif self._state is State.HEAD:
             self._close()
 
-    # --- The handshake ------------------------------------------------------------------------------------------------
+    # --- The handshake ---
 
     def handle_upgrade(self, head: RequestHead, trailing: bytes) -> None:
-        """Take over a connection whose request asks for a WebSocket.
-
-        Args:
-            head: the request.
-            trailing: bytes that came behind it.
-        """
+        """Take over a connection whose request asks for a WebSocket, with the bytes that came behind it."""
         self._framer = ResponseFramer(HEAD_REQUEST if head.method == "HEAD" else 0)
         try:
             self._handshake = read_handshake(head, self.config.ws_per_message_deflate)
@@ -185,7 +175,7 @@ class WebSocketProtocol(Connection):
         self._start_app()
 
     def _read_head(self, data: bytes) -> None:
-        """Take the request that a transport brings here and not to the HTTP protocol."""
+        """Take a request that has not come by way of our HTTP protocol."""
         if self._head is None:
             self._head = HeadReader(self.config)
         try:
@@ -216,13 +206,12 @@ class WebSocketProtocol(Connection):
 
     def _accept(self, message: Any) -> None:
         handshake = self._handshake
-        assert handshake is not None
         head = accept_head(
             handshake, self.server_state.default_block, message.get("subprotocol"), message.get("headers") or ()
         )
         deflate = None if handshake.deflate is None else PerMessageDeflate(handshake.deflate)
         self._codec = self.codec_class(self.config.ws_max_size, deflate)
-        self._handshake = self._framer = None
+        del self._handshake, self._framer
         self._state = State.OPEN
         self._log_answer("[accepted]")
         self.transport.write(head)
@@ -235,13 +224,11 @@ class WebSocketProtocol(Connection):
             self._feed(early)
 
     def _start_denial(self, message: Any) -> None:
-        assert self._framer is not None
         self._framer.start({**message, "type": "http.response.start"}, self.server_state.default_block)
         self._state = State.DENIAL
         self._log_answer(str(self._framer.status))
 
     def _continue_denial(self, message: Any) -> None:
-        assert self._framer is not None
         data = self._framer.body({**message, "type": "http.response.body"})
         if data:
             self.transport.write(data)
@@ -251,19 +238,18 @@ class WebSocketProtocol(Connection):
 
     def _respond(self, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         """Answer in place of the application, and close."""
-        assert self._framer is not None
         fields = [*headers, (b"content-length", b"%d" % len(text))]
         if text:
             fields.append((b"content-type", b"text/plain; charset=utf-8"))
         if any(name == b"upgrade" for name, _ in headers):
-            # Whoever sends Upgrade names it in Connection too (RFC 9110 section 7.8).
+            # RFC 9110 section 7.8.
             fields.append((b"connection", b"upgrade"))
         start = {"type": "http.response.start", "status": status, "headers": fields}
         self._framer.start(start, self.server_state.default_block)
         self.transport.write(self._framer.body({"type": "http.response.body", "body": text}))
         self._linger()
 
-    # --- The peer's side ----------------------------------------------------------------------------------------------
+    # --- The peer's side ---
 
     def _feed(self, data: bytes) -> None:
         events = self._codec.feed(data)
@@ -283,7 +269,7 @@ class WebSocketProtocol(Connection):
         self.transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
         replies.clear()
         if self.flow.write_paused:
-            # A peer that does not take the answers to its pings shall not ask for more of them.
+            # A peer that does not take our pongs shall not ask for more.
             self._replies_unsent = True
             self.flow.pause_reading()
 
@@ -299,10 +285,10 @@ class WebSocketProtocol(Connection):
             else:
                 self._close()
 
-    # --- The application's side ---------------------------------------------------------------------------------------
+    # --- The application's side ---
 
     async def run_asgi(self) -> None:
-        """Run the application, and see to it that the peer is told how it ended."""
+        """Run the application, and tell the peer how it ended."""
         try:
             result = await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
@@ -326,7 +312,6 @@ class WebSocketProtocol(Connection):
         if self._state is State.HANDSHAKE:
             self._respond(500, b"Internal Server Error")
         elif self._state is State.DENIAL:
-            assert self._framer is not None
             if self._framer.head_sent:
                 # It must not pass for a whole response.
                 self._abort()
@@ -344,11 +329,9 @@ class WebSocketProtocol(Connection):
             return {"type": "websocket.connect"}
         inbox = self._inbox
         while not inbox.messages:
-            if self._disconnect is not None:
-                code, reason, _ = self._disconnect
+            if self._disconnect is not None or self._state is State.DENIAL:
+                code, reason, _ = self._disconnect or (CloseCode.ABNORMAL_CLOSURE, "", True)
                 return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
-            if self._state is State.DENIAL:
-                return {"type": "websocket.disconnect", "code": int(CloseCode.ABNORMAL_CLOSURE), "reason": ""}
             await inbox.waiter()
         message = inbox.get()
         if self.flow.read_paused and inbox.drained and not self._replies_unsent:
@@ -416,19 +399,19 @@ class WebSocketProtocol(Connection):
         self._inbox.clear()
         self._end_conversation(code, reason, by_app=True)
 
-    # --- The end ------------------------------------------------------------------------------------------------------
+    # --- The end ---
 
     def _send_close(self, code: int, reason: str) -> None:
         """Start the closing handshake (RFC 6455 section 7.1.2)."""
         self._state = State.CLOSING
         self.transport.write(self._codec.close(code, fitting_reason(reason)))
         self._timer.set(Due.CLOSE, CLOSE_TIMEOUT)
-        # The peer's answer stands behind whatever the application did not read.
+        # The peer's answer stands behind what the application did not read.
         self._replies_unsent = False
         self.flow.resume_reading()
 
     def _end_conversation(self, code: int, reason: str = "", by_app: bool = False) -> None:
-        """Tell the application, unless it was told before; messages that it has not read come first."""
+        """Tell the application, unless it was told before, behind the messages that it has not read."""
         if self._disconnect is None:
             self._disconnect = Disconnect(code, reason, by_app)
             self._inbox.wake()
@@ -447,8 +430,6 @@ class WebSocketProtocol(Connection):
         if action is Action.PING:
             self.transport.write(self._codec.ping())
         self._timer.set(Due.KEEPALIVE, self._keepalive.delay)
-
-    # --- Log lines ----------------------------------------------------------------------------------------------------
 
     def _log_answer(self, answer: str) -> None:
         self.logger.info(

@@ -1,4 +1,4 @@
-"""`--ws websockets`: the `websockets` library (13 to 17), its frame parser, masking and close frames, as a codec."""
+"""`--ws websockets`: the `websockets` library (13 to 17) as a codec."""
 
 import codecs
 import enum
@@ -39,15 +39,14 @@ _CONT, _TEXT = Opcode.CONT, Opcode.TEXT
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 _FIN, _RSV1, _CONTROL = 0x80, 0x40, 0x08
-# What a frame may begin with: opcodes that are defined, control frames whole (RFC 6455 sections 5.2 and 5.5), and with
+# What a frame may begin with: defined opcodes, control frames whole (RFC 6455 sections 5.2 and 5.5), and with
 # permessage-deflate RSV1 on the first frame of a message (RFC 7692 section 6).
 _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 _FIRST_BYTES_DEFLATE = _FIRST_BYTES | {0x41, 0x42, 0xC1, 0xC2}
 
-# A data frame that is a message: its first byte -> (whether it is text, whether it is compressed).
+# A frame that is a message: its first byte -> (whether it is text, whether it is compressed).
 _WHOLE = {0x81: (True, False), 0x82: (False, False), 0xC1: (True, True), 0xC2: (False, True)}
 
-# What ends a connection, by the close code that says so.
 _FAILURES: dict[type[Exception], CloseCode] = {
     ProtocolError: CloseCode.PROTOCOL_ERROR,
     MessageTooBig: CloseCode.MESSAGE_TOO_BIG,
@@ -55,7 +54,7 @@ _FAILURES: dict[type[Exception], CloseCode] = {
     UnicodeDecodeError: CloseCode.INVALID_DATA,
 }
 
-# From here on a view into the received bytes is cheaper than a copy of them.
+# From here on a view is cheaper than a copy.
 _VIEW_FROM = 2048
 
 
@@ -70,10 +69,6 @@ class _Part(enum.Enum):
 
 class _Reader:
     """Gives `Frame.parse` the bytes it asks for, and refuses a frame by its header, before its payload is there.
-
-    Args:
-        max_size: bytes of the largest message.
-        deflate: whether permessage-deflate was negotiated.
 
     Attributes:
         budget: bytes that the current message may still grow by.
@@ -92,17 +87,14 @@ class _Reader:
 
     @property
     def empty(self) -> bool:
-        """Whether all that was fed has been read."""
         return self._position >= len(self._buffer)
 
     @property
     def between_frames(self) -> bool:
-        """Whether what is fed next begins a frame."""
         return self._part is _Part.HEADER and self.empty
 
     def feed(self, data: bytes) -> None:
         if self.empty:
-            # The common case, whole frames: they are read where they are.
             self._buffer = data
         else:
             if isinstance(self._buffer, bytearray):
@@ -132,7 +124,7 @@ class _Reader:
             self._part = _Part.HEADER
         else:
             self._check_length(int.from_bytes(data, "big"), size)
-        return data  # type: ignore[no-any-return]  # any buffer will do for the library, but it does not say so
+        return data  # type: ignore[no-any-return]  # the library does not say that any buffer will do
 
     def _check_header(self, first: int, length: int) -> None:
         if first not in self._first_bytes:
@@ -165,8 +157,6 @@ class _Reader:
 
 
 class _DeflateExtension(Extension):
-    """permessage-deflate where the library looks for it: between a frame and the wire."""
-
     name = ExtensionName(EXTENSION_NAME)
 
     def __init__(self, deflate: PerMessageDeflate, reader: _Reader) -> None:
@@ -186,7 +176,7 @@ class _DeflateExtension(Extension):
 
 
 def _frame(first: int, payload: bytes | bytearray | memoryview) -> bytes:
-    """A server's frame: a third of the time of the library's, which has a choice of masks and extensions."""
+    """A server's frame, in a third of the time of the library's."""
     size = len(payload)
     if size < 126:
         return bytes((first, size)) + payload
@@ -269,8 +259,8 @@ class WebsocketsCodec:
     def _take_whole(self, data: bytes) -> bytes:
         """Take the messages at the beginning of `data` that are a frame each, and have come whole; return what is left.
 
-        They are nearly all there are, and the library's parser, which can wait for each part of a frame, takes nine
-        times as long for them.
+        They are nearly all there are; the library's parser, which can wait for each part of a frame, takes nine times
+        as long.
         """
         position, end = 0, len(data)
         while position + 6 <= end:
@@ -303,7 +293,6 @@ class WebsocketsCodec:
         while True:
             while reader.empty:
                 yield
-            # Limits are the reader's, which knows a frame before its payload has come.
             frame = yield from Frame.parse(reader.read_exact, mask=True, extensions=self._extensions)
             opcode = frame.opcode
             if opcode & _CONTROL:
@@ -338,7 +327,7 @@ class WebsocketsCodec:
 
     def _on_close(self, frame: Frame) -> None:
         if len(frame.data) >= 2 and int.from_bytes(frame.data[:2], "big") not in SENDABLE_CODES:
-            # Before the reason is looked at, which may be wrong too.
+            # The reason, which is looked at next, may be wrong too.
             raise ProtocolError("close code")
         close = Close.parse(frame.data)
         if not self._close_sent:

@@ -32,10 +32,7 @@ _RSV1 = RsvBits(True, False, False)
 
 
 class _MessageLimits(Extension):
-    """Bounds messages from their headers on, and inflates them where permessage-deflate was negotiated.
-
-    The library has no limits of its own; to it this is an extension that is always on.
-    """
+    """Bounds messages from their headers on, and inflates them: for a library without limits an extension."""
 
     name = EXTENSION_NAME
 
@@ -152,7 +149,6 @@ class WSProtoCodec:
         return bytes(self._connection.send(event))
 
     def _on_data(self, event: TextMessage | BytesMessage, events: list[Event]) -> None:
-        """Take a piece of a message: a frame, or what has come of one."""
         text = isinstance(event, TextMessage)
         piece: Any = event.data
         if self._fragments is None:
@@ -170,7 +166,7 @@ class WSProtoCodec:
         if state is ConnectionState.REMOTE_CLOSING:
             self.replies.append(self._send(event.response()))
         elif state is not ConnectionState.CLOSED:
-            # The library says with the same event that the peer failed.
+            # The same event says that the peer failed.
             code = CloseCode(event.code)
             reason = FAILURE_REASONS[code]
             if state is ConnectionState.OPEN:
