@@ -14,32 +14,22 @@ import warnings
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from uvicorn._speedups.facts import RequestRejected
+from uvicorn._speedups.facts import RequestRejected as RequestRejected
 
 if TYPE_CHECKING:
-    from uvicorn._speedups._access_line_py import AccessLineFormat
-    from uvicorn._speedups._chunked_py import ChunkedDecoder
-    from uvicorn._speedups._request_py import RequestBuilder, RequestHead
-    from uvicorn._speedups._response_py import ResponseFramer
+    from uvicorn._speedups._access_line_py import AccessLineFormat as AccessLineFormat
+    from uvicorn._speedups._chunked_py import ChunkedDecoder as ChunkedDecoder
+    from uvicorn._speedups._request_py import RequestBuilder as RequestBuilder
+    from uvicorn._speedups._request_py import RequestHead as RequestHead
+    from uvicorn._speedups._response_py import ResponseFramer as ResponseFramer
 
-__all__ = [
-    "HALF",
-    "REASON",
-    "AccessLineFormat",
-    "ChunkedDecoder",
-    "RequestBuilder",
-    "RequestHead",
-    "RequestRejected",
-    "ResponseFramer",
-    "load",
-]
-
-# Module (without its half) -> the names it gives.
+# Name -> the module that gives it, without its half.
 _MODULES = {
-    "_access_line": ("AccessLineFormat",),
-    "_chunked": ("ChunkedDecoder",),
-    "_request": ("RequestBuilder", "RequestHead"),
-    "_response": ("ResponseFramer",),
+    "AccessLineFormat": "_access_line",
+    "ChunkedDecoder": "_chunked",
+    "RequestBuilder": "_request",
+    "RequestHead": "_request",
+    "ResponseFramer": "_response",
 }
 _SUFFIXES = {"compiled": "_c", "pure": "_py"}
 
@@ -51,10 +41,8 @@ def load(half: str) -> SimpleNamespace:
         ImportError: the compiled half is not there, or broken.
     """
     names = SimpleNamespace()
-    for module_name, exported in _MODULES.items():
-        module = importlib.import_module(f"{__name__}.{module_name}{_SUFFIXES[half]}")
-        for name in exported:
-            setattr(names, name, getattr(module, name))
+    for name, module in _MODULES.items():
+        setattr(names, name, getattr(importlib.import_module(f"{__name__}.{module}{_SUFFIXES[half]}"), name))
     return names
 
 
@@ -81,9 +69,4 @@ def _select() -> tuple[str, str, SimpleNamespace]:
 
 
 HALF, REASON, _selected = _select()
-if not TYPE_CHECKING:  # pragma: no branch - it is never true here
-    AccessLineFormat = _selected.AccessLineFormat
-    ChunkedDecoder = _selected.ChunkedDecoder
-    RequestBuilder = _selected.RequestBuilder
-    RequestHead = _selected.RequestHead
-    ResponseFramer = _selected.ResponseFramer
+globals().update(vars(_selected))

@@ -1,6 +1,6 @@
 """Puts access lines together: one source, run as it is or compiled as `_access_line_c`.
 
-What a line looks like is not known here. It comes in parts, from the formatter that would write it otherwise.
+What a line looks like comes from the formatter that would write it otherwise.
 """
 
 import re
@@ -16,8 +16,8 @@ class AccessLineFormat:
 
     Args:
         parts: what stands in front of the client, the method, the path and the version.
-        make_ending: gives for a status what stands behind the version.
-        quote: gives for a scope the path as it is logged, with the query.
+        make_ending: gives what stands behind the version, for a status.
+        quote: gives the path as it is logged, with the query, for a scope.
     """
 
     def __init__(self, parts: list[str], make_ending: Callable[[int], str], quote: Callable[[Any], str]) -> None:
@@ -27,15 +27,7 @@ class AccessLineFormat:
         self.endings: dict[int, str] = {}
 
     def format(self, scope: Any, status: int) -> str | None:
-        """The line of a response.
-
-        Args:
-            scope: of the request.
-            status: of the response.
-
-        Returns:
-            None where the line is not ASCII.
-        """
+        """The line of a response, None where it is not ASCII."""
         method = scope["method"]
         path = scope["path"]
         version = scope["http_version"]

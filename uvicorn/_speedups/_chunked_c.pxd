@@ -2,7 +2,7 @@
 cimport cython
 
 cdef int SIZE, DATA, DATA_END, TRAILERS
-cdef Py_ssize_t MAX_CHUNK_EXTENSIONS, _MAX_DIGITS
+cdef Py_ssize_t MAX_CHUNK_EXTENSIONS
 
 
 cdef class ChunkedDecoder:
@@ -14,5 +14,4 @@ cdef class ChunkedDecoder:
 
     @cython.locals(size=Py_ssize_t, end=Py_ssize_t)
     cpdef Py_ssize_t feed(self, bytes data, Py_ssize_t pos) except -1
-    @cython.locals(digits=bytes)
     cdef _take_size(self, bytes line)

@@ -1,19 +1,15 @@
 """Decodes the chunked transfer coding: one source, run as it is or compiled as `_chunked_c`.
 
-The libraries differ in what they let pass in the line of a chunk, and neither tells how long it was; here is one
-answer for both (RFC 9112 section 7.1). The trailer section, which is made of fields, stays with the library.
+The libraries differ in what they let pass in the line of a chunk, and neither tells how long it was; here is one answer
+for both (RFC 9112 section 7.1). The fields of the trailer section stay with the library.
 """
 
 from typing import Any
 
-from uvicorn._speedups.facts import CHUNK_LINE, MAX_CHUNK_EXTENSIONS, RequestRejected
+from uvicorn._speedups.facts import CHUNK_LINE, MAX_CHUNK_EXTENSIONS, MAX_CONTENT_LENGTH, RequestRejected
 
 # What the next byte belongs to.
 SIZE, DATA, DATA_END, TRAILERS = range(4)
-
-# A size of more than 63 bits is none that a body could have.
-_MAX_DIGITS = 16
-_MAX_SIZE = 2**63 - 1
 
 
 class ChunkedDecoder:
@@ -24,18 +20,9 @@ class ChunkedDecoder:
 
     Attributes:
         state: SIZE, DATA, DATA_END or TRAILERS; with the last the body is complete.
-
-    Raises:
-        RequestRejected: from `feed`, where the coding is wrong or its extensions exceed their limit.
     """
 
-    __slots__ = (
-        "extensions",
-        "line",
-        "remaining",
-        "sink",
-        "state",
-    )
+    __slots__ = ("extensions", "line", "remaining", "sink", "state")
 
     def __init__(self, sink: Any) -> None:
         self.sink = sink
@@ -45,7 +32,11 @@ class ChunkedDecoder:
         self.extensions = 0
 
     def feed(self, data: bytes, pos: int) -> int:
-        """Decode `data[pos:]` as far as the coding reaches, and return where that is."""
+        """Decode `data[pos:]` as far as the coding reaches, and return where that is.
+
+        Raises:
+            RequestRejected: the coding is wrong, or its extensions exceed their limit.
+        """
         size = len(data)
         while pos < size and self.state != TRAILERS:
             if self.state == DATA:
@@ -82,15 +73,12 @@ class ChunkedDecoder:
         match = CHUNK_LINE.fullmatch(line)
         if match is None:
             raise RequestRejected(400, "malformed chunk size or extension")
-        digits = match[1].lstrip(b"0")
         # Zeros in front of a size count like an extension: nobody needs many.
-        self.extensions += len(line) - 2 - len(digits)
+        self.extensions += len(line) - 2 - len(match[1].lstrip(b"0"))
         if self.extensions > MAX_CHUNK_EXTENSIONS + 64:
             raise RequestRejected(400, "chunk extensions too large")
-        if not digits:
-            self.state = TRAILERS
-            return
-        if len(digits) > _MAX_DIGITS or int(digits, 16) > _MAX_SIZE:
+        size = int(match[1], 16)
+        if size > MAX_CONTENT_LENGTH:
             raise RequestRejected(400, "chunk size too large")
-        self.remaining = int(digits, 16)
-        self.state = DATA
+        self.remaining = size
+        self.state = DATA if size else TRAILERS

@@ -1,7 +1,7 @@
 """Frames responses: one source, run as it is or compiled as `_response_c`.
 
-What an application sends is checked and turned into bytes of HTTP/1.1 (RFC 9112 sections 4, 6 and 7). Nothing that an
-application can put into a message makes a wrong byte: it is an error for the developer instead.
+What an application sends is checked and turned into bytes of HTTP/1.1 (RFC 9112 sections 4, 6 and 7): no message makes
+a wrong byte, but an error for the developer.
 """
 
 from typing import Any
@@ -41,16 +41,14 @@ _good_names: dict[bytes, Field] = {}
 _GOOD_NAMES_MAX = 1024
 
 
-# How heads begin that have this status line and these default headers: the last one that was made. It does not end its
-# line, which every field does that follows.
+# How the last head began: (status line, default headers, both, without the end of their last line). Nearly every
+# response of a second begins like the one before.
 _memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
-
 
 _join = b"".join
 
 
 def _remember(line: bytes, default_block: bytes) -> tuple[bytes, bytes, bytes]:
-    """Nearly every response of a second begins like the one before."""
     global _memo
     _memo = (line, default_block, (line + default_block)[:-2])
     return _memo
@@ -65,9 +63,7 @@ def _check_name(name: Any) -> Field:
     if not name or name.strip(TOKEN_CHARS):
         raise RuntimeError("Invalid HTTP header name.")
     lower = name.lower()
-    known = KNOWN_FIELDS.get(lower)
-    if known is None:
-        known = describe_field(lower)
+    known = KNOWN_FIELDS.get(lower) or describe_field(lower)
     if len(_good_names) >= _GOOD_NAMES_MAX:
         _good_names.clear()
     _good_names[name] = known
@@ -75,7 +71,6 @@ def _check_name(name: Any) -> Field:
 
 
 def _as_bytes(value: object, what: str) -> bytes:
-    """Other bytes-like objects as bytes; anything else is the developer's mistake."""
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     raise TypeError(f"{what} must be bytes, got {type(value).__name__}: {value!r}")
@@ -84,7 +79,7 @@ def _as_bytes(value: object, what: str) -> bytes:
 def _is_clean(value: bytes) -> bool:
     """Whether a field value has no control character but HTAB (RFC 9110 section 5.5)."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
-        # The loop, with C types, takes a fifth of the pattern's time on 30 bytes.
+        # A fifth of the pattern's time on 30 bytes.
         for c in value:  # noqa: SIM110  # a generator would not become a loop in C
             if (c < 32 and c != 9) or c == 127:
                 return False
@@ -96,11 +91,11 @@ class ResponseFramer:
     """Turns the messages of one response into bytes.
 
     Args:
-        facts: of the request; KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST concern its response.
+        facts: of the request: KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST.
 
     Attributes:
         state: EXPECT_START, EXPECT_BODY or COMPLETE.
-        status: the status code, once the start was accepted.
+        status: once the start was accepted.
         keep_alive: may be set to False until the first body message.
         head_sent: whether the head was given out.
     """
@@ -130,9 +125,6 @@ class ResponseFramer:
         self.framing = NO_BODY
         self.old = self.facts & OLD_VERSION != 0
         self.head_request = self.facts & HEAD_REQUEST != 0
-        self.expected = 0
-        self.coded = False
-        self.persist = True
         self.lines: list[bytes] | None = None
 
     def start(self, message: Any, default_block: bytes) -> None:
@@ -143,7 +135,7 @@ class ResponseFramer:
             default_block: the default headers in their wire form.
 
         Raises:
-            RuntimeError, TypeError: the message would not make a valid head; nothing counts as started.
+            RuntimeError, TypeError: it would make no valid head; nothing counts as started.
         """
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.start":
@@ -184,9 +176,9 @@ class ResponseFramer:
         self.state = EXPECT_BODY
 
     def _decide(self, kind: int, value: bytes, status: int) -> bytes | None:
-        """Note a field that decides about the message; its value as it is to be written, or None."""
+        """The value of a field that decides about the message as it is to be written, or None."""
         if kind == CONTENT_LENGTH:
-            # RFC 9110 section 8.6: not in a 204; and what was said already needs no second line.
+            # Not in a 204 (RFC 9110 section 8.6), nor twice.
             return value if self._take_length(value) and status != 204 else None
         if kind == TRANSFER_ENCODING:
             if value.strip(b" \t").lower() != b"chunked":
@@ -220,7 +212,7 @@ class ResponseFramer:
     def _take_length(self, value: bytes) -> bool:
         """Note a content-length; False where it was noted before."""
         length = 0
-        # Zeros in front count: there are clients that take no more than twenty digits.
+        # Zeros in front count: some clients take no more than twenty digits.
         if not 0 < len(value) <= _MAX_DIGITS:
             raise RuntimeError("Invalid HTTP header value.")
         for c in value:
@@ -241,7 +233,7 @@ class ResponseFramer:
             The bytes for the wire: the head too, if this is the first part.
 
         Raises:
-            RuntimeError, TypeError: the part does not go with what was announced; nothing of it counts as sent.
+            RuntimeError, TypeError: it does not go with what was announced; nothing of it counts as sent.
         """
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.body":
@@ -283,7 +275,7 @@ class ResponseFramer:
         return _join(lines)
 
     def send(self, message: Any, default_block: bytes) -> bytes | None:
-        """Accept the next message, whichever it has to be: None for the start, else the bytes for the wire."""
+        """Accept the next message: None for the start, else the bytes for the wire."""
         if self.state == EXPECT_BODY:
             return self.body(message)
         if self.state == EXPECT_START:
@@ -306,7 +298,7 @@ def _chunk(data: bytes, size: int, more_body: bool) -> bytes:
 
 
 def _unusual_status_line(status: object) -> bytes:
-    """The status line of a code without a registered phrase: RFC 9112 section 4 allows the phrase to be empty."""
+    """The phrase may be empty (RFC 9112 section 4)."""
     if not isinstance(status, int) or isinstance(status, bool):
         raise TypeError(f"status must be an int, got {type(status).__name__}: {status!r}")
     if not 200 <= status <= 999:
@@ -315,6 +307,6 @@ def _unusual_status_line(status: object) -> bytes:
 
 
 def _without_close(value: bytes) -> bytes:
-    """A Connection value without its close option, which is written once, where it is true."""
+    """Close is written once, where it is true."""
     options = [option for option in value.split(b",") if option.strip(b" \t").lower() != b"close"]
     return b",".join(options).strip(b" \t")

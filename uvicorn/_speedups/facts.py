@@ -8,7 +8,7 @@ class RequestRejected(Exception):
     """A request that must not reach the application.
 
     Attributes:
-        status: the status code that the RFC gives for it.
+        status: the code that the RFC gives for it.
         method: of the request, where its head was complete: the answer to HEAD has no body.
     """
 
@@ -23,14 +23,14 @@ class RequestRejected(Exception):
         return self.reason
 
 
-# What a connection has to know of a request, as bits: one number is read faster than seven attributes. Without any from
+# What a connection has to know of a request: one number is read faster than seven attributes. Without any from
 # HAS_FORWARDED on, there is nothing to do but to answer.
 KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
     1 << bit for bit in range(7)
 )
 
-# The fields that decide about the message itself (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1), and those
-# that say who a proxy has got it from.
+# The fields that decide about the message (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1), and those that say
+# who a proxy has got it from.
 PLAIN, FORWARDED, HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT = range(8)
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
@@ -70,7 +70,6 @@ Field = tuple[bytes, int, bytes]
 
 
 def describe_field(lower: bytes) -> Field:
-    """What there is to know of a field, by its lower-cased name."""
     return (lower, _KINDS.get(lower, PLAIN), b"\r\n" + lower + b": ")
 
 
@@ -82,7 +81,7 @@ def _known_fields() -> dict[bytes, Field]:
     return known
 
 
-# Field name as it is commonly spelt -> field. One look-up and no new object for nearly every field.
+# Field name as it is commonly spelt -> field.
 KNOWN_FIELDS = _known_fields()
 
 MALFORMED_LINE = "a field line is not of the grammar"
@@ -90,7 +89,7 @@ MALFORMED_LINE = "a field line is not of the grammar"
 # token = 1*tchar (RFC 9110 section 5.6.2).
 TOKEN_CHARS = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-# Methods that every parser takes as they are; others are any token (RFC 9110 section 9.1), and CONNECT stands apart.
+# Methods that every parser takes as they are. CONNECT stands apart.
 METHODS = {
     name.encode(): name
     for name in (
@@ -99,16 +98,16 @@ METHODS = {
     )
 }
 
-# field-value = VCHAR, obs-text, SP and HTAB (RFC 9110 section 5.5): everything else is a control character.
+# Not in a field-value, which is VCHAR, obs-text, SP and HTAB (RFC 9110 section 5.5).
 FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 # uri-host [ ":" port ] (RFC 3986 section 3.2.2) without the comma, which only two joined Host fields would bring.
-# Two patterns, because for each turn of a group that repeats the matcher would keep a hundred bytes.
+# In a pattern for all, the matcher would keep a hundred bytes for each turn of a group that repeats.
 REG_NAME = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+;=%]*(?::[0-9]*)?")
 BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 IP_LITERAL = re.compile(rb"\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\](?::[0-9]*)?")
 
-# absolute-path [ "?" query ] of printable ASCII, without a fragment (RFC 9112 section 3.2.1).
+# absolute-path [ "?" query ] (RFC 9112 section 3.2.1).
 ORIGIN_FORM = re.compile(rb"(/[!\"$->@-~]*)(?:\?[!\"$-~]*)?")
 
 HTTP_VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])\r\n")
@@ -120,10 +119,10 @@ CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]+)(?:[\t ]*;[\t ]*%b(?:[\t ]*=[\t ]*(?:%b|%b))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED)
 )
 
-# The largest body length that fits what parsers count with: a signed 64-bit number.
+# What fits the signed 64-bit numbers that parsers count with.
 MAX_CONTENT_LENGTH = 2**63 - 1
 
-# Chunk extensions of one body may take this much (bytes); they carry nothing that an application could read.
+# Bytes of one body; they carry nothing that an application could read.
 MAX_CHUNK_EXTENSIONS = 16 * 1024
 
 STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}

@@ -1,5 +1,6 @@
 """The rare turns of a request line, in plain Python for both halves (RFC 9112 section 3)."""
 
+import re
 import socket
 
 from uvicorn._speedups.facts import (
@@ -13,10 +14,12 @@ from uvicorn._speedups.facts import (
 )
 
 # Host values that were found well-formed: most connections name the same few. Emptied when full; a name longer than
-# any in the DNS (RFC 1035 section 2.3.4) is not kept, so that clients cannot fill the memory with them.
+# any in the DNS (RFC 1035 section 2.3.4) is not kept.
 GOOD_AUTHORITIES: set[bytes] = set()
 _GOOD_AUTHORITIES_MAX = 1024
 _GOOD_HOST_SIZE = 255 + len(":65535")
+
+_ABSOLUTE_FORM = re.compile("https?://([^/?]*)(.*)", re.IGNORECASE)
 
 
 def is_authority(value: bytes) -> bool:
@@ -42,7 +45,7 @@ def is_authority(value: bytes) -> bool:
 
 
 def other_version(word: bytes) -> str:
-    """The version of a request line that names neither 1.1 nor 1.0: a higher minor one counts as 1.1."""
+    """The version where it is neither 1.1 nor 1.0: a higher minor one counts as 1.1."""
     match = HTTP_VERSION.fullmatch(word)
     if match is None:
         raise RequestRejected(400, "malformed HTTP version")
@@ -61,17 +64,11 @@ def other_method(name: bytes) -> str:
 
 
 def split_absolute_form(text: str, method: str) -> tuple[bytes, str]:
-    """The authority of an absolute-form target, to be held against Host, and its path and query (section 3.2.2)."""
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() not in ("http", "https"):
+    """The authority of an absolute-form target, and its path and query (section 3.2.2)."""
+    match = _ABSOLUTE_FORM.fullmatch(text)
+    if match is None:
         raise RequestRejected(400, "a target is a path, or an http URI")
-    for i, character in enumerate(rest):
-        if character in "/?":
-            name, path = rest[:i], rest[i:]
-            break
-    else:
-        name, path = rest, ""
-    authority = name.encode()
+    authority, path = match[1].encode(), match[2]
     if not authority or not is_authority(authority):
         raise RequestRejected(400, "malformed authority in the target")
     if path[:1] == "/":

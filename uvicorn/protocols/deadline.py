@@ -11,14 +11,14 @@ Reason = TypeVar("Reason")
 
 
 def _ignore(reason: Any) -> None:
-    """What is called when nobody is left to be called."""
+    """Nobody is left to be called."""
 
 
 class Deadline(Generic[Reason]):
     """A deadline that can be moved many times a second for next to nothing.
 
-    The loop's timer is armed lazily: a deadline that moves away leaves it alone, and when it fires too early it is
-    armed again for what remains. A loop that is only a double of one has no clock, so there each move arms anew.
+    A deadline that moves away leaves the loop's timer alone, which is armed again for what remains when it fires too
+    early. A loop that is only a double of one has no clock, so there each move arms anew.
 
     Args:
         loop: needs `call_later` only.
@@ -27,24 +27,20 @@ class Deadline(Generic[Reason]):
     Attributes:
         reason: what the deadline is for, None where there is none.
         due: when it is, in the time of `monotonic`.
-        armed_for: a deadline before this needs `arm`. For those who do by hand what `set` does, once a request.
+        armed_for: a deadline before this needs `arm`.
+        handle: the loop's timer, if one is armed.
     """
 
-    __slots__ = ("_handle", "_lazy", "_loop", "_on_due", "armed_for", "due", "reason")
+    __slots__ = ("_lazy", "_loop", "_on_due", "armed_for", "due", "handle", "reason")
 
     def __init__(self, loop: Any, on_due: Callable[[Reason], None]) -> None:
         self._loop = loop
         self._lazy = isinstance(loop, asyncio.AbstractEventLoop)
         self._on_due = on_due
-        self._handle: asyncio.TimerHandle | None = None
+        self.handle: asyncio.TimerHandle | None = None
         self.armed_for = NEVER
         self.due = NEVER
         self.reason: Reason | None = None
-
-    @property
-    def handle(self) -> asyncio.TimerHandle | None:
-        """The loop's timer, if one is armed."""
-        return self._handle
 
     def set(self, reason: Reason, seconds: float) -> None:
         """Have `on_due(reason)` called in so many seconds, and nothing else."""
@@ -54,35 +50,35 @@ class Deadline(Generic[Reason]):
             self.arm(seconds)
 
     def clear(self) -> None:
-        """Have nothing called."""
-        self.reason = None
-        self.due = NEVER
-        if not self._lazy:
+        if self._lazy:
+            self.reason = None
+            self.due = NEVER
+        else:
             self.cancel()
 
     def cancel(self) -> None:
         """Clear, and give the loop's timer back."""
         self.reason = None
         self.due = self.armed_for = NEVER
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        if self.handle is not None:
+            self.handle.cancel()
+            self.handle = None
 
     def close(self) -> None:
-        """Cancel, and forget whom to call: a deadline and its owner would be garbage that refers to itself."""
+        """Cancel, and forget whom to call: deadline and owner would be garbage that refers to itself."""
         self.cancel()
         self._on_due = _ignore
 
     def arm(self, seconds: float) -> None:
         """Have the loop's timer fire when the deadline is due, in so many seconds."""
-        if self._handle is not None:
-            self._handle.cancel()
+        if self.handle is not None:
+            self.handle.cancel()
         if self._lazy:
             self.armed_for = self.due
-        self._handle = self._loop.call_later(seconds, self._fire)
+        self.handle = self._loop.call_later(seconds, self._fire)
 
     def _fire(self) -> None:
-        self._handle = None
+        self.handle = None
         armed_for, self.armed_for = self.armed_for, NEVER
         reason = self.reason
         if reason is None:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-# What of a query string is logged as it came (RFC 3986, section 3.4, and the punctuation that clients send all the
-# same); everything else is percent-encoded, so that a log line is printable ASCII whatever the client sends.
+# What of a query string is logged as it came: RFC 3986 section 3.4, and the punctuation that clients send all the same.
 _QUERY_SAFE = string.punctuation
 
 
@@ -63,7 +62,7 @@ def get_client_addr(scope: Mapping[str, Any]) -> str:
 
 def get_path_with_query_string(scope: Mapping[str, Any]) -> str:
     """The path, percent-encoded again, with `?query` where there is one: printable ASCII whatever the client sent."""
-    # A path that is not UTF-8 was decoded by the server, or changed by a middleware: "replace" raises for neither.
+    # Also where a middleware has put into the path what is not UTF-8.
     path = quote(scope["path"], errors="replace")
     query: bytes = scope["query_string"]
     if not query:

@@ -1,4 +1,4 @@
-"""What a connection does whatever is said on it: bytes out, back-pressure, deadlines, and an end that loses nothing."""
+"""What a connection does whatever is said on it: bytes out, deadlines, and an end that loses nothing."""
 
 import asyncio
 import contextlib
@@ -22,20 +22,19 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
-# Before a connection closes that the client may still be sending on: bytes and seconds of it that are read and
-# dropped, so that no reset overtakes the answer (RFC 9112 section 9.6).
+# What is read and dropped before a close, so that no reset overtakes the answer (RFC 9112 section 9.6).
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
-# struct linger: on, for no time. The kernel then drops what it holds, and ends a connection with a reset.
+# struct linger: on, for no time. The kernel then ends a connection with a reset.
 _RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
-# What the built-in answers say. For the others the phrase of the status code is enough.
+# What the built-in answers say in place of the phrase of the status code.
 _REASONS = {400: "Invalid HTTP request received."}
 
 
 class Due(Enum):
-    """What a connection has a deadline for."""
+    """What the client has to do by a deadline."""
 
     HEAD = "the head of a request"
     KEEP_ALIVE = "the next request"
@@ -45,13 +44,7 @@ class Due(Enum):
 
 
 class Connection(asyncio.Protocol):
-    """A connection that knows how to answer for itself and how to close.
-
-    Args:
-        config: loaded.
-        server_state: shared by all connections of the server.
-        loop: the event loop; needs `create_task` and `call_later` only.
-    """
+    """A connection that knows how to answer for itself and how to close."""
 
     __slots__ = (
         "_deadline",
@@ -84,14 +77,13 @@ class Connection(asyncio.Protocol):
         self.loop = loop
         self.logger = logging.getLogger("uvicorn.error")
 
-        # What is known once the connection is made.
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything uses it
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
         self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
         self.server: tuple[str, int | None] | None = None
         self.client: tuple[str, int] | None = None
         self.scheme = "http"
 
-        # The double of a loop runs applications, and all else that is not done at once, when its owner says so.
+        # A double of a loop does what is not done at once when its owner says so.
         self._real_loop = isinstance(loop, asyncio.AbstractEventLoop)
         self.outbox: Outbox | None = None
         self._deadline: Deadline[Due] = Deadline(loop, self._on_due)
@@ -103,11 +95,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def ws_protocol_class(self) -> Any:
-        """The class that a WebSocket is handed over to: the config's, unless somebody has set one here."""
+        """The class that a WebSocket is handed over to: the config's, unless one was set here."""
         try:
             return self._ws_protocol_class
         except AttributeError:
-            # Only now: asking the config for it may import a library.
+            # Only now: this may import a library.
             return self.config.ws_protocol_class
 
     @ws_protocol_class.setter
@@ -144,7 +136,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
 
     def write_part(self, data: bytes, last: bool) -> None:
-        """Send a part of a response, soon where others may follow closely: see `Outbox`."""
+        """Send a part of a response, by way of the outbox."""
         if not self._real_loop:
             if data:
                 self.write(data)
@@ -162,7 +154,6 @@ class Connection(asyncio.Protocol):
             outbox.flush()
 
     def _answer(self, status: int, text: str | None = None, method: str = "") -> None:
-        """Send a response of our own and close."""
         if self.transport.is_closing():
             return
         body = (text or _REASONS.get(status) or HTTPStatus(status).phrase).encode()
@@ -185,7 +176,7 @@ class Connection(asyncio.Protocol):
             self._deadline.cancel()
 
     def _close_gently(self) -> None:
-        """Close so that the answer arrives: end our half, and read on for a while (RFC 9112 section 9.6)."""
+        """Close so that the answer arrives: end our half, and read on (RFC 9112 section 9.6)."""
         transport = self.transport
         can_write_eof = getattr(transport, "can_write_eof", None)
         if self._eof or self._leaving or can_write_eof is None or not can_write_eof():
@@ -197,14 +188,14 @@ class Connection(asyncio.Protocol):
         try:
             transport.write_eof()
         except OSError:
-            # The client has reset the connection, and the loop has not been told yet.
+            # Reset by the client, and the loop has not been told yet.
             self.close()
             return
         self._await_next_event()
         self.flow.resume_reading()
 
     def _reset(self) -> None:
-        """End the connection so that no client takes what it has got for everything: a FIN may end a body."""
+        """End the connection so that nobody takes what it has got for everything: a FIN may end a body."""
         self._empty_outbox()
         transport = self.transport
         if not hasattr(transport, "abort"):
@@ -212,12 +203,12 @@ class Connection(asyncio.Protocol):
             return
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            # Not each kind of socket has it, and this one may be gone already.
+            # It may be gone, or of a kind without the option.
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
         transport.abort()
         if sys.platform == "win32" and sock is not None:  # pragma: no cover - coverage is measured on Linux
-            # The proactor's transport would shut the socket down first, which is the FIN.
+            # The proactor would shut it down first, which is the FIN.
             getattr(sock, "_sock", sock).close()
 
     def _linger(self) -> None:
@@ -225,7 +216,6 @@ class Connection(asyncio.Protocol):
         self._lingering = True
 
     def _discard(self, size: int) -> None:
-        """Drop bytes that nobody wants any more, up to a limit."""
         self._discarded += size
         if self._discarded > LINGER_BYTES:
             # Whatever else has been read is dropped too.
@@ -242,7 +232,6 @@ class Connection(asyncio.Protocol):
         self._deadline.set(Due.SEND, self.config.timeout_send)
 
     def _on_due(self, due: Due) -> None:
-        """The client has let a deadline pass."""
         if due is Due.SEND:
             unsent = self._get_unsent()
             if unsent < self._unsent:

@@ -14,15 +14,9 @@ if TYPE_CHECKING:
 
 
 class RequestResponseCycle:
-    """The conversation with the application about one request.
-
-    The connection fills it in.
+    """The conversation with the application about one request. The connection fills it in.
 
     Attributes:
-        connection: where the response goes, and who is told when it is complete.
-        app: the ASGI application.
-        scope: of the request.
-        framer: turns messages into the bytes of the wire.
         more_body: whether more of the body follows.
         expect_continue: whether the client waits for a 100 (Continue).
         body: what has arrived of the body and was not received.
@@ -77,16 +71,9 @@ class RequestResponseCycle:
     # The application's side
 
     def start(self, new_task: Callable[[Any], Task[Any]]) -> Task[Any] | None:
-        """Call the application in a task that begins at once, before this returns.
-
-        Args:
-            new_task: makes such a task of a coroutine.
-
-        Returns:
-            The task, unless it is done: an application that does not wait has nothing to be kept.
-        """
+        """Call the application in a task that begins at once, and return the task unless it is done."""
         try:
-            # Not run_asgi, whose coroutine around the application's would cost 1,500 instructions.
+            # The coroutine of run_asgi around the application's would cost 1,500 instructions.
             task = new_task(self.app(self.scope, self.receive, self.send))
             if not task.done():
                 task.add_done_callback(self._on_done)
@@ -126,7 +113,6 @@ class RequestResponseCycle:
         self._fail()
 
     def _on_returned(self, result: object) -> None:
-        """See to it that the application has done what it should."""
         logger = self.connection.logger
         if result is not None:
             logger.error("ASGI callable should return None, but returned '%s'.", result)
@@ -137,7 +123,6 @@ class RequestResponseCycle:
             self._fail()
 
     def _fail(self) -> None:
-        """Give the client what can still be given: a 500, or the end of the connection."""
         if self.disconnected:
             return
         if not self.framer.head_sent:
@@ -178,7 +163,7 @@ class RequestResponseCycle:
         try:
             await waiter
         except asyncio.CancelledError:
-            # Applications look for a disconnect by a receive that they cancel, again and again.
+            # Applications look for a disconnect so, again and again.
             if self.waiters is not None and waiter in self.waiters:
                 self.waiters.remove(waiter)
                 if not self.waiters:
@@ -199,7 +184,7 @@ class RequestResponseCycle:
         data = framer.send(message, connection.server_state.default_block)
         if data is None:
             if self.expect_continue and self.more_body:
-                # Never told to continue, the client may leave the body out: no next request could be found.
+                # The client may leave the body out, so that no next request could be found.
                 framer.keep_alive = False
             if connection.access_log:
                 connection.server_state.log_access(connection.access_logger, self.scope, framer.status)
@@ -217,21 +202,19 @@ class RequestResponseCycle:
             connection.on_response_complete(self, end == PERSISTS)
 
     def _announce_end(self, message: "ASGISendEvent") -> None:
-        """Have a response that does without the rest of a large body say that the connection ends with it."""
+        """Have a response that comes before a large body has say that the connection ends with it."""
         if not self.framer.head_sent and not dict(message).get("more_body") and self.connection.is_body_long():
             self.framer.keep_alive = False
 
     # The connection's side
 
     def wake(self) -> None:
-        """Have `receive` look again."""
         waiters, self.waiters = self.waiters, None
         for waiter in waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
 
     def on_body(self, data: bytes) -> None:
-        """A part of the request body has arrived."""
         if self.framer.state == COMPLETE or self.disconnected:
             return
         if not self.body:
@@ -247,14 +230,13 @@ class RequestResponseCycle:
             self.wake()
 
     def on_complete(self) -> None:
-        """The request body has arrived."""
         self.more_body = False
         self.body_pending = True
         if self.waiters is not None:
             self.wake()
 
     def end(self) -> None:
-        """The client will send no more. What it sent can still be read, and a response still be tried."""
+        """The client will send no more. What it sent can still be read, and a response be tried."""
         self.ended = True
         if self.waiters is not None:
             self.wake()

@@ -1,4 +1,4 @@
-"""Back-pressure in both directions, and the application that answers where the server has no capacity left."""
+"""Back-pressure in both directions, and the application where no capacity is left."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -15,9 +15,6 @@ class FlowControl:
 
     Args:
         transport: `pause_reading` and `resume_reading` are called on it.
-
-    Attributes:
-        read_paused, write_paused: how it stands.
     """
 
     __slots__ = ("_transport", "_waiters", "read_paused", "write_paused")
@@ -36,13 +33,11 @@ class FlowControl:
             await waiter
 
     def pause_reading(self) -> None:
-        """Stop reading from the transport."""
         if not self.read_paused:
             self.read_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read from the transport again."""
         if self.read_paused:
             self.read_paused = False
             self._transport.resume_reading()

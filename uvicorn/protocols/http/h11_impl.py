@@ -14,19 +14,17 @@ from uvicorn.protocols.http.protocol import HTTPProtocol
 __all__ = ["H11Parser", "H11Protocol", "RequestResponseCycle"]
 
 # What h11 lets pass in fields: line ends that are not CRLF, folded lines (RFC 9112 sections 2.2 and 5.2), and control
-# characters in values (RFC 9110 section 5.5). A CR at the very end may still be followed by its LF.
+# characters (RFC 9110 section 5.5). A CR at the very end may still be followed by its LF.
 _BAD_IN_FIELDS = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class H11Parser(RequestParser):
-    """Gives h11 whole heads and whole trailer sections.
-
-    An h11 connection is used for one request only: what it would want to know of the response is not its business.
+    """Gives h11 whole heads and trailer sections, and an h11 connection one request only.
 
     Args:
         builder: of the request.
         max_incomplete_event_size: bytes of a head that may be held before it is complete.
-        limit_fields: how many fields the builder will take; h11 is not given more, as it needs a microsecond a byte.
+        limit_fields: that the builder will take; h11 is not given more, as it needs a microsecond a byte.
     """
 
     __slots__ = ("_connection", "_fields", "_limit_lines", "_lines", "_max_incomplete")
@@ -56,7 +54,6 @@ class H11Parser(RequestParser):
         self._feed_h11(fields)
 
     def _fields_complete(self, data: bytes) -> bool:
-        """Hold fields back until they are complete; whether they are."""
         fields = self._fields
         seen = max(0, len(fields) - 2)
         fields += data
@@ -81,7 +78,7 @@ class H11Parser(RequestParser):
                 event = connection.next_event()
             except h11.RemoteProtocolError as exc:
                 if exc.error_status_hint == 501:
-                    # The builder knows better what is wrong with a transfer coding.
+                    # The builder knows better what is wrong with the coding.
                     builder.on_headers_complete()
                 raise RequestRejected(400, str(exc)) from None
             if isinstance(event, h11.Request):
@@ -104,6 +101,6 @@ class H11Protocol(HTTPProtocol):
 
     def create_parser(self, builder: Any) -> RequestParser:
         config = self.config
-        # Without a wish of the user's the limits of the head alone decide, as with the other parser.
+        # Without a wish of the user's, as with the other parser.
         max_incomplete = config.h11_max_incomplete_event_size or config.limit_request_head
         return H11Parser(builder, max_incomplete, config.limit_request_fields)

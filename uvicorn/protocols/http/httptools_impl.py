@@ -21,7 +21,7 @@ class HttpToolsParser(RequestParser):
     def __init__(self, builder: Any) -> None:
         super().__init__(builder)
         parser = httptools.HttpRequestParser(builder)
-        # llhttp has its own idea of when a connection persists; the builder's counts.
+        # When a connection persists, the builder knows.
         parser.set_dangerous_leniencies(lenient_keep_alive=True)
         builder.parse = parser.feed_data
 
@@ -29,7 +29,7 @@ class HttpToolsParser(RequestParser):
         if isinstance(exc, httptools.HttpParserUpgrade):
             self._resume_body()
         elif isinstance(exc, httptools.HttpParserCallbackError) and exc.__context__ is not None:
-            # The builder's exception comes as the context of the parser's own.
+            # It was the builder's.
             raise exc.__context__ from None
         elif isinstance(exc, httptools.HttpParserError):
             raise RequestRejected(400, str(exc)) from None
@@ -37,10 +37,9 @@ class HttpToolsParser(RequestParser):
             raise exc
 
     def _resume_body(self) -> None:
-        """Have the body of a request parsed that asked for an upgrade.
+        """What follows an upgrade, llhttp takes for the other protocol, unless a plain head brings it back.
 
-        llhttp takes what follows such a head for the other protocol. A plain head brings it back to where it was;
-        the builder, which is past its head, ignores it.
+        The builder, which is past its head, ignores that.
         """
         builder = self.builder
         if builder.phase == BODY:

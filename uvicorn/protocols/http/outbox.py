@@ -1,4 +1,4 @@
-"""Parts of a response that share a write: each write is a system call, and costs more than all else about a part."""
+"""Parts of a response that share a write: the system call costs more than all else about a part."""
 
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from uvicorn.protocols.http.connection import Connection
 
-# Seconds after a write in which a part waits for more: less than any pause in which an application works, or a person
-# could notice. Whatever comes later is written at once, also where the application has kept the loop from running.
+# Seconds after a write in which a part waits for more, and bytes that may wait. Whatever comes later is written at
+# once, also where the application has kept the loop from running.
 GAP = 0.001
-
-# Bytes that may wait.
 SIZE_MAX = 16384
 
 
 class Outbox:
-    """The parts of one response that follow each other closely, until the loop's next turn.
-
-    Args:
-        connection: where they go.
-    """
+    """The parts of one response that follow each other closely, until the loop's next turn."""
 
     __slots__ = ("_connection", "_parts", "_scheduled", "_size", "_written")
 
@@ -31,7 +25,6 @@ class Outbox:
         self._written = 0.0
 
     def add(self, data: bytes) -> None:
-        """Take a part."""
         self._parts.append(data)
         self._size += len(data)
         if self._size > SIZE_MAX or monotonic() - self._written > GAP:
@@ -41,7 +34,6 @@ class Outbox:
             self._connection.loop.call_soon(self._on_turn)
 
     def flush(self) -> None:
-        """Write what waits."""
         parts = self._parts
         if parts:
             self._parts = []

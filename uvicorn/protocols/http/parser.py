@@ -1,7 +1,7 @@
 """The seam between a connection and the library that parses it, and the parsers that idle connections hand on.
 
-A parser knows nothing of applications. What a request is, and what it may not be, is decided by the request builder and
-the chunked decoder of `uvicorn._speedups`: the library checks the grammar of fields, and frames what has a length.
+What a request is, and what it may not be, is decided by the request builder and the chunked decoder of
+`uvicorn._speedups`: the library checks the grammar of fields, and frames what has a length.
 """
 
 from itertools import islice
@@ -20,7 +20,7 @@ _ASKED_MAX = 8
 
 
 def request_limits(config: "Config") -> tuple[int, int, int, int]:
-    """The limits of a configuration, in the order in which the request builder takes them."""
+    """As the request builder takes them."""
     limit_body = config.limit_request_body
     return (
         config.limit_request_line,
@@ -31,11 +31,7 @@ def request_limits(config: "Config") -> tuple[int, int, int, int]:
 
 
 class RequestParser:
-    """Has a library parse what the request builder gives it.
-
-    Args:
-        builder: the request builder, of either half, with its sink.
-    """
+    """Has a library parse what the request builder gives it."""
 
     __slots__ = ("_decoder", "_rest", "_rest_start", "builder")
 
@@ -44,12 +40,12 @@ class RequestParser:
     def __init__(self, builder: Any) -> None:
         self.builder = builder
         self._decoder: Any = None
-        # What is kept for the next call: a read with thousands of requests stays whole, and is not copied for each.
+        # A read with thousands of requests is kept whole, and not copied for each.
         self._rest = b""
         self._rest_start = 0
 
     def is_fresh(self) -> bool:
-        """Whether it is as a new one: nothing of a request has come since the last one was complete."""
+        """Whether it is as a new one."""
         return self.builder.is_fresh() and not self._rest and self._decoder is None
 
     def take_rest(self) -> bytes:
@@ -62,8 +58,8 @@ class RequestParser:
 
         Args:
             data: bytes as they arrived; may be empty, to go on with what was kept.
-            pos: where they begin, or what `builder.feed(data, 0)` has left of them, for those who call it themselves.
-            exc: what that has raised instead, no RequestRejected.
+            pos: where that begins which `builder.feed(data, 0)` has left, for those who call it themselves.
+            exc: what it has raised instead, no RequestRejected.
 
         Raises:
             RequestRejected: the bytes are no request, or one that is not allowed. Nothing may be fed after it.
@@ -73,7 +69,7 @@ class RequestParser:
             self.recover(exc)
             pos = builder.position
         elif self._rest:
-            # It was held back, and the builder has taken nothing of what came behind it.
+            # The builder holds, and has taken nothing of `data`.
             if data:
                 data, pos = self.take_rest() + data, 0
             else:
@@ -121,15 +117,14 @@ class RequestParser:
             self.recover(exc)
 
     def recover(self, exc: Exception) -> None:
-        """Make the library's exception a RequestRejected, or do what it asks for."""
+        """Make the library's exception a RequestRejected, or go on."""
         raise exc
 
 
 class ParserPool:
     """Hands parsers on from connections that are idle to those that have something to parse.
 
-    A connection keeps the parser that it got; only where many have one, those that got theirs first are asked for it.
-    So a server with few connections hands none on, and one with many idle ones has memory for the busy ones' alone.
+    Only where many connections have one, those that got theirs first are asked for it.
     """
 
     __slots__ = ("_holders",)
@@ -139,7 +134,6 @@ class ParserPool:
         self._holders: dict[HTTPProtocol, None] = {}
 
     def take(self, connection: "HTTPProtocol") -> "RequestParser":
-        """A parser for the connection, which holds it from now on."""
         holders = self._holders
         parser = None
         if len(holders) >= RESTING_MAX:
@@ -154,5 +148,4 @@ class ParserPool:
         return connection.make_parser() if parser is None else parser
 
     def forget(self, connection: "HTTPProtocol") -> None:
-        """Count on a connection no longer. Its parser, left in the middle of something perhaps, goes with it."""
         self._holders.pop(connection, None)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
-# Requests that may wait, parsed, behind the one being served.
+# Requests that may wait behind the one being served.
 PIPELINE_LIMIT = 16
 
-# Looked up for each request; an attribute of an enumeration takes its time.
+# An attribute of an enumeration takes its time.
 _KEEP_ALIVE = Due.KEEP_ALIVE
 
 
@@ -85,10 +85,10 @@ class HTTPProtocol(Runner):
         self.scope: HTTPScope | None = None
         self.cycle: RequestResponseCycle | None = None
 
-        # Looked up once: class attributes of an instance with slots, and methods that are not called on the spot.
+        # Looked up once: each is needed for each request.
         self._new_cycle = self.cycle_class
         self._new_framer = self.response_framer_class
-        # There while there is something to parse: when the connection is idle the pool may hand them on.
+        # These are there while there is something to parse: of an idle connection the pool may hand them on.
         self._parsers = server_state.get_parser_pool((type(self), config))
         self._parser: RequestParser = None  # type: ignore[assignment]  # where it is used there is one
         self._in_head: Any = None
@@ -100,11 +100,10 @@ class HTTPProtocol(Runner):
         self._upgrade: RequestHead | None = None
 
     def make_parser(self) -> RequestParser:
-        """A new parser, with a builder that tells this connection."""
+        """A new parser, whose builder tells this connection."""
         return self.create_parser(self.request_builder_class(self, request_limits(self.config)))
 
     def create_parser(self, builder: Any) -> RequestParser:
-        """The parser of this connection, which takes the builder's calls."""
         raise NotImplementedError
 
     @property
@@ -130,7 +129,7 @@ class HTTPProtocol(Runner):
                 self.cycle = None
 
     def _leave(self) -> None:
-        """Have nobody know the connection any more, nor anything of its own, so that no garbage has to be collected."""
+        """Have nobody know the connection any more, so that no garbage has to be collected."""
         self.connections.discard(self)
         self._parsers.forget(self)
         self._deadline.close()
@@ -151,7 +150,7 @@ class HTTPProtocol(Runner):
         if cycle is None:
             return None
         cycle.end()
-        # TLS has no half-closed connections.
+        # With TLS there is no half-closed connection.
         return self.scheme == "http" and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
@@ -204,14 +203,13 @@ class HTTPProtocol(Runner):
         self._feed = None
 
     def _hold(self, held: bool) -> None:
-        """Have no further request parsed yet, or go on."""
         self._held = held
         self._parser.builder.hold = held
         if held:
             self.flow.pause_reading()
 
     def _go_on(self, data: bytes = b"", exc: Exception | None = None) -> None:
-        """Parse what was held back, or go on with `data` after what the parser's library has raised."""
+        """Parse what was held back, or `data` where the library has raised something."""
         try:
             self._parser.feed(data, 0, exc)
         except RequestRejected as rejected:
@@ -284,14 +282,14 @@ class HTTPProtocol(Runner):
         return cycle
 
     def _enqueue(self, cycle: RequestResponseCycle) -> None:
-        """Have a request wait for the ones before it (RFC 9112 section 9.3.2)."""
+        """Requests are answered in order (RFC 9112 section 9.3.2)."""
         pipeline = self._open_pipeline()
         pipeline.append(cycle)
         if len(pipeline) >= PIPELINE_LIMIT:
             self._hold(True)
 
     def _open_pipeline(self) -> deque[RequestResponseCycle]:
-        """The requests that wait: there is a pipeline, if an empty one, as soon as anything is to follow a response."""
+        """The requests that wait; there is a pipeline as soon as anything is to follow a response."""
         if self._pipeline is None:
             self._pipeline = deque()
             # A request must not start in the context of the one before it.
@@ -301,17 +299,15 @@ class HTTPProtocol(Runner):
     # The cycle's side
 
     def on_body_read(self) -> None:
-        """The application has taken what there was of the request body."""
         self._resume_reading()
 
     def on_body_awaited(self) -> None:
-        """The application waits for more of the request body."""
         self._resume_reading()
         if self._deadline.reason not in (Due.SEND, Due.BODY):
             self._deadline.set(Due.BODY, self.config.timeout_request_body)
 
     def _resume_reading(self) -> None:
-        """Read on, unless there is a reason left to wait: a disconnect is noticed only while reading."""
+        """Read on where nothing speaks against it: a disconnect is noticed only so."""
         if (
             self.flow.read_paused
             and self._rejected is None
@@ -321,17 +317,15 @@ class HTTPProtocol(Runner):
             self.flow.resume_reading()
 
     def on_body_unwanted(self) -> None:
-        """The application waits no longer."""
         if self._deadline.reason is Due.BODY:
             self._deadline.clear()
 
     def is_body_long(self) -> bool:
-        """Whether more may come of a body that nobody wants than the connection is worth (RFC 9112 section 9.3)."""
+        """Whether more of a body may come than the connection is worth (RFC 9112 section 9.3)."""
         builder = self._parser.builder
         return bool(builder.chunked or builder.remaining > LINGER_BYTES)
 
     def on_response_complete(self, cycle: RequestResponseCycle, persists: bool) -> None:
-        """The response is complete: close, or take in the rest of the request, or turn to the next one."""
         if persists and not cycle.more_body:
             if self._pipeline is None:
                 self.cycle = None
@@ -339,7 +333,7 @@ class HTTPProtocol(Runner):
                 if flow.read_paused or flow.write_paused or self._in_head():
                     self._idle()
                 else:
-                    # What the deadline was for is past; it is not cleared when a request begins. Deadline.set, by hand.
+                    # Deadline.set, by hand.
                     deadline = self._deadline
                     deadline.reason = _KEEP_ALIVE
                     deadline.due = due = monotonic() + self.timeout_keep_alive
@@ -352,28 +346,27 @@ class HTTPProtocol(Runner):
         elif not persists or self.is_body_long():
             self._close_gently()
         else:
-            # The rest, which is little, is dropped.
+            # The rest of the body, which is little, is dropped.
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
             self.flow.resume_reading()
 
     def on_response_missing(self, cycle: RequestResponseCycle) -> None:
-        """The application is done and no byte of a response was sent."""
+        """The application is done, and nothing of a response was sent."""
         cycle.disconnect()
         if self.access_log and not cycle.response_started:
             self.server_state.log_access(self.access_logger, cycle.scope, 500)
         self._answer(500, "Internal Server Error", cycle.scope["method"])
 
     def on_response_broken(self, cycle: RequestResponseCycle) -> None:
-        """The application is done and the response is not: the client must be able to tell."""
+        """The application is done and its response is not, which the client must be able to tell."""
         cycle.disconnect()
         if cycle.framer.framing == CLOSE:
-            # The end of the connection would be the end of the body; a reset is not.
+            # A FIN would be the end of the body.
             self._reset()
         else:
             self.close()
 
     def _next(self) -> None:
-        """Turn to the next request, or whatever stands in its place."""
         if self._pipeline:
             self.cycle = cycle = self._pipeline.popleft()
             if self._held and self._rejected is None and self._upgrade is None:
@@ -396,7 +389,7 @@ class HTTPProtocol(Runner):
     # Rejections
 
     def _on_rejected(self, rejected: RequestRejected) -> None:
-        """Answer once the requests before have been (RFC 9112 section 9.3.2), and read no further."""
+        """Answer once the requests before have been, and read no further."""
         self.logger.warning("Invalid HTTP request received.")
         self._rejected = rejected
         self._feed = None
@@ -421,7 +414,7 @@ class HTTPProtocol(Runner):
     # Upgrades
 
     def _hand_over(self) -> None:
-        """Hand the connection over to the WebSocket protocol, once all requests before have been answered."""
+        """Become a WebSocket, once all requests before have been answered."""
         head = self._upgrade
         if self.cycle is not None or head is None:
             return
@@ -444,7 +437,6 @@ class HTTPProtocol(Runner):
             cycle.framer.keep_alive = False
 
     def _idle(self) -> None:
-        """Wait for the next request."""
         if self.flow.write_paused:
             self._await_next_event()
             return
@@ -459,7 +451,7 @@ class HTTPProtocol(Runner):
     def _await_next_event(self) -> None:
         cycle = self.cycle
         if self.flow.write_paused:
-            # Whatever else the client has to do, it cannot be told before it reads.
+            # The client has to read first, whatever else it has to do.
             if self._deadline.reason is not Due.SEND:
                 self._await_send()
             if cycle is None:
@@ -481,7 +473,7 @@ class HTTPProtocol(Runner):
     def _on_due(self, due: Due) -> None:
         cycle = self.cycle
         if due in (Due.HEAD, Due.KEEP_ALIVE) and cycle is not None:
-            # The request has come. The deadline was left alone then, which is cheaper.
+            # The request has come. To leave the deadline alone was cheaper.
             return
         if due is Due.HEAD:
             self._rejected = RequestRejected(408, "the head of the request took too long")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
-# Requests of one connection whose applications are started without giving the loop a turn.
+# Applications of one connection that are started without giving the loop a turn.
 EAGER_LIMIT = 16
 
 _PYTHON_312 = sys.version_info >= (3, 12)
@@ -30,26 +30,20 @@ def is_coroutine_function(app: Any) -> bool:
 
 
 class Runner(Connection):
-    """A connection that calls the application.
-
-    Args:
-        config: loaded.
-        server_state: shared by all connections of the server.
-        loop: the event loop; needs `create_task` and `call_later` only.
-    """
+    """A connection that calls the application."""
 
     __slots__ = ("_context", "_eager", "_new_task", "_proxied_app", "_starting", "_to_start", "app", "tasks")
 
     def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, server_state, loop)
         self.app = cast("ASGI3Application", config.loaded_app)
-        # In its place, for requests that say who a proxy has got them from.
+        # For requests that say who a proxy has got them from.
         self._proxied_app = self.app
         self.tasks = server_state.tasks
         self._to_start: RequestResponseCycle | None = None
         self._starting = False
         self._context: contextvars.Context | None = None
-        # Begins at once: that saves a turn of the loop, and for an application that is done by then all else of a task.
+        # A task that begins at once saves a turn of the loop, and all else of a task that is done by then.
         self._new_task: Any = None
         if _PYTHON_312 and self._real_loop and not config.reset_contextvars and loop.get_task_factory() is None:
             self._new_task = server_state.task_makers.get(loop)
@@ -61,18 +55,16 @@ class Runner(Connection):
         super().connection_made(transport)
         middleware = self.config.proxy_headers_middleware
         if middleware is not None and self.app is middleware:
-            # Which hands on what the application returns.
             self._proxied_app = middleware.for_peer(self.client)
             self.app = middleware.app
         self._eager = self._new_task is not None and is_coroutine_function(self.app)
 
     def _get_proxied(self, app: "ASGI3Application") -> "ASGI3Application":
-        """What to call in the place of `app` for a request that says who a proxy has got it from."""
         middleware = self.config.proxy_headers_middleware
         return self._proxied_app if middleware is not None and app is middleware.app else app
 
     def _start(self) -> None:
-        """Start the application of the request to serve, and of the ones behind it where they are done at once."""
+        """Start the application of the request, and of those behind it where they are done at once."""
         self._starting = True
         budget = EAGER_LIMIT
         while self._to_start is not None:

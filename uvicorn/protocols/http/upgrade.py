@@ -29,13 +29,7 @@ def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logge
 
 
 def hand_over(connection: "HTTPProtocol", head: RequestHead, rest: bytes) -> None:
-    """Give the transport to the WebSocket protocol.
-
-    Args:
-        connection: the one that has read the handshake.
-        head: the handshake.
-        rest: the bytes that came behind it.
-    """
+    """Give the transport, the handshake and the bytes behind it to the WebSocket protocol."""
     transport = connection.transport
     protocol_class: Any = connection.ws_protocol_class
     arguments: dict[str, Any] = {
