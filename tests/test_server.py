@@ -120,7 +120,7 @@ async def test_a_config_may_be_loaded_before() -> None:
 async def test_a_flag_that_is_set_is_not_waited_for() -> None:
     server = Server(config_of(State()))
     server.should_exit = True
-    await asyncio.wait_for(server._flag("_exit").wait_for(PATIENCE), 1.0)
+    await asyncio.wait_for(server._flag("_exit").wait(PATIENCE), 1.0)
 
 
 async def test_two_servers_in_one_loop() -> None:

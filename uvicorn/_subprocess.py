@@ -23,7 +23,7 @@ from uvicorn.importer import ImportFromStringError, import_from_string, show_use
 from uvicorn.listeners import adopt_listening
 from uvicorn.options import HTTP_PROTOCOLS, LIFESPAN, LOOP_FACTORIES, WS_PROTOCOLS
 
-# A forked child would inherit the locks and threads of an application that the parent has imported.
+# Forked, a child would inherit the locks and threads of an application that the parent has imported.
 spawn = multiprocessing.get_context("spawn")
 
 # One end of what `spawn.Pipe` makes.
@@ -37,14 +37,14 @@ else:
 
     PipeEnd: TypeAlias = "Connection[Any, Any]"
 
-# What a child whose parent has died gets to finish its requests, in seconds, unless the user has set a time for that.
+# What a child whose parent has died gets for its requests, where the user has set no time, and then for the shutdown of
+# the application; in seconds.
 ORPHAN_GRACE = 10.0
-# How long past that the application's own shutdown may take.
 ORPHAN_ALLOWANCE = 2.0
 
-# What the server itself may have imported, beside the standard library, which calls the main module by another name.
+# What the server itself may have imported beside the standard library.
 _LIBRARIES = {"uvicorn", "click", "dotenv", "h11", "httptools", "uvloop", "websockets", "wsproto", "yaml", "_yaml"}
-_OURS = _LIBRARIES | {"__mp_main__"}
+_OURS = _LIBRARIES | {"__mp_main__"}  # What `multiprocessing` calls the main module.
 
 
 def get_subprocess(config: Config, target: Callable[..., None], sockets: list[socket]) -> SpawnProcess:
@@ -62,11 +62,7 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
 
 
 class _Handed:
-    """A socket on its way to a child of PyPy, where it arrives as a socket that does not block.
-
-    As `multiprocessing` hands it over, it would block for all processes that share it: one that serves already and
-    comes too late for a connection would wait in accept() for the next one.
-    """
+    """A socket on its way to a child of PyPy, where it arrives as one that does not block (see `adopt_listening`)."""
 
     def __init__(self, sock: socket) -> None:
         self._sock = sock
@@ -83,8 +79,8 @@ def _arrive(fd: Any, family: int, kind: int, protocol: int) -> socket:
 
 
 def arguments_of_child(config: Config, target: Callable[..., None], sockets: list[socket]) -> dict[str, Any]:
-    """The arguments for `subprocess_started`; these are `get_subprocess`'s."""
-    # The child reads from the parent's terminal (for a debugger, say), which multiprocessing would close.
+    """The arguments of `subprocess_started` in the child."""
+    # The child reads from the parent's terminal, for a debugger, which multiprocessing would close.
     try:
         stdin_fileno: int | None = sys.stdin.fileno()
     except (AttributeError, OSError, ValueError):  # none, replaced by an object without a descriptor, or closed
@@ -112,8 +108,7 @@ def subprocess_started(
     try:
         target(sockets=sockets)
     except KeyboardInterrupt:
-        # The parent has logged what there is to say; a traceback of each child would bury it.
-        pass
+        pass  # The parent has said what there is to say.
     except Exception as exc:
         if config.loaded:
             raise
@@ -122,25 +117,21 @@ def subprocess_started(
 
 
 def open_pidfd(pid: int) -> int | None:
-    """A descriptor that becomes readable when a process ends; None where such are not to be had.
-
-    Args:
-        pid: its id.
-    """
+    """A descriptor that becomes readable when a process ends; None where such are not to be had."""
     if sys.platform == "linux":
-        # An old kernel, or a sandbox, has none, and PyPy no name for it.
+        # An old kernel or a sandbox has none, and PyPy no name for it.
         with contextlib.suppress(OSError, AttributeError):
             return os.pidfd_open(pid)
     return None
 
 
 def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
-    """See to it that no orphan is left: nobody could stop it, and it would keep the port."""
+    """See to it that no orphan is left, which would keep the port."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         grace = ORPHAN_GRACE if timeout_graceful_shutdown is None else timeout_graceful_shutdown
         assert parent.pid is not None
-        # multiprocessing's sentinel is a pipe, whose other end is inherited by those who are forked after us.
+        # The other end of multiprocessing's is inherited by those who are forked after us.
         pidfd = open_pidfd(parent.pid)
         sentinel = parent.sentinel if pidfd is None else pidfd
         threading.Thread(target=_watch, args=(sentinel, grace), daemon=True, name="uvicorn-parent").start()
@@ -151,20 +142,20 @@ def _watch(parent_sentinel: int, grace: float) -> None:
     if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
         signal.raise_signal(signal.SIGTERM)
     else:
-        # To the process, so that the kernel interrupts the main thread.
+        # Not to this thread: the kernel interrupts the main one.
         os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(grace + ORPHAN_ALLOWANCE)
     os._exit(1)  # pragma: no cover - it ends before what was covered is saved
 
 
 def can_fork() -> bool:
-    """Whether this process may be forked: nothing runs in it, and nothing is loaded into it, but the server.
+    """Whether this process may be forked: nothing runs in it or is loaded into it but the server.
 
-    Of anything else a fork would inherit locks, threads and connections, and a restart would not load it anew. It is
+    Of anything else a fork would inherit locks, threads and connections, and a restart would not load it anew. That is
     so where the `uvicorn` command has been called; where a program calls `run()`, workers are spawned.
     """
-    pidfd = open_pidfd(os.getpid())  # Only by such a one a forked process learns of its parent's end.
-    if pidfd is None:  # Also on macOS, where what the system loads into a process does not bear a fork.
+    pidfd = open_pidfd(os.getpid())  # Only by one does a forked process learn of its parent's end.
+    if pidfd is None:  # Also on macOS, where what the system loads does not bear a fork.
         return False
     os.close(pidfd)
     return _runs_one_thread() and _main_module_is_ours() and not _foreign_modules()
@@ -172,46 +163,42 @@ def can_fork() -> bool:
 
 def _runs_one_thread() -> bool:
     try:
-        return len(os.listdir("/proc/self/task")) == 1  # Those that are not Python's count too.
+        return len(os.listdir("/proc/self/task")) == 1  # With those that are not Python's.
     except OSError:
         return False
 
 
 def _main_module_is_ours() -> bool:
-    """Whether it does no more than to call us, as the `uvicorn` script and `python -m uvicorn` do."""
+    """Whether it only calls us, as the `uvicorn` script and `python -m uvicorn` do."""
     allowed = (sys, re, uvicorn, uvicorn.main)
     names = vars(sys.modules["__main__"])
     return all(value in allowed for name, value in names.items() if not name.startswith("__"))
 
 
 def _foreign_modules() -> set[str]:
-    """What has been imported since the server was, and is not of its own: by a logging configuration, say."""
+    """What else has been imported since the server was: by a logging configuration, say."""
     names = list(sys.modules)
     tops = {name.partition(".")[0] for name in names[names.index("uvicorn") :]}
-    # Modules without a spec have not been imported, but made by an extension module.
+    # Those without a spec have been made by an extension module.
     imported = {name for name in tops if getattr(sys.modules.get(name), "__spec__", None) is not None}
     return imported - _OURS - sys.stdlib_module_names
 
 
 def preload(config: Config) -> None:
-    """Import what every worker needs, so that none has to.
-
-    Args:
-        config: names it. What is of the user's own is left to the workers.
-    """
+    """Import what every worker needs; what is of the user's own is left to them."""
     choices: list[tuple[Any, Mapping[str, str | None]]] = [
         (config.loop, LOOP_FACTORIES),
         (config.http, HTTP_PROTOCOLS),
         (config.lifespan, LIFESPAN),
     ]
-    if config.ws != "auto":  # Else it waits for the first handshake (`Config.ws_protocol_class`).
+    if config.ws != "auto":  # Which waits for the first handshake (`Config.ws_protocol_class`).
         choices.append((config.ws, WS_PROTOCOLS))
     for asked, named in choices:
-        # What cannot be imported the worker will complain of.
+        # The worker will complain of what cannot be imported.
         with contextlib.suppress(ImportFromStringError, ImportError):
             found = import_from_string(named.get(asked) if isinstance(asked, str) else None)
             if named is LOOP_FACTORIES and found is not None:
-                found(use_subprocess=True)  # What `auto` stands for is imported only now.
+                found(use_subprocess=True)  # Which imports what `auto` stands for.
     if config.proxy_headers:
         import_from_string("uvicorn.middleware.proxy_headers:ProxyHeadersMiddleware")
 
@@ -219,26 +206,21 @@ def preload(config: Config) -> None:
 def get_forked(
     config: Config, target: Callable[..., None], sockets: list[socket], let_go: Callable[[], None]
 ) -> BaseProcess:
-    """Make, but do not start, a process that serves, as `uvicorn._subprocess.get_subprocess` does.
-
-    Args:
-        config, target, sockets: as there.
-        let_go: is called first of all in the child, and closes what belongs to the supervisor.
-    """
+    """As `get_subprocess`, of a forked process, which first calls `let_go` to close what belongs to the supervisor."""
     arguments = {"let_go": let_go, "started": arguments_of_child(config, target, sockets)}
     fork: Any = multiprocessing.get_context("fork")  # of another type on Windows, where there is none
     process: BaseProcess = fork.Process(target=_run, kwargs=arguments)
-    # By this name applications find out which worker they are in, and it shall not depend on who has called us.
+    # The name by which applications find out which worker they are in.
     process.name = process.name.replace("Fork", "Spawn")
     return process
 
 
 def _run(let_go: Callable[[], None], started: dict[str, Any]) -> None:
     let_go()
-    # As in a process that was spawned: for the application, one that serves several requests must not be forked.
+    # For the application, as in a process that was spawned.
     multiprocessing.set_start_method("spawn", force=True)
     if sys.version_info >= (3, 13):
-        # `multiprocessing` calls what is registered from here on, but has forgotten what the standard library had.
+        # `multiprocessing` calls what is registered from here on, and has forgotten what was.
         atexit.register(logging.shutdown)
         subprocess_started(**started)
     else:  # pragma: no cover - coverage is measured on a newer Python

@@ -7,13 +7,13 @@ import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-# The words that command lines take for a boolean, as click has them.
+# As click has them.
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
 # RFC 9110, sections 5.1 and 5.6.2: a field name is a token.
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# RFC 9110, section 5.5: visible characters, spaces and tabs; Latin-1 is what an `str` header is encoded as.
+# RFC 9110, section 5.5: visible characters, spaces and tabs, in Latin-1.
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 # listen(2) and descriptors take a C int.
@@ -21,7 +21,7 @@ INT_MAX: Final = 2**31 - 1
 
 
 class OptionError(ValueError):
-    """An option has a value that it does not accept; the message names both."""
+    """An option has a value that it does not accept."""
 
 
 class OptionTypeError(OptionError, TypeError):
@@ -42,19 +42,17 @@ class Kind:
     separator: str | None = None
 
     def parse(self, text: str) -> Any:
-        """Return the value that `text` means, or raise ValueError."""
+        """Return what `text` means, or raise ValueError."""
         raise NotImplementedError
 
     def check(self, value: Any) -> Any:
-        """Return the value that an object means, or raise ValueError or TypeError; text means what it does to parse."""
+        """Return what an object means, or raise ValueError or TypeError; text means what it does to `parse`."""
         if isinstance(value, str):
             return self.parse(value)
         raise TypeError
 
 
 class Text(Kind):
-    """Any text."""
-
     expected = "a string"
     metavar = "TEXT"
 
@@ -63,7 +61,7 @@ class Text(Kind):
 
 
 class Host(Text):
-    """An address to bind; None is what sockets mean by the empty string, all interfaces."""
+    """An address to bind; None is the empty one, all interfaces."""
 
     expected = "a host name or an IP address"
     metavar = "HOST"
@@ -73,8 +71,6 @@ class Host(Text):
 
 
 class Flag(Kind):
-    """A boolean."""
-
     expected = "a boolean: true or false, yes or no, on or off, 1 or 0"
     metavar = "BOOLEAN"
 
@@ -113,7 +109,6 @@ class Number(Kind):
         raise ValueError
 
     def allows(self, value: Any) -> bool:
-        """Whether it is one of those that are accepted."""
         raise NotImplementedError
 
 
@@ -131,7 +126,7 @@ class Integer(Number):
 
 
 class Seconds(Number):
-    """A duration; zero is one, unless it is refused, or switches off what has no other switch on the command line."""
+    """A duration; zero is one, unless it is refused or switches something off."""
 
     metavar = "SECONDS"
     types = (int, float)
@@ -176,7 +171,7 @@ class Choice(Kind):
 
 
 class ChoiceOrImport(Choice):
-    """One of several names, an import string, or in Python the object itself: `what` is the placeholder's last part."""
+    """One of several names, an import string, or in Python the object itself."""
 
     def __init__(self, names: Iterable[str], what: str, hidden: Sequence[str] = ()) -> None:
         super().__init__(names, hidden)
@@ -218,16 +213,12 @@ class Path(Kind):
 
 
 class Pattern(Path):
-    """A glob pattern."""
-
     expected = "a glob pattern"
     metavar = "PATTERN"
     separator = None
 
 
 class ExistingFile(Path):
-    """The path of a file that exists."""
-
     expected = "a file that exists"
     metavar = "FILE"
 
@@ -238,7 +229,7 @@ class ExistingFile(Path):
 
 
 class ExistingDirectory(Path):
-    """The path of a directory that exists; the empty one is the current directory."""
+    """The empty one is the current directory."""
 
     expected = "a directory that exists"
     metavar = "DIRECTORY"
@@ -250,7 +241,7 @@ class ExistingDirectory(Path):
 
 
 class LogConfig(ExistingFile):
-    """A logging configuration: a file, or in Python also a dict, a `RawConfigParser` or an open file."""
+    """A logging configuration: a file, in Python also a dict, a `RawConfigParser` or an open file."""
 
     def check(self, value: Any) -> Any:
         if value is None or isinstance(value, dict) or hasattr(value, "sections") or hasattr(value, "readline"):
@@ -286,7 +277,7 @@ class Header(Kind):
 
 
 class TrustedHosts(Kind):
-    """What `--forwarded-allow-ips` lists: addresses, networks, and other literals such as the names of socket peers."""
+    """The proxies that are trusted."""
 
     expected = "a comma-separated list of addresses, CIDR networks and literals, or *"
     metavar = "LIST"
@@ -304,7 +295,7 @@ class TrustedHosts(Kind):
         return super().check(value)
 
     def _network(self, host: str) -> None:
-        """Refuse what begins as a network and is none: taken as a literal it would silently trust nobody."""
+        """Refuse what begins as a network and is none: as a literal it would trust nobody."""
         address, slash, _ = host.partition("/")
         if slash:
             import ipaddress

@@ -58,20 +58,19 @@ __all__ = [
 ]
 
 SSL_PROTOCOL_VERSION: Final = OPTIONS["ssl_version"].default
-# The exit code of a process that could not begin to serve.
+# The exit code.
 STARTUP_FAILURE: Final = 3
 
 # What --log-level sets.
 LEVELLED_LOGGERS: Final = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 DEFAULT_WORKERS: Final = 1
-# What is trusted unless it is said otherwise: a proxy on this machine.
 DEFAULT_FORWARDED_ALLOW_IPS: Final = "127.0.0.1,::1"
 
 logger = logging.getLogger("uvicorn.error")
 
 
 def exit_with_startup_failure(message: object) -> NoReturn:
-    """Log why the server cannot start, in one line, and exit."""
+    """Log why the server cannot start, and exit."""
     logger.error(message)
     sys.exit(STARTUP_FAILURE)
 
@@ -81,15 +80,15 @@ class Config(Options):
 
     Args:
         app: the application, or its import string `module:attribute`; it may be None until `load`.
-        host, ...: the options of `uvicorn --help`, with the names and defaults of `uvicorn.options.Options`.
+        host, ...: the options of `uvicorn.options.Options`.
 
     Raises:
-        OptionError: a value is not accepted; it is a ValueError, and where the type is at fault a TypeError too.
-        OSError: the environment file, or the file of the logging configuration, cannot be read.
-        ImportError: the library that reads one of them is not installed.
+        OptionError: a value is not accepted; a ValueError, and where the type is at fault a TypeError too.
+        OSError: `env_file` or `log_config` cannot be read.
+        ImportError: the library that reads it is not installed.
     """
 
-    # What a value has become once it is checked.
+    # What the checks make of a value.
     host: str
     uds: str | None
     env_file: str | None
@@ -121,18 +120,21 @@ class Config(Options):
         self.headers = self.headers or []
         self.configure_logging()
         if self.env_file is not None:
-            self._load_environment(self.env_file)
-        # Only now, since the environment file may have set them.
-        self._read_environment()
+            _load_environment(self.env_file)
+        # The environment file may have set what these look up.
+        if self.workers is None:
+            self.workers = _from_environment("workers", "WEB_CONCURRENCY", DEFAULT_WORKERS)
+        if self.forwarded_allow_ips is None:
+            self.forwarded_allow_ips = _from_environment(
+                "forwarded_allow_ips", "FORWARDED_ALLOW_IPS", DEFAULT_FORWARDED_ALLOW_IPS
+            )
         if self.app_dir is not None:
             sys.path.insert(0, self.app_dir)
         self._watch()
 
-    # --- What was asked for -------------------------------------------------------------------------------------------
-
     @property
     def asgi_version(self) -> Literal["2.0", "3.0"]:
-        """The version of ASGI that the application speaks, known once it is loaded."""
+        """The application's version of ASGI, once it is loaded."""
         return "2.0" if self.interface == "asgi2" else "3.0"
 
     @property
@@ -142,7 +144,7 @@ class Config(Options):
 
     @property
     def should_reload(self) -> bool:
-        """Whether the application can be, and shall be, loaded again when a file changes."""
+        """Whether the application is loaded again when a file changes."""
         return isinstance(self.app, str) and self.reload
 
     @property
@@ -154,7 +156,7 @@ class Config(Options):
         """Set up logging as the options say; a child process does it again."""
         logging.addLevelName(TRACE_LOG_LEVEL, "TRACE")
         if self.log_config is not None:
-            # logging.config is a tenth of the time that `uvicorn --version` takes.
+            # logging.config takes a tenth of the time of `uvicorn --version`.
             from uvicorn.log_setup import apply_log_config
 
             apply_log_config(self.log_config, self.use_colors)
@@ -167,41 +169,19 @@ class Config(Options):
             access_logger.handlers = []
             access_logger.propagate = False
 
-    def _load_environment(self, path: str) -> None:
-        try:
-            from dotenv import load_dotenv
-        except ImportError:
-            raise ImportError("env_file needs python-dotenv: pip install python-dotenv") from None
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f"env_file {path!r} does not exist")
-        logger.info("Loading environment from '%s'", path)
-        load_dotenv(dotenv_path=path)
-
-    def _read_environment(self) -> None:
-        """Take from the environment what was not given."""
-        if self.workers is None:
-            self.workers = _from_environment("workers", "WEB_CONCURRENCY", DEFAULT_WORKERS)
-        if self.forwarded_allow_ips is None:
-            self.forwarded_allow_ips = _from_environment(
-                "forwarded_allow_ips", "FORWARDED_ALLOW_IPS", DEFAULT_FORWARDED_ALLOW_IPS
-            )
-
     def _watch(self) -> None:
-        """Find out what a reloader watches."""
         asked = (self.reload_dirs, self.reload_includes, self.reload_excludes)
         if not self.should_reload and any(asked):
             logger.warning("The options for reloading have no effect, since reloading is off.")
         watched = resolve_watched(*asked) if self.should_reload else Watched([], [], [], [])
         self.reload_dirs, self.reload_dirs_excludes, self.reload_includes, self.reload_excludes = watched
 
-    # --- Loading ------------------------------------------------------------------------------------------------------
-
     @property
     def ws_protocol_class(self) -> Any:
         """The class of WebSocket connections, once loaded; None where there are none.
 
-        What `auto` stands for is imported when it is asked for, at the first handshake: that is a quarter of the time
-        that a start would take, and most servers never see one.
+        What `auto` stands for is imported at the first handshake: it would be a quarter of the time of a start, and
+        most servers never see one.
         """
         if isinstance(self._ws_protocol_class, str):
             self._ws_protocol_class = import_from_string(self._ws_protocol_class)
@@ -224,7 +204,10 @@ class Config(Options):
                 self.ssl = load_ssl_context(self)
             except OSError as exc:
                 exit_with_startup_failure(exc)
-        self._encode_headers()
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        if self.server_header and b"server" not in dict(encoded):
+            encoded.insert(0, (b"server", b"uvicorn"))
+        self.encoded_headers = encoded
         self.http_protocol_class = self._import("http", HTTP_PROTOCOLS)
         self.ws_protocol_class = WS_PROTOCOLS["auto"] if self.ws == "auto" else self._import("ws", WS_PROTOCOLS)
         self.lifespan_class = import_from_string(LIFESPAN[self.lifespan])
@@ -236,8 +219,7 @@ class Config(Options):
         """Import the application, and call it if it is a factory.
 
         Raises:
-            SystemExit: there is no such application; the reason has been logged.
-            Exception: whatever the user's module or factory raises.
+            SystemExit, Exception: as `load`.
         """
         try:
             return load_app(self.app, self.factory)
@@ -257,7 +239,7 @@ class Config(Options):
         return cast("Callable[[], AbstractEventLoop] | None", factory)
 
     def bind_socket(self) -> socket.socket:
-        """Bind to what `uds`, `fd` or `host` and `port` name, and log it; child processes may inherit the socket.
+        """Bind to what the options name, and log it; child processes may inherit the socket.
 
         Raises:
             SystemExit: it cannot be bound; the reason has been logged.
@@ -271,21 +253,14 @@ class Config(Options):
         return sock
 
     def _import(self, name: Literal["http", "ws", "loop"], choices: dict[str, Any]) -> Any:
-        """Return what an option names, by one of its choices or by an import string."""
         asked = getattr(self, name)
         try:
             return import_from_string(choices.get(asked, asked) if isinstance(asked, str) else asked)
         except (ImportFromStringError, ImportError) as exc:
             exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}")
 
-    def _encode_headers(self) -> None:
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
-        if self.server_header and b"server" not in dict(encoded):
-            encoded.insert(0, (b"server", b"uvicorn"))
-        self.encoded_headers = encoded
-
     def _wrap_app(self) -> None:
-        """Wrap the application, inside out: its interface, the message log, the proxy's headers."""
+        """From the inside out: its interface, the message log, the proxy's headers."""
         if self.interface == "auto":
             self.interface = detect_interface(self.loaded_app)
         if self.interface == "wsgi":
@@ -308,7 +283,18 @@ class Config(Options):
             self.proxy_headers_middleware = self.loaded_app
 
 
+def _load_environment(path: str) -> None:
+    try:
+        from dotenv import load_dotenv
+    except ImportError:
+        raise ImportError("env_file needs python-dotenv: pip install python-dotenv") from None
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"env_file {path!r} does not exist")
+    logger.info("Loading environment from '%s'", path)
+    load_dotenv(dotenv_path=path)
+
+
 def _from_environment(name: str, variable: str, default: Any) -> Any:
-    """Return the value of an option from a variable that is not of this server alone; an empty one counts as unset."""
+    """The value of an option in a variable that is not of this server alone; an empty one counts as unset."""
     text = os.environ.get(variable)
     return OPTIONS[name].check(text, f"${variable}") if text else default

@@ -1,4 +1,4 @@
-"""From what the user names as APP, an import string or an object, to the ASGI 3 application that is served."""
+"""From what the user names as APP to the application that is served."""
 
 import functools
 import importlib
@@ -23,20 +23,20 @@ def import_from_string(import_str: Any) -> Any:
 
     Raises:
         ImportFromStringError: the string is malformed, or its module or attribute does not exist.
-        Exception: whatever the module itself raises while it is imported.
+        Exception: whatever the module raises while it is imported.
     """
     if not isinstance(import_str, str):
         return import_str
 
     module_name, _, attributes = import_str.partition(":")
-    # A relative name has no package here that it could be relative to.
+    # There is no package that a name could be relative to.
     if not module_name or not attributes or module_name.startswith("."):
         raise ImportFromStringError(f'Import string "{import_str}" must be in format "<module>:<attribute>".')
 
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
-        # A module that is there and misses one of its own imports is the user's error, shown as it is.
+        # A module that misses one of its own imports is the user's error.
         if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
             raise
         raise ImportFromStringError(f'Could not import module "{module_name}".') from None
@@ -50,7 +50,7 @@ def import_from_string(import_str: Any) -> Any:
 
 
 class AppLoadingError(Exception):
-    """The application cannot be loaded; the message says why."""
+    """The application cannot be loaded."""
 
 
 def load_app(app: Any, factory: bool) -> Any:
@@ -58,10 +58,10 @@ def load_app(app: Any, factory: bool) -> Any:
 
     Args:
         app: an import string or the object itself.
-        factory: whether it is known to be a factory; otherwise whatever can be called without arguments is one.
+        factory: whether it is one; otherwise whatever can be called without arguments is.
 
     Raises:
-        AppLoadingError: there is no such application, or the factory cannot be called or raises a TypeError.
+        AppLoadingError: there is no such application, or the factory raises a TypeError.
         Exception: whatever the user's module or factory raises.
     """
     try:
@@ -74,7 +74,7 @@ def load_app(app: Any, factory: bool) -> Any:
         try:
             return loaded()
         except TypeError as exc:
-            # Where the factory was entered, its own frames tell what is wrong; else it only takes arguments.
+            # Where it was entered, its own frames tell what is wrong; else it takes arguments.
             own_frames = exc.__traceback__.tb_next if exc.__traceback__ is not None else None
             cause = exc.with_traceback(own_frames) if own_frames is not None else None
             raise AppLoadingError(f"Error loading ASGI app factory: {exc}") from cause
@@ -85,7 +85,7 @@ def load_app(app: Any, factory: bool) -> Any:
     except TypeError:
         if not _takes_anything(loaded):
             raise
-        # A wrapper of `*args`, around an application that misses its arguments.
+        # A wrapper of `*args`, around an application.
         return loaded
     logger.warning("ASGI app factory detected. Using it, but please consider setting the --factory flag explicitly.")
     return made
@@ -116,24 +116,20 @@ def is_coroutine_callable(app: Any) -> bool:
 
 
 def detect_interface(app: Any) -> Literal["asgi2", "asgi3"]:
-    """Tell an application of ASGI 3, a coroutine function of three arguments, from one of ASGI 2, which returns one."""
+    """Tell an application of ASGI 3, a coroutine function, from one of ASGI 2, which returns one."""
     if isinstance(app, type):
         return "asgi3" if hasattr(app, "__await__") else "asgi2"
     return "asgi3" if is_coroutine_callable(app) else "asgi2"
 
 
 def show_users_traceback(exc: BaseException) -> None:
-    """Show an exception of the user's module, from the frame on in which the user's code begins.
-
-    Args:
-        exc: the exception; sys.excepthook gets it, so that whatever the user has installed there works.
-    """
+    """Give `sys.excepthook` an exception of the user's module, from where the user's code begins."""
     users = exc.with_traceback(_after_import(exc.__traceback__))
     sys.excepthook(type(users), users, users.__traceback__)
 
 
 def _after_import(traceback: types.TracebackType | None) -> types.TracebackType | None:
-    """Leave out everything down to the innermost `import_from_string`, and the machinery of import below it."""
+    """Leave out what is above the innermost `import_from_string`, and the machinery of import below it."""
     start = current = traceback
     while current is not None:
         if current.tb_frame.f_code is import_from_string.__code__:

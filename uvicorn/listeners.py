@@ -9,29 +9,27 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
 
 logger = logging.getLogger("uvicorn.error")
 
-# Everybody may connect to a unix socket, unless an existing one says otherwise.
 DEFAULT_UDS_MODE: Final = 0o666
 # What the empty host stands for; asyncio adds IPv6 to it.
 ALL_INTERFACES: Final = "0.0.0.0"
 
-# How many connections asyncio accepts in one pass of the loop: it takes the backlog for that. When no more files are to
-# be had, it reports as many failures, each with a traceback, once a second. The sockets get the real backlog after it.
+# asyncio accepts as many connections in one pass of the loop as it is told for a backlog; without free files it reports
+# as many failures, with tracebacks, each second. The sockets get the real backlog afterwards.
 ACCEPTED_AT_ONCE = 16
 
-# How long a client may take to confirm the end of a TLS connection, in seconds: event loops allow 30, and a server
-# that shuts down would have to wait as long for a client that has gone to sleep.
+# How long a client may take to confirm the end of TLS, in seconds. A shutdown would wait the loop's 30 for a lost one.
 TLS_SHUTDOWN_TIMEOUT = 2.0
 
 
 class Address(Protocol):
-    """The options that say where to serve; `Config` has them."""
+    """The options that say where to serve."""
 
     host: str
     port: int
@@ -39,16 +37,11 @@ class Address(Protocol):
     fd: int | None
 
     @property
-    def is_ssl(self) -> bool:
-        """Whether clients have to speak TLS."""
+    def is_ssl(self) -> bool: ...
 
 
 def bind_socket(address: Address) -> socket.socket:
-    """Make the socket that the options ask for; it does not listen yet.
-
-    Raises:
-        OSError: it cannot be bound; the message says to what.
-    """
+    """Make the socket that the options ask for; OSError where it cannot be bound. It does not listen yet."""
     if address.uds is not None:
         return bind_unix_socket(address.uds)
     if address.fd is not None:
@@ -57,12 +50,7 @@ def bind_socket(address: Address) -> socket.socket:
 
 
 def log_running(address: Address, sock: socket.socket) -> None:
-    """Log where the server runs.
-
-    Args:
-        address: what was asked for.
-        sock: what came of it; it knows the port that 0 became.
-    """
+    """Log where the server runs; `sock` knows the port that 0 became."""
     where: str
     args: tuple[Any, ...]
     if address.uds is not None:
@@ -83,7 +71,7 @@ def bind_tcp_socket(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host or ALL_INTERFACES, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
         raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}") from None
-    # A name of both families has been bound to IPv4 for ever; whoever wants IPv6 gives an address of it.
+    # Of a name of both families it has always been IPv4.
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
     sock = socket.socket(family, kind, protocol)
     try:
@@ -122,11 +110,7 @@ def bind_unix_socket(path: str) -> socket.socket:
 
 
 def adopt_inherited_socket(fd: int) -> socket.socket:
-    """Take a duplicate of an inherited socket.
-
-    Raises:
-        OSError: `fd` is not open, or not a socket.
-    """
+    """Take a duplicate of an inherited socket; OSError where `fd` is none."""
     try:
         duplicate = os.dup(fd)
         try:
@@ -162,37 +146,35 @@ def _is_served(path: str) -> bool:
     if sys.platform == "win32":
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        # A full queue must not block us: it is a server too.
-        client.setblocking(False)
+        client.setblocking(False)  # One whose queue is full is a server too.
         return client.connect_ex(path) in (0, errno.EAGAIN, errno.EINPROGRESS)
 
 
 def _bind_error(exc: OSError, address: object) -> OSError:
-    """The message of asyncio, so that a bind error reads the same however the server was started."""
+    """The error in the words of asyncio, which binds elsewhere."""
     reason = (exc.strerror or str(exc)).lower()
     return OSError(exc.errno, f"error while attempting to bind on address {address!r}: {reason}")
 
 
 def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """The options of TLS, for the methods of `loop` that accept connections; `config` is loaded."""
+    """The options of TLS for the methods of `loop` that accept connections."""
     if config.ssl is None:
         return {}
     options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
-    # asyncio of Python 3.10 has no such limit: there the client decides.
+    # asyncio of Python 3.10 has no such limit.
     if sys.version_info >= (3, 11) or not isinstance(loop, asyncio.BaseEventLoop):
         options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
     return options
 
 
 class AnyServer(Protocol):
-    """What a server asks of a listener; `asyncio.Server` and uvloop's are such."""
+    """What a server asks of a listener."""
 
-    def close(self) -> None:
-        """Stop listening."""
+    def close(self) -> None: ...
 
 
 class Listeners:
-    """Opens, and closes, what a config asks to listen on.
+    """Opens and closes what a config asks to listen on.
 
     Args:
         config: names the place, the backlog and TLS.
@@ -206,10 +188,10 @@ class Listeners:
         self._path: tuple[str, int] | None = None  # of our own unix socket, with its inode number
 
     async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
-        """Listen, and say where.
+        """Listen, and log where.
 
         Args:
-            sockets: sockets to use instead of what the config names; whoever bound them has said where.
+            sockets: used instead of what the config names; whoever bound them has logged it.
 
         Raises:
             OSError: the place is taken, or not to be had.
@@ -224,7 +206,7 @@ class Listeners:
             log_running(config, sock)
         elif config.uds is not None:
             sock = bind_unix_socket(config.uds)
-            if not config.uds.startswith("\0"):
+            if not is_abstract(config.uds):
                 self._path = config.uds, os.stat(config.uds).st_ino
             await self._listen(sock)
             log_running(config, sock)
@@ -237,10 +219,10 @@ class Listeners:
         return await loop.create_server(self._create_protocol, backlog=backlog, **where, **tls_options(config, loop))
 
     async def _listen(self, sock: socket.socket) -> None:
-        # Unix sockets too: `create_unix_server` of CPython 3.13 and of uvloop would remove the path at the end, also
-        # where other processes go on serving it.
+        # Unix sockets too: `create_unix_server` of CPython 3.13 and of uvloop would remove the path at the end, though
+        # other processes may go on serving it.
         if not isinstance(sock, socket.socket):
-            # What only resembles a socket (gunicorn's do) does not notice that a loop closes the descriptor.
+            # One of gunicorn's does not notice that a loop closes the descriptor.
             sock = _duplicate(sock)
         self.servers.append(await self._create_server(sock=sock))
         sock.listen(self._config.backlog)
@@ -267,18 +249,15 @@ class Listeners:
 
 
 def _duplicate(sock: Any) -> socket.socket:
-    """Make a socket of what a loop shows of one."""
     if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
-        duplicate: socket.socket = sock.dup()
-        return duplicate
+        return cast("socket.socket", sock.dup())
     return adopt_listening(os.dup(sock.fileno()), sock.family, sock.type, sock.proto)
 
 
 def adopt_listening(fd: int, family: int, kind: int, protocol: int) -> socket.socket:
-    """Make a socket of a descriptor, one that does not block.
+    """Make a socket that does not block of a descriptor.
 
-    Not afterwards: PyPy makes each socket that it takes over a blocking one, for all who share it, and one of them may
-    be in accept() already.
+    PyPy would make it a blocking one, for all who share it, and one of them may be in accept() already.
     """
     sock = socket.socket(family, kind | getattr(socket, "SOCK_NONBLOCK", 0), protocol, fileno=fd)
     sock.setblocking(False)

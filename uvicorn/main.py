@@ -33,7 +33,7 @@ EPILOG = (
     f"Each option can be set in the environment: {ENVIRONMENT_PREFIX}_ and its name in upper case, such as "
     f"{ENVIRONMENT_PREFIX}_LOG_LEVEL=debug, or the variable named beside it."
 )
-# For each option, the libraries that `auto` tries in turn, and what it takes without any of them.
+# The libraries that `auto` tries for an option, and what it takes without them.
 AUTO: Final = {
     "http": (("httptools",), "h11"),
     "loop": (("uvloop",), "asyncio"),
@@ -49,8 +49,7 @@ class KindType(ParamType):
         self.name = kind.metavar
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the value; text is read, and what is one already, such as a default, is left."""
-        if not isinstance(value, str):
+        if not isinstance(value, str):  # A default, for one.
             return value
         try:
             return self.kind.parse(value)
@@ -58,22 +57,20 @@ class KindType(ParamType):
             self.fail(f"{value!r} is not {self.kind.expected}.", param, ctx)
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        """Split the variable of an option that can be repeated."""
         return rv.split(self.kind.separator)
 
     def get_metavar(self, *args: Any, **kwargs: Any) -> str:
-        """Return the placeholder in `--help`; click hands over the parameter, and since 8.2 the context."""
         return self.kind.metavar
 
 
 class FlagType(KindType, click.types.BoolParamType):
-    """The same for options without a value, for which click insists on a type of its own."""
+    """That of options without a value, for which click insists on a type of its own."""
 
     name = "boolean"
 
 
 class GroupedOption(click.Option):
-    """A click option made from its row of the table."""
+    """A click option, made from its row of the table."""
 
     def __init__(self, option: Option) -> None:
         self.group = option.group
@@ -92,7 +89,7 @@ class GroupedOption(click.Option):
 
 
 def help_text(option: Option) -> str:
-    """Return the meaning of an option, and beside it what cannot be guessed: its variable and its default."""
+    """The meaning of an option, and what cannot be guessed: its variable and its default."""
     notes = []
     if option.declaration.partition("/")[0][2:].replace("-", "_") != option.name:
         notes.append(f"env var: {option.environment_variable}")
@@ -105,7 +102,6 @@ class GroupedCommand(click.Command):
     """A command whose `--help` lists the options under the headings of the table."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, group by group; those outside the table come last."""
         rows: dict[str, list[tuple[str, str]]] = {group.value: [] for group in Group}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -119,7 +115,7 @@ class GroupedCommand(click.Command):
 
 
 def auto_picks(option: str) -> str:
-    """Return what `auto` picks here for the option http, loop or ws. Nothing is imported to find out."""
+    """What `auto` picks here for the option http, loop or ws; nothing is imported to find out."""
     from importlib.util import find_spec
 
     libraries, otherwise = AUTO[option]
@@ -127,7 +123,7 @@ def auto_picks(option: str) -> str:
 
 
 def version_text() -> str:
-    """Return two lines: what is running on what, and which of its parts."""
+    """What is running on what, and which of its parts."""
     import platform
 
     from uvicorn import __version__, _speedups
@@ -151,7 +147,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 
 
 def command(function: Callable[..., None]) -> click.Command:
-    """Make the command that calls `function` with APP and every option, by the names of their parameters."""
+    """Make the command that calls `function` with APP and every option."""
     version = click.Option(
         ["--version"],
         is_flag=True,
@@ -175,10 +171,10 @@ def command(function: Callable[..., None]) -> click.Command:
 def main(**options: Any) -> None:
     """Serve APP, an ASGI or WSGI application named as module:attribute."""
     for name in ("reload_dirs", "reload_includes", "reload_excludes", "headers"):
-        # click has a tuple for what was never given, too
+        # For what was not given, click has a tuple.
         options[name] = list(options.get(name) or ()) or None
     if options.get("log_config") is None:
-        # None would mean: leave logging alone. The command line has no way to ask for that.
+        # None would mean to leave logging alone.
         options.pop("log_config", None)
     try:
         run(**options)
@@ -187,7 +183,7 @@ def main(**options: Any) -> None:
 
 
 def _takes_what_config_takes(_: Callable[P, Config]) -> Callable[[Callable[..., None]], Callable[P, None]]:
-    """Give a function the signature of `Config`, for type checkers as well as for `inspect`."""
+    """Give a function the signature of `Config`, for type checkers and for `inspect`."""
 
     def decorate(function: Callable[..., None]) -> Callable[P, None]:
         return functools.update_wrapper(function, Config, assigned=(), updated=())

@@ -1,4 +1,4 @@
-"""What an option is: where it is listed, how it is written, what it takes; and a class with options for attributes."""
+"""What an option is, and a class with options for attributes."""
 
 import enum
 import inspect
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform():
-        """Do nothing: this is for type checkers."""
         return lambda decorator: decorator
 
 
@@ -48,9 +47,9 @@ class Form(enum.Enum):
 
 
 class Option:
-    """What is told of one option besides its type; its name is that of the attribute.
+    """A row of the table; its name is that of the attribute.
 
-    Attributes:
+    Args:
         default: what Python takes for it.
         kind: the values it takes.
         group: where it is listed.
@@ -58,7 +57,7 @@ class Option:
         form: how it is written.
         flag: its name on the command line, where that is not the parameter's.
         shown: its default in words, where the value does not speak for itself.
-        command_line_default: the default of the command line, where it differs from Python's.
+        command_line_default: where it differs from Python's.
     """
 
     name: str
@@ -88,18 +87,16 @@ class Option:
 
     @property
     def environment_variable(self) -> str:
-        """The variable that the command line reads."""
         return f"UVICORN_{self.name.upper()}"
 
     @property
     def declaration(self) -> str:
-        """The option as it is written on the command line."""
         flag = self.flag or "--" + self.name.replace("_", "-")
         return f"{flag}/--no-{flag[2:]}" if self.form is Form.ON_OFF else flag
 
     @property
     def default_text(self) -> str:
-        """The default in words; empty where there is none, or where it is that an option is off."""
+        """The default in words; empty where there is none, or it is off."""
         if self.shown is not None:
             return self.shown
         if isinstance(self.default, bool):
@@ -107,10 +104,10 @@ class Option:
         return "" if self.default is None else str(self.default)
 
     def check(self, value: Any, source: str = "") -> Any:
-        """Return the value that `value` means.
+        """Return what a value from Python, or text, means.
 
         Args:
-            value: a value from Python, or text.
+            value: that.
             source: where it came from, if not from the parameter of this name.
 
         Raises:
@@ -126,7 +123,7 @@ class Option:
         try:
             return self.kind.check(value)
         except TypeError:
-            # The value is not repeated: a password of the wrong type is still a password.
+            # Without the value: a password of the wrong type is still a password.
             rejected = type(value).__name__
             raise OptionTypeError(f"{source or self.name} must be {self.kind.expected}, not {rejected}") from None
         except ValueError:
@@ -141,16 +138,15 @@ class Option:
 
 
 def _as_default(make: Callable[P, Option]) -> Callable[P, Any]:
-    """For type checkers: what is made stands where they look for a value of the attribute's type."""
+    """For type checkers, which look for a value of the attribute's type."""
     return make
 
 
-# A row of a table.
 option = _as_default(Option)
 
 
 class _Signature:
-    """The signature of a table and its subclasses, made when somebody asks for it."""
+    """The signature of a table, made when somebody asks for it."""
 
     def __get__(self, instance: object, owner: type["OptionTable"]) -> inspect.Signature:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -162,7 +158,7 @@ class _Signature:
 
 
 class OptionTable:
-    """What is served, and the options for it: arguments, then attributes, each of them checked."""
+    """What is served, and the options for it: arguments that become attributes, each checked."""
 
     options: ClassVar[dict[str, Option]]
     annotations: ClassVar[dict[str, Any]]
@@ -178,7 +174,7 @@ class OptionTable:
             self.__post_init__()
 
     def _bind(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        """Assign arguments to attributes, and complain as Python does."""
+        """Make arguments attributes, and complain as Python does."""
         names = ["app", *self.options]
         if len(args) > len(names):
             raise TypeError(f"__init__() takes {len(names)} arguments but {len(args)} were given")
@@ -205,7 +201,7 @@ Table = TypeVar("Table", bound=OptionTable)
 
 @dataclass_transform()
 def option_table(cls: type[Table]) -> type[Table]:
-    """Collect the options that the body of a class assigns; the attributes of the class become their defaults."""
+    """Collect the options that the body of a class assigns, and leave their defaults there."""
     cls.options = {name: value for name, value in vars(cls).items() if isinstance(value, Option)}
     cls.annotations = cls.__annotations__
     for name, option in cls.options.items():

@@ -185,7 +185,7 @@ class Server:
             if self.should_exit:  # No busy loop where an override goes on regardless.
                 await asyncio.sleep(delay)
             else:
-                await self._flag("_exit").wait_for(delay)
+                await self._flag("_exit").wait(delay)
 
     def _on_tick_is_overridden(self) -> bool:
         return (
@@ -376,10 +376,12 @@ class Server:
             self.should_exit = True
 
 
-def log_process(message: str, pid: int, **style: Any) -> None:
-    """Log a message whose `%d` is the id of a process, in colour where there is colour."""
-    styled_pid = click.style("%d", fg="cyan", **style)
-    logger.info(message, pid, extra={"color_message": message.replace("%d", styled_pid)})
+def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -> None:
+    """Log a message whose `%d` is the id of a process; that and some of its words may be coloured."""
+    coloured = message
+    for word in ("%d", *words):
+        coloured = coloured.replace(word, click.style(word, fg="cyan", bold=bold))
+    logger.info(message, pid, extra={"color_message": coloured})
 
 
 def _living(handler: Any, sig: int) -> Callable[[int, FrameType | None], Any] | int:

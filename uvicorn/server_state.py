@@ -11,15 +11,12 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.protocols.http.parser import ParserPool
 
-_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
-_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 class Connections(set[Any]):
-    """The open connections of a server; tells waiters when the last one has gone.
-
-    Protocol classes, foreign ones too, only add and discard themselves.
-    """
+    """The open connections of a server; protocol classes, foreign ones too, only add and discard themselves."""
 
     def __init__(self, protocols: Iterable[Any] = ()) -> None:
         super().__init__(protocols)
@@ -73,11 +70,10 @@ class ServerState:
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
         self.access_log: AccessLog | None = None
-        # Called with the logger, the scope and the status of a response: from the first one on AccessLog.write.
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.default_headers = []
         self._parser_pools: dict[Any, ParserPool] = {}
-        # What begins a task at once, by the loop it is for.
+        # What starts a task at once, by its loop.
         self.task_makers: dict[asyncio.AbstractEventLoop, Callable[[Any], asyncio.Task[Any]]] = {}
         self._scope_templates: dict[Any, ScopeTemplate] = {}
 
@@ -89,13 +85,13 @@ class ServerState:
     @default_headers.setter
     def default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
         self._default_headers = headers
-        # Framed here, once a second, and not once per response.
+        # Framed once a second, not once per response.
         self.default_block = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
 
     def get_scope_template(
         self, config: "Config", server: tuple[str, int | None] | None, scheme: str
     ) -> "ScopeTemplate":
-        """What the scopes of all requests of a listener have in common; connections to the same address share one."""
+        """What the scopes of all requests to one address have in common."""
         template = self._scope_templates.get((server, scheme))
         if template is None:
             asgi = {"version": config.asgi_version, "spec_version": "2.3"}
@@ -119,7 +115,7 @@ class ServerState:
         return template
 
     def _open_access_log(self, access_logger: Any, scope: Any, status: int) -> None:
-        """Write the first line of the access log, which is imported only where there is one to write."""
+        """Write the first line of the access log, which is only now imported."""
         from uvicorn.access_log import AccessLog
 
         self.access_log = AccessLog()
@@ -127,7 +123,6 @@ class ServerState:
         self.log_access(access_logger, scope, status)
 
     def get_parser_pool(self, kind: Any) -> "ParserPool":
-        """The parsers of the connections of one kind."""
         pool = self._parser_pools.get(kind)
         if pool is None:
             from uvicorn.protocols.http.parser import ParserPool
@@ -136,7 +131,7 @@ class ServerState:
         return pool
 
     def count_request(self) -> None:
-        """Count one request; at the limit the server is told."""
+        """Count one request, and tell the server at the limit."""
         self.total_requests += 1
         if self.total_requests == self.request_limit:
             self.on_limit()
@@ -150,18 +145,11 @@ class ServerState:
 def http_date(seconds: float) -> bytes:
     """Write a time as an IMF-fixdate (RFC 9110 section 5.6.7).
 
-    `time.strftime` would follow the locale, and to import `email.utils` is a fiftieth of the time that a start takes.
+    `time.strftime` would follow the locale, and `email.utils` takes a fiftieth of the time of a start.
 
     Args:
         seconds: since the epoch.
     """
-    year, month, day, hour, minute, second, weekday, *_ = time.gmtime(seconds)
-    return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (
-        _DAYS[weekday],
-        day,
-        _MONTHS[month - 1],
-        year,
-        hour,
-        minute,
-        second,
-    )
+    now = time.gmtime(seconds)
+    day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
+    return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (day, now.tm_mday, month, now.tm_year, *now[3:6])

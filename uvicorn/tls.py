@@ -28,7 +28,7 @@ def create_ssl_context(
         certfile, ...: the options of these names, but for their `ssl_`; `password` is the one of the key.
 
     Raises:
-        OSError: a file cannot be read, or is not what it should be (`ssl.SSLError`).
+        OSError: a file cannot be read, or is not what it should be.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if ssl_version == ssl.PROTOCOL_TLS_SERVER else ssl_version)
     with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or of no such password"):
@@ -48,7 +48,7 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
 
     Raises:
         OptionTypeError: the factory returns something else.
-        OSError: a file is missing, or is not what it should be; the message names the options.
+        OSError: a file is missing, or not what it should be.
     """
     if options.ssl_context_factory is None:
         return _described_context(options)
@@ -64,7 +64,6 @@ def _described_context(options: Options) -> ssl.SSLContext:
     for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
         path = getattr(options, name)
         if path is not None and not os.path.isfile(path):
-            # What OpenSSL says of it does not name the file.
             raise FileNotFoundError(f"{name} {path!r} does not exist")
     return create_ssl_context(
         certfile=options.ssl_certfile,
@@ -79,7 +78,7 @@ def _described_context(options: Options) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def _naming(what: str) -> Iterator[None]:
-    """Say what OpenSSL complains of, which does not name any file."""
+    """Name what OpenSSL complains of, which does not."""
     try:
         yield
     except ssl.SSLError as exc:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from pathlib import Path  # imported where it is used: few servers reload, and it takes a millisecond
+    from pathlib import Path  # which takes a millisecond, and few servers reload
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -34,14 +34,14 @@ def resolve_reload_patterns(
         directories_list: paths of directories; those that do not exist are left out.
 
     Returns:
-        The patterns, each once, and the resolved directories, without those that lie in another one of them.
+        The patterns, each once, and the resolved directories, without those inside another one.
     """
     from pathlib import Path
 
     patterns = list(dict.fromkeys(os.fspath(pattern) for pattern in patterns_list))
     candidates = [Path(directory) for directory in directories_list]
     for pattern in patterns:
-        # ".*" means hidden files; as a glob it would match the hidden directories as well.
+        # ".*" means hidden files, not hidden directories.
         if pattern != ".*":
             candidates += _matches(Path(pattern))
     directories = dict.fromkeys(candidate.resolve() for candidate in candidates if is_dir(candidate))
@@ -57,7 +57,7 @@ def _matches(pattern: "Path") -> "list[Path]":
 
 
 class Watched(NamedTuple):
-    """What a reloader watches: directories but for the excluded ones, and patterns of files in them likewise."""
+    """What a reloader watches: directories, and patterns of files in them."""
 
     directories: "list[Path]"
     excluded: "list[Path]"
@@ -68,7 +68,7 @@ class Watched(NamedTuple):
 def resolve_watched(
     directories: Sequence[FilePath] | None, includes: Sequence[FilePath] | None, excludes: Sequence[FilePath] | None
 ) -> Watched:
-    """Find out what the options `reload_dirs`, `reload_includes` and `reload_excludes` mean, and log it."""
+    """Find out what the options for reloading mean, and log it."""
     from pathlib import Path
 
     included_patterns, included = resolve_reload_patterns(includes or (), directories or ())

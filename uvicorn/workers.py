@@ -26,15 +26,15 @@ warnings.warn(
 )
 
 
-# Seconds between signs of life.
+# Seconds between signs of life, as of gunicorn's own workers.
 NOTIFY_INTERVAL = 1.0
 
 
 class UvicornWorker(Worker):
-    """Runs a server in a worker of gunicorn: on gunicorn's sockets, with gunicorn's logging and settings.
+    """Runs a server on gunicorn's sockets, with gunicorn's logging and settings.
 
     Attributes:
-        CONFIG_KWARGS: options of `Config`, for subclasses to set; they win over gunicorn's settings.
+        CONFIG_KWARGS: options for subclasses to set; they win over gunicorn's settings.
     """
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "auto", "http": "auto"}
@@ -44,13 +44,12 @@ class UvicornWorker(Worker):
         _hand_over("uvicorn.error", self.log.error_log)
         _hand_over("uvicorn.access", self.log.access_log)
         options = {
-            "app": None,  # Not before `init_process` is it known.
+            "app": None,  # It is known from `init_process` on.
             "log_config": None,
             "timeout_keep_alive": self.cfg.keepalive,
-            # gunicorn's own workers give a sign once a second, too.
             "timeout_notify": min(self.timeout, NOTIFY_INTERVAL),
             "callback_notify": self.callback_notify,
-            # gunicorn has its jitter in it already; without a limit it has the largest integer.
+            # It has its jitter in it; without a limit it is the largest integer.
             "limit_max_requests": None if self.max_requests == sys.maxsize else self.max_requests,
             "forwarded_allow_ips": self.cfg.forwarded_allow_ips,
             "backlog": self.cfg.backlog,
@@ -71,16 +70,15 @@ class UvicornWorker(Worker):
         }
 
     def init_signals(self) -> None:
-        """Leave the signals to the server, but for those of gunicorn that it does not know."""
+        """Leave the signals to the server, but for those that it does not know."""
         for sig in self.SIGNALS:
             signal.signal(sig, signal.SIG_DFL)
-        # The server raises them again once it has shut down, which must not look as if they had killed us.
+        # The server raises them again in the end, which must not look as if they had killed us.
         for sig in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sig, self.handle_exit)
         signal.signal(signal.SIGUSR1, self.handle_usr1)
         signal.signal(signal.SIGABRT, self.handle_abort)
-        # Requests that are being served are not to be disturbed.
-        signal.siginterrupt(signal.SIGUSR1, False)
+        signal.siginterrupt(signal.SIGUSR1, False)  # Requests go on.
 
     def run(self) -> None:
         """Serve until told to exit."""
@@ -105,11 +103,8 @@ class UvicornWorker(Worker):
     def handle_abort(  # pragma: no cover - it ends before what was covered is saved
         self, sig: int, frame: FrameType | None
     ) -> None:
-        """End: gunicorn has not heard of us for too long.
-
-        An exception would not do, since event loops take those of what they call for its own affair.
-        """
-        faulthandler.dump_traceback()  # The user shall learn where we hang.
+        """End: gunicorn has not heard of us for too long. An event loop would catch an exception."""
+        faulthandler.dump_traceback()
         self.cfg.worker_abort(self)
         os._exit(1)
 

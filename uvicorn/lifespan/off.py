@@ -1,4 +1,4 @@
-"""No lifespan: the application is not asked."""
+"""No lifespan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LifespanOff:
         self.state: dict[str, Any] = {}
 
     async def startup(self) -> None:
-        """Do nothing."""
+        pass
 
     async def shutdown(self) -> None:
-        """Do nothing."""
+        pass

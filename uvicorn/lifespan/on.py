@@ -13,14 +13,12 @@ if TYPE_CHECKING:
 
 
 class _Phase(enum.Enum):
-    """How far the conversation has got."""
-
     STARTUP = enum.auto()
     RUNNING = enum.auto()
     ENDED = enum.auto()
 
 
-# What the application may send, and what it has come to then. It need not be asked before it shuts down.
+# What the application may send, and what follows. It need not be asked before it shuts down.
 _ANSWERS = {
     _Phase.STARTUP: {
         "lifespan.startup.complete": _Phase.RUNNING,
@@ -41,13 +39,13 @@ class LifespanOn:
     protocol; with `on` it is a failure (ASGI lifespan specification, "Startup").
 
     Args:
-        config: the configuration, loaded here if it is not yet.
+        config: loaded here if it is not yet.
 
     Attributes:
-        state: the application's state; each connection gets a shallow copy of it.
+        state: the application's; each connection gets a shallow copy of it.
         should_exit: whether startup or shutdown has failed.
         error_occurred: whether the application has raised.
-        startup_failed, shutdown_failed: whether it has said so, or raised instead of completing.
+        startup_failed, shutdown_failed: whether it has said so, or raised.
     """
 
     def __init__(self, config: Config) -> None:
@@ -64,7 +62,7 @@ class LifespanOn:
         self.should_exit = False
         self.state: dict[str, Any] = {}
         self._phase = _Phase.STARTUP
-        # The loop holds tasks weakly: this is what keeps the application alive.
+        # The loop holds tasks weakly.
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
@@ -80,7 +78,7 @@ class LifespanOn:
             self.logger.info("Application startup complete.")
 
     async def shutdown(self) -> None:
-        """Tell the application that the server stops, and wait for its answer; unless it has failed or raised."""
+        """Tell the application that the server stops, and wait for its answer, unless it has failed or raised."""
         if self.error_occurred or self.startup_failed:
             return
         self.logger.info("Waiting for application shutdown.")
@@ -93,7 +91,7 @@ class LifespanOn:
             self.logger.info("Application shutdown complete.")
 
     async def main(self) -> None:
-        """Run the application with the lifespan scope to its end."""
+        """Run the application to its end."""
         scope: LifespanScope = {
             "type": "lifespan",
             "asgi": {"version": self.config.asgi_version, "spec_version": "2.0"},
@@ -103,8 +101,7 @@ class LifespanOn:
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:
-            # The server leaves without waiting: nothing to explain.
-            self._fail()
+            self._fail()  # The server leaves without waiting.
             raise
         except BaseException as exc:
             self._on_exception(exc)
@@ -115,18 +112,17 @@ class LifespanOn:
 
     def _on_exception(self, exc: BaseException) -> None:
         if self.startup_failed or self.shutdown_failed:
-            # It has told its reason already; frameworks do, and raise the same again.
+            # It has told its reason; frameworks do, and raise it again.
             self.error_occurred = True
         elif self._phase is _Phase.STARTUP and self.config.lifespan == "auto" and isinstance(exc, Exception):
             self.error_occurred = True
             self.logger.info("ASGI 'lifespan' protocol appears unsupported.")
         else:
-            # SystemExit lands here in every mode: no application says "unsupported" like that.
+            # Also SystemExit, which never says "unsupported".
             self._fail()
             self.logger.error("Exception in 'lifespan' protocol", exc_info=exc)
 
     def _fail(self) -> None:
-        """The application has raised where that is no answer."""
         self.error_occurred = True
         if self._phase is _Phase.STARTUP:
             self.startup_failed = True
@@ -138,11 +134,7 @@ class LifespanOn:
         return await self.receive_queue.get()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """The application's `send`.
-
-        Raises:
-            RuntimeError: a message that is not an answer to what the application was told.
-        """
+        """The application's `send`; a RuntimeError for what is no answer."""
         kind = message["type"]
         answers = _ANSWERS[self._phase]
         if kind not in answers:

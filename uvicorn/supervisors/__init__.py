@@ -1,4 +1,4 @@
-"""The processes that supervise others. Each is imported when it is used: a worker needs none of them."""
+"""The processes that supervise others, imported when they are used."""
 
 from typing import TYPE_CHECKING, Any
 

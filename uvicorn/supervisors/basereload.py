@@ -11,38 +11,26 @@ from pathlib import Path
 from socket import socket
 from types import FrameType
 
-import click
-
 from uvicorn._subprocess import PipeEnd, get_subprocess, spawn
 from uvicorn.config import Config
-from uvicorn.server import HANDLED_SIGNALS
+from uvicorn.server import HANDLED_SIGNALS, log_process
 
-# How long an open stream may hold up a reload, in seconds, unless the user has set a time for it.
+# What an open stream may hold up a reload where the user has set no time, and then the application's own shutdown; in
+# seconds.
 RELOAD_GRACE = 2
-# How long past that the application's own shutdown may take, in seconds.
 SHUTDOWN_ALLOWANCE = 5.0
 
 logger = logging.getLogger("uvicorn.error")
 
 
 class StoppableTarget:
-    """The child's side, where a signal cannot ask it to stop: a thread listens to the reloader.
-
-    Args:
-        target: what serves.
-        channel: the pipe from the reloader.
-    """
+    """What serves in a child that no signal can ask to stop: a thread listens to the reloader's pipe."""
 
     def __init__(self, target: Callable[..., None], channel: PipeEnd) -> None:
         self._target = target
         self._channel = channel
 
     def __call__(self, sockets: list[socket]) -> None:
-        """Serve until told to stop.
-
-        Args:
-            sockets: the sockets to listen on.
-        """
         threading.Thread(target=self._listen, daemon=True, name="uvicorn-reloader-channel").start()
         self._target(sockets=sockets)
 
@@ -53,7 +41,7 @@ class StoppableTarget:
 
 
 class BaseReload:
-    """A reloader; iterating it yields, again and again, the files that have changed, or None.
+    """A reloader; iterating it yields, each time, the files that have changed, or None.
 
     Args:
         config: what is served, and what is watched.
@@ -73,18 +61,13 @@ class BaseReload:
             config.timeout_graceful_shutdown = RELOAD_GRACE
 
     def signal_handler(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; a second signal does not wait for the child.
-
-        Args:
-            sig: the signal's number.
-            frame: where it interrupted us.
-        """
+        """Stop; a second signal does not wait for the child."""
         if self.should_exit.is_set():
             self.process.kill()
         self.should_exit.set()
 
     def run(self) -> None:
-        """Serve, and reload at every change, until a signal comes."""
+        """Serve, reloading at every change, until a signal comes."""
         self.startup()
         for changes in self:
             if changes:
@@ -114,23 +97,17 @@ class BaseReload:
     def startup(self) -> None:
         """Start the first child."""
         message = f"Started reloader process [%d] using {self.reloader_name}"
-        styled_name = click.style(str(self.reloader_name), fg="cyan", bold=True)
-        styled_pid = click.style("%d", fg="cyan", bold=True)
-        logger.info(
-            message,
-            self.pid,
-            extra={"color_message": f"Started reloader process [{styled_pid}] using {styled_name}"},
-        )
+        log_process(message, self.pid, str(self.reloader_name), bold=True)
         if threading.current_thread() is threading.main_thread():
             for sig in HANDLED_SIGNALS:
                 signal.signal(sig, self.signal_handler)
         for sock in self.sockets:
-            # Who comes before the first child is ready, or while there is a mistake in the application, waits.
+            # Who comes before the first child is ready, or while the application is broken, waits.
             sock.listen(self.config.backlog)
         self._start()
 
     def restart(self) -> None:
-        """Replace the child. One that has died of a mistake in the application is replaced all the same."""
+        """Replace the child, also one that has died."""
         self._stop()
         self._start()
 
@@ -160,19 +137,14 @@ class BaseReload:
             self.process.terminate()
 
     def shutdown(self) -> None:
-        """Stop the child, and let go of the sockets."""
+        """Stop the child, and close the sockets."""
         self._stop()
         for sock in self.sockets:
             sock.close()
-        styled_pid = click.style("%d", fg="cyan", bold=True)
-        logger.info(
-            "Stopping reloader process [%d]",
-            self.pid,
-            extra={"color_message": f"Stopping reloader process [{styled_pid}]"},
-        )
+        log_process("Stopping reloader process [%d]", self.pid, bold=True)
 
     def should_restart(self) -> list[Path] | None:
-        """Return the files that have changed since the last look, or None. To be overridden.
+        """Return the files that have changed since the last look, or None.
 
         Raises:
             StopIteration: the reloader shall exit.

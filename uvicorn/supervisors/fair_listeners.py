@@ -14,7 +14,7 @@ from uvicorn.listeners import Listeners, tls_options
 from uvicorn.server_state import Connections
 from uvicorn.supervisors.scoreboard import COURTESY_DELAY, Courtesy, Share
 
-# Nothing helps but to wait until connections or files have been closed; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
+# Nothing helps but to wait, in seconds; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 OUT_OF_RESOURCES_DELAY = 1.0
 
@@ -24,7 +24,7 @@ logger = logging.getLogger("uvicorn.error")
 if sys.version_info >= (3, 12):
 
     def _create_task(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        # It saves a pass of the loop for each connection.
+        # It saves a pass of the loop.
         return asyncio.Task(work, loop=loop, eager_start=True)
 
 else:  # pragma: no cover - coverage is measured on a newer Python
@@ -34,11 +34,7 @@ else:  # pragma: no cover - coverage is measured on a newer Python
 
 
 class PublishedConnections(Connections):
-    """The connections of a worker, whose number the other workers see.
-
-    Args:
-        share: where it is published.
-    """
+    """The connections of a worker, whose number the others see."""
 
     def __init__(self, share: Share) -> None:
         super().__init__()
@@ -56,7 +52,7 @@ class PublishedConnections(Connections):
             self._share.withdraw()
 
     def publish(self) -> None:
-        """Let the others know how many there are, those included whose set-up has not ended."""
+        """Let the others know how many there are, with those being set up."""
         if self._accepting:
             self._share.publish(len(self) + self.pending)
 
@@ -79,18 +75,11 @@ class PublishedConnections(Connections):
 
 
 class FairServer:
-    """Accepts from one socket.
+    """Accepts from one socket, and closes it at the end.
 
-    The event loop's own `create_server` accepts all it can whenever it is woken, and of several processes the kernel
-    tends to wake the same one first, so that one worker would have most of the long-lived connections. `SO_REUSEPORT`
-    spreads by a hash, which is uneven by chance, and leaves the connections of a hanging worker to that worker.
-
-    Args:
-        sock: is listened on, and closed at the end.
-        create_protocol: makes the protocol of each connection.
-        share: tells whether we are ahead.
-        connections: the connections of this worker.
-        config: names the backlog and TLS.
+    The loop's `create_server` accepts all it can whenever it is woken, and the kernel tends to wake the same process
+    first, so that one worker would have most of the long-lived connections. `SO_REUSEPORT` spreads by a hash, which is
+    uneven by chance, and leaves the connections of a hanging worker to that worker.
     """
 
     def __init__(
@@ -116,7 +105,7 @@ class FairServer:
         self._loop.add_reader(sock.fileno(), self._on_readable)
 
     def close(self) -> None:
-        """Stop listening; the socket's queue is left to the other processes that have it."""
+        """Stop listening; the socket's queue is left to the others."""
         if self._closed:
             return
         self._closed = True
@@ -139,7 +128,7 @@ class FairServer:
         self._timer = self._loop.call_later(delay, then)
 
     def _reconsider(self) -> None:
-        """One of our connections has ended while we left the next to the others."""
+        # One of our connections has ended while we left the next to the others.
         if self._timer is not None and not self._courtesy.is_due(self._loop.time()):
             self._timer.cancel()
             self._resume()
@@ -181,7 +170,7 @@ class FairServer:
     async def _set_up(self, accepted: socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._create_protocol, accepted, **self._tls_options)
-        except OSError as exc:  # `ssl.SSLError` is one: not our fault, as a rule, and not worth more.
+        except OSError as exc:  # `ssl.SSLError` is one: not our fault, as a rule.
             logger.debug("A connection could not be set up: %s", exc)
             accepted.close()
         finally:
@@ -190,14 +179,7 @@ class FairServer:
 
 
 class FairListeners(Listeners):
-    """As `Listeners`, for a worker.
-
-    Args:
-        config: names the backlog and TLS.
-        create_protocol: makes the protocol of each connection.
-        share: this worker's.
-        connections: this worker's.
-    """
+    """As `Listeners`, for a worker with its share and its connections."""
 
     def __init__(
         self,
@@ -215,6 +197,5 @@ class FairListeners(Listeners):
         self._connections.accepting(True)
 
     def close(self) -> None:
-        """Stop listening."""
         super().close()
         self._connections.accepting(False)

@@ -10,24 +10,23 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from socket import socket
 
-import click
-
 from uvicorn._subprocess import PipeEnd, can_fork, preload
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.server import log_process
 from uvicorn.supervisors.process import Process, ProcessState
 from uvicorn.supervisors.scoreboard import Scoreboard
 from uvicorn.supervisors.signals import SIGNALS, SignalQueue
 
 __all__ = ["SIGNALS", "Multiprocess", "Process"]
 
-# How soon a worker whose pipe has been closed is looked at again, in seconds, where nothing else tells of its end.
+# How soon a worker whose pipe has been closed is looked at again, in seconds.
 ENDING_INTERVAL = 0.05
-# A worker that has served for less than this has died right after its start; in seconds.
+# A worker that has served for less than this has died early; in seconds.
 STABLE_AFTER = 2.0
-# The first such death may be an accident. From the second on there are pauses, each twice as long as the one before.
+# The first early death may be an accident. Then there are pauses, each twice as long as the one before.
 PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
-# How long the replacement of a worker that serves may take to start, in seconds.
+# What the replacement of a worker that serves may take to start, in seconds.
 REPLACEMENT_TIMEOUT = 60.0
 
 logger = logging.getLogger("uvicorn.error")
@@ -37,8 +36,8 @@ class Slot:
     """The place of one worker.
 
     Attributes:
-        process: the worker; None before the first one is started, and while the next one is waited with.
-        start_at: when the next one may be started, by `time.monotonic`.
+        process: the worker, if there is one.
+        start_at: when the next one may start, by `time.monotonic`.
     """
 
     def __init__(self) -> None:
@@ -48,14 +47,13 @@ class Slot:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is to be started at `start_at`."""
         return self.process is None or self.process.limit_reached
 
     def start_later(self, served: float) -> float:
-        """Wait before the next start, if workers keep dying right after it.
+        """Wait before the next start if workers keep dying early.
 
         Args:
-            served: how long the last one has served, in seconds; 0 if it did not come to that.
+            served: for how many seconds the last one has.
 
         Returns:
             How long, in seconds.
@@ -72,12 +70,7 @@ class Slot:
 
 
 class Replacement:
-    """A worker that starts while the one whose place it will take still serves.
-
-    Args:
-        slot: the place.
-        process: the worker.
-    """
+    """A worker that starts while the one whose place it will take still serves."""
 
     def __init__(self, slot: Slot, process: Process) -> None:
         self.slot = slot
@@ -90,7 +83,7 @@ class Multiprocess:
 
     Args:
         config: what they serve. The application must be an import string.
-        sockets: the sockets that all of them listen on. They stay open here, so that no restart refuses a connection.
+        sockets: what all of them listen on. They stay open here, so that no restart refuses a connection.
     """
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
@@ -120,15 +113,13 @@ class Multiprocess:
         """The workers that serve, or start in order to."""
         return [slot.process for slot in self._slots if slot.process is not None]
 
-    # --- The loop -----------------------------------------------------------------------------------------------------
-
     def run(self) -> None:
         """Run the workers until a signal stops them.
 
         Raises:
             SystemExit: a worker could not start.
         """
-        self._log("Started parent process [%d]")
+        log_process("Started parent process [%d]", os.getpid(), bold=True)
         with self.signals.capture(SIGNALS):
             self._slots = [Slot() for _ in range(self.processes_num)]
             if can_fork():
@@ -137,14 +128,10 @@ class Multiprocess:
             while self._living or not self._stopping:
                 self._wait()
                 self._step()
-        self._log("Stopping parent process [%d]")
+        log_process("Stopping parent process [%d]", os.getpid(), bold=True)
         self._close()
         if self._failed:
             sys.exit(STARTUP_FAILURE)
-
-    def _log(self, message: str) -> None:
-        styled = message.replace("%d", click.style("%d", fg="cyan", bold=True))
-        logger.info(message, os.getpid(), extra={"color_message": styled})
 
     def _close(self) -> None:
         for sock in self.sockets:
@@ -154,7 +141,7 @@ class Multiprocess:
             self._scoreboard.close()
 
     def _wait(self) -> None:
-        """Wait for a signal, a message, a worker's end, or for the time when there is something to do."""
+        """Wait for a signal, a message, a worker's end, or the time when there is something to do."""
         objects: list[PipeEnd | int] = [self.signals.reader]
         due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
         if self._replacement is not None:
@@ -181,22 +168,25 @@ class Multiprocess:
             self._replace()
             self._start_missing()
 
-    # --- Birth and death ----------------------------------------------------------------------------------------------
-
-    def _start_process(self) -> Process:
+    def _start_process(self, slot: Slot) -> Process | None:
         share = None if self._scoreboard is None else self._scoreboard.take()
-        if can_fork():
-            process = Process(self.config, self.sockets, share, self._let_go)
-            with self.signals.held_back():
+        try:
+            if can_fork():
+                process = Process(self.config, self.sockets, share, self._let_go)
+                with self.signals.held_back():
+                    process.start()
+            else:
+                process = Process(self.config, self.sockets, share)
                 process.start()
-        else:
-            process = Process(self.config, self.sockets, share)
-            process.start()
+        except OSError as exc:  # No more processes, files or memory are to be had.
+            logger.error("A child process cannot be started: %s", exc)
+            slot.start_later(served=0.0)
+            return None
         self._living.append(process)
         return process
 
     def _let_go(self) -> None:
-        """In a forked worker: give up what belongs to the supervisor."""
+        """In a forked worker, give up what belongs to the supervisor."""
         self.signals.let_go()
         for process in self._living:
             process.close()
@@ -204,11 +194,7 @@ class Multiprocess:
     def _start_missing(self) -> None:
         for slot in self._slots:
             if slot.process is None and slot.start_at <= time.monotonic() and not self._is_being_replaced(slot):
-                try:
-                    slot.process = self._start_process()
-                except OSError as exc:  # No more processes, files or memory are to be had.
-                    logger.error("A child process cannot be started: %s", exc)
-                    slot.start_later(served=0.0)
+                slot.process = self._start_process(slot)
 
     def _bury(self, process: Process) -> None:
         self._living.remove(process)
@@ -240,13 +226,11 @@ class Multiprocess:
         for process in self._living:
             process.terminate()
 
-    # --- Replacements -------------------------------------------------------------------------------------------------
-
     def _is_being_replaced(self, slot: Slot) -> bool:
         return self._replacement is not None and self._replacement.slot is slot
 
     def _replace(self) -> None:
-        """Go on replacing workers, one after the other: the new one serves before the old one is told to go."""
+        """Go on replacing: the new worker serves before the old one is told to go."""
         now = time.monotonic()
         for slot in self._slots:
             if slot.process is not None and slot.process.limit_reached and slot.start_at <= now:
@@ -263,20 +247,16 @@ class Multiprocess:
                 replacement.deadline = math.inf
         while self._replacement is None and self._requests:
             slot = self._requests.popleft()
-            if slot.process is None:  # It has died, and will be started anyway.
-                continue
-            try:
-                self._replacement = Replacement(slot, self._start_process())
-            except OSError as exc:
-                logger.error("A child process cannot be started: %s", exc)
-                slot.start_later(served=0.0)
+            # If it has died, it will be started anyway.
+            if slot.process is not None and (process := self._start_process(slot)) is not None:
+                self._replacement = Replacement(slot, process)
 
     def _request_replacement(self, slot: Slot) -> None:
         if slot not in self._requests and not self._is_being_replaced(slot):
             self._requests.append(slot)
 
     def _replacement_failed(self, replacement: Replacement) -> None:
-        """Stay with the workers that serve. What is broken now need not be so when they are restarted the next time."""
+        """Stay with the workers that serve."""
         self._replacement = None
         self._requests.clear()
         logger.error(
@@ -285,10 +265,8 @@ class Multiprocess:
         )
         replacement.slot.start_later(served=0.0)
 
-    # --- Signals ------------------------------------------------------------------------------------------------------
-
     def handle_int(self) -> None:
-        """SIGINT: stop; a second one does not wait for the workers' connections."""
+        """Stop; a second time without waiting for the workers' connections."""
         logger.info("Received SIGINT, exiting.")
         if self._stopping:
             for process in self._living:
@@ -296,29 +274,25 @@ class Multiprocess:
         self._stop()
 
     def handle_term(self) -> None:
-        """SIGTERM: stop."""
         logger.info("Received SIGTERM, exiting.")
         self._stop()
 
     def handle_break(self) -> None:
-        """SIGBREAK, of Windows: stop."""
         logger.info("Received SIGBREAK, exiting.")
         self._stop()
 
     def handle_hup(self) -> None:
-        """SIGHUP: replace all workers."""
+        """Replace all workers."""
         logger.info("Received SIGHUP, restarting processes.")
-        # Also the place whose replacement starts right now, and may have loaded what is no longer there.
+        # Also the place whose replacement starts right now: it may have loaded what is no longer there.
         self._requests.extend(slot for slot in self._slots if slot not in self._requests)
 
     def handle_ttin(self) -> None:
-        """SIGTTIN: one worker more."""
         logger.info("Received SIGTTIN, increasing the number of processes.")
         self.processes_num += 1
         self._slots.append(Slot())
 
     def handle_ttou(self) -> None:
-        """SIGTTOU: one worker less."""
         logger.info("Received SIGTTOU, decreasing number of processes.")
         if self.processes_num <= 1:
             logger.info("Already reached one process, cannot decrease the number of processes anymore.")

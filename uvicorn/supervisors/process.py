@@ -12,42 +12,38 @@ from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from socket import socket
 
-import click
-
 from uvicorn._subprocess import get_forked, get_subprocess, open_pidfd, spawn
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.server import log_process
 from uvicorn.supervisors.scoreboard import Share
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
 # How long the stacks of a worker that hangs are waited for, in seconds, and after how long a silence they are asked for
-# once more: nothing marks the end of a dump, but that the next one has begun.
-# Long enough for a thread that is slow to write its dump: another could take the second signal and write in between.
+# once more: nothing marks the end of a dump but the next one. A shorter one could mix them on a busy machine.
 DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.5
-# As much as a pipe holds at most, in bytes.
+# What a pipe holds, in bytes.
 PIPE_SIZE = 65536
-# How `faulthandler` begins the stack of a thread, up to the end of the thread's id; PyPy writes that in capitals.
+# How `faulthandler` begins the stack of a thread; PyPy writes the id in capitals.
 _THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
-# How long past `timeout_graceful_shutdown` a worker may take to end, in seconds: for the application's own shutdown.
+# What an application's own shutdown may take past `timeout_graceful_shutdown`, in seconds.
 SHUTDOWN_ALLOWANCE = 30.0
-# The share of the time allowed that passes between an answer and the next question; the rest is for the answer.
+# The share of the health check's timeout between an answer and the next question; the rest is for the answer.
 INTERVAL_SHARE = 0.1
 
 logger = logging.getLogger("uvicorn.error")
 
 
 class ProcessState(enum.Enum):
-    """How far a worker has got."""
-
     STARTING = enum.auto()
     SERVING = enum.auto()
     STOPPING = enum.auto()
 
 
 class HealthCheck:
-    """The times, by `time.monotonic`, of one worker's health check.
+    """When, by `time.monotonic`, a worker is asked for a sign of life, and when it is taken to hang.
 
-    It begins with the worker's first answer, which is that it is ready: while it starts, an import may hold the GIL.
+    Its first answer is that it is ready: while it starts, an import may hold the GIL.
 
     Args:
         timeout: within so many seconds, a worker that hangs is found.
@@ -61,29 +57,23 @@ class HealthCheck:
 
     @property
     def due(self) -> float:
-        """When there is something to do next."""
         return min(self._question_due, self._answer_due)
 
     def asked(self, now: float) -> None:
-        """The worker has been asked."""
         self._question_due = math.inf
         self._answer_due = now + self._patience
 
     def answered(self, now: float) -> None:
-        """The worker has answered."""
         self._question_due = now + self._interval
         self._answer_due = math.inf
 
     def end(self) -> None:
-        """The worker is not to be asked any more."""
         self._question_due = self._answer_due = math.inf
 
     def must_ask(self, now: float) -> bool:
-        """Whether it is time to ask."""
         return now >= self._question_due
 
     def hangs(self, now: float) -> bool:
-        """Whether the answer is overdue."""
         return now >= self._answer_due
 
 
@@ -94,7 +84,7 @@ class Process:
         config: what it serves.
         sockets: the sockets that it listens on.
         share: its place on the scoreboard, if there is one.
-        let_go: closes in a forked child what else it would inherit of the supervisor's; without it, it is spawned.
+        let_go: closes in a forked child what it inherits of the supervisor's; without it, it is spawned.
     """
 
     def __init__(
@@ -107,8 +97,7 @@ class Process:
         self.config = config
         self.share = share
         self.state = ProcessState.STARTING
-        # It has served its maximum of requests and waits for a replacement.
-        self.limit_reached = False
+        self.limit_reached = False  # It waits for a replacement.
         self.channel, worker_channel = spawn.Pipe(duplex=True)
         self._dump, worker_dump = spawn.Pipe(duplex=False)
         self._worker_ends = (worker_channel, worker_dump)
@@ -125,49 +114,45 @@ class Process:
         self.ready_at: float | None = None
         self._end_due = math.inf
 
-    # --- Life and death -----------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Start the process."""
         self.process.start()
-        for end in self._worker_ends:
-            # Only the worker shall have them, so that either side notices the other's end.
+        for end in self._worker_ends:  # Only the worker's being open, either side notices the other's end.
             end.close()
         self._pidfd = open_pidfd(self.pid)
 
     def _become_worker(self) -> None:
-        """In the forked child: only the supervisor shall have its ends, so that either side notices the other's end."""
+        """In the forked child."""
         assert self._let_go is not None
         self._let_go()
         self.close()
 
     @property
     def pid(self) -> int:
-        """The process's id."""
         assert self.process.pid is not None, "not started"
         return self.process.pid
 
     @property
     def exitcode(self) -> int | None:
-        """What it exited with, the negative number of the signal that killed it, or None while it lives."""
+        """As of `multiprocessing.Process`."""
         return self.process.exitcode
 
     @property
     def sentinel(self) -> int:
         """What becomes readable when the process ends.
 
-        `multiprocessing`'s sentinel is a pipe, which stays open as long as a child of the worker has inherited it.
+        `multiprocessing`'s is a pipe, which stays open as long as a child of the worker has inherited it.
         """
         return self.process.sentinel if self._pidfd is None else self._pidfd
 
     @property
     def failed_to_start(self) -> bool:
-        """Whether it has ended because it could not serve, and would end so again."""
+        """Whether it has ended because it could not serve."""
         return self.ready_at is None and self.exitcode == STARTUP_FAILURE
 
     @property
     def served(self) -> float:
-        """For how long it has served, in seconds."""
+        """In seconds."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
     def is_alive(self, timeout: float = 5.0) -> bool:
@@ -191,16 +176,16 @@ class Process:
         self._stop(0.0)
         if self.process.exitcode is not None:
             return
-        self._log("Terminated child process [%d]")
+        log_process("Terminated child process [%d]", self.pid)
         if sys.platform == "win32":
             self._send(Message.STOP)
         else:
             os.kill(self.pid, signal.SIGTERM)
 
     def retire(self) -> None:
-        """Ask the process to stop accepting, and to shut down when its connections have come to their end."""
+        """Ask the process to stop accepting, and to shut down when its connections have ended."""
         self._stop(DRAIN_TIMEOUT)
-        self._log("Terminated child process [%d]")
+        log_process("Terminated child process [%d]", self.pid)
         self._send(Message.RETIRE)
 
     def _stop(self, delay: float) -> None:
@@ -210,10 +195,10 @@ class Process:
             self._end_due = time.monotonic() + delay + graceful + SHUTDOWN_ALLOWANCE
 
     def interrupt(self) -> None:
-        """Ask the process to end without waiting for connections, applications or its startup."""
+        """Ask the process to end without waiting for anything."""
         self._stop(0.0)
         if self.process.exitcode is None:
-            # Not by a second signal: of two that come at once, the worker takes the lower number first.
+            # Not by a second signal: of two at once, the worker takes the lower number first.
             self._send(Message.FORCE)
 
     def kill(self) -> None:
@@ -222,22 +207,17 @@ class Process:
 
     def join(self) -> None:
         """Wait for the process to end."""
-        self._log("Waiting for child process [%d]")
+        log_process("Waiting for child process [%d]", self.pid)
         self.process.join()
 
     def close(self) -> None:
-        """Free what we held of an ended process."""
+        """Free what we hold of the process."""
         self.channel_open = False
         self.channel.close()
         self._dump.close()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
-
-    def _log(self, message: str) -> None:
-        logger.info(message, self.pid, extra={"color_message": message.replace("%d", click.style("%d", fg="cyan"))})
-
-    # --- Messages -----------------------------------------------------------------------------------------------------
 
     def _send(self, message: Message) -> bool:
         try:
@@ -247,7 +227,7 @@ class Process:
         return True
 
     def receive(self) -> list[Message]:
-        """Take what the worker has sent, without waiting; its state follows from it."""
+        """Take what the worker has sent, without waiting."""
         messages = list(self._received())
         for message in messages:
             if message is Message.READY:
@@ -269,19 +249,13 @@ class Process:
             self.channel_open = False
             self.health.end()
 
-    # --- Health -------------------------------------------------------------------------------------------------------
-
     @property
     def due(self) -> float:
         """When `check` has something to do, by `time.monotonic`."""
         return min(self.health.due, self._end_due)
 
     def check(self, now: float) -> None:
-        """Ask for a sign of life if it is time to, and kill the process if it hangs.
-
-        Args:
-            now: by `time.monotonic`.
-        """
+        """Ask for a sign of life if it is time to, and kill the process if it hangs."""
         if self.health.hangs(now):
             self.kill_hanging("does not answer")
         elif now >= self._end_due:
@@ -293,11 +267,7 @@ class Process:
                 self.health.end()
 
     def kill_hanging(self, reason: str) -> None:
-        """Kill the process, and let the user learn why it had to be.
-
-        Args:
-            reason: what it has failed to do.
-        """
+        """Kill the process, and log what it has failed to do, and its stacks."""
         self.health.end()
         self._end_due = math.inf
         stacks = self._dump_stacks() or "They could not be had."
@@ -314,7 +284,7 @@ class Process:
         dumps = b""
         deadline = time.monotonic() + DUMP_TIMEOUT
         while (left := deadline - time.monotonic()) > 0 and not _is_complete(dumps):
-            # Once it has begun: of two threads that took a signal at the same time, both would write.
+            # Not before it has begun: two threads that take a signal at the same time would both write.
             if not self._dump.poll(min(left, DUMP_SILENCE) if dumps else left):
                 os.kill(self.pid, DUMP_SIGNAL)
                 continue
@@ -326,7 +296,7 @@ class Process:
 
 
 def _first_of(dumps: bytes) -> bytes:
-    """The first of several dumps, of which each has every thread once."""
+    """The first of several dumps, each of which has every thread once."""
     threads = set()
     for header in _THREAD.finditer(dumps):
         if header[1] in threads:

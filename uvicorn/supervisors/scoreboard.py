@@ -1,35 +1,34 @@
-"""How many connections each worker has, in memory that all of them share, so that they can share evenly."""
+"""How many connections each worker has, in shared memory, so that they can share evenly."""
 
 import mmap
 import sys
 import tempfile
 from typing import Any
 
-# The first cell counts the cells that may be in use behind it; each of those is one worker's.
+# The first cell counts those that may be in use behind it; each of them is one worker's.
 CELLS = 4096
 CELL_SIZE = 4
 SIZE = CELLS * CELL_SIZE
 # In the cell of a worker that does not accept.
 ABSENT = 0x7FFFFFFF
 
-# By how many connections a worker may be ahead of the least loaded one: so few that shares are even, and so many that
+# By how many connections a worker may be ahead of the least loaded one: few, so that shares are even, but enough that
 # workers which are woken together need not wait for each other at every connection.
 SLACK = 2
 SLACK_SHIFT = 3  # and an eighth of what the least loaded one has
 
-# How long a connection is left to the others, in seconds. On a busy machine it takes some milliseconds until a process
-# that has been woken gets to run.
+# How long a connection is left to the others, in seconds. On a busy machine, a process takes some milliseconds to wake.
 COURTESY_DELAY = 0.02
 
-# A worker that lets this pass so many times is busy, or hangs. It is no longer waited for: at first for a little while,
-# then, each time that it is waited for in vain once more, for twice as long, until it has accepted something.
+# A worker that lets this pass so many times is busy, or hangs. It is then disregarded for some seconds, each time for
+# twice as long, until it has accepted something.
 PATIENCE = 3
 DISREGARD_MIN = 0.1
 DISREGARD_MAX = 1.0
 
 
 class Scoreboard:
-    """Made by the supervisor; its shares are pickled to the workers. Each writes only its own, so there is no lock."""
+    """The supervisor's; its shares are pickled to the workers. Each writes only its own, so there is no lock."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as we do
@@ -38,7 +37,7 @@ class Scoreboard:
         self._taken: set[int] = set()
 
     def take(self) -> "Share | None":
-        """A share for one more worker, absent until that worker publishes; None where all are taken."""
+        """A share for one more worker; None where all are taken."""
         index = next((index for index in range(1, CELLS) if index not in self._taken), None)
         if index is None:
             return None
@@ -48,13 +47,11 @@ class Scoreboard:
         return Share(self._file.fileno(), index)
 
     def give_back(self, share: "Share") -> None:
-        """Forget a worker that has ended, however it ended."""
         self._cells[share.index] = ABSENT
         self._taken.discard(share.index)
         self._cells[0] = max(self._taken, default=0)
 
     def close(self) -> None:
-        """Free the memory."""
         self._file.close()
 
 
@@ -63,7 +60,7 @@ class Share:
 
     Args:
         fd: of the shared memory.
-        index: which cell is ours.
+        index: of its cell.
     """
 
     def __init__(self, fd: int, index: int) -> None:
@@ -90,11 +87,7 @@ class Share:
         return self._cells
 
     def publish(self, connections: int) -> None:
-        """Let the others know.
-
-        Args:
-            connections: how many we have.
-        """
+        """Let the others know how many we have."""
         self.cells[self.index] = connections
 
     def withdraw(self) -> None:
@@ -102,7 +95,7 @@ class Share:
         self.cells[self.index] = ABSENT
 
     def read(self) -> list[int]:
-        """How many connections the workers have, each at its index; `ABSENT` where there is no worker that accepts."""
+        """How many the workers have, each at its index; `ABSENT` where none accepts."""
         cells = self.cells
         return [ABSENT, *cells[1 : cells[0] + 1]]
 
@@ -112,11 +105,7 @@ def _map(fd: int) -> "memoryview[int]":
 
 
 class Stalled:
-    """A worker that was waited for in vain.
-
-    Args:
-        load: how many connections it had, and has as long as it does not accept.
-    """
+    """A worker that was waited for in vain, and has `load` connections as long as it does not accept."""
 
     def __init__(self, load: int) -> None:
         self.load = load
@@ -125,11 +114,7 @@ class Stalled:
         self._period = DISREGARD_MIN / 2
 
     def wait_in_vain(self, now: float) -> None:
-        """It has let a connection pass once more.
-
-        Args:
-            now: the event loop's time.
-        """
+        """It has let a connection pass once more."""
         self._times += 1
         if self._times >= PATIENCE:
             self._period = min(2 * self._period, DISREGARD_MAX)
@@ -137,11 +122,7 @@ class Stalled:
 
 
 class Courtesy:
-    """Decides for one worker.
-
-    Args:
-        share: tells how many connections the workers have.
-    """
+    """Decides for one worker when to leave a connection to the others; times are the event loop's."""
 
     def __init__(self, share: Share) -> None:
         self._share = share
@@ -149,11 +130,7 @@ class Courtesy:
         self._awaited = (0, 0)  # which worker, and how many connections it had
 
     def is_due(self, now: float) -> bool:
-        """Whether to leave the next connection to the others.
-
-        Args:
-            now: the event loop's time.
-        """
+        """Whether to leave the next connection to the others."""
         loads = self._share.read()
         if self._stalled:
             self._leave_out_stalled(loads, now)
@@ -164,7 +141,7 @@ class Courtesy:
         return True
 
     def _leave_out_stalled(self, loads: list[int], now: float) -> None:
-        """Leave out the disregarded workers, and forget what was held against those that have done something since."""
+        """Leave out who is disregarded, and forgive who has done something since."""
         for index, worker in list(self._stalled.items()):
             if index >= len(loads) or loads[index] != worker.load:
                 del self._stalled[index]
@@ -172,12 +149,8 @@ class Courtesy:
                 loads[index] = ABSENT
 
     def was_in_vain(self, now: float) -> None:
-        """Nobody took the connection that we left to the others.
-
-        Args:
-            now: the event loop's time.
-        """
+        """Nobody took the connection that we left to the others."""
         index, load = self._awaited
         loads = self._share.read()
-        if index < len(loads) and loads[index] == load:  # Else it is at work, and has only not come to this one yet.
+        if index < len(loads) and loads[index] == load:  # Else it is at work.
             self._stalled.setdefault(index, Stalled(load)).wait_in_vain(now)

@@ -1,4 +1,4 @@
-"""Signals as a supervisor takes them: collected by handlers that wake whoever waits for them."""
+"""Signals as a supervisor takes them: collected by handlers that wake it."""
 
 import contextlib
 import signal
@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable
 from types import FrameType
 from typing import Any
 
-from uvicorn._subprocess import PipeEnd, spawn
+from uvicorn._subprocess import spawn
 
 # What the supervisor of workers acts on, where the platform has it.
 SIGNALS: dict[int, str] = {
@@ -24,28 +24,19 @@ class SignalQueue:
 
     def __init__(self) -> None:
         self._signals: deque[int] = deque()
-        self._reader, self._writer = spawn.Pipe(duplex=False)
+        # The reader is readable when there is a signal.
+        self.reader, self._writer = spawn.Pipe(duplex=False)
         self._former: dict[int, Any] = {}
 
-    @property
-    def reader(self) -> PipeEnd:
-        """Is readable, for `multiprocessing.connection.wait`, when there is a signal."""
-        return self._reader
-
     def put(self, sig: int) -> None:
-        """Enter a signal; may be called from a handler and from any thread.
-
-        Args:
-            sig: its number.
-        """
+        """Enter a signal; may be called from a handler and from any thread."""
         self._signals.append(sig)
         if len(self._signals) == 1:  # Else the pipe is readable already, and shall not fill up.
             self._writer.send_bytes(b"!")
 
     def take_all(self) -> list[int]:
-        """The signals that have come since."""
-        while self._reader.poll():
-            self._reader.recv_bytes()
+        while self.reader.poll():
+            self.reader.recv_bytes()
         taken = []
         while self._signals:
             taken.append(self._signals.popleft())
@@ -53,11 +44,7 @@ class SignalQueue:
 
     @contextlib.contextmanager
     def capture(self, signals: Iterable[int]) -> Generator[None, None, None]:
-        """Enter these signals while the block runs. Only the main thread can; in another one, this does nothing.
-
-        Args:
-            signals: their numbers.
-        """
+        """Enter these signals while the block runs. Only the main thread can; in another one, this does nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -73,8 +60,7 @@ class SignalQueue:
 
     @contextlib.contextmanager
     def held_back(self) -> Generator[None, None, None]:
-        """Keep the signals that are captured waiting while the block runs: a child that is forked there gets none
-        before `let_go`, as it would take it for the supervisor."""
+        """Keep these signals waiting while the block runs: a child forked there would take them for the supervisor."""
         if sys.platform == "win32":  # pragma: no cover - nothing is forked there
             yield
             return
@@ -85,7 +71,7 @@ class SignalQueue:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def let_go(self) -> None:
-        """In a child forked while they were held back: signals are its own affair again."""
+        """In a child forked while they were held back, undo the capture."""
         self._restore()
         self.close()
         if sys.platform != "win32":  # pragma: no branch - nothing is forked there
@@ -95,6 +81,5 @@ class SignalQueue:
         self.put(sig)
 
     def close(self) -> None:
-        """Free the pipe."""
-        self._reader.close()
+        self.reader.close()
         self._writer.close()

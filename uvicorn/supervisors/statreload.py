@@ -1,4 +1,4 @@
-"""Reloading where watchfiles is not installed: look at the files' times of modification, again and again."""
+"""Reloading where watchfiles is not installed: by the files' times of modification."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,13 +13,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class StatReload(BaseReload):
-    """Watches the Python files of `config.reload_dirs`.
-
-    Args:
-        config: what is served, and what is watched.
-        target: is called in the child process with `sockets=`, and serves.
-        sockets: the sockets to listen on.
-    """
+    """Watches the Python files of `config.reload_dirs`; its arguments are those of `BaseReload`."""
 
     reloader_name = "StatReload"
 
@@ -30,13 +24,11 @@ class StatReload(BaseReload):
             logger.warning("--reload-include and --reload-exclude have no effect unless watchfiles is installed.")
 
     def startup(self) -> None:
-        """Start the first child."""
-        # Before it is started, or the change of a file that it has read in between would go unnoticed.
+        # Before the child starts, or the change of a file that it has read in between would go unnoticed.
         self.mtimes = dict(self._stat())
         super().startup()
 
     def should_restart(self) -> list[Path] | None:
-        """Look at the files once."""
         self.pause()
         before, self.mtimes = self.mtimes, dict(self._stat())
         if before is None:
@@ -50,10 +42,9 @@ class StatReload(BaseReload):
             try:
                 yield path, path.stat().st_mtime
             except OSError:
-                continue  # It has been removed since it was listed, or must not be looked at.
+                continue  # It has been removed since, or must not be looked at.
 
     def iter_py_files(self) -> Iterator[Path]:
-        """Yield the files that are watched."""
         for directory in self.config.reload_dirs:
             for pattern in DEFAULT_INCLUDES:
                 for path in directory.rglob(pattern):

@@ -12,12 +12,9 @@ from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 
 
 class FileFilter:
-    """Tells which files are worth a reload.
+    """Tells which files are worth a reload, by what `config` includes and excludes.
 
-    The defaults hold besides what the user adds; a default that he names on the other side no longer does.
-
-    Args:
-        config: `reload_includes`, `reload_excludes` and `reload_dirs_excludes` count.
+    The defaults hold too, but for those that the user names on the other side.
     """
 
     def __init__(self, config: Config) -> None:
@@ -26,11 +23,6 @@ class FileFilter:
         self.exclude_dirs = [directory.resolve() for directory in config.reload_dirs_excludes]
 
     def __call__(self, path: Path) -> bool:
-        """Whether a change of this file is worth a reload.
-
-        Args:
-            path: the file.
-        """
         if not any(path.match(pattern) for pattern in self.includes):
             return False
         if not {path, *path.parents}.isdisjoint(self.exclude_dirs):
@@ -43,13 +35,7 @@ def _patterns(defaults: tuple[str, ...], added: list[str], opposed: list[str]) -
 
 
 class WatchFilesReload(BaseReload):
-    """Watches `config.reload_dirs` for the files that `FileFilter` lets pass.
-
-    Args:
-        config: what is served, and what is watched.
-        target: is called in the child process with `sockets=`, and serves.
-        sockets: the sockets to listen on.
-    """
+    """Watches `config.reload_dirs` for what `FileFilter` lets pass; its arguments are those of `BaseReload`."""
 
     reloader_name = "WatchFiles"
 
@@ -60,13 +46,12 @@ class WatchFilesReload(BaseReload):
             *config.reload_dirs,
             watch_filter=None,
             stop_event=self.should_exit,
-            # Shorter than the default, which groups what changes within 1.6 s, however long the group becomes.
+            # The default groups what changes within 1.6 s, however long the group becomes.
             debounce=max(int(config.reload_delay * 1000), 1),
             yield_on_timeout=True,
             ignore_permission_denied=True,
         )
 
     def should_restart(self) -> list[Path] | None:
-        """Wait for changes, or for some seconds."""
         changed = sorted({Path(path) for _, path in next(self.watcher)})
         return [path for path in changed if self.watch_filter(path)] or None

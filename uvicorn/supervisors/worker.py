@@ -1,4 +1,4 @@
-"""The worker's side: a server in a child process, which a thread keeps in touch with the supervisor."""
+"""A server in a child process, which a thread keeps in touch with the supervisor."""
 
 import asyncio
 import contextlib
@@ -19,13 +19,12 @@ from uvicorn.server import Server
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections
 from uvicorn.supervisors.scoreboard import Share
 
-# Where it can be registered, this signal makes a worker write the stacks of its threads, as the JVM's do. It works
-# while the GIL is held, since faulthandler's handler is in C.
+# This signal makes a worker write the stacks of its threads, as the JVM's do, even while the GIL is held.
 DUMP_SIGNAL: int | None = None
 if sys.platform != "win32":  # pragma: no branch - coverage is measured on Linux
     DUMP_SIGNAL = signal.SIGQUIT
 
-# For how long, in seconds, a retiring worker waits at most for connections to end before it closes them.
+# For how many seconds a retiring worker waits at most for connections to end before it closes them.
 DRAIN_TIMEOUT = 30.0
 
 
@@ -50,7 +49,7 @@ class Worker:
     Args:
         config: what is served.
         channel: the pipe to the supervisor.
-        dump: the pipe to which the stacks of our threads go.
+        dump: the pipe that takes the stacks of our threads.
         share: our place on the scoreboard; None where connections cannot be shared evenly.
     """
 
@@ -61,19 +60,12 @@ class Worker:
         self._share = share
 
     def __call__(self, sockets: list[socket]) -> None:
-        """Serve until told to stop.
-
-        Args:
-            sockets: the sockets to listen on.
-
-        Raises:
-            SystemExit: the server could not start.
-        """
+        """Serve until told to stop."""
         if sys.platform != "win32":  # pragma: no branch - as above
             assert DUMP_SIGNAL is not None
             faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
-            # A terminal that hangs up tells every process of its session, but it is the supervisor who decides. (A
-            # handler, since to ignore a signal would be inherited by what the application starts.)
+            # A terminal that hangs up tells every process, but the supervisor decides. (What the application starts
+            # would inherit it if we ignored the signal.)
             signal.signal(signal.SIGHUP, _leave_to_supervisor)
         self._lock = threading.Lock()  # Both threads have something to say.
         # Before the application is imported, which may take long.
@@ -84,11 +76,7 @@ class Worker:
             sys.exit(STARTUP_FAILURE)
 
     def tell(self, message: Message) -> None:
-        """Send a message to the supervisor.
-
-        Args:
-            message: what we have to say.
-        """
+        """Send a message to the supervisor."""
         # OSError: it is gone, and the watch on it (`uvicorn._subprocess`) ends us.
         with self._lock, contextlib.suppress(OSError):
             self._channel.send_bytes(message)
@@ -113,13 +101,7 @@ def _leave_to_supervisor(sig: int, frame: FrameType | None) -> None:
 
 
 class WorkerServer(Server):
-    """A server that has colleagues, and makes way for a replacement without haste.
-
-    Args:
-        config: what is served.
-        worker: tells the supervisor what happens.
-        share: our place on the scoreboard, if there is one.
-    """
+    """A server that has colleagues, and makes way for a replacement without haste."""
 
     def __init__(self, config: Config, worker: Worker, share: Share | None) -> None:
         super().__init__(config)
@@ -141,12 +123,12 @@ class WorkerServer(Server):
             self._worker.tell(Message.READY)
 
     def _end_at_request_limit(self) -> None:
-        # Once is enough: we go on serving, and counting, until there is a replacement.
+        # Once is enough: we go on serving until there is a replacement.
         self.server_state.request_limit = self.limit_max_requests = None
         self._worker.tell(Message.LIMIT)
 
     def retire(self) -> None:
-        """Exit, but let connections come to their end by themselves; may be called from any thread."""
+        """Exit, but let connections end by themselves; may be called from any thread."""
         self._retiring = True
         self.should_exit = True
 
@@ -156,9 +138,9 @@ class WorkerServer(Server):
         await super().shutdown(sockets)
 
     async def _drain(self, sockets: list[socket] | None) -> None:
-        """Stop accepting, and let each connection go with the next response, or when it has been idle long enough.
+        """Stop accepting, and let each connection go with its next response, or when it has been idle long enough.
 
-        Closing an idle connection, as a shutdown does, would fail the request that its client may be sending right now.
+        A shutdown closes idle ones, which would fail a request that is on its way.
         """
         self._close_listeners(sockets)
         self.server_state.draining = True
@@ -168,7 +150,7 @@ class WorkerServer(Server):
         # By then the idle ones have closed themselves.
         deadline = time.monotonic() + min(self.config.timeout_keep_alive, DRAIN_TIMEOUT)
         ticking = asyncio.ensure_future(self._go_on_ticking())
-        await self._flag("_exit").wait_for(deadline - time.monotonic())
+        await self._flag("_exit").wait(deadline - time.monotonic())
         ticking.cancel()
         emptied.cancel()
         self.should_exit = True
