@@ -9,15 +9,11 @@ if TYPE_CHECKING:
 
 
 class ASGI2Middleware:
-    """Calls an application of ASGI 2, `app(scope)(receive, send)`.
-
-    Args:
-        app: the application, a class or a function of the scope.
-    """
+    """Calls an application of ASGI 2, `app(scope)(receive, send)`."""
 
     def __init__(self, app: ASGI2Application) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        # What it returns, which should be nothing, is the server's to judge.
+        # What it returns is the server's to judge.
         return await self.app(scope)(receive, send)

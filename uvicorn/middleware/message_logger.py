@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _placeheld(message: Any) -> Any:
-    """A copy of `message` without what is too long or too private for a log; what is no message is shown as it is."""
+    """`message` without what is too long or too private for a log."""
     if not isinstance(message, Mapping):
         return message
     shown = dict(message)
@@ -39,7 +39,7 @@ class MessageLoggerMiddleware:
     """Logs scope, messages and outcome of each call of `app` to `uvicorn.asgi` at the level TRACE."""
 
     def __init__(self, app: ASGI3Application) -> None:
-        # What it returns is the server's to judge, so it is passed on, whatever it is.
+        # What it returns is the server's to judge.
         self.app: Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[Any]] = app
         self.task_counter = 0
         self.logger = logging.getLogger("uvicorn.asgi")

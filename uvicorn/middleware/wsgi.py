@@ -37,22 +37,15 @@ _OWN_VARIABLES = {"content-length": "CONTENT_LENGTH", "content-type": "CONTENT_T
 
 
 def _wsgi_string(text: str) -> str:
-    """Text as PEP 3333 wants it ("A Note On String Types"): its UTF-8 bytes, each as one character."""
+    """The UTF-8 bytes of `text`, each as one character (PEP 3333, "A Note On String Types")."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def _script_and_path(root_path: str, path: str) -> tuple[str, str]:
-    """SCRIPT_NAME and PATH_INFO: `path` starts with `root_path`, unless a middleware has changed them."""
-    script_name = root_path.rstrip("/")
-    rest = path.removeprefix(script_name)
-    return script_name, rest if not rest or rest.startswith("/") else path
 
 
 def _header_variables(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The header fields as CGI variables, fields of several lines joined (RFC 9110, section 5.3; RFC 6265, 5.4).
 
     Left out are `Proxy`, which as HTTP_PROXY would redirect the application's own requests (CVE-2016-5385), and names
-    with an underscore, which would pass for the same name with a hyphen that a proxy in front has checked or set.
+    with an underscore, which would pass for those with a hyphen that a proxy has checked or set.
     """
     variables: dict[str, str] = {}
     for raw_name, raw_value in headers:
@@ -70,13 +63,17 @@ def build_environ(scope: HTTPScope, message: ASGIReceiveEvent, body: Any) -> Env
     """The WSGI environment of a request.
 
     Args:
-        scope: the request's scope.
-        message: the first event of the request; nothing of it is in the environment, callers have it at hand.
+        scope: of the request.
+        message: its first event; nothing of it is in the environment.
         body: the file that becomes `wsgi.input`.
     """
-    script_name, path_info = _script_and_path(scope.get("root_path", ""), scope["path"])
+    script_name = scope.get("root_path", "").rstrip("/")
+    path_info = scope["path"].removeprefix(script_name)
+    if path_info and not path_info.startswith("/"):
+        # A middleware has changed one of them.
+        path_info = scope["path"]
     scheme = scope.get("scheme", "http")
-    # PEP 3333 wants both, and neither empty; a unix socket has a path and no port.
+    # PEP 3333 wants both; a unix socket has a path and no port.
     host, port = scope.get("server") or ("localhost", None)
     if port is None:
         host, port = "localhost", _DEFAULT_PORTS.get(scheme, 80)
@@ -93,7 +90,7 @@ def build_environ(scope: HTTPScope, message: ASGIReceiveEvent, body: Any) -> Env
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": body,
-        # The input ends with the body, so that a chunked one can be read without a CONTENT_LENGTH.
+        # A chunked body can be read without a CONTENT_LENGTH.
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -122,7 +119,7 @@ def _may_have_length(head: HTTPResponseStartEvent) -> bool:
 
 
 class _Response:
-    """The WSGI server's side of one response, all of it in the worker thread."""
+    """The server's side of one response, in the worker thread."""
 
     def __init__(self, exchange: Exchange, environ: Environ) -> None:
         self._exchange = exchange
@@ -131,7 +128,6 @@ class _Response:
         self._head_sent = False
 
     def run(self, app: WSGIApp) -> None:
-        """Call the application and send what it returns."""
         try:
             parts = app(self._environ, self.start_response)
             try:
@@ -153,7 +149,7 @@ class _Response:
     def start_response(
         self, status: str, response_headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> WriteCallable:
-        """Keep the head until the first part of the body, so that an error can still replace it (PEP 3333)."""
+        """Keep the head until the first part of the body: an error may replace it (PEP 3333)."""
         if exc_info is not None:
             try:
                 if self._head_sent:
@@ -170,14 +166,14 @@ class _Response:
         return self.write
 
     def write(self, part: bytes) -> None:
-        """Send a part of the body; an empty one is nothing to begin a response with (PEP 3333)."""
+        """Send a part of the body; an empty one begins no response (PEP 3333)."""
         if part:
             self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     def _finish(self, body: bytes) -> None:
         """Send the last part, with its length where it is the only one."""
         head = self._head
-        # An application may leave out the body of a response to HEAD: then its length is not known.
+        # The body of a response to HEAD may have been left out.
         length_known = not self._head_sent and (body or self._environ["REQUEST_METHOD"] != "HEAD")
         if head is not None and length_known and _may_have_length(head):
             head["headers"] = [*head.get("headers", ()), (b"content-length", b"%d" % len(body))]
@@ -194,13 +190,11 @@ class _Response:
 
 
 class _WSGIMiddleware:
-    """Serves a WSGI application from a pool of threads.
-
-    Deprecated in favour of `a2wsgi`, which `WSGIMiddleware` is where that package is installed.
+    """Serves a WSGI application from a pool of threads; deprecated in favour of `a2wsgi`.
 
     Args:
         app: the application.
-        workers: how many requests are served at a time; others wait.
+        workers: how many requests are served at a time.
     """
 
     def __init__(self, app: WSGIApp, workers: int = 10) -> None:
@@ -238,7 +232,7 @@ class _WSGIMiddleware:
 
 
 def _implementation() -> type[_WSGIMiddleware]:
-    """The middleware of a2wsgi where it is installed, else the native one; called alike."""
+    """The middleware of a2wsgi where it is installed, else the native one."""
     try:
         module = importlib.import_module("a2wsgi")
     except ModuleNotFoundError:

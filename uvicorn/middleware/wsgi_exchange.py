@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 _INPUT_BUFFER_SIZE = 65536  # bytes
 
-# A client that has closed its side says `http.disconnect`, whether it has left or only has no more to send. So its
-# response goes on for this long; longer ones are for nobody, and endless ones would keep their thread for ever.
-_GRACE = 10.0  # seconds
+# Seconds that a response goes on after `http.disconnect`, which may only mean that the client has no more to send; an
+# endless one would keep its thread for ever.
+_GRACE = 10.0
 
 
 class _Body(enum.Enum):
@@ -42,10 +42,6 @@ class Exchange:
     At most one event of the body is received ahead of the application: that is how a client that leaves is noticed
     while the application only sends.
 
-    Args:
-        message: the first event of the request.
-        receive, send: the server's.
-
     Attributes:
         disconnected: whether the client has left, or the server has given up.
     """
@@ -56,7 +52,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
-        # Between "is it over?" in the thread and "it is over" on the loop: nothing is begun that nobody would end.
+        # Between "is it over?" in the thread and "it is over" on the loop.
         self._lock = threading.Lock()
         self._pending: Future[Any] | None = None
         self._ahead: asyncio.Task[bytes] | None = None
@@ -66,19 +62,15 @@ class Exchange:
 
     @property
     def input(self) -> io.BytesIO | io.BufferedReader:
-        """`wsgi.input`: a file without a round trip to the loop where the whole body has come already."""
+        """`wsgi.input`; it asks the loop for nothing where the whole body has come."""
         if self._body is _Body.MORE:
             return io.BufferedReader(_Input(self, self._first), _INPUT_BUFFER_SIZE)
         return io.BytesIO(self._first)
 
-    # In the worker thread -----------------------------------------------------------------------------------------
+    # In the worker thread
 
     def read(self) -> bytes:
-        """The next part of the body, empty at its end.
-
-        Raises:
-            ClientDisconnected: the rest of it will not come.
-        """
+        """The next part of the body, empty at its end. Raises ClientDisconnected if the rest will not come."""
         while self._body is _Body.MORE or self._ahead is not None:
             part = self._on_loop(self._next())
             if part:
@@ -88,11 +80,7 @@ class Exchange:
         return b""
 
     def send(self, *messages: ASGISendEvent) -> None:
-        """Send messages, waiting as long as the server does.
-
-        Raises:
-            ClientDisconnected: there has been nobody to send to for a while.
-        """
+        """Send messages, waiting as long as the server does. Raises ClientDisconnected if nobody has been there."""
         self._on_loop(self._send_all(messages))
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -106,10 +94,10 @@ class Exchange:
         except CancelledError:
             raise ClientDisconnected from None
 
-    # On the loop --------------------------------------------------------------------------------------------------
+    # On the loop
 
     def end(self) -> None:
-        """The conversation is over: the worker thread is woken if it waits, and will not wait again."""
+        """Wake the worker thread if it waits; it will not wait again."""
         with self._lock:
             self._disconnect(-math.inf)
             pending = self._pending
@@ -128,7 +116,7 @@ class Exchange:
         return message.get("body", b"")
 
     async def _watch(self) -> None:
-        # The body is complete, so the only event to come is http.disconnect.
+        # The only event to come is http.disconnect.
         await self._receive()
         self._disconnect(time.monotonic() + _GRACE)
 
@@ -153,7 +141,7 @@ class Exchange:
 
 
 class _Input(io.RawIOBase):
-    """The request body as a raw file; reading waits for the client."""
+    """The request body as a raw file."""
 
     def __init__(self, exchange: Exchange, first: bytes) -> None:
         self._exchange = exchange
