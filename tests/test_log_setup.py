@@ -13,8 +13,7 @@ import yaml
 
 from uvicorn.accepts import OptionError
 from uvicorn.config import LOGGING_CONFIG, Config
-from uvicorn.log_setup import apply_log_config
-from uvicorn.logging import ColourizedFormatter, DefaultFormatter
+from uvicorn.logging import ColourizedFormatter, DefaultFormatter, apply_log_config
 
 INI = """
 [loggers]

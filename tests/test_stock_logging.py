@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.access_logger import LOGGER, stock_handler
 from tests.processes import PATIENCE, ROOT
-from uvicorn import _speedups, stock_logging
+from uvicorn import _speedups, access_log
+from uvicorn.access_log import TEMPLATE, StockLogging
 from uvicorn.logging import ACCESS_FORMAT, AccessFormatter
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
-from uvicorn.stock_logging import TEMPLATE, StockLogging
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def test_what_was_replaced_before_the_import_is_noticed() -> None:
 import logging
 original = logging.Logger.callHandlers
 logging.Logger.callHandlers = lambda *args: original(*args)
-from uvicorn import stock_logging
-assert stock_logging._STOCK_BEHAVIOUR is None
+from uvicorn import access_log
+assert access_log._STOCK_BEHAVIOUR is None
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
@@ -210,7 +210,7 @@ def test_the_line_is_that_of_the_formatter(scope: Any, status: int, colours: boo
     logger = logging.Logger("uvicorn.access", logging.INFO)
     logger.addHandler(handler)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stock_logging, "AccessLineFormat", half.AccessLineFormat)
+        patch.setattr(access_log, "AccessLineFormat", half.AccessLineFormat)
         stock = StockLogging(logger)
     line = stock.line.format(scope, status)
     logger.info(
@@ -227,7 +227,7 @@ def test_the_line_is_that_of_the_formatter(scope: Any, status: int, colours: boo
 
 
 def test_a_line_that_is_not_ascii_is_left_to_logging(handler: Any, half: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stock_logging, "AccessLineFormat", _speedups.load(half).AccessLineFormat)
+    monkeypatch.setattr(access_log, "AccessLineFormat", _speedups.load(half).AccessLineFormat)
     stock = StockLogging.find(LOGGER)
     assert stock is not None
     scope = {"client": ("ä", 1), "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1"}

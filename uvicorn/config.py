@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 from uvicorn import listeners
 from uvicorn.importer import AppLoadingError, ImportFromStringError, detect_interface, import_from_string, load_app
-from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
+from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL, apply_log_config
 from uvicorn.options import (
     HTTP_PROTOCOLS,
     INTERFACES,
@@ -33,7 +33,7 @@ from uvicorn.watch_patterns import Watched, is_dir, resolve_reload_patterns, res
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from uvicorn.log_setup import LogConfig
+    from uvicorn.logging import LogConfig
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 __all__ = [
@@ -156,9 +156,6 @@ class Config(Options):
         """Set up logging as the options say; a child process does it again."""
         logging.addLevelName(TRACE_LOG_LEVEL, "TRACE")
         if self.log_config is not None:
-            # logging.config takes a tenth of the time of `uvicorn --version`.
-            from uvicorn.log_setup import apply_log_config
-
             apply_log_config(self.log_config, self.use_colors)
         if self.log_level is not None:
             level = LOG_LEVELS[self.log_level] if isinstance(self.log_level, str) else self.log_level

@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-# What one write may take, in bytes. Into a pipe: what no write of another process comes between (POSIX, write()).
-# Elsewhere: what the layers of a text stream keep without writing it by themselves.
+# Bytes of one write: into a pipe, what no write of another process comes between (POSIX, write()); elsewhere, what a
+# text stream keeps without writing it by itself.
 _PIPE_LIMIT: int = getattr(select, "PIPE_BUF", 512)
 _LIMIT = 8192
 
-# Characters that are held back for a reader that has stopped reading; further lines are lost.
+# Characters that are held back for a reader that has stopped; further lines are lost.
 HELD_LIMIT = 1 << 20
 
 _open_streams: "weakref.WeakSet[LineStream]" = weakref.WeakSet()
@@ -26,15 +26,12 @@ _open_streams: "weakref.WeakSet[LineStream]" = weakref.WeakSet()
 class LineStream:
     """Lines of ASCII on their way into a text stream over a file descriptor.
 
-    A line stands in the stream's own buffer at once, so in its place among all that others write to the stream, and
-    `flush` writes the buffer out. A write ends where a line does. Lines are held back while the descriptor takes none.
-
-    Args:
-        stream: where the lines go; `open_line_stream` makes what suits its buffering.
+    A line stands in the stream's own buffer at once, so in its place among all that others write to the stream. A write
+    ends where a line does. Lines are held back while the descriptor takes none.
 
     Attributes:
         buffered, room: characters in the stream's buffer, and those that it may hold.
-        lost: lines for which there was no room to hold them back.
+        lost: lines that there was no room to hold back.
         sound: whether the stream took what it was given last; set to False by whoever catches its error.
 
     Raises:
@@ -59,8 +56,8 @@ class LineStream:
         self.stream = stream
         self._poll = _poll_for_room(stream.fileno())
         self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
-        # What may be buffered. Where a write may have to wait, that is nothing before there is room for it: what is in
-        # the buffer of a stream stays there, and the interpreter waits at its exit until it is written.
+        # Where a write may have to wait, nothing is buffered before there is room for it: it would stay in the buffer,
+        # and the interpreter waits at its exit until it is written.
         self._empty_room = self._limit if self._poll is None else 0
         self.room = self._empty_room
         self.buffered = 0
@@ -71,22 +68,19 @@ class LineStream:
         _open_streams.add(self)
 
     def write(self, line: str) -> None:
-        """Take a line with its end."""
         buffered = self.buffered + len(line)
         if buffered > self.room:
             buffered = len(line)
-            if not self._make_room(buffered):
+            # What is buffered must not have to wait.
+            if not self.flush() or (self._poll is not None and (buffered > self._limit or not self._poll(0))):
                 self._hold(line)
                 return
+            self.room = self._limit
         self.buffered = buffered
         self.stream.write(line)
 
     def flush(self) -> bool:
-        """Write out what can be without waiting.
-
-        Returns:
-            Whether nothing is left.
-        """
+        """Write out what can be without waiting; return whether nothing is left."""
         if self.buffered:
             if self._poll is not None and not self._poll(0):
                 return False
@@ -102,21 +96,8 @@ class LineStream:
         self.room = self._empty_room
         return True
 
-    def _make_room(self, size: int) -> bool:
-        """Write out what there is; whether the buffer can then take a line of `size` that will not have to wait."""
-        if not self.flush():
-            return False
-        if self._poll is not None and (size > self._limit or not self._poll(0)):
-            return False
-        self.room = self._limit
-        return True
-
     def close(self, patience: float) -> None:
-        """Write out everything, and wait for the reader where that is needed.
-
-        Args:
-            patience: seconds after which what is left is lost.
-        """
+        """Write out everything; what a reader has not taken after `patience` seconds is lost."""
         deadline = time.monotonic() + patience
         while not self.flush() and self._poll is not None:
             left = deadline - time.monotonic()
@@ -135,7 +116,7 @@ class LineStream:
         self._held_size += len(line)
 
     def _take(self) -> str:
-        """As many of the lines held back as go into one write; or a part of one that is too long to go into a pipe."""
+        """As many of the lines held back as go into one write, or a part of one that is too long for a pipe."""
         held = self._held
         text = held.popleft()
         if self._poll is not None and len(text) > self._limit:
@@ -153,7 +134,7 @@ class LineStream:
 
 
 class UnbufferedLineStream(LineStream):
-    """The same for a stream that writes each line at once, as that of a terminal does, or any with PYTHONUNBUFFERED."""
+    """For a stream that writes each line at once: that of a terminal, or any with PYTHONUNBUFFERED."""
 
     __slots__ = ()
 
@@ -163,18 +144,18 @@ class UnbufferedLineStream(LineStream):
             self._hold(line)
         else:
             self.stream.write(line)
-            # Nothing is left to write, unless the stream has been given a buffer since.
+            # The stream may have been given a buffer since.
             self.buffered = len(line)
 
 
 def open_line_stream(stream: io.TextIOWrapper) -> LineStream:
-    """The line stream over `stream` that suits its buffering."""
+    """What suits the buffering of `stream`."""
     unbuffered = stream.line_buffering or stream.write_through
     return UnbufferedLineStream(stream) if unbuffered else LineStream(stream)
 
 
 def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
-    """What tells whether a write would not wait, given milliseconds to wait for that; None where no write waits."""
+    """What waits so many milliseconds until a write would not, and tells whether; None where no write waits."""
     if sys.platform == "win32":  # pragma: no cover - there is no way to ask
         return None
     mode = os.fstat(descriptor).st_mode
@@ -188,7 +169,7 @@ def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
 def _flush_before_fork() -> None:
     """Leave nothing in a buffer that a forked child would write a second time."""
     for lines in list(_open_streams):
-        # This may be another thread than the one that waits on the stream's own poll object.
+        # Another thread may wait on the stream's own poll object.
         with contextlib.suppress(OSError, ValueError):
             poll = _poll_for_room(lines.stream.fileno())
             if poll is None or poll(0):

@@ -1,10 +1,18 @@
-"""The formatters of the server's log, its level below DEBUG, and the configuration it has unless told otherwise."""
+"""The formatters of the server's log, its level below DEBUG, its default configuration, and how one is applied."""
 
 import http
 import logging
+import os
 import sys
-from collections.abc import Callable
-from typing import IO, Any, ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+from uvicorn.accepts import OptionError
+
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
+
+    LogConfig: TypeAlias = dict[str, Any] | str | RawConfigParser | IO[Any]
 
 TRACE_LOG_LEVEL = 5
 
@@ -36,16 +44,15 @@ LOGGING_CONFIG: dict[str, Any] = {
     },
 }
 
-# The levelprefix is the level's name and a colon, padded to the longest of the standard names ("CRITICAL:").
-_LEVEL_NAME_WIDTH = 8
+# The longest of the standard names.
+_LEVEL_NAME_WIDTH = len("CRITICAL")
 
-# A traceback quotes what the client sent wherever an application puts it into an exception: these never reach a
-# terminal. A traceback's own line ends and tabs stay.
+# A traceback may quote what the client sent: these never reach a terminal. Its own line ends and tabs stay.
 _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in b"\t\n"}
 
 
 def _sgr(parameter: int) -> Callable[[object], str]:
-    """A function that wraps text in Select Graphic Rendition `parameter` (ECMA-48, 8.3.117) and a reset."""
+    """A function that wraps text in Select Graphic Rendition (ECMA-48, 8.3.117) and a reset."""
 
     def style(text: object) -> str:
         return f"\x1b[{parameter}m{text}\x1b[0m"
@@ -64,7 +71,7 @@ _bright_white = _sgr(97)
 
 
 def _isatty(stream: IO[str] | None) -> bool:
-    """Whether `stream` is a terminal; there is none under pythonw, and it may have been closed."""
+    """There is no stream under pythonw, and it may have been closed."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:
@@ -72,10 +79,7 @@ def _isatty(stream: IO[str] | None) -> bool:
 
 
 def _copy(record: logging.LogRecord) -> logging.LogRecord:
-    """A record to fill in: other handlers get the same one, and theirs may not be a terminal.
-
-    A third of the time of `copy.copy`, and formats read nothing but `__dict__`.
-    """
+    """A record to fill in, since other handlers get the same one: a third of the time of `copy.copy`."""
     clone = record.__class__.__new__(record.__class__)
     clone.__dict__.update(record.__dict__)
     return clone
@@ -109,7 +113,7 @@ class ColourizedFormatter(logging.Formatter):
         super().__init__(fmt=fmt, datefmt=datefmt, style=style)
 
     def should_use_colors(self) -> bool:
-        """Whether colours are wanted where `use_colors` leaves it open: where standard output is a terminal."""
+        """Whether standard output is a terminal."""
         return _isatty(sys.stdout)
 
     def color_level_name(self, level_name: str, level_no: int) -> str:
@@ -183,3 +187,74 @@ class AccessFormatter(ColourizedFormatter):
             status_code=status_code,
         )
         return self._format_copy(record)
+
+
+def apply_log_config(log_config: "LogConfig", use_colors: bool | None = None) -> None:
+    """Configure logging.
+
+    Args:
+        log_config: a dict; the path of a .json, .yaml or .yml file that holds one; or for `logging.config.fileConfig`
+            the path of any other file, a `RawConfigParser` or an open file.
+        use_colors: goes to the formatters "default" and "access" of a dict of Python, if they know colours.
+
+    Raises:
+        OptionError: the file is malformed, or describes something that cannot be set up.
+        OSError: the file cannot be read.
+        ImportError: it is of YAML, and PyYAML is not installed.
+    """
+    import logging.config  # a tenth of the time that `uvicorn --version` takes
+
+    if isinstance(log_config, dict):
+        logging.config.dictConfig(log_config if use_colors is None else _with_colors(log_config, use_colors))
+    elif isinstance(log_config, str):
+        try:
+            _apply_file(log_config)
+        except (OSError, ImportError):
+            raise
+        except Exception as exc:
+            # logging.config wraps what went wrong.
+            cause = f" ({exc.__cause__})" if exc.__cause__ is not None else ""
+            raise OptionError(f"log_config {log_config!r} is not a logging configuration: {exc}{cause}") from exc
+    else:
+        logging.config.fileConfig(log_config, disable_existing_loggers=False)
+
+
+def _apply_file(path: str) -> None:
+    import logging.config
+
+    extension = os.path.splitext(path)[1]
+    if extension not in (".json", ".yaml", ".yml"):
+        if not os.path.isfile(path):  # Python before 3.12 says of a missing file that it lacks a section
+            raise FileNotFoundError(f"log_config {path!r} does not exist")
+        logging.config.fileConfig(path, disable_existing_loggers=False)
+        return
+    with open(path, encoding="utf-8") as file:
+        if extension == ".json":
+            import json
+
+            loaded = json.load(file)
+        else:
+            try:
+                import yaml
+            except ImportError:
+                raise ImportError("log_config needs PyYAML to read YAML: pip install PyYAML") from None
+            loaded = yaml.safe_load(file)
+    logging.config.dictConfig(loaded)
+
+
+def _with_colors(log_config: dict[str, Any], use_colors: bool) -> dict[str, Any]:
+    # The dict may be LOGGING_CONFIG itself, which stays as the application left it.
+    formatters = dict(log_config.get("formatters", {}))
+    for name in ("default", "access"):
+        formatter = formatters.get(name)
+        if isinstance(formatter, Mapping) and _knows_colors(formatter.get("()")):
+            formatters[name] = {**formatter, "use_colors": use_colors}
+    return {**log_config, "formatters": formatters}
+
+
+def _knows_colors(factory: Any) -> bool:
+    if isinstance(factory, str):
+        import logging.config
+
+        factory = logging.config.BaseConfigurator({}).resolve(factory)
+    return isinstance(factory, type) and issubclass(factory, ColourizedFormatter)
