@@ -105,15 +105,15 @@ class _TrustedHosts:
         Proxies append, so nothing to the left of the rightmost untrusted address can be relied on. Where all are
         trusted, the leftmost is where the request started.
         """
-        # Empty elements do not count (RFC 9110, section 5.6.1.2).
-        forwarded_for = forwarded_for.strip(b", \t")
-        if not self.always_trust:
-            for element in _from_right(forwarded_for):
-                client = self._locate(element)
-                if client is None or not self.trusts(client[0]):
-                    return client
-        comma = forwarded_for.find(b",")
-        return self._locate(forwarded_for if comma < 0 else forwarded_for[:comma].rstrip(b" \t"))
+        if self.always_trust:
+            # Empty elements do not count (RFC 9110, section 5.6.1.2).
+            return self._locate(forwarded_for.strip(b", \t").partition(b",")[0].rstrip(b" \t"))
+        client = None
+        for element in _from_right(forwarded_for):
+            client = self._locate(element)
+            if client is None or not self.trusts(client[0]):
+                break
+        return client
 
     def _locate(self, element: bytes) -> tuple[str, int] | None:
         entry = element.decode("latin-1")

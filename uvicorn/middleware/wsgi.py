@@ -103,17 +103,9 @@ def build_environ(scope: HTTPScope, message: ASGIReceiveEvent, body: Any) -> Env
     return environ
 
 
-def _status_code(status: str) -> int:
-    code = status.partition(" ")[0]
-    if not (len(code) == 3 and code.isdecimal()):
-        raise ValueError(f"WSGI status must be three digits and a phrase, but is {status!r}.")
-    return int(code)
-
-
 def _may_have_length(head: HTTPResponseStartEvent) -> bool:
     """Whether a Content-Length is ours to add (RFC 9110, section 8.6)."""
-    status = head["status"]
-    if status < 200 or status in (204, 304):
+    if head["status"] < 200 or head["status"] in (204, 304):
         return False
     return not any(name in (b"content-length", b"transfer-encoding") for name, _ in head.get("headers", ()))
 
@@ -158,9 +150,12 @@ class _Response:
                 exc_info = None  # The traceback refers to this frame.
         elif self._head is not None:
             raise RuntimeError("start_response was called a second time without exc_info.")
+        code = status.partition(" ")[0]
+        if not (len(code) == 3 and code.isdecimal()):
+            raise ValueError(f"WSGI status must be three digits and a phrase, but is {status!r}.")
         self._head = {
             "type": "http.response.start",
-            "status": _status_code(status),
+            "status": int(code),
             "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response_headers],
         }
         return self.write

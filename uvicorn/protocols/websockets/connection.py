@@ -1,4 +1,4 @@
-"""The transport's side of a WebSocket connection: flow control, and how it comes to an end."""
+"""The transport's side of a WebSocket connection: flow control, keepalive, and how it comes to an end."""
 
 import asyncio
 import enum
@@ -37,6 +37,56 @@ class Due(enum.Enum):
     KEEPALIVE = enum.auto()
     CLOSE = enum.auto()
     FLUSH = enum.auto()
+
+
+class Action(enum.Enum):
+    """What is due when the timer fires."""
+
+    PING = enum.auto()
+    WAIT = enum.auto()
+    FAIL = enum.auto()
+
+
+class Keepalive:
+    """Counts seconds by its owner's timer alone, so that messages cost nothing here, and a pong a flag.
+
+    Args:
+        interval: seconds between pings.
+        timeout: seconds within which a ping must be answered, None for ever.
+
+    Attributes:
+        delay: seconds until `tick` is to be called.
+    """
+
+    __slots__ = ("_interval", "_since_ping", "_timeout", "_unanswered", "delay")
+
+    def __init__(self, interval: float, timeout: float | None) -> None:
+        self._interval = interval
+        self._timeout = timeout
+        self._since_ping = 0.0
+        self._unanswered = False
+        self.delay = interval
+
+    def pong(self) -> None:
+        self._unanswered = False
+
+    def tick(self, deaf: bool) -> Action:
+        """What is due now that `delay` seconds have passed; `deaf` if we do not read, so that no answer is seen."""
+        self._since_ping += self.delay
+        if self._unanswered and self._timeout is not None:
+            if deaf:
+                self._since_ping = 0.0
+            elif self._since_ping >= self._timeout:
+                return Action.FAIL
+            self.delay = self._timeout - self._since_ping
+            return Action.WAIT
+        if self._since_ping < self._interval:
+            self.delay = self._interval - self._since_ping
+            return Action.WAIT
+        self._since_ping = 0.0
+        self._unanswered = True
+        self.delay = self._interval if self._timeout is None else min(self._interval, self._timeout)
+        return Action.PING
 
 
 class Connection(asyncio.Protocol):

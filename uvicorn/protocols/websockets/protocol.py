@@ -22,7 +22,7 @@ from uvicorn.protocols.websockets.codec import (
     Pong,
     fitting_reason,
 )
-from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Connection, Due, State
+from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Action, Connection, Due, Keepalive, State
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 from uvicorn.protocols.websockets.handshake import (
     Handshake,
@@ -32,7 +32,6 @@ from uvicorn.protocols.websockets.handshake import (
     read_handshake,
 )
 from uvicorn.protocols.websockets.inbox import Inbox
-from uvicorn.protocols.websockets.keepalive import Action, Keepalive
 from uvicorn.server_state import ServerState
 
 if TYPE_CHECKING:
