@@ -35,11 +35,7 @@ _SUFFIXES = {"compiled": "_c", "pure": "_py"}
 
 
 def load(half: str) -> SimpleNamespace:
-    """All names of one half, "compiled" or "pure".
-
-    Raises:
-        ImportError: the compiled half is not there, or broken.
-    """
+    """All names of one half. Raises ImportError where it is not there, or broken."""
     names = SimpleNamespace()
     for name, module in _MODULES.items():
         setattr(names, name, getattr(importlib.import_module(f"{__name__}.{module}{_SUFFIXES[half]}"), name))

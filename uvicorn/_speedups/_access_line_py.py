@@ -1,6 +1,6 @@
 """Puts access lines together: one source, run as it is or compiled as `_access_line_c`.
 
-What a line looks like comes from the formatter that would write it otherwise.
+What a line looks like, the formatter knows that would write it otherwise.
 """
 
 import re
@@ -16,8 +16,8 @@ class AccessLineFormat:
 
     Args:
         parts: what stands in front of the client, the method, the path and the version.
-        make_ending: gives what stands behind the version, for a status.
-        quote: gives the path as it is logged, with the query, for a scope.
+        make_ending: gives what stands behind the version.
+        quote: gives the path as it is logged, with the query.
     """
 
     def __init__(self, parts: list[str], make_ending: Callable[[int], str], quote: Callable[[Any], str]) -> None:

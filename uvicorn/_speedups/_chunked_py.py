@@ -1,7 +1,7 @@
 """Decodes the chunked transfer coding: one source, run as it is or compiled as `_chunked_c`.
 
-The libraries differ in what they let pass in the line of a chunk, and neither tells how long it was; here is one answer
-for both (RFC 9112 section 7.1). The fields of the trailer section stay with the library.
+The libraries differ in what they let pass in the line of a chunk, and neither tells how long it was (RFC 9112 section
+7.1). The trailer section stays with the library.
 """
 
 from typing import Any
@@ -13,13 +13,10 @@ SIZE, DATA, DATA_END, TRAILERS = range(4)
 
 
 class ChunkedDecoder:
-    """Takes the bytes of one chunked body up to its trailer section.
+    """Takes one chunked body up to its trailer section.
 
     Args:
         sink: its `on_body(data)` is called with the data of the chunks.
-
-    Attributes:
-        state: SIZE, DATA, DATA_END or TRAILERS; with the last the body is complete.
     """
 
     __slots__ = ("extensions", "line", "remaining", "sink", "state")
@@ -69,11 +66,10 @@ class ChunkedDecoder:
         return pos
 
     def _take_size(self, line: bytes) -> None:
-        """chunk-size [ chunk-ext ] CRLF."""
         match = CHUNK_LINE.fullmatch(line)
         if match is None:
             raise RequestRejected(400, "malformed chunk size or extension")
-        # Zeros in front of a size count like an extension: nobody needs many.
+        # Zeros in front of a size count like an extension.
         self.extensions += len(line) - 2 - len(match[1].lstrip(b"0"))
         if self.extensions > MAX_CHUNK_EXTENSIONS + 64:
             raise RequestRejected(400, "chunk extensions too large")

@@ -19,9 +19,10 @@ cdef tuple _find_known(const unsigned char *data, Py_ssize_t start, Py_ssize_t s
 cdef Py_ssize_t _find_line_end(bytes data, Py_ssize_t pos) except -1
 @cython.locals(buf="const unsigned char *", size=Py_ssize_t, i=Py_ssize_t)
 cdef Py_ssize_t _find_empty_line(bytes data, Py_ssize_t pos) except -1
-
 @cython.locals(buf="const unsigned char *", size=Py_ssize_t, path=Py_ssize_t, i=Py_ssize_t)
 cdef Py_ssize_t _measure_path(bytes target) except -2
+@cython.locals(element=bytes)
+cdef list _split_list(bytes value)
 
 
 cdef class RequestHead:
@@ -94,7 +95,6 @@ cdef class RequestBuilder:
     cdef _parse_target(self, RequestHead head, bytes target)
     cdef bytes _take_other_target(self, RequestHead head, bytes target)
     cdef _decide(self, int kind, bytes value)
-    cdef _note_connection(self, bytes value)
     cdef _note_content_length(self, bytes value)
 
     @cython.locals(size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, prefix=bytes)

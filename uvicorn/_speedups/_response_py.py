@@ -1,7 +1,6 @@
 """Frames responses: one source, run as it is or compiled as `_response_c`.
 
-What an application sends is checked and turned into bytes of HTTP/1.1 (RFC 9112 sections 4, 6 and 7): no message makes
-a wrong byte, but an error for the developer.
+No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7), but an error for the developer.
 """
 
 from typing import Any
@@ -36,13 +35,12 @@ _MAX_DIGITS = 18
 # Whether this is the compiled half.
 COMPILED = not __name__.endswith("_py")
 
-# Names that applications used and that were found to be tokens, beyond the common ones. Emptied when full.
-_good_names: dict[bytes, Field] = {}
+# The common names, and others that were found to be tokens, until it is full.
+_good_names = KNOWN_FIELDS.copy()
 _GOOD_NAMES_MAX = 1024
 
 
-# How the last head began: (status line, default headers, both, without the end of their last line). Nearly every
-# response of a second begins like the one before.
+# (status line, default headers, both without the end of the last line) of the last head: the next begins alike.
 _memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 
 _join = b"".join
@@ -55,17 +53,15 @@ def _remember(line: bytes, default_block: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _check_name(name: Any) -> Field:
-    """The field of a name that is not among the common ones."""
     if not isinstance(name, bytes):
         name = _as_bytes(name, "header name")
-        if name in KNOWN_FIELDS:
-            return KNOWN_FIELDS[name]
     if not name or name.strip(TOKEN_CHARS):
         raise RuntimeError("Invalid HTTP header name.")
     lower = name.lower()
     known = KNOWN_FIELDS.get(lower) or describe_field(lower)
     if len(_good_names) >= _GOOD_NAMES_MAX:
         _good_names.clear()
+        _good_names.update(KNOWN_FIELDS)
     _good_names[name] = known
     return known
 
@@ -79,7 +75,6 @@ def _as_bytes(value: object, what: str) -> bytes:
 def _is_clean(value: bytes) -> bool:
     """Whether a field value has no control character but HTAB (RFC 9110 section 5.5)."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
-        # A fifth of the pattern's time on 30 bytes.
         for c in value:  # noqa: SIM110  # a generator would not become a loop in C
             if (c < 32 and c != 9) or c == 127:
                 return False
@@ -152,11 +147,9 @@ class ResponseFramer:
         self.coded = False
         self.persist = True
         for name, value in fields.get("headers", ()):
-            known = KNOWN_FIELDS.get(name) if type(name) is bytes else None
+            known = _good_names.get(name) if type(name) is bytes else None
             if known is None:
-                known = _good_names.get(name) if type(name) is bytes else None
-                if known is None:
-                    known = _check_name(name)
+                known = _check_name(name)
             if type(value) is not bytes:
                 value = _as_bytes(value, "header value")
             if not _is_clean(value):
@@ -176,7 +169,7 @@ class ResponseFramer:
         self.state = EXPECT_BODY
 
     def _decide(self, kind: int, value: bytes, status: int) -> bytes | None:
-        """The value of a field that decides about the message as it is to be written, or None."""
+        """The value as it is to be written, or None."""
         if kind == CONTENT_LENGTH:
             # Not in a 204 (RFC 9110 section 8.6), nor twice.
             return value if self._take_length(value) and status != 204 else None
@@ -212,7 +205,7 @@ class ResponseFramer:
     def _take_length(self, value: bytes) -> bool:
         """Note a content-length; False where it was noted before."""
         length = 0
-        # Zeros in front count: some clients take no more than twenty digits.
+        # Zeros in front count: some clients take twenty digits only.
         if not 0 < len(value) <= _MAX_DIGITS:
             raise RuntimeError("Invalid HTTP header value.")
         for c in value:
@@ -275,7 +268,7 @@ class ResponseFramer:
         return _join(lines)
 
     def send(self, message: Any, default_block: bytes) -> bytes | None:
-        """Accept the next message: None for the start, else the bytes for the wire."""
+        """The bytes for the wire, None for the start."""
         if self.state == EXPECT_BODY:
             return self.body(message)
         if self.state == EXPECT_START:
@@ -284,14 +277,13 @@ class ResponseFramer:
         raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
 
     def end(self) -> int:
-        """OPEN while the response is not complete, then PERSISTS or CLOSES."""
         if self.state != COMPLETE:
             return OPEN
         return PERSISTS if self.keep_alive else CLOSES
 
 
 def _chunk(data: bytes, size: int, more_body: bool) -> bytes:
-    """One chunk, and the last one behind it where no more body follows (RFC 9112 section 7.1)."""
+    """One chunk, and the last one behind it (RFC 9112 section 7.1)."""
     if more_body:
         return b"%x\r\n%b\r\n" % (size, data) if size else b""
     return b"%x\r\n%b\r\n0\r\n\r\n" % (size, data) if size else b"0\r\n\r\n"

@@ -11,7 +11,7 @@ Reason = TypeVar("Reason")
 
 
 def _ignore(reason: Any) -> None:
-    """Nobody is left to be called."""
+    pass
 
 
 class Deadline(Generic[Reason]):
@@ -25,8 +25,8 @@ class Deadline(Generic[Reason]):
         on_due: called with the reason of the deadline, once it has passed.
 
     Attributes:
-        reason: what the deadline is for, None where there is none.
-        due: when it is, in the time of `monotonic`.
+        reason: None where there is no deadline.
+        due: in the time of `monotonic`.
         armed_for: a deadline before this needs `arm`.
         handle: the loop's timer, if one is armed.
     """
@@ -65,12 +65,11 @@ class Deadline(Generic[Reason]):
             self.handle = None
 
     def close(self) -> None:
-        """Cancel, and forget whom to call: deadline and owner would be garbage that refers to itself."""
+        """Cancel, and forget whom to call: both would be garbage to collect."""
         self.cancel()
         self._on_due = _ignore
 
     def arm(self, seconds: float) -> None:
-        """Have the loop's timer fire when the deadline is due, in so many seconds."""
         if self.handle is not None:
             self.handle.cancel()
         if self._lazy:

@@ -16,14 +16,14 @@ class ClientDisconnected(OSError):
 
 
 def _address(info: Any) -> tuple[str, int] | None:
-    """`info` as (host, port) where it is an internet address, whatever its flow and scope fields."""
+    """(host, port) of an internet address, whatever its flow and scope fields."""
     if isinstance(info, list | tuple) and len(info) >= 2:
         return (str(info[0]), int(info[1]))
     return None
 
 
 def _get_info(transport: asyncio.BaseTransport, name: str, ask: str) -> Any:
-    """What the transport has noted, or else what its socket says: on uvloop, to ask for that is dear."""
+    """What the transport has noted, or else its socket says, which is dear on uvloop."""
     info = transport.get_extra_info(name)
     if info is None:
         sock = transport.get_extra_info("socket")

@@ -9,7 +9,7 @@ import pytest
 from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET
 from uvicorn.config import Config
-from uvicorn.protocols.http import outbox
+from uvicorn.protocols.http.connection import OUTBOX_MAX
 from uvicorn.server import ServerState
 
 CHUNKED = {"type": "http.response.start", "status": 200, "headers": []}
@@ -51,7 +51,7 @@ def stream(*parts: Any) -> Any:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine, parts follow each other closely."""
-    monkeypatch.setattr(outbox, "GAP", 60.0)
+    monkeypatch.setattr("uvicorn.protocols.http.connection.OUTBOX_GAP", 60.0)
 
 
 @pytest.mark.usefixtures("patient")
@@ -86,7 +86,7 @@ async def test_an_application_that_keeps_the_loop_from_running_is_not_held_up(ht
 
 @pytest.mark.usefixtures("patient")
 async def test_much_does_not_wait(http_protocol_cls: Any) -> None:
-    large = b"x" * (outbox.SIZE_MAX + 1)
+    large = b"x" * (OUTBOX_MAX + 1)
     transport = await serve(http_protocol_cls, stream(b"a", b"b", large, b"c"))
     assert transport.writes[1] == b"1\r\nb\r\n%x\r\n%b\r\n" % (len(large), large)
     assert transport.writes[2] == b"1\r\nc\r\n0\r\n\r\n"

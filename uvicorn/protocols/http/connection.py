@@ -8,6 +8,7 @@ import struct
 import sys
 from enum import Enum
 from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from uvicorn._speedups import ResponseFramer
@@ -15,7 +16,6 @@ from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.outbox import Outbox
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 if TYPE_CHECKING:
@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
-# struct linger: on, for no time. The kernel then ends a connection with a reset.
+# Seconds after a write in which a part of a response waits for more, and bytes that may wait: a system call costs more
+# than all else about a part. What comes later is written at once, also where the loop has been kept from running.
+OUTBOX_GAP = 0.001
+OUTBOX_MAX = 16384
+
+# struct linger: on, for no time.
 _RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
-# What the built-in answers say in place of the phrase of the status code.
+# In place of the phrase of the status code.
 _REASONS = {400: "Invalid HTTP request received."}
 
 
@@ -43,8 +48,42 @@ class Due(Enum):
     LINGER = "the client to close"
 
 
+class Outbox:
+    """The parts of one response that follow each other closely, until the loop's next turn."""
+
+    __slots__ = ("_connection", "_parts", "_scheduled", "_size", "_written")
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._scheduled = False
+        self._written = 0.0
+
+    def add(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > OUTBOX_MAX or monotonic() - self._written > OUTBOX_GAP:
+            self.flush()
+        elif not self._scheduled:
+            self._scheduled = True
+            self._connection.loop.call_soon(self._on_turn)
+
+    def flush(self) -> None:
+        parts = self._parts
+        if parts:
+            self._parts = []
+            self._size = 0
+            self._connection.write(b"".join(parts))
+            self._written = monotonic()
+
+    def _on_turn(self) -> None:
+        self._scheduled = False
+        self.flush()
+
+
 class Connection(asyncio.Protocol):
-    """A connection that knows how to answer for itself and how to close."""
+    """A connection that can answer for itself and close."""
 
     __slots__ = (
         "_deadline",
@@ -83,7 +122,7 @@ class Connection(asyncio.Protocol):
         self.client: tuple[str, int] | None = None
         self.scheme = "http"
 
-        # A double of a loop does what is not done at once when its owner says so.
+        # A double of a loop does nothing before its owner says so.
         self._real_loop = isinstance(loop, asyncio.AbstractEventLoop)
         self.outbox: Outbox | None = None
         self._deadline: Deadline[Due] = Deadline(loop, self._on_due)
@@ -95,7 +134,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def ws_protocol_class(self) -> Any:
-        """The class that a WebSocket is handed over to: the config's, unless one was set here."""
+        """The class of the WebSocket: the config's, unless one was set here."""
         try:
             return self._ws_protocol_class
         except AttributeError:
@@ -136,7 +175,6 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
 
     def write_part(self, data: bytes, last: bool) -> None:
-        """Send a part of a response, by way of the outbox."""
         if not self._real_loop:
             if data:
                 self.write(data)
@@ -203,7 +241,7 @@ class Connection(asyncio.Protocol):
             return
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            # It may be gone, or of a kind without the option.
+            # It may be gone, or have no such option.
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
         transport.abort()
@@ -218,12 +256,11 @@ class Connection(asyncio.Protocol):
     def _discard(self, size: int) -> None:
         self._discarded += size
         if self._discarded > LINGER_BYTES:
-            # Whatever else has been read is dropped too.
+            # The rest is dropped too.
             self._linger()
             self.close()
 
     def _get_unsent(self) -> int:
-        """Bytes that the transport holds for the client, where it can tell."""
         get_size = getattr(self.transport, "get_write_buffer_size", None)
         return 0 if get_size is None else get_size()
 

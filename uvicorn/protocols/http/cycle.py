@@ -19,11 +19,10 @@ class RequestResponseCycle:
     Attributes:
         more_body: whether more of the body follows.
         expect_continue: whether the client waits for a 100 (Continue).
-        body: what has arrived of the body and was not received.
+        body: what has arrived and was not received.
         body_pending: whether there is a message to receive; an empty body is one too.
         disconnected: whether nothing reaches the client any more.
         ended: whether the client will send no more.
-        waiters: of `receive`.
     """
 
     __slots__ = (
@@ -71,9 +70,9 @@ class RequestResponseCycle:
     # The application's side
 
     def start(self, new_task: Callable[[Any], Task[Any]]) -> Task[Any] | None:
-        """Call the application in a task that begins at once, and return the task unless it is done."""
+        """Call the application in a task that begins at once; the task, unless it is done."""
         try:
-            # The coroutine of run_asgi around the application's would cost 1,500 instructions.
+            # To run run_asgi around it would cost 1,500 instructions.
             task = new_task(self.app(self.scope, self.receive, self.send))
             if not task.done():
                 task.add_done_callback(self._on_done)
@@ -97,7 +96,6 @@ class RequestResponseCycle:
             self._on_returned(result)
 
     async def run_asgi(self) -> None:
-        """Call the application and see to it that there is a response."""
         try:
             result = await self.app(self.scope, self.receive, self.send)
         except BaseException as exc:
@@ -146,7 +144,7 @@ class RequestResponseCycle:
         self.body = b""
         self.body_pending = False
         if self.connection.flow.read_paused:
-            self.connection.on_body_read()
+            self.connection.read_on()
         return {
             "type": "http.request",
             "body": body if type(body) is bytes else bytes(body),
@@ -163,7 +161,7 @@ class RequestResponseCycle:
         try:
             await waiter
         except asyncio.CancelledError:
-            # Applications look for a disconnect so, again and again.
+            # Applications look for a disconnect so.
             if self.waiters is not None and waiter in self.waiters:
                 self.waiters.remove(waiter)
                 if not self.waiters:
@@ -184,7 +182,7 @@ class RequestResponseCycle:
         data = framer.send(message, connection.server_state.default_block)
         if data is None:
             if self.expect_continue and self.more_body:
-                # The client may leave the body out, so that no next request could be found.
+                # The client may leave the body out: the next request could not be found.
                 framer.keep_alive = False
             if connection.access_log:
                 connection.server_state.log_access(connection.access_logger, self.scope, framer.status)
@@ -202,7 +200,7 @@ class RequestResponseCycle:
             connection.on_response_complete(self, end == PERSISTS)
 
     def _announce_end(self, message: "ASGISendEvent") -> None:
-        """Have a response that comes before a large body has say that the connection ends with it."""
+        """A response may come before the end of a large body, and the connection ends with it."""
         if not self.framer.head_sent and not dict(message).get("more_body") and self.connection.is_body_long():
             self.framer.keep_alive = False
 
@@ -236,7 +234,7 @@ class RequestResponseCycle:
             self.wake()
 
     def end(self) -> None:
-        """The client will send no more. What it sent can still be read, and a response be tried."""
+        """What the client has sent can still be read, and a response be tried."""
         self.ended = True
         if self.waiters is not None:
             self.wake()

@@ -1,4 +1,4 @@
-"""Back-pressure in both directions, and the application where no capacity is left."""
+"""Back-pressure in both directions, and an answer where no capacity is left."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
-# Bytes of a request body that wait for the application before reading pauses.
+# Bytes that wait for the application before reading pauses.
 HIGH_WATER_LIMIT = 65536
 
 
@@ -57,7 +57,7 @@ class FlowControl:
 
 
 async def service_unavailable(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    """The application in place of the user's, where `limit_concurrency` is reached."""
+    """The application where `limit_concurrency` is reached."""
     await send(
         {
             "type": "http.response.start",

@@ -22,7 +22,6 @@ class H11Parser(RequestParser):
     """Gives h11 whole heads and trailer sections, and an h11 connection one request only.
 
     Args:
-        builder: of the request.
         max_incomplete_event_size: bytes of a head that may be held before it is complete.
         limit_fields: that the builder will take; h11 is not given more, as it needs a microsecond a byte.
     """
@@ -101,6 +100,5 @@ class H11Protocol(HTTPProtocol):
 
     def create_parser(self, builder: Any) -> RequestParser:
         config = self.config
-        # Without a wish of the user's, as with the other parser.
         max_incomplete = config.h11_max_incomplete_event_size or config.limit_request_head
         return H11Parser(builder, max_incomplete, config.limit_request_fields)

@@ -37,10 +37,7 @@ class HttpToolsParser(RequestParser):
             raise exc
 
     def _resume_body(self) -> None:
-        """What follows an upgrade, llhttp takes for the other protocol, unless a plain head brings it back.
-
-        The builder, which is past its head, ignores that.
-        """
+        """To llhttp, what follows an upgrade is no HTTP, unless a plain head does, which the builder ignores."""
         builder = self.builder
         if builder.phase == BODY:
             framing = b"Transfer-Encoding: chunked" if builder.chunked else b"Content-Length: %d" % builder.remaining

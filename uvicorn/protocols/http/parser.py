@@ -7,20 +7,19 @@ What a request is, and what it may not be, is decided by the request builder and
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from uvicorn._speedups import ChunkedDecoder, RequestRejected
+from uvicorn._speedups import ChunkedDecoder
 from uvicorn._speedups._chunked_py import TRAILERS
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.protocols.http.protocol import HTTPProtocol
 
-# Parsers that may rest with idle connections, and how many holders are asked for theirs before a new one is made.
+# Parsers that may rest with idle connections, and how many of those are asked for theirs.
 RESTING_MAX = 256
 _ASKED_MAX = 8
 
 
 def request_limits(config: "Config") -> tuple[int, int, int, int]:
-    """As the request builder takes them."""
     limit_body = config.limit_request_body
     return (
         config.limit_request_line,
@@ -40,7 +39,7 @@ class RequestParser:
     def __init__(self, builder: Any) -> None:
         self.builder = builder
         self._decoder: Any = None
-        # A read with thousands of requests is kept whole, and not copied for each.
+        # Kept whole: thousands of requests in a read are not copied for each.
         self._rest = b""
         self._rest_start = 0
 
@@ -49,7 +48,6 @@ class RequestParser:
         return self.builder.is_fresh() and not self._rest and self._decoder is None
 
     def take_rest(self) -> bytes:
-        """Give up the bytes that were kept: they belong to another protocol."""
         rest, self._rest = self._rest[self._rest_start :], b""
         return rest
 
@@ -57,19 +55,18 @@ class RequestParser:
         """Parse `data[pos:]`, unless the next request is held back; what is left is kept for the next call.
 
         Args:
-            data: bytes as they arrived; may be empty, to go on with what was kept.
-            pos: where that begins which `builder.feed(data, 0)` has left, for those who call it themselves.
-            exc: what it has raised instead, no RequestRejected.
+            data: may be empty, to go on with what was kept.
+            pos: what `builder.feed(data, 0)` has left begins there, for those who call it themselves.
+            exc: what it has raised instead.
 
         Raises:
-            RequestRejected: the bytes are no request, or one that is not allowed. Nothing may be fed after it.
+            RequestRejected: nothing may be fed after it.
         """
         builder = self.builder
         if exc is not None:
             self.recover(exc)
             pos = builder.position
         elif self._rest:
-            # The builder holds, and has taken nothing of `data`.
             if data:
                 data, pos = self.take_rest() + data, 0
             else:
@@ -78,8 +75,6 @@ class RequestParser:
         while True:
             try:
                 pos = size - builder.feed(data, pos)
-            except RequestRejected:
-                raise
             except Exception as raised:
                 self.recover(raised)
                 pos = builder.position
@@ -99,7 +94,7 @@ class RequestParser:
             pos = self._decoder.feed(data, pos)
             if self._decoder.state == TRAILERS:
                 builder.begin_trailers()
-                # The library, which has seen the head, sees a body without data.
+                # The library sees a body without data.
                 self._parse(b"0\r\n")
             return pos
         end: int = builder.take_trailers(data, pos)
@@ -111,8 +106,6 @@ class RequestParser:
     def _parse(self, data: bytes) -> None:
         try:
             self.builder.parse(data)
-        except RequestRejected:
-            raise
         except Exception as exc:
             self.recover(exc)
 
@@ -122,15 +115,12 @@ class RequestParser:
 
 
 class ParserPool:
-    """Hands parsers on from connections that are idle to those that have something to parse.
-
-    Only where many connections have one, those that got theirs first are asked for it.
-    """
+    """Hands parsers on from connections that are idle, once many have one, to those that have something to parse."""
 
     __slots__ = ("_holders",)
 
     def __init__(self) -> None:
-        # In the order in which they got theirs, or were asked for it.
+        # Who got or was asked for its parser first, comes first.
         self._holders: dict[HTTPProtocol, None] = {}
 
     def take(self, connection: "HTTPProtocol") -> "RequestParser":

@@ -88,7 +88,7 @@ class HTTPProtocol(Runner):
         # Looked up once: each is needed for each request.
         self._new_cycle = self.cycle_class
         self._new_framer = self.response_framer_class
-        # These are there while there is something to parse: of an idle connection the pool may hand them on.
+        # Of an idle connection, the pool may hand these on.
         self._parsers = server_state.get_parser_pool((type(self), config))
         self._parser: RequestParser = None  # type: ignore[assignment]  # where it is used there is one
         self._in_head: Any = None
@@ -100,7 +100,6 @@ class HTTPProtocol(Runner):
         self._upgrade: RequestHead | None = None
 
     def make_parser(self) -> RequestParser:
-        """A new parser, whose builder tells this connection."""
         return self.create_parser(self.request_builder_class(self, request_limits(self.config)))
 
     def create_parser(self, builder: Any) -> RequestParser:
@@ -129,7 +128,7 @@ class HTTPProtocol(Runner):
                 self.cycle = None
 
     def _leave(self) -> None:
-        """Have nobody know the connection any more, so that no garbage has to be collected."""
+        """Have nobody know the connection any more: it would be garbage to collect."""
         self.connections.discard(self)
         self._parsers.forget(self)
         self._deadline.close()
@@ -150,7 +149,7 @@ class HTTPProtocol(Runner):
         if cycle is None:
             return None
         cycle.end()
-        # With TLS there is no half-closed connection.
+        # TLS has no half-closed connections.
         return self.scheme == "http" and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
@@ -159,7 +158,9 @@ class HTTPProtocol(Runner):
             if self._lingering or self._rejected is not None:
                 self._discard(len(data))
                 return
-            feed = self._take_parser()
+            self._parser = self._parsers.take(self)
+            self._in_head = self._parser.builder.in_head
+            feed = self._feed = self._parser.builder.feed
         try:
             left = feed(data, 0)
             if left:
@@ -171,7 +172,7 @@ class HTTPProtocol(Runner):
         cycle = self._to_start
         if cycle is not None:
             if self._pipeline is None and self._eager:
-                # What _start does, where there is one request.
+                # As _start does.
                 self._to_start = None
                 task = cycle.start(self._new_task)
                 if task is not None:
@@ -182,13 +183,6 @@ class HTTPProtocol(Runner):
             self._hand_over()
         elif self.cycle is None and self._deadline.reason is not Due.HEAD and not self._lingering:
             self._await_next_event()
-
-    def _take_parser(self) -> Any:
-        self._parser = self._parsers.take(self)
-        builder = self._parser.builder
-        self._in_head = builder.in_head
-        self._feed = builder.feed
-        return self._feed
 
     def give_parser(self) -> RequestParser | None:
         """Give the parser up, unless something of a request has come."""
@@ -209,7 +203,6 @@ class HTTPProtocol(Runner):
             self.flow.pause_reading()
 
     def _go_on(self, data: bytes = b"", exc: Exception | None = None) -> None:
-        """Parse what was held back, or `data` where the library has raised something."""
         try:
             self._parser.feed(data, 0, exc)
         except RequestRejected as rejected:
@@ -242,7 +235,7 @@ class HTTPProtocol(Runner):
             facts &= ~KEEP_ALIVE
         scope = head.build_scope(self._scope_template, self.client, self.app_state)
         self.scope = scope  # type: ignore[assignment]  # the builder fills exactly its keys
-        # An __init__ would cost as much again: 1,300 instructions.
+        # An __init__ would cost 1,300 instructions.
         cycle = self._new_cycle()
         cycle.connection = self
         cycle.app = app
@@ -257,7 +250,10 @@ class HTTPProtocol(Runner):
         if self.cycle is None:
             self.cycle = self._to_start = cycle
         else:
-            self._enqueue(cycle)
+            pipeline = self._open_pipeline()
+            pipeline.append(cycle)
+            if len(pipeline) >= PIPELINE_LIMIT:
+                self._hold(True)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -276,38 +272,27 @@ class HTTPProtocol(Runner):
             self._next()
 
     def _last_cycle(self) -> RequestResponseCycle:
-        """The cycle of the request that is being received."""
         cycle = self._pipeline[-1] if self._pipeline else self.cycle
         assert cycle is not None
         return cycle
 
-    def _enqueue(self, cycle: RequestResponseCycle) -> None:
-        """Requests are answered in order (RFC 9112 section 9.3.2)."""
-        pipeline = self._open_pipeline()
-        pipeline.append(cycle)
-        if len(pipeline) >= PIPELINE_LIMIT:
-            self._hold(True)
-
     def _open_pipeline(self) -> deque[RequestResponseCycle]:
-        """The requests that wait; there is a pipeline as soon as anything is to follow a response."""
+        """The requests that wait (RFC 9112 section 9.3.2), from when anything is to follow a response."""
         if self._pipeline is None:
             self._pipeline = deque()
-            # A request must not start in the context of the one before it.
+            # Not that of the request before.
             self._context = contextvars.copy_context()
         return self._pipeline
 
     # The cycle's side
 
-    def on_body_read(self) -> None:
-        self._resume_reading()
-
     def on_body_awaited(self) -> None:
-        self._resume_reading()
+        self.read_on()
         if self._deadline.reason not in (Due.SEND, Due.BODY):
             self._deadline.set(Due.BODY, self.config.timeout_request_body)
 
-    def _resume_reading(self) -> None:
-        """Read on where nothing speaks against it: a disconnect is noticed only so."""
+    def read_on(self) -> None:
+        """A disconnect is noticed only while reading."""
         if (
             self.flow.read_paused
             and self._rejected is None
@@ -346,19 +331,18 @@ class HTTPProtocol(Runner):
         elif not persists or self.is_body_long():
             self._close_gently()
         else:
-            # The rest of the body, which is little, is dropped.
+            # The rest is little.
             self._deadline.set(Due.LINGER, LINGER_SECONDS)
             self.flow.resume_reading()
 
     def on_response_missing(self, cycle: RequestResponseCycle) -> None:
-        """The application is done, and nothing of a response was sent."""
         cycle.disconnect()
         if self.access_log and not cycle.response_started:
             self.server_state.log_access(self.access_logger, cycle.scope, 500)
         self._answer(500, "Internal Server Error", cycle.scope["method"])
 
     def on_response_broken(self, cycle: RequestResponseCycle) -> None:
-        """The application is done and its response is not, which the client must be able to tell."""
+        """The client must be able to tell."""
         cycle.disconnect()
         if cycle.framer.framing == CLOSE:
             # A FIN would be the end of the body.
@@ -372,7 +356,7 @@ class HTTPProtocol(Runner):
             if self._held and self._rejected is None and self._upgrade is None:
                 self._hold(False)
                 self._go_on()
-            self._resume_reading()
+            self.read_on()
             self._serve(cycle)
             return
         self.cycle = None
@@ -385,8 +369,6 @@ class HTTPProtocol(Runner):
         else:
             self._pipeline = None
             self._idle()
-
-    # Rejections
 
     def _on_rejected(self, rejected: RequestRejected) -> None:
         """Answer once the requests before have been, and read no further."""
@@ -411,10 +393,7 @@ class HTTPProtocol(Runner):
             rejected.method = cycle.scope["method"]
             self._answer(rejected.status, method=rejected.method)
 
-    # Upgrades
-
     def _hand_over(self) -> None:
-        """Become a WebSocket, once all requests before have been answered."""
         head = self._upgrade
         if self.cycle is not None or head is None:
             return
@@ -424,8 +403,6 @@ class HTTPProtocol(Runner):
         self._leave()
         upgrade.hand_over(self, head, rest)
         self.flow.resume_reading()
-
-    # Deadlines and the end
 
     def shutdown(self) -> None:
         """Close when the request being served, if there is one, has its response."""
@@ -451,7 +428,7 @@ class HTTPProtocol(Runner):
     def _await_next_event(self) -> None:
         cycle = self.cycle
         if self.flow.write_paused:
-            # The client has to read first, whatever else it has to do.
+            # The client has to read first.
             if self._deadline.reason is not Due.SEND:
                 self._await_send()
             if cycle is None:
@@ -473,7 +450,7 @@ class HTTPProtocol(Runner):
     def _on_due(self, due: Due) -> None:
         cycle = self.cycle
         if due in (Due.HEAD, Due.KEEP_ALIVE) and cycle is not None:
-            # The request has come. To leave the deadline alone was cheaper.
+            # The request has come, which has left the deadline alone.
             return
         if due is Due.HEAD:
             self._rejected = RequestRejected(408, "the head of the request took too long")

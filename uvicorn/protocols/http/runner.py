@@ -1,4 +1,4 @@
-"""Starts the applications of a connection: a task for each request, in order, and at once where that can be."""
+"""Starts the applications of a connection, in order, and at once where that can be."""
 
 import asyncio
 import contextvars
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
-# Applications of one connection that are started without giving the loop a turn.
+# Applications that are started without giving the loop a turn.
 EAGER_LIMIT = 16
 
 _PYTHON_312 = sys.version_info >= (3, 12)
@@ -24,7 +24,7 @@ _PYTHON_311 = sys.version_info >= (3, 11)
 
 
 def is_coroutine_function(app: Any) -> bool:
-    """Whether calling an application only makes a coroutine: that can be done outside of its task."""
+    """Whether calling it only makes a coroutine, which can be done outside of its task."""
     code = getattr(app, "__code__", None) or getattr(type(app).__call__, "__code__", None)
     return code is not None and code.co_flags & CO_COROUTINE != 0
 
@@ -37,13 +37,13 @@ class Runner(Connection):
     def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, server_state, loop)
         self.app = cast("ASGI3Application", config.loaded_app)
-        # For requests that say who a proxy has got them from.
+        # For requests by way of a proxy.
         self._proxied_app = self.app
         self.tasks = server_state.tasks
         self._to_start: RequestResponseCycle | None = None
         self._starting = False
         self._context: contextvars.Context | None = None
-        # A task that begins at once saves a turn of the loop, and all else of a task that is done by then.
+        # A task that begins at once saves a turn of the loop.
         self._new_task: Any = None
         if _PYTHON_312 and self._real_loop and not config.reset_contextvars and loop.get_task_factory() is None:
             self._new_task = server_state.task_makers.get(loop)
@@ -64,7 +64,6 @@ class Runner(Connection):
         return self._proxied_app if middleware is not None and app is middleware.app else app
 
     def _start(self) -> None:
-        """Start the application of the request, and of those behind it where they are done at once."""
         self._starting = True
         budget = EAGER_LIMIT
         while self._to_start is not None:
@@ -80,7 +79,6 @@ class Runner(Connection):
         self._starting = False
 
     def _serve(self, cycle: RequestResponseCycle) -> None:
-        """Turn to a request that has waited."""
         self._to_start = cycle
         if self._eof:
             cycle.end()

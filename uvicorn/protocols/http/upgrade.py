@@ -1,4 +1,4 @@
-"""From HTTP to WebSocket: which upgrades are taken up, and how the connection changes hands (RFC 9110 section 7.8)."""
+"""From HTTP to WebSocket (RFC 9110 section 7.8)."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logger: logging.Logger) -> bool:
-    """Whether the connection becomes a WebSocket; any other upgrade is logged and served as plain HTTP.
+    """Whether the connection becomes a WebSocket; any other upgrade is served as plain HTTP.
 
     Raises:
         RequestRejected: a handshake that announces a body.
