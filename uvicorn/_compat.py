@@ -7,9 +7,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-if sys.version_info >= (3, 12):
-    asyncio_run = asyncio.run
-else:  # pragma: no cover - coverage is measured on a newer Python
+if sys.version_info < (3, 12):
 
     def asyncio_run(
         main: Coroutine[Any, Any, T],
@@ -51,3 +49,6 @@ else:  # pragma: no cover - coverage is measured on a newer Python
                 loop.call_exception_handler(
                     {"message": "unhandled exception during shutdown", "exception": task.exception(), "task": task}
                 )
+
+else:
+    asyncio_run = asyncio.run

@@ -27,7 +27,7 @@ from uvicorn.options import HTTP_PROTOCOLS, LIFESPAN, LOOP_FACTORIES, WS_PROTOCO
 spawn = multiprocessing.get_context("spawn")
 
 # One end of what `spawn.Pipe` makes.
-if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
+if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection
 
     PipeEnd: TypeAlias = "PipeConnection[Any, Any]"
@@ -37,8 +37,7 @@ else:
 
     PipeEnd: TypeAlias = "Connection[Any, Any]"
 
-# What a child whose parent has died gets for its requests, where the user has set no time, and then for the shutdown of
-# the application; in seconds.
+# What an orphan gets for its requests, unless the user says so, and then for the application's shutdown; in seconds.
 ORPHAN_GRACE = 10.0
 ORPHAN_ALLOWANCE = 2.0
 
@@ -51,9 +50,9 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
     """Make, but do not start, a process that serves.
 
     Args:
-        config: what `subprocess_started` sets up in the child.
-        target: what it then calls, as `target(sockets=sockets)`.
-        sockets: the bound sockets that the child listens on.
+        config: sets up logging there.
+        target: is called there, with `sockets=`.
+        sockets: bound ones.
     """
     arguments = arguments_of_child(config, target, sockets)
     if sys.implementation.name == "pypy" and sys.platform != "win32":
@@ -62,7 +61,7 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
 
 
 class _Handed:
-    """A socket on its way to a child of PyPy, where it arrives as one that does not block (see `adopt_listening`)."""
+    """A socket on its way to a child of PyPy (see `adopt_listening`)."""
 
     def __init__(self, sock: socket) -> None:
         self._sock = sock
@@ -98,7 +97,7 @@ def subprocess_started(
         stdin_fileno: the descriptor of the parent's standard input.
 
     Raises:
-        SystemExit: with STARTUP_FAILURE, if the application could not be loaded.
+        SystemExit: the application could not be loaded.
     """
     if stdin_fileno is not None:
         with contextlib.suppress(OSError):  # only the descriptors 0 to 2 have come along
@@ -139,7 +138,7 @@ def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
 
 def _watch(parent_sentinel: int, grace: float) -> None:
     wait([parent_sentinel])
-    if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
+    if sys.platform == "win32":
         signal.raise_signal(signal.SIGTERM)
     else:
         # Not to this thread: the kernel interrupts the main one.
@@ -149,10 +148,9 @@ def _watch(parent_sentinel: int, grace: float) -> None:
 
 
 def can_fork() -> bool:
-    """Whether this process may be forked: nothing runs in it or is loaded into it but the server.
+    """Whether nothing runs in this process or is loaded into it but the server, as where `uvicorn` has been called.
 
-    Of anything else a fork would inherit locks, threads and connections, and a restart would not load it anew. That is
-    so where the `uvicorn` command has been called; where a program calls `run()`, workers are spawned.
+    Of anything else a fork would inherit locks, threads and connections, and a restart would not load it anew.
     """
     pidfd = open_pidfd(os.getpid())  # Only by one does a forked process learn of its parent's end.
     if pidfd is None:  # Also on macOS, where what the system loads does not bear a fork.
@@ -206,7 +204,7 @@ def preload(config: Config) -> None:
 def get_forked(
     config: Config, target: Callable[..., None], sockets: list[socket], let_go: Callable[[], None]
 ) -> BaseProcess:
-    """As `get_subprocess`, of a forked process, which first calls `let_go` to close what belongs to the supervisor."""
+    """As `get_subprocess`, of a forked process, which first calls `let_go`."""
     arguments = {"let_go": let_go, "started": arguments_of_child(config, target, sockets)}
     fork: Any = multiprocessing.get_context("fork")  # of another type on Windows, where there is none
     process: BaseProcess = fork.Process(target=_run, kwargs=arguments)
@@ -219,13 +217,13 @@ def _run(let_go: Callable[[], None], started: dict[str, Any]) -> None:
     let_go()
     # For the application, as in a process that was spawned.
     multiprocessing.set_start_method("spawn", force=True)
-    if sys.version_info >= (3, 13):
-        # `multiprocessing` calls what is registered from here on, and has forgotten what was.
-        atexit.register(logging.shutdown)
-        subprocess_started(**started)
-    else:  # pragma: no cover - coverage is measured on a newer Python
+    if sys.version_info < (3, 13):
         try:
             subprocess_started(**started)
         finally:
             threading._shutdown()
             atexit._run_exitfuncs()
+    else:
+        # `multiprocessing` calls what is registered from here on, and has forgotten what was.
+        atexit.register(logging.shutdown)
+        subprocess_started(**started)

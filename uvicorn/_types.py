@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
-if sys.version_info >= (3, 11):
-    from typing import NotRequired, TypedDict
-else:  # pragma: no cover - coverage is measured on a newer Python
+if sys.version_info < (3, 11):
     from typing_extensions import NotRequired, TypedDict
+else:
+    from typing import NotRequired, TypedDict
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 

@@ -4,7 +4,7 @@ import math
 import os
 import re
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 
 # As click has them.
@@ -32,9 +32,9 @@ class Kind:
     """A kind of values.
 
     Attributes:
-        expected: what is accepted, a phrase that ends "... must be".
+        expected: what is accepted, in words.
         metavar: the placeholder in `--help`.
-        separator: what separates several values in an environment variable; None stands for white space.
+        separator: of values in an environment variable; None is white space.
     """
 
     expected: str
@@ -94,6 +94,7 @@ class Number(Kind):
 
     metavar = "INTEGER"
     types: tuple[type, ...] = (int,)
+    numbers: Container[int] = ()
 
     def parse(self, text: str) -> Any:
         return self._allowed(int(text))
@@ -109,7 +110,7 @@ class Number(Kind):
         raise ValueError
 
     def allows(self, value: Any) -> bool:
-        raise NotImplementedError
+        return value in self.numbers
 
 
 class Integer(Number):
@@ -196,7 +197,7 @@ class LogLevel(Choice):
 
 
 class Path(Kind):
-    """A path. What must exist is looked for when the command line is read; in Python, where it is used."""
+    """A path. Whether it exists is looked up where the command line is read; in Python, where it is used."""
 
     expected = "a path"
     metavar = "PATH"
@@ -241,7 +242,7 @@ class ExistingDirectory(Path):
 
 
 class LogConfig(ExistingFile):
-    """A logging configuration: a file, in Python also a dict, a `RawConfigParser` or an open file."""
+    """A file; in Python also a dict, a `RawConfigParser` or an open file."""
 
     def check(self, value: Any) -> Any:
         if value is None or isinstance(value, dict) or hasattr(value, "sections") or hasattr(value, "readline"):
@@ -326,9 +327,7 @@ class SSLVersion(Number):
 
     expected = f"a number of Python's ssl.PROTOCOL_* ({ssl.PROTOCOL_TLS_SERVER:d} is TLS_SERVER)"
 
-    def allows(self, value: Any) -> bool:
-        protocols = {int(getattr(ssl, name)) for name in dir(ssl) if name.startswith("PROTOCOL_")}
-        return value in protocols - {int(ssl.PROTOCOL_TLS_CLIENT)}
+    numbers = {getattr(ssl, name) for name in dir(ssl) if name.startswith("PROTOCOL_")} - {ssl.PROTOCOL_TLS_CLIENT}
 
 
 class SSLCertReqs(Number):
@@ -336,8 +335,7 @@ class SSLCertReqs(Number):
 
     expected = "0 (no client certificate), 1 (optional) or 2 (required)"
 
-    def allows(self, value: Any) -> bool:
-        return value in map(int, ssl.VerifyMode)
+    numbers = frozenset(ssl.VerifyMode)
 
 
 class SSLCiphers(Kind):

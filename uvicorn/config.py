@@ -79,7 +79,7 @@ class Config(Options):
     """The configuration of a server.
 
     Args:
-        app: the application, or its import string `module:attribute`; it may be None until `load`.
+        app: the application, or its import string; it may be None until `load`.
         host, ...: the options of `uvicorn.options.Options`.
 
     Raises:
@@ -177,8 +177,7 @@ class Config(Options):
     def ws_protocol_class(self) -> Any:
         """The class of WebSocket connections, once loaded; None where there are none.
 
-        What `auto` stands for is imported at the first handshake: it would be a quarter of the time of a start, and
-        most servers never see one.
+        `auto` is imported at the first handshake: it would take a quarter of a start, and most servers see none.
         """
         if isinstance(self._ws_protocol_class, str):
             self._ws_protocol_class = import_from_string(self._ws_protocol_class)
@@ -292,6 +291,6 @@ def _load_environment(path: str) -> None:
 
 
 def _from_environment(name: str, variable: str, default: Any) -> Any:
-    """The value of an option in a variable that is not of this server alone; an empty one counts as unset."""
+    """The value of an option in a variable; an empty one counts as unset."""
     text = os.environ.get(variable)
     return OPTIONS[name].check(text, f"${variable}") if text else default

@@ -23,7 +23,7 @@ def import_from_string(import_str: Any) -> Any:
 
     Raises:
         ImportFromStringError: the string is malformed, or its module or attribute does not exist.
-        Exception: whatever the module raises while it is imported.
+        Exception: whatever the module raises.
     """
     if not isinstance(import_str, str):
         return import_str
@@ -54,15 +54,11 @@ class AppLoadingError(Exception):
 
 
 def load_app(app: Any, factory: bool) -> Any:
-    """Import the application and call it if it is a factory.
-
-    Args:
-        app: an import string or the object itself.
-        factory: whether it is one; otherwise whatever can be called without arguments is.
+    """Import the application and call it if it is a factory: one that is named so, or takes no arguments.
 
     Raises:
         AppLoadingError: there is no such application, or the factory raises a TypeError.
-        Exception: whatever the user's module or factory raises.
+        Exception: whatever else the user's module or factory raises.
     """
     try:
         loaded = import_from_string(app)

@@ -115,7 +115,7 @@ class GroupedCommand(click.Command):
 
 
 def auto_picks(option: str) -> str:
-    """What `auto` picks here for the option http, loop or ws; nothing is imported to find out."""
+    """What `auto` picks here for an option, without importing it."""
     from importlib.util import find_spec
 
     libraries, otherwise = AUTO[option]
@@ -196,12 +196,12 @@ def run(*args: Any, **options: Any) -> None:
     """Serve an application until asked to exit.
 
     Args:
-        app: the application, or its import string `module:attribute`, which reloading and several workers need.
+        app: the application, or its import string, which reloading and several workers need.
         host, ...: the options of `Config`.
 
     Raises:
         OptionError: an option has a value that it does not accept.
-        SystemExit: the server could not start (3, the reason has been logged).
+        SystemExit: the server could not start; the reason has been logged.
     """
     try:
         config = Config(*args, **options)

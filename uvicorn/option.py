@@ -4,7 +4,7 @@ import enum
 import inspect
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, TypeVar
 
 from uvicorn.accepts import Kind, OptionError, OptionTypeError
 
@@ -46,44 +46,24 @@ class Form(enum.Enum):
     ON_OFF = enum.auto()
 
 
-class Option:
-    """A row of the table; its name is that of the attribute.
+class Option(NamedTuple):
+    """A row of the table; its name is that of the attribute."""
 
-    Args:
-        default: what Python takes for it.
-        kind: the values it takes.
-        group: where it is listed.
-        help: its meaning, one sentence.
-        form: how it is written.
-        flag: its name on the command line, where that is not the parameter's.
-        shown: its default in words, where the value does not speak for itself.
-        command_line_default: where it differs from Python's.
-    """
+    default: Any  # Python's.
+    kind: Kind
+    group: Group
+    help: str
+    form: Form = Form.VALUE
+    flag: str = ""  # Its name on the command line, where that is not the parameter's.
+    shown: str | None = None  # Its default in words, where the value does not speak for itself.
+    command_line_default: Any = None  # Where it differs from Python's; None for a dict.
+    name: str = ""
 
-    name: str
-
-    def __init__(
-        self,
-        default: Any,
-        kind: Kind,
-        group: Group,
-        help: str,
-        form: Form = Form.VALUE,
-        *,
-        flag: str = "",
-        shown: str | None = None,
-        command_line_default: Any = None,
-    ) -> None:
-        if command_line_default is None and not isinstance(default, dict):
-            command_line_default = default
-        self.default = default
-        self.kind = kind
-        self.group = group
-        self.help = help
-        self.form = form
-        self.flag = flag
-        self.shown = shown
-        self.command_line_default = command_line_default
+    def named(self, name: str) -> "Option":
+        default = self.command_line_default
+        if default is None and not isinstance(self.default, dict):
+            default = self.default
+        return self._replace(name=name, command_line_default=default)
 
     @property
     def environment_variable(self) -> str:
@@ -104,15 +84,7 @@ class Option:
         return "" if self.default is None else str(self.default)
 
     def check(self, value: Any, source: str = "") -> Any:
-        """Return what a value from Python, or text, means.
-
-        Args:
-            value: that.
-            source: where it came from, if not from the parameter of this name.
-
-        Raises:
-            OptionError: it is not accepted; OptionTypeError where that is for its type.
-        """
+        """Return what a value or text from `source` means, or raise OptionError, for its type OptionTypeError."""
         if value is None and self.default is None:
             return None
         if self.form is Form.MANY:
@@ -158,7 +130,7 @@ class _Signature:
 
 
 class OptionTable:
-    """What is served, and the options for it: arguments that become attributes, each checked."""
+    """Arguments that become attributes, each checked."""
 
     options: ClassVar[dict[str, Option]]
     annotations: ClassVar[dict[str, Any]]
@@ -166,7 +138,7 @@ class OptionTable:
     app: Any
 
     # Type checkers take the arguments from the annotations.
-    if not TYPE_CHECKING:  # pragma: no branch - it is never true here
+    if not TYPE_CHECKING:
         __signature__ = _Signature()
 
         def __init__(self, *args, **options):
@@ -201,11 +173,10 @@ Table = TypeVar("Table", bound=OptionTable)
 
 @dataclass_transform()
 def option_table(cls: type[Table]) -> type[Table]:
-    """Collect the options that the body of a class assigns, and leave their defaults there."""
-    cls.options = {name: value for name, value in vars(cls).items() if isinstance(value, Option)}
+    """Collect the options of a class, and leave their defaults there."""
+    cls.options = {name: value.named(name) for name, value in vars(cls).items() if isinstance(value, Option)}
     cls.annotations = cls.__annotations__
     for name, option in cls.options.items():
-        option.name = name
         setattr(cls, name, option.default)
     vars(OptionTable)["__init__"].__annotations__ = {**cls.annotations, "return": None}
     return cls

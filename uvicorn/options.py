@@ -1,7 +1,4 @@
-"""The table of options. Name, type, default, meaning and accepted values stand here, and nowhere else.
-
-The command line, `run()` and `Config` are made from it.
-"""
+"""The table of options, from which the command line, `run()` and `Config` are made."""
 
 import logging
 import ssl
@@ -35,7 +32,6 @@ from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
 from uvicorn.option import Form, Group, OptionTable, option, option_table
 from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES, FilePath
 
-# The names that options give to implementations and levels, and what each stands for.
 HTTPProtocolType = Literal["auto", "h11", "httptools"]
 WSProtocolType = Literal["auto", "none", "websockets", "websockets-sansio", "wsproto"]
 LifespanType = Literal["auto", "on", "off"]
@@ -79,7 +75,7 @@ LOG_LEVELS: Final[dict[str, int]] = {
 
 @option_table
 class Options(OptionTable):
-    """Every option as an attribute; the order is that of `Config`'s positional arguments."""
+    """Every option, in the order of `Config`'s positional arguments."""
 
     app: Any
     host: str | None = option("127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all.")

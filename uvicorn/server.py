@@ -17,14 +17,13 @@ import click
 
 from uvicorn._compat import asyncio_run
 from uvicorn.config import STARTUP_FAILURE, Config
-from uvicorn.exit_flag import ExitFlag
 from uvicorn.listeners import AnyServer, Listeners
-from uvicorn.server_state import ServerState, http_date
+from uvicorn.server_state import ExitFlag, ServerState, http_date
 
 __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
 
 HANDLED_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
-if sys.platform == "win32":  # pragma: no cover - coverage is measured on Linux
+if sys.platform == "win32":
     HANDLED_SIGNALS += (signal.SIGBREAK,)  # Ctrl-Break
 
 # How often an overridden `on_tick` is called, in seconds, and what its counter counts.
@@ -42,7 +41,7 @@ class Server:
     """Serves one application in one event loop.
 
     Args:
-        config: what to serve and how. It is loaded by `serve`, if it has not been.
+        config: what to serve and how; loaded by `serve`, if it has not been.
     """
 
     def __init__(self, config: Config) -> None:
@@ -65,7 +64,7 @@ class Server:
         self._date = -1
 
     def _flag(self, name: str) -> ExitFlag:
-        # Made on first use, so that a subclass may set it before it calls our __init__, or without.
+        # Made on first use: a subclass may set it before our __init__.
         flag: ExitFlag = self.__dict__.setdefault(name, ExitFlag())
         return flag
 
@@ -87,8 +86,6 @@ class Server:
     def force_exit(self, value: bool) -> None:
         self._flag("_force").set(value)
 
-    # --- Running ------------------------------------------------------------------------------------------------------
-
     def run(self, sockets: list[socket] | None = None) -> None:
         """Serve in an event loop of our own until asked to exit.
 
@@ -102,10 +99,10 @@ class Server:
         """Serve in the running event loop until asked to exit.
 
         Args:
-            sockets: sockets to listen on, instead of those that the config names. They are closed at the end.
+            sockets: listened on instead of what the config names, and closed at the end.
 
         Raises:
-            SystemExit: the application cannot be loaded or a socket cannot be bound; the reason has been logged.
+            SystemExit: the server cannot start; the reason has been logged.
         """
         with self.capture_signals():
             try:
@@ -128,7 +125,7 @@ class Server:
         try:
             await self.main_loop()
         except asyncio.CancelledError:
-            # Whoever cancels us wants us gone now, with nothing left behind.
+            # Whoever cancels us wants us gone now.
             self._close_listeners(sockets)
             await self._cut_off()
             await self.lifespan.shutdown()
@@ -178,7 +175,11 @@ class Server:
     async def main_loop(self) -> None:
         """Tick until asked to exit."""
         counter = 0
-        ticking = self._on_tick_is_overridden()
+        ticking = (
+            type(self).on_tick is not Server.on_tick
+            or "on_tick" in self.__dict__
+            or type(self).should_exit is not Server.should_exit  # Then nobody wakes us.
+        )
         while not await self.on_tick(counter):
             counter = (counter + (1 if ticking else TICKS_PER_SECOND)) % TICKS_PER_DAY
             delay = TICK if ticking else self._next_tick()
@@ -187,21 +188,11 @@ class Server:
             else:
                 await self._flag("_exit").wait(delay)
 
-    def _on_tick_is_overridden(self) -> bool:
-        return (
-            type(self).on_tick is not Server.on_tick
-            or "on_tick" in self.__dict__
-            or type(self).should_exit is not Server.should_exit  # Then nobody wakes us.
-        )
-
     async def on_tick(self, counter: int) -> bool:
-        """Do what is done again and again; where this is overridden, it is called every 0.1 s, else once a second.
+        """Return whether to end; called every 0.1 s where it is overridden, else once a second.
 
         Args:
             counter: tenths of a second, starting over once a day.
-
-        Returns:
-            Whether the main loop shall end.
         """
         await self._tick()
         return self.should_exit
@@ -261,7 +252,7 @@ class Server:
         for connection in list(self.server_state.connections):
             connection.shutdown()
 
-        # Responses that take long still have a date, and a process manager still hears of us.
+        # Long responses still have a date, and a process manager hears of us.
         ticking = asyncio.ensure_future(self._go_on_ticking())
         work = self._wait_for_connections_and_tasks()
         completed = await self._unless_forced(work, timeout=self.config.timeout_graceful_shutdown)
@@ -290,7 +281,7 @@ class Server:
             logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
             while state.tasks:
                 await asyncio.wait(set(state.tasks))
-                # A task leaves the set in a callback of its own, which may run after ours.
+                # A task leaves the set in a callback, which may run after ours.
                 await asyncio.sleep(0)
 
     async def _cut_off(self) -> None:
@@ -360,15 +351,10 @@ class Server:
         for sig, installed in self._installed_handlers.items():
             if signal.getsignal(sig) == installed:
                 signal.signal(sig, _living(self._former_handlers[sig], sig))
-            # Else it belongs to somebody who came after us, such as a second server of this loop.
+            # Else it belongs to who came after us, such as a second server.
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal: the first asks to exit, a second SIGINT asks to exit at once.
-
-        Args:
-            sig: the signal's number.
-            frame: where it interrupted the program.
-        """
+        """Take a signal: the first asks to exit, a second SIGINT asks to exit at once."""
         self._captured_signals.append(sig)
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
@@ -377,7 +363,7 @@ class Server:
 
 
 def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -> None:
-    """Log a message whose `%d` is the id of a process; that and some of its words may be coloured."""
+    """Log a message whose `%d` is `pid`; that and these words may be coloured."""
     coloured = message
     for word in ("%d", *words):
         coloured = coloured.replace(word, click.style(word, fg="cyan", bold=bold))

@@ -1,6 +1,7 @@
-"""What the protocols of one server share: its connections, tasks, counters and default response headers."""
+"""The state of one server: whether to exit, and what its protocols share."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,7 @@ class Connections(set[Any]):
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+            _resolve(waiter)
 
     async def wait_empty(self) -> None:
         """Return as soon as no connection is left."""
@@ -50,16 +50,52 @@ class Connections(set[Any]):
             await waiter
 
 
+class ExitFlag:
+    """A wish to exit, which any thread or signal handler sets, and event loops wait for."""
+
+    def __init__(self) -> None:
+        self.value = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def set(self, value: bool) -> None:
+        self.value = value
+        if value:
+            for waiter in list(self._waiters):
+                # RuntimeError: that loop has been closed since.
+                with contextlib.suppress(RuntimeError):
+                    waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Return as soon as the flag is set, or after so many seconds."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        # Entered before the value is looked at, or a `set` between the two would wake nobody.
+        self._waiters.append(waiter)
+        timer = None if seconds is None else loop.call_later(seconds, _resolve, waiter)
+        try:
+            if not self.value:
+                await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._waiters.remove(waiter)
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 class ServerState:
     """The state that every connection of one server shares.
 
     Attributes:
         connections: the protocols whose transport is open.
-        tasks: the tasks of applications that have not returned.
-        total_requests: requests and WebSocket handshakes counted so far.
+        tasks: those of applications that have not returned.
+        total_requests: requests and WebSocket handshakes so far.
         draining: whether each response is to be the last of its connection.
-        request_limit: the count at which `on_request_limit` is called, or None.
-        access_log: writes the line of each response; None before the first.
+        request_limit: the count at which `on_request_limit` is called.
+        access_log: None before the first response.
     """
 
     def __init__(self) -> None:
@@ -143,13 +179,7 @@ class ServerState:
 
 
 def http_date(seconds: float) -> bytes:
-    """Write a time as an IMF-fixdate (RFC 9110 section 5.6.7).
-
-    `time.strftime` would follow the locale, and `email.utils` takes a fiftieth of the time of a start.
-
-    Args:
-        seconds: since the epoch.
-    """
+    """A time as an IMF-fixdate (RFC 9110 section 5.6.7); `strftime` would follow the locale."""
     now = time.gmtime(seconds)
     day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
     return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (day, now.tm_mday, month, now.tm_year, *now[3:6])

@@ -48,7 +48,7 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
 
     Raises:
         OptionTypeError: the factory returns something else.
-        OSError: a file is missing, or not what it should be.
+        OSError: as `create_ssl_context`.
     """
     if options.ssl_context_factory is None:
         return _described_context(options)
@@ -66,13 +66,13 @@ def _described_context(options: Options) -> ssl.SSLContext:
         if path is not None and not os.path.isfile(path):
             raise FileNotFoundError(f"{name} {path!r} does not exist")
     return create_ssl_context(
-        certfile=options.ssl_certfile,
-        keyfile=options.ssl_keyfile,
-        password=options.ssl_keyfile_password,
-        ssl_version=options.ssl_version,
-        cert_reqs=options.ssl_cert_reqs,
-        ca_certs=options.ssl_ca_certs,
-        ciphers=options.ssl_ciphers,
+        options.ssl_certfile,
+        options.ssl_keyfile,
+        options.ssl_keyfile_password,
+        options.ssl_version,
+        options.ssl_cert_reqs,
+        options.ssl_ca_certs,
+        options.ssl_ciphers,
     )
 
 

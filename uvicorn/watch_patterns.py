@@ -30,11 +30,11 @@ def resolve_reload_patterns(
     """Sort out what is a pattern and what is a directory.
 
     Args:
-        patterns_list: glob patterns and paths; one that names or matches directories adds them.
+        patterns_list: glob patterns and paths; those of directories add them.
         directories_list: paths of directories; those that do not exist are left out.
 
     Returns:
-        The patterns, each once, and the resolved directories, without those inside another one.
+        The patterns, each once, and the resolved directories, without those inside others.
     """
     from pathlib import Path
 

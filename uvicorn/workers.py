@@ -28,6 +28,8 @@ warnings.warn(
 
 # Seconds between signs of life, as of gunicorn's own workers.
 NOTIFY_INTERVAL = 1.0
+# Which have the names of our options, but for their `ssl_`.
+TLS_SETTINGS = ("keyfile", "certfile", "ca_certs", "cert_reqs", "ciphers")
 
 
 class UvicornWorker(Worker):
@@ -49,31 +51,20 @@ class UvicornWorker(Worker):
             "timeout_keep_alive": self.cfg.keepalive,
             "timeout_notify": min(self.timeout, NOTIFY_INTERVAL),
             "callback_notify": self.callback_notify,
-            # It has its jitter in it; without a limit it is the largest integer.
+            # With its jitter; without a limit it is the largest integer.
             "limit_max_requests": None if self.max_requests == sys.maxsize else self.max_requests,
             "forwarded_allow_ips": self.cfg.forwarded_allow_ips,
             "backlog": self.cfg.backlog,
-            **self._tls_options(),
+            **({f"ssl_{name}": getattr(self.cfg, name) for name in TLS_SETTINGS} if self.cfg.is_ssl else {}),
             **self.CONFIG_KWARGS,
         }
         self.config = Config(**options)
-
-    def _tls_options(self) -> dict[str, Any]:
-        if not self.cfg.is_ssl:
-            return {}
-        return {
-            "ssl_keyfile": self.cfg.keyfile,
-            "ssl_certfile": self.cfg.certfile,
-            "ssl_ca_certs": self.cfg.ca_certs,
-            "ssl_cert_reqs": self.cfg.cert_reqs,
-            "ssl_ciphers": self.cfg.ciphers,
-        }
 
     def init_signals(self) -> None:
         """Leave the signals to the server, but for those that it does not know."""
         for sig in self.SIGNALS:
             signal.signal(sig, signal.SIG_DFL)
-        # The server raises them again in the end, which must not look as if they had killed us.
+        # The server raises them again, which must not look as if they had killed us.
         for sig in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sig, self.handle_exit)
         signal.signal(signal.SIGUSR1, self.handle_usr1)
@@ -103,7 +94,7 @@ class UvicornWorker(Worker):
     def handle_abort(  # pragma: no cover - it ends before what was covered is saved
         self, sig: int, frame: FrameType | None
     ) -> None:
-        """End: gunicorn has not heard of us for too long. An event loop would catch an exception."""
+        """End at once; an event loop would catch an exception."""
         faulthandler.dump_traceback()
         self.cfg.worker_abort(self)
         os._exit(1)

@@ -61,7 +61,7 @@ async def listening(context: ssl.SSLContext | None = None) -> AsyncIterator[Work
     config.ssl = context
     connections = PublishedConnections(share)
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        listeners = FairListeners(config, lambda: Answer(connections), share, connections)
+        listeners = FairListeners(config, lambda: Answer(connections), connections)
         await listeners.open([sock])
         try:
             yield Worker(sock, listeners, share, other)

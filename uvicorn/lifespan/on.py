@@ -18,7 +18,7 @@ class _Phase(enum.Enum):
     ENDED = enum.auto()
 
 
-# What the application may send, and what follows. It need not be asked before it shuts down.
+# What the application may send, asked or not, and what follows.
 _ANSWERS = {
     _Phase.STARTUP: {
         "lifespan.startup.complete": _Phase.RUNNING,
@@ -33,19 +33,18 @@ _ANSWERS = {
 
 
 class LifespanOn:
-    """The lifespan of an application, for `--lifespan on` and `auto`.
+    """The lifespan of an application.
 
-    With `auto`, an exception before `lifespan.startup.complete` means that the application does not support the
-    protocol; with `on` it is a failure (ASGI lifespan specification, "Startup").
+    With `auto`, an exception before `lifespan.startup.complete` means that it does not support the protocol; with `on`
+    it is a failure (ASGI lifespan specification, "Startup").
 
     Args:
         config: loaded here if it is not yet.
 
     Attributes:
-        state: the application's; each connection gets a shallow copy of it.
+        state: the application's; each connection gets a shallow copy.
         should_exit: whether startup or shutdown has failed.
         error_occurred: whether the application has raised.
-        startup_failed, shutdown_failed: whether it has said so, or raised.
     """
 
     def __init__(self, config: Config) -> None:

@@ -9,8 +9,8 @@ def asyncio_loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.A
     """Return a callable that makes an asyncio loop.
 
     Args:
-        use_subprocess: the server runs in a child process. On Windows such a child serves a socket it was handed,
-            which the proactor loop cannot watch, so it gets the selector loop.
+        use_subprocess: the server runs in a child process. On Windows the proactor loop cannot watch the socket that it
+            is handed.
     """
     if sys.platform == "win32" and not use_subprocess:
         return asyncio.ProactorEventLoop

@@ -1,4 +1,4 @@
-"""The best loop that is installed."""
+"""The best loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ def auto_loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.Abst
     """Return a callable that makes a uvloop loop where uvloop is installed, else one of asyncio.
 
     Args:
-        use_subprocess: the server runs in a child process.
+        use_subprocess: as for `asyncio_loop_factory`.
     """
     try:
         from uvicorn.loops.uvloop import uvloop_loop_factory

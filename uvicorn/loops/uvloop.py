@@ -7,5 +7,5 @@ import uvloop
 
 
 def uvloop_loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return a callable that makes a uvloop loop; it is the same in a child process."""
+    """Return a callable that makes a uvloop loop, the same in a child process."""
     return uvloop.new_event_loop

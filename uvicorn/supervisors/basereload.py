@@ -1,4 +1,4 @@
-"""Reloading: a child process serves, and is started anew whenever a watched file has changed."""
+"""Reloading: a child process serves, and is replaced when a watched file changes."""
 
 import contextlib
 import logging
@@ -15,8 +15,7 @@ from uvicorn._subprocess import PipeEnd, get_subprocess, spawn
 from uvicorn.config import Config
 from uvicorn.server import HANDLED_SIGNALS, log_process
 
-# What an open stream may hold up a reload where the user has set no time, and then the application's own shutdown; in
-# seconds.
+# What an open stream may hold up a reload, unless the user says so, and then the application's shutdown; in seconds.
 RELOAD_GRACE = 2
 SHUTDOWN_ALLOWANCE = 5.0
 
@@ -41,12 +40,12 @@ class StoppableTarget:
 
 
 class BaseReload:
-    """A reloader; iterating it yields, each time, the files that have changed, or None.
+    """A reloader; iterating it yields the files that have changed, or None.
 
     Args:
-        config: what is served, and what is watched.
-        target: is called in the child process with `sockets=`, and serves.
-        sockets: the sockets to listen on. They stay open here, so that no reload refuses a connection.
+        config: what is served and watched.
+        target: serves in the child process, called with `sockets=`.
+        sockets: stay open here, so that no reload refuses a connection.
     """
 
     reloader_name: str | None = None
@@ -102,7 +101,7 @@ class BaseReload:
             for sig in HANDLED_SIGNALS:
                 signal.signal(sig, self.signal_handler)
         for sock in self.sockets:
-            # Who comes before the first child is ready, or while the application is broken, waits.
+            # Who comes while no child is ready waits.
             sock.listen(self.config.backlog)
         self._start()
 

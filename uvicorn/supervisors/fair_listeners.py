@@ -1,13 +1,12 @@
-"""Listeners of one worker among several on the same sockets: a worker that is ahead lets the others accept first."""
+"""Listeners of a worker that lets others accept first when it is ahead."""
 
 import asyncio
 import errno
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from socket import socket
-from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.listeners import Listeners, tls_options
@@ -21,24 +20,12 @@ OUT_OF_RESOURCES_DELAY = 1.0
 logger = logging.getLogger("uvicorn.error")
 
 
-if sys.version_info >= (3, 12):
-
-    def _create_task(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        # It saves a pass of the loop.
-        return asyncio.Task(work, loop=loop, eager_start=True)
-
-else:  # pragma: no cover - coverage is measured on a newer Python
-
-    def _create_task(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        return loop.create_task(work)
-
-
 class PublishedConnections(Connections):
     """The connections of a worker, whose number the others see."""
 
     def __init__(self, share: Share) -> None:
         super().__init__()
-        self._share = share
+        self.share = share
         self._accepting = False
         self.pending = 0
         self.on_end: set[Callable[[], None]] = set()
@@ -49,12 +36,12 @@ class PublishedConnections(Connections):
         if accepting:
             self.publish()
         else:
-            self._share.withdraw()
+            self.share.withdraw()
 
     def publish(self) -> None:
         """Let the others know how many there are, with those being set up."""
         if self._accepting:
-            self._share.publish(len(self) + self.pending)
+            self.share.publish(len(self) + self.pending)
 
     def add(self, protocol: object) -> None:
         super().add(protocol)
@@ -77,28 +64,25 @@ class PublishedConnections(Connections):
 class FairServer:
     """Accepts from one socket, and closes it at the end.
 
-    The loop's `create_server` accepts all it can whenever it is woken, and the kernel tends to wake the same process
-    first, so that one worker would have most of the long-lived connections. `SO_REUSEPORT` spreads by a hash, which is
-    uneven by chance, and leaves the connections of a hanging worker to that worker.
+    The loop's `create_server` accepts all it can, and the kernel tends to wake the same process first: one worker would
+    have most of the long-lived connections. `SO_REUSEPORT` spreads them by a hash, unevenly, also to a hanging worker.
     """
 
     def __init__(
         self,
         sock: socket,
         create_protocol: Callable[[], asyncio.Protocol],
-        share: Share,
         connections: PublishedConnections,
         config: Config,
     ) -> None:
         self._sock = sock
         self._create_protocol = create_protocol
-        self._share = share
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._tls_options = tls_options(config, self._loop)
         self._setups: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._courtesy = Courtesy(share)
+        self._courtesy = Courtesy(connections.share)
         self._closed = False
         sock.listen(config.backlog)
         sock.setblocking(False)
@@ -163,7 +147,10 @@ class FairServer:
         accepted.setblocking(False)
         self._connections.pending += 1
         self._connections.publish()
-        setup = _create_task(self._set_up(accepted), self._loop)
+        if sys.version_info < (3, 12):
+            setup = self._loop.create_task(self._set_up(accepted))
+        else:  # It saves a pass of the loop.
+            setup = asyncio.Task(self._set_up(accepted), loop=self._loop, eager_start=True)
         self._setups.add(setup)
         setup.add_done_callback(self._setups.discard)
 
@@ -179,21 +166,16 @@ class FairServer:
 
 
 class FairListeners(Listeners):
-    """As `Listeners`, for a worker with its share and its connections."""
+    """As `Listeners`, for a worker and its connections."""
 
     def __init__(
-        self,
-        config: Config,
-        create_protocol: Callable[[], asyncio.Protocol],
-        share: Share,
-        connections: PublishedConnections,
+        self, config: Config, create_protocol: Callable[[], asyncio.Protocol], connections: PublishedConnections
     ) -> None:
         super().__init__(config, create_protocol)
-        self._share = share
         self._connections = connections
 
     async def _listen(self, sock: socket) -> None:
-        self.servers.append(FairServer(sock, self._create_protocol, self._share, self._connections, self._config))
+        self.servers.append(FairServer(sock, self._create_protocol, self._connections, self._config))
         self._connections.accepting(True)
 
     def close(self) -> None:

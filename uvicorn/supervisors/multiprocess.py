@@ -1,4 +1,4 @@
-"""Several workers: started, watched, replaced, and stopped by one supervisor that does not serve itself."""
+"""Several workers: started, watched, replaced and stopped by a supervisor."""
 
 import logging
 import math
@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from multiprocessing.connection import wait
 from socket import socket
 
@@ -33,12 +32,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Slot:
-    """The place of one worker.
-
-    Attributes:
-        process: the worker, if there is one.
-        start_at: when the next one may start, by `time.monotonic`.
-    """
+    """The place of one worker; when the next one may start is by `time.monotonic`."""
 
     def __init__(self) -> None:
         self.process: Process | None = None
@@ -50,14 +44,7 @@ class Slot:
         return self.process is None or self.process.limit_reached
 
     def start_later(self, served: float) -> float:
-        """Wait before the next start if workers keep dying early.
-
-        Args:
-            served: for how many seconds the last one has.
-
-        Returns:
-            How long, in seconds.
-        """
+        """Wait before the next start if workers keep dying early: for so many seconds."""
         pause = 0.0
         if served >= STABLE_AFTER:
             self._early_deaths = 0
@@ -82,8 +69,8 @@ class Multiprocess:
     """Runs `config.workers` workers.
 
     Args:
-        config: what they serve. The application must be an import string.
-        sockets: what all of them listen on. They stay open here, so that no restart refuses a connection.
+        config: what they serve; the application must be an import string.
+        sockets: what they listen on. They stay open here, so that no restart refuses a connection.
     """
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
@@ -91,7 +78,7 @@ class Multiprocess:
         self.sockets = sockets
         self.processes_num = config.workers
         self.signals = SignalQueue()
-        # Event loops of Windows cannot be told when a socket may be accepted from.
+        # Event loops of Windows cannot watch a listening socket.
         self._scoreboard = None if sys.platform == "win32" else Scoreboard()
         self._slots: list[Slot] = []
         self._living: list[Process] = []
@@ -99,14 +86,6 @@ class Multiprocess:
         self._replacement: Replacement | None = None
         self._stopping = False
         self._failed = False
-        self._handlers: dict[str, Callable[[], None]] = {
-            "INT": self.handle_int,
-            "TERM": self.handle_term,
-            "BREAK": self.handle_break,
-            "HUP": self.handle_hup,
-            "TTIN": self.handle_ttin,
-            "TTOU": self.handle_ttou,
-        }
 
     @property
     def processes(self) -> list[Process]:
@@ -141,7 +120,7 @@ class Multiprocess:
             self._scoreboard.close()
 
     def _wait(self) -> None:
-        """Wait for a signal, a message, a worker's end, or the time when there is something to do."""
+        """Wait for a signal, a message, a worker's end, or until something is due."""
         objects: list[PipeEnd | int] = [self.signals.reader]
         due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
         if self._replacement is not None:
@@ -157,7 +136,7 @@ class Multiprocess:
 
     def _step(self) -> None:
         for sig in self.signals.take_all():
-            self._handlers[SIGNALS[sig]]()
+            getattr(self, f"handle_{SIGNALS[sig].lower()}")()
         for process in list(self._living):
             process.receive()
             if process.exitcode is not None:
@@ -284,7 +263,7 @@ class Multiprocess:
     def handle_hup(self) -> None:
         """Replace all workers."""
         logger.info("Received SIGHUP, restarting processes.")
-        # Also the place whose replacement starts right now: it may have loaded what is no longer there.
+        # Also of the worker that starts right now: it may have loaded the old code.
         self._requests.extend(slot for slot in self._slots if slot not in self._requests)
 
     def handle_ttin(self) -> None:

@@ -18,8 +18,8 @@ from uvicorn.server import log_process
 from uvicorn.supervisors.scoreboard import Share
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
-# How long the stacks of a worker that hangs are waited for, in seconds, and after how long a silence they are asked for
-# once more: nothing marks the end of a dump but the next one. A shorter one could mix them on a busy machine.
+# How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for once
+# more: nothing else marks the end of a dump. A shorter one could mix them on a busy machine.
 DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.5
 # What a pipe holds, in bytes.
@@ -41,12 +41,9 @@ class ProcessState(enum.Enum):
 
 
 class HealthCheck:
-    """When, by `time.monotonic`, a worker is asked for a sign of life, and when it is taken to hang.
+    """When a worker is asked for a sign of life, and when it is taken to hang: within `timeout` seconds.
 
     Its first answer is that it is ready: while it starts, an import may hold the GIL.
-
-    Args:
-        timeout: within so many seconds, a worker that hangs is found.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -82,9 +79,9 @@ class Process:
 
     Args:
         config: what it serves.
-        sockets: the sockets that it listens on.
-        share: its place on the scoreboard, if there is one.
-        let_go: closes in a forked child what it inherits of the supervisor's; without it, it is spawned.
+        sockets: what it listens on.
+        share: its place on the scoreboard.
+        let_go: closes what a forked child inherits; without it, it is spawned.
     """
 
     def __init__(
@@ -139,10 +136,7 @@ class Process:
 
     @property
     def sentinel(self) -> int:
-        """What becomes readable when the process ends.
-
-        `multiprocessing`'s is a pipe, which stays open as long as a child of the worker has inherited it.
-        """
+        """What becomes readable when the process ends; `multiprocessing`'s waits for children of the worker, too."""
         return self.process.sentinel if self._pidfd is None else self._pidfd
 
     @property

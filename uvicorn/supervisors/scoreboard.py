@@ -5,15 +5,15 @@ import sys
 import tempfile
 from typing import Any
 
-# The first cell counts those that may be in use behind it; each of them is one worker's.
+# One is each worker's; the first says how many may be in use behind it.
 CELLS = 4096
 CELL_SIZE = 4
 SIZE = CELLS * CELL_SIZE
 # In the cell of a worker that does not accept.
 ABSENT = 0x7FFFFFFF
 
-# By how many connections a worker may be ahead of the least loaded one: few, so that shares are even, but enough that
-# workers which are woken together need not wait for each other at every connection.
+# By how many connections a worker may be ahead of the least loaded one: few enough for even shares, but so many that
+# workers woken together need not wait for each other each time.
 SLACK = 2
 SLACK_SHIFT = 3  # and an eighth of what the least loaded one has
 
@@ -56,12 +56,7 @@ class Scoreboard:
 
 
 class Share:
-    """One worker's place on the scoreboard.
-
-    Args:
-        fd: of the shared memory.
-        index: of its cell.
-    """
+    """One worker's place on the scoreboard: the cell `index` of the shared memory."""
 
     def __init__(self, fd: int, index: int) -> None:
         self._fd = fd
@@ -105,7 +100,7 @@ def _map(fd: int) -> "memoryview[int]":
 
 
 class Stalled:
-    """A worker that was waited for in vain, and has `load` connections as long as it does not accept."""
+    """A worker that was waited for in vain, and has `load` connections until it accepts."""
 
     def __init__(self, load: int) -> None:
         self.load = load

@@ -61,7 +61,7 @@ class SignalQueue:
     @contextlib.contextmanager
     def held_back(self) -> Generator[None, None, None]:
         """Keep these signals waiting while the block runs: a child forked there would take them for the supervisor."""
-        if sys.platform == "win32":  # pragma: no cover - nothing is forked there
+        if sys.platform == "win32":
             yield
             return
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._former)
@@ -74,7 +74,7 @@ class SignalQueue:
         """In a child forked while they were held back, undo the capture."""
         self._restore()
         self.close()
-        if sys.platform != "win32":  # pragma: no branch - nothing is forked there
+        if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _handle(self, sig: int, frame: FrameType | None) -> None:

@@ -12,10 +12,7 @@ from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 
 
 class FileFilter:
-    """Tells which files are worth a reload, by what `config` includes and excludes.
-
-    The defaults hold too, but for those that the user names on the other side.
-    """
+    """Tells which files are worth a reload, by `config` and by the defaults that it does not name on the other side."""
 
     def __init__(self, config: Config) -> None:
         self.includes = _patterns(DEFAULT_INCLUDES, config.reload_includes, config.reload_excludes)
@@ -35,7 +32,7 @@ def _patterns(defaults: tuple[str, ...], added: list[str], opposed: list[str]) -
 
 
 class WatchFilesReload(BaseReload):
-    """Watches `config.reload_dirs` for what `FileFilter` lets pass; its arguments are those of `BaseReload`."""
+    """Watches `config.reload_dirs` for what `FileFilter` lets pass; the arguments are those of `BaseReload`."""
 
     reloader_name = "WatchFiles"
 

@@ -21,10 +21,10 @@ from uvicorn.supervisors.scoreboard import Share
 
 # This signal makes a worker write the stacks of its threads, as the JVM's do, even while the GIL is held.
 DUMP_SIGNAL: int | None = None
-if sys.platform != "win32":  # pragma: no branch - coverage is measured on Linux
+if sys.platform != "win32":
     DUMP_SIGNAL = signal.SIGQUIT
 
-# For how many seconds a retiring worker waits at most for connections to end before it closes them.
+# After how many seconds a retiring worker closes connections.
 DRAIN_TIMEOUT = 30.0
 
 
@@ -44,13 +44,13 @@ class Message(bytes, enum.Enum):
 
 
 class Worker:
-    """Runs a server in a child process; it is pickled to there.
+    """Runs a server in a child process, to which it is pickled.
 
     Args:
         config: what is served.
         channel: the pipe to the supervisor.
         dump: the pipe that takes the stacks of our threads.
-        share: our place on the scoreboard; None where connections cannot be shared evenly.
+        share: our place on the scoreboard, if there is one.
     """
 
     def __init__(self, config: Config, channel: PipeEnd, dump: PipeEnd, share: Share | None) -> None:
@@ -61,11 +61,10 @@ class Worker:
 
     def __call__(self, sockets: list[socket]) -> None:
         """Serve until told to stop."""
-        if sys.platform != "win32":  # pragma: no branch - as above
+        if sys.platform != "win32":
             assert DUMP_SIGNAL is not None
             faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
-            # A terminal that hangs up tells every process, but the supervisor decides. (What the application starts
-            # would inherit it if we ignored the signal.)
+            # A terminal tells all its processes, but the supervisor decides. (SIG_IGN would be inherited.)
             signal.signal(signal.SIGHUP, _leave_to_supervisor)
         self._lock = threading.Lock()  # Both threads have something to say.
         # Before the application is imported, which may take long.
@@ -115,7 +114,7 @@ class WorkerServer(Server):
     def _create_listeners(self) -> Listeners:
         if self._share is None:
             return super()._create_listeners()
-        return FairListeners(self.config, self._create_protocol, self._share, self._connections)
+        return FairListeners(self.config, self._create_protocol, self._connections)
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
@@ -140,7 +139,7 @@ class WorkerServer(Server):
     async def _drain(self, sockets: list[socket] | None) -> None:
         """Stop accepting, and let each connection go with its next response, or when it has been idle long enough.
 
-        A shutdown closes idle ones, which would fail a request that is on its way.
+        To close it would fail a request that is on its way.
         """
         self._close_listeners(sockets)
         self.server_state.draining = True
