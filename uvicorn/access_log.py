@@ -79,12 +79,7 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class StockLogging:
-    """The access logger, its only handler and its formatter, all as they come.
-
-    Attributes:
-        stream: what the handler writes to.
-        line: puts a line together, with its end.
-    """
+    """The access logger, its only handler and its formatter, all as they come."""
 
     __slots__ = ("_states", "_variables", "handler", "line", "logger", "stream")
 

@@ -122,13 +122,8 @@ class LineStream:
         if self._poll is not None and len(text) > self._limit:
             held.appendleft(text[self._limit :])
             text = text[: self._limit]
-        else:
-            lines = [text]
-            size = len(text)
-            while held and size + len(held[0]) <= self._limit:
-                size += len(held[0])
-                lines.append(held.popleft())
-            text = "".join(lines)
+        while held and len(text) + len(held[0]) <= self._limit:
+            text += held.popleft()
         self._held_size -= len(text)
         return text
 

@@ -44,7 +44,6 @@ LOGGING_CONFIG: dict[str, Any] = {
     },
 }
 
-# The longest of the standard names.
 _LEVEL_NAME_WIDTH = len("CRITICAL")
 
 # A traceback may quote what the client sent: these never reach a terminal. Its own line ends and tabs stay.
@@ -193,14 +192,13 @@ def apply_log_config(log_config: "LogConfig", use_colors: bool | None = None) ->
     """Configure logging.
 
     Args:
-        log_config: a dict; the path of a .json, .yaml or .yml file that holds one; or for `logging.config.fileConfig`
-            the path of any other file, a `RawConfigParser` or an open file.
+        log_config: a dict, the path of a .json, .yaml or .yml file that holds one, or what `fileConfig` takes.
         use_colors: goes to the formatters "default" and "access" of a dict of Python, if they know colours.
 
     Raises:
         OptionError: the file is malformed, or describes something that cannot be set up.
-        OSError: the file cannot be read.
-        ImportError: it is of YAML, and PyYAML is not installed.
+        OSError: it cannot be read.
+        ImportError: it needs PyYAML.
     """
     import logging.config  # a tenth of the time that `uvicorn --version` takes
 

@@ -136,21 +136,14 @@ class ProxyHeadersMiddleware:
     def __init__(self, app: ASGI3Application, trusted_hosts: list[str] | str = "127.0.0.1") -> None:
         self.app = app
         self.trusted_hosts = _TrustedHosts(trusted_hosts)
-        # Asked on each request.
-        self._always_trust = self.trusted_hosts.always_trust
-        self._trusts = self.trusted_hosts.trusts
 
     def for_peer(self, peer: tuple[str, int] | None) -> ASGI3Application:
-        """What to call for those requests of the connection with `peer` that have a field of a proxy.
-
-        The trust is decided once for all of them.
-        """
-        if self._is_trusted(peer):
-            return self._call_trusted
-        return self.app
+        """What to call for those requests of the connection with `peer` that have a field of a proxy."""
+        return self._call_trusted if self._is_trusted(peer) else self.app
 
     def _is_trusted(self, peer: tuple[str, int] | None) -> bool:
-        return self._always_trust or bool(peer and self._trusts(peer[0]))
+        hosts = self.trusted_hosts
+        return hosts.always_trust or bool(peer and hosts.trusts(peer[0]))
 
     def _call_trusted(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
         self._forward(scope)

@@ -29,8 +29,6 @@ _GRACE = 10.0
 
 
 class _Body(enum.Enum):
-    """How much of the request's body has been received."""
-
     MORE = enum.auto()
     WHOLE = enum.auto()
     CUT = enum.auto()
@@ -141,8 +139,6 @@ class Exchange:
 
 
 class _Input(io.RawIOBase):
-    """The request body as a raw file."""
-
     def __init__(self, exchange: Exchange, first: bytes) -> None:
         self._exchange = exchange
         self._part = memoryview(first)

@@ -19,8 +19,8 @@ from uvicorn.protocols.websockets.codec import (
     fitting_reason,
     new_fragments,
 )
+from uvicorn.protocols.websockets.connection import Inbox
 from uvicorn.protocols.websockets.deflate import DeflateParameters, PerMessageDeflate
-from uvicorn.protocols.websockets.inbox import Inbox
 
 websockets_impl = pytest.importorskip("uvicorn.protocols.websockets.websockets_impl")
 wsproto_impl = pytest.importorskip("uvicorn.protocols.websockets.wsproto_impl")

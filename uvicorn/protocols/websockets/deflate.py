@@ -14,7 +14,6 @@ _MEMORY_LEVEL = 5
 # What holds without agreement (RFC 7692 section 7.1.2); zlib cannot deflate with a window of 256 bytes.
 _MAX_WINDOW_BITS = 15
 _MIN_DEFLATE_BITS = 9
-# By what is offered.
 _AGREED_BITS: dict[str | None, int] = {str(bits): min(bits, _WINDOW_BITS) for bits in range(8, _MAX_WINDOW_BITS + 1)}
 
 # Cut off by the sender, put back by the receiver (RFC 7692 section 7.2).
@@ -31,7 +30,6 @@ _PIECE = 1 << 16
 # Up to here a copy with the tail is cheaper than a second call of zlib.
 _SMALL = 2048
 
-# name and parameters, each a name with a value or None
 Offer: TypeAlias = tuple[str, list[tuple[str, str | None]]]
 
 _FLAGS = ("server_no_context_takeover", "client_no_context_takeover")

@@ -47,8 +47,6 @@ class HeadReader:
         self._parser.feed(data)
         return None if self._head is None else (self._head, self._parser.take_rest())
 
-    # What the builder tells its sink
-
     def on_request(self, head: RequestHead, facts: int) -> None:
         self._head = head
         self._parser.builder.hold = True

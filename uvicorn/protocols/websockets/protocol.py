@@ -22,7 +22,7 @@ from uvicorn.protocols.websockets.codec import (
     Pong,
     fitting_reason,
 )
-from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Action, Connection, Due, Keepalive, State
+from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Action, Connection, Due, Inbox, Keepalive, State
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 from uvicorn.protocols.websockets.handshake import (
     Handshake,
@@ -31,7 +31,6 @@ from uvicorn.protocols.websockets.handshake import (
     accept_head,
     read_handshake,
 )
-from uvicorn.protocols.websockets.inbox import Inbox
 from uvicorn.server_state import ServerState
 
 if TYPE_CHECKING:
@@ -177,16 +176,15 @@ class WebSocketProtocol(Connection):
         """Take a request that has not come by way of our HTTP protocol."""
         if self._head is None:
             self._head = HeadReader(self.config)
+            self._framer = ResponseFramer(0)
         try:
             complete = self._head.feed(data)
         except RequestRejected as rejected:
             self.logger.warning("Invalid HTTP request received.")
-            self._framer = ResponseFramer(0)
             self._respond(rejected.status, b"Invalid HTTP request received.")
             return
         if complete is not None:
             self._head = None
-            self._framer = ResponseFramer(0)
             self.server_state.count_request()
             limit = self.config.limit_concurrency
             if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
@@ -308,15 +306,12 @@ class WebSocketProtocol(Connection):
             self._on_app_end(CloseCode.NORMAL_CLOSURE if result is None else CloseCode.INTERNAL_ERROR)
 
     def _on_app_end(self, code: CloseCode) -> None:
-        if self._state is State.HANDSHAKE:
+        if self._state is State.DENIAL and self._framer.head_sent:
+            # It must not pass for a whole response.
+            self._abort()
+        elif self._state is State.HANDSHAKE or self._state is State.DENIAL:
+            self._framer = ResponseFramer(0)
             self._respond(500, b"Internal Server Error")
-        elif self._state is State.DENIAL:
-            if self._framer.head_sent:
-                # It must not pass for a whole response.
-                self._abort()
-            else:
-                self._framer = ResponseFramer(0)
-                self._respond(500, b"Internal Server Error")
         elif self._state is State.OPEN:
             self._send_close(code, "")
         self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
