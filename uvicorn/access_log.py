@@ -53,7 +53,7 @@ def _behaviour() -> tuple[Any, ...]:
 
 
 def _is_stock_behaviour(behaviour: tuple[Any, ...]) -> bool:
-    """Whether the functions are those of their modules, and the rest is what it is by default."""
+    """Whether the functions are those of their modules, and the rest the default."""
     files = {_file(logging.getLogger), _file(formatters._sgr)}
     *functions, terminator, factory, name = behaviour
     return {*map(_file, functions)} == files and (terminator, factory, name) == ("\n", logging.LogRecord, "INFO")
@@ -66,7 +66,7 @@ def _file(function: Any) -> str | None:
 # None where something was replaced before this module was imported.
 _STOCK_BEHAVIOUR = _behaviour() if _is_stock_behaviour(_behaviour()) else None
 
-# Others are somebody's own: methods of one object, for example.
+# Others are somebody's own.
 _STOCK_ATTRIBUTES = [
     {*vars(logging.Logger("")), "manager"},
     {*vars(logging.StreamHandler(io.StringIO()))},
@@ -139,14 +139,13 @@ def _variables(logger: logging.Logger) -> tuple[dict[str, Any], ...]:
 
 
 def _is_plain(stream: Any) -> bool:
-    """Whether `stream` is a text file of the interpreter over a file descriptor, with ASCII for ASCII."""
+    """Whether `stream` is a text file over a descriptor, with ASCII for ASCII."""
     if type(stream) is not io.TextIOWrapper:
         return False
     try:
         os.fstat(stream.fileno())
         return _PRINTABLE.encode(stream.encoding, stream.errors or "strict") == _PRINTABLE.encode("ascii")
     except (OSError, ValueError):
-        # Closed, or over no file.
         return False
 
 
@@ -154,7 +153,7 @@ class AccessLog:
     """Writes the access lines of one server.
 
     A record of `logging` costs many times what its line does. Where the set-up is the stock one, the line goes into
-    the handler's stream at once, which is flushed once per pass of the loop; elsewhere each line is a record.
+    the handler's stream, which is flushed once per pass of the loop; elsewhere it is a record.
     """
 
     __slots__ = ("_delay", "_lines", "_pass", "_retry", "_stock")
@@ -195,7 +194,7 @@ class AccessLog:
             self._leave_stream(CLOSE_PATIENCE)
 
     def _begin_pass(self, access_logger: Any) -> StockLogging | None:
-        """See whether the set-up is the stock one, and have the lines of this pass of the loop flushed at its end."""
+        """See whether the set-up is the stock one, and have the lines of this pass flushed at its end."""
         loop = _get_running_loop()
         stock = self._stock
         if loop is None or stock is None or stock.logger is not access_logger or not stock.holds():

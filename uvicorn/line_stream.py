@@ -26,16 +26,15 @@ _open_streams: "weakref.WeakSet[LineStream]" = weakref.WeakSet()
 class LineStream:
     """Lines of ASCII on their way into a text stream over a file descriptor.
 
-    A line stands in the stream's own buffer at once, so in its place among all that others write to the stream. A write
-    ends where a line does. Lines are held back while the descriptor takes none.
+    A line stands in the stream's own buffer at once, so in its place among all that others write. A write ends where a
+    line does. Lines are held back while the descriptor takes none.
 
     Attributes:
         buffered, room: characters in the stream's buffer, and those that it may hold.
         lost: lines that there was no room to hold back.
         sound: whether the stream took what it was given last; set to False by whoever catches its error.
 
-    Raises:
-        OSError, ValueError: from every method, what the stream raises; the lines that it was about are gone.
+    Every method raises the stream's OSError or ValueError; the lines that it was about are gone.
     """
 
     __slots__ = (
@@ -56,8 +55,8 @@ class LineStream:
         self.stream = stream
         self._poll = _poll_for_room(stream.fileno())
         self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
-        # Where a write may have to wait, nothing is buffered before there is room for it: it would stay in the buffer,
-        # and the interpreter waits at its exit until it is written.
+        # Where a write may have to wait, nothing is buffered before there is room for it: the interpreter waits at its
+        # exit until the buffer is written.
         self._empty_room = self._limit if self._poll is None else 0
         self.room = self._empty_room
         self.buffered = 0
@@ -150,7 +149,7 @@ def open_line_stream(stream: io.TextIOWrapper) -> LineStream:
 
 
 def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
-    """What waits so many milliseconds until a write would not, and tells whether; None where no write waits."""
+    """Waits so many milliseconds until a write would not; None where no write waits."""
     if sys.platform == "win32":  # pragma: no cover - there is no way to ask
         return None
     mode = os.fstat(descriptor).st_mode

@@ -1,4 +1,4 @@
-"""The formatters of the server's log, its level below DEBUG, its default configuration, and how one is applied."""
+"""The formatters of the server's log, its level below DEBUG, and its configuration."""
 
 import http
 import logging
@@ -51,7 +51,7 @@ _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(
 
 
 def _sgr(parameter: int) -> Callable[[object], str]:
-    """A function that wraps text in Select Graphic Rendition (ECMA-48, 8.3.117) and a reset."""
+    """Select Graphic Rendition (ECMA-48, 8.3.117), and a reset."""
 
     def style(text: object) -> str:
         return f"\x1b[{parameter}m{text}\x1b[0m"
@@ -149,7 +149,7 @@ class AccessFormatter(ColourizedFormatter):
     """The formatter of `uvicorn.access`: `%(client_addr)s`, `%(request_line)s` and `%(status_code)s`.
 
     They come from `record.args`, the tuple (client_addr, method, full_path, http_version, status_code). A record with
-    other arguments, written by a program or changed by a filter, shows its message in place of the request line.
+    other arguments shows its message in place of the request line.
     """
 
     status_code_colours: ClassVar[dict[int, Callable[[str], str]]] = {

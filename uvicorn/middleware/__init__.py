@@ -1,1 +1,0 @@
-"""ASGI applications that wrap the user's."""

@@ -22,8 +22,8 @@ _FORWARDED = frozenset({FORWARDED_FOR, FORWARDED_PROTO})
 # What X-Forwarded-Proto may say, and what it is for a WebSocket.
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
-# The longest entry that can be an address: INET6_ADDRSTRLEN, a zone ("%" and IF_NAMESIZE), brackets, ":" and a port.
-# It bounds the memory of the cached decisions.
+# The longest address: INET6_ADDRSTRLEN, a zone ("%" and IF_NAMESIZE), brackets, ":" and a port. It bounds the memory of
+# the cached decisions.
 _MAX_ENTRY_LENGTH = 46 + 17 + 2 + 6
 _CACHED_DECISIONS = 1024
 
@@ -39,7 +39,7 @@ def _parse_address(text: str) -> Address | None:
 
 @functools.lru_cache(maxsize=_CACHED_DECISIONS)
 def _split_port(entry: str) -> tuple[str, int] | None:
-    """An entry of X-Forwarded-For as (address, port), port 0 where it has none; None if it is no address."""
+    """An entry of X-Forwarded-For as (address, port), port 0 where it has none."""
     host, port = entry, "0"
     if entry.startswith("["):
         host, bracket, rest = entry[1:].partition("]")
@@ -88,7 +88,7 @@ class _TrustedHosts:
                     self._networks.append(ipaddress.ip_network(host, strict=False))
                 except ValueError:
                     self._literals.add(host)
-        # Least recently used ones go first, so that the few proxies of a deployment stay.
+        # The few proxies of a deployment stay.
         self.trusts = functools.lru_cache(maxsize=_CACHED_DECISIONS)(self._decide)
 
     def _decide(self, host: str) -> bool:
@@ -100,10 +100,9 @@ class _TrustedHosts:
         return address in self._addresses or any(address in network for network in self._networks)
 
     def client(self, forwarded_for: bytes) -> tuple[str, int] | None:
-        """The client that X-Forwarded-For names.
+        """Proxies append, so nothing to the left of the rightmost untrusted address can be relied on.
 
-        Proxies append, so nothing to the left of the rightmost untrusted address can be relied on. Where all are
-        trusted, the leftmost is where the request started.
+        Where all are trusted, the leftmost is where the request started.
         """
         if self.always_trust:
             # Empty elements do not count (RFC 9110, section 5.6.1.2).

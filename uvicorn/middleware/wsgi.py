@@ -44,8 +44,8 @@ def _wsgi_string(text: str) -> str:
 def _header_variables(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The header fields as CGI variables, fields of several lines joined (RFC 9110, section 5.3; RFC 6265, 5.4).
 
-    Left out are `Proxy`, which as HTTP_PROXY would redirect the application's own requests (CVE-2016-5385), and names
-    with an underscore, which would pass for those with a hyphen that a proxy has checked or set.
+    But for `Proxy`, which as HTTP_PROXY would redirect the application's own requests (CVE-2016-5385), and names with
+    an underscore, which would pass for those with a hyphen that a proxy has checked or set.
     """
     variables: dict[str, str] = {}
     for raw_name, raw_value in headers:
@@ -141,7 +141,7 @@ class _Response:
     def start_response(
         self, status: str, response_headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> WriteCallable:
-        """Keep the head until the first part of the body: an error may replace it (PEP 3333)."""
+        """Until the first part of the body an error may replace the head (PEP 3333)."""
         if exc_info is not None:
             try:
                 if self._head_sent:
@@ -166,7 +166,7 @@ class _Response:
             self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     def _finish(self, body: bytes) -> None:
-        """Send the last part, with its length where it is the only one."""
+        """The last part, with its length where it is the only one."""
         head = self._head
         # The body of a response to HEAD may have been left out.
         length_known = not self._head_sent and (body or self._environ["REQUEST_METHOD"] != "HEAD")

@@ -37,8 +37,7 @@ class _Body(enum.Enum):
 class Exchange:
     """One request and its response; made on the loop, `read` and `send` are called by one worker thread.
 
-    At most one event of the body is received ahead of the application: that is how a client that leaves is noticed
-    while the application only sends.
+    At most one event is received ahead, so that a client that leaves is noticed while the application only sends.
 
     Attributes:
         disconnected: whether the client has left, or the server has given up.
@@ -78,7 +77,7 @@ class Exchange:
         return b""
 
     def send(self, *messages: ASGISendEvent) -> None:
-        """Send messages, waiting as long as the server does. Raises ClientDisconnected if nobody has been there."""
+        """Wait as long as the server does. Raises ClientDisconnected if nobody has been there for a while."""
         self._on_loop(self._send_all(messages))
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -57,18 +57,17 @@ class _Closed:
 
 
 class PeerClosed(_Closed):
-    """The peer's close frame, code 1005 where it had none; unless ours was sent before, it is among the replies."""
+    """The peer's close frame, code 1005 where it had none; ours is among the replies, unless sent before."""
 
     __slots__ = ()
 
 
 class Failed(_Closed):
-    """The peer broke the protocol or a limit: our close frame is among the replies, and nothing more is read."""
+    """The peer broke the protocol or a limit: so says our close frame among the replies."""
 
     __slots__ = ()
 
 
-# A text message is a str, a binary one bytes.
 Message: TypeAlias = str | bytes
 Event: TypeAlias = str | bytes | Pong | PeerClosed | Failed
 
@@ -81,7 +80,7 @@ class Codec(Protocol):
         deflate: permessage-deflate where it was negotiated.
 
     Attributes:
-        replies: bytes that `feed` wants to be sent: pongs and close frames. Whoever sends them empties the list.
+        replies: what `feed` wants to be sent: pongs and close frames. Whoever sends them empties the list.
     """
 
     replies: list[bytes]

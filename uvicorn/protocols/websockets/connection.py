@@ -47,8 +47,8 @@ class Keepalive:
     """Counts seconds by its owner's timer alone, so that messages cost nothing here, and a pong a flag.
 
     Args:
-        interval: seconds between pings.
-        timeout: seconds within which a ping must be answered, None for ever.
+        interval: between pings.
+        timeout: for the answer to one, None for ever.
 
     Attributes:
         delay: seconds until `tick` is to be called.
@@ -129,14 +129,14 @@ class Inbox:
         return len(self.messages) * 4 <= self._max_messages and self._size * 4 <= self._max_bytes
 
     def wake(self) -> None:
-        """Wake all who wait: there is a message, or there will never be one."""
+        """There is a message, or there will never be one."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
     def waiter(self) -> "asyncio.Future[None]":
-        """Done at the next `wake`; messages stay where they are, so that a cancelled reader loses nothing."""
+        """Done at the next `wake`; messages stay, so that a cancelled reader loses nothing."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._waiters:
             self._waiters = [other for other in self._waiters if not other.done()]
@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
             self.flow.resume_reading()
 
     def _discard(self, size: int) -> None:
-        """Drop bytes of a peer that has its answer, up to a limit (RFC 9112 section 9.6)."""
+        """RFC 9112 section 9.6."""
         self._discarded += size
         if self._discarded > LINGER_BYTES:
             self._close()

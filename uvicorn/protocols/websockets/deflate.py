@@ -19,11 +19,11 @@ _AGREED_BITS: dict[str | None, int] = {str(bits): min(bits, _WINDOW_BITS) for bi
 # Cut off by the sender, put back by the receiver (RFC 7692 section 7.2).
 _TAIL = b"\x00\x00\xff\xff"
 
-# A message may end a deflate stream and go on with another (section 7.2.3.4). Each costs a new zlib object.
+# A message may go on with another deflate stream (section 7.2.3.4). Each costs a new zlib object.
 _MAX_STREAM_ENDS = 4
 
-# Up to here, or twice what has come, a message is inflated at once. What would become more is measured first, in pieces
-# that are dropped: a message over the limit is refused before it has taken the memory.
+# Up to here, or twice what has come, a message is inflated at once. What becomes more is measured first, in pieces that
+# are dropped: a message over the limit takes no memory.
 _UNMEASURED = 1 << 18
 _PIECE = 1 << 16
 
@@ -73,8 +73,7 @@ class DeflateParameters:
 
     Attributes:
         server_no_context_takeover, client_no_context_takeover: whether each message is compressed on its own.
-        server_window_bits, client_window_bits: base-2 logarithms of the windows in bytes; None where the client did not
-            let us ask.
+        server_window_bits, client_window_bits: base-2 logarithms of bytes; None where the client did not let us ask.
     """
 
     server_no_context_takeover: bool
@@ -84,7 +83,6 @@ class DeflateParameters:
 
     @property
     def response(self) -> bytes:
-        """The value of our Sec-WebSocket-Extensions field."""
         value = f"{EXTENSION_NAME}; server_max_window_bits={self.server_window_bits}"
         if self.client_window_bits is not None:
             value += f"; client_max_window_bits={self.client_window_bits}"
@@ -130,7 +128,7 @@ class MessageTooBig(Exception):
 
 
 class PerMessageDeflate:
-    """Both directions of one connection; zlib's buffers, some 40 KiB, come with its first compressed messages."""
+    """Both directions; zlib's buffers, some 40 KiB, come with the first compressed messages."""
 
     __slots__ = ("_compressor", "_decompressor", "_parameters")
 
@@ -168,7 +166,7 @@ class PerMessageDeflate:
             if decompressor is None:
                 bits = self._parameters.client_window_bits or _MAX_WINDOW_BITS
                 decompressor = self._decompressor = zlib.decompressobj(wbits=-bits)
-            # Room for one byte over the limit, which tells that there is more, and that zlib holds nothing back.
+            # One byte over the limit tells that there is more, and has zlib hold nothing back.
             room = min(limit - len(output) + 1, sys.maxsize)
             try:
                 output += _inflate_some(decompressor, data, room)
@@ -186,7 +184,7 @@ class PerMessageDeflate:
 
 
 def _inflate_some(decompressor: "zlib._Decompress", data: bytes, room: int) -> bytes:
-    """Inflate up to `room` bytes. Raises MessageTooBig where it is found early that more would come."""
+    """Inflate up to `room` bytes. Raises MessageTooBig if that is found early to be too little."""
     first = min(room, max(_UNMEASURED, 2 * len(data)))
     output = decompressor.decompress(data, first)
     if len(output) == first < room and not decompressor.eof:
@@ -213,6 +211,6 @@ def _measure(decompressor: "zlib._Decompress", data: bytes, limit: int) -> None:
 
 
 def wire_limit(limit: int) -> int:
-    """The length of a compressed frame above which its content is over `limit`, however badly it was compressed."""
+    """The length of a compressed frame above which its content is over `limit`, however bad the compression."""
     # Fixed Huffman codes take up to 9 bits for a byte (RFC 1951 section 3.2.6), stored blocks 5 bytes more.
     return limit + (limit >> 3) + 64

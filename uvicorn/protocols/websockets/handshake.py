@@ -34,7 +34,7 @@ _OURS = frozenset(
 
 
 class HeadReader:
-    """Reads the head of a request by the rules and limits of all: foreign HTTP protocols hand over its bytes."""
+    """Reads a head by the rules and limits of all: foreign HTTP protocols hand over its bytes."""
 
     def __init__(self, config: "Config") -> None:
         limits = request_limits(config)
@@ -43,7 +43,7 @@ class HeadReader:
         self._head: RequestHead | None = None
 
     def feed(self, data: bytes) -> tuple[RequestHead, bytes] | None:
-        """The head and the bytes behind it, as soon as it is complete. Raises RequestRejected."""
+        """The head and the bytes behind it, once it is complete. Raises RequestRejected."""
         self._parser.feed(data)
         return None if self._head is None else (self._head, self._parser.take_rest())
 
@@ -110,11 +110,11 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
     try:
         offered = b",".join(fields.get(b"sec-websocket-protocol", [])).decode("ascii").split(",")
     except UnicodeDecodeError:
-        # The application may answer with one of them, and they are tokens (RFC 6455 section 4.1).
+        # They are tokens (RFC 6455 section 4.1), and the application may answer with one.
         raise HandshakeRejected("Sec-WebSocket-Protocol must be ASCII.") from None
     offers = b",".join(fields.get(b"sec-websocket-extensions", []))
     try:
-        # What is not even ASCII is opaque (RFC 9110 section 5.5), and no offer that we know.
+        # What is not ASCII is opaque (RFC 9110 section 5.5).
         extensions = parse_extensions(offers.decode()) if offers.isascii() else []
     except ValueError:
         raise HandshakeRejected("Malformed Sec-WebSocket-Extensions.") from None

@@ -88,21 +88,19 @@ class WebSocketProtocol(Connection):
         self.tasks = server_state.tasks
         self.scope: WebSocketScope = None  # type: ignore[assignment]  # set by handle_upgrade
 
-        # Until the handshake is answered.
+        # Until the handshake is answered:
         self._head: HeadReader | None = None
         self._handshake: Handshake
         self._framer: ResponseFramer
         self._early = b""
 
-        # From then on.
+        # And from then on:
         self._codec: Codec
         self._inbox = Inbox(config.ws_max_queue, config.ws_max_size)
         self._disconnect: Disconnect | None = None
         self._connect_given = False
         self._replies_unsent = False
         self._keepalive: Keepalive | None = None
-
-    # --- The transport's side ---
 
     def connection_lost(self, exc: Exception | None) -> None:
         accepted = self._state not in (State.HEAD, State.HANDSHAKE, State.DENIAL)
@@ -141,8 +139,6 @@ class WebSocketProtocol(Connection):
         elif self._state is State.HEAD:
             self._close()
 
-    # --- The handshake ---
-
     def handle_upgrade(self, head: RequestHead, trailing: bytes) -> None:
         """Take over a connection whose request asks for a WebSocket, with the bytes that came behind it."""
         self._framer = ResponseFramer(HEAD_REQUEST if head.method == "HEAD" else 0)
@@ -173,7 +169,7 @@ class WebSocketProtocol(Connection):
         self._start_app()
 
     def _read_head(self, data: bytes) -> None:
-        """Take a request that has not come by way of our HTTP protocol."""
+        """The request has not come by way of our HTTP protocol."""
         if self._head is None:
             self._head = HeadReader(self.config)
             self._framer = ResponseFramer(0)
@@ -234,7 +230,6 @@ class WebSocketProtocol(Connection):
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
 
     def _respond(self, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        """Answer in place of the application, and close."""
         fields = [*headers, (b"content-length", b"%d" % len(text))]
         if text:
             fields.append((b"content-type", b"text/plain; charset=utf-8"))
@@ -245,8 +240,6 @@ class WebSocketProtocol(Connection):
         self._framer.start(start, self.server_state.default_block)
         self.transport.write(self._framer.body({"type": "http.response.body", "body": text}))
         self._linger()
-
-    # --- The peer's side ---
 
     def _feed(self, data: bytes) -> None:
         events = self._codec.feed(data)
@@ -281,8 +274,6 @@ class WebSocketProtocol(Connection):
                 self._linger()
             else:
                 self._close()
-
-    # --- The application's side ---
 
     async def run_asgi(self) -> None:
         """Run the application, and tell the peer how it ended."""
@@ -393,10 +384,8 @@ class WebSocketProtocol(Connection):
         self._inbox.clear()
         self._end_conversation(code, reason, by_app=True)
 
-    # --- The end ---
-
     def _send_close(self, code: int, reason: str) -> None:
-        """Start the closing handshake (RFC 6455 section 7.1.2)."""
+        """RFC 6455 section 7.1.2."""
         self._state = State.CLOSING
         self.transport.write(self._codec.close(code, fitting_reason(reason)))
         self._timer.set(Due.CLOSE, CLOSE_TIMEOUT)

@@ -29,8 +29,8 @@ _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 _FIN, _RSV1, _OPCODE, _CONTROL = 0x80, 0x40, 0x0F, 0x08
 _CLOSE, _PING, _PONG = 0x88, 0x89, 0x8A
-# What a frame may begin with: defined opcodes, control frames whole (RFC 6455 sections 5.2 and 5.5), and with
-# permessage-deflate RSV1 on the first frame of a message (RFC 7692 section 6).
+# Defined opcodes, control frames whole (RFC 6455 sections 5.2 and 5.5), and with permessage-deflate RSV1 on the first
+# frame of a message (RFC 7692 section 6).
 _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 _FIRST_BYTES_DEFLATE = _FIRST_BYTES | {0x41, 0x42, 0xC1, 0xC2}
 
@@ -188,7 +188,7 @@ class WebsocketsCodec:
             self._on_fragment(first, payload)
 
     def _on_fragment(self, first: int, payload: bytes) -> None:
-        """Take a part of a message in several frames (RFC 6455 section 5.4)."""
+        """RFC 6455 section 5.4."""
         if self._fragments is None:
             text = first & _OPCODE == 0x01
             self._fragments = new_fragments(text)
