@@ -241,18 +241,16 @@ def _apply_file(path: str) -> None:
 
 
 def _with_colors(log_config: dict[str, Any], use_colors: bool) -> dict[str, Any]:
+    import logging.config
+
     # The dict may be LOGGING_CONFIG itself, which stays as the application left it.
     formatters = dict(log_config.get("formatters", {}))
     for name in ("default", "access"):
         formatter = formatters.get(name)
-        if isinstance(formatter, Mapping) and _knows_colors(formatter.get("()")):
-            formatters[name] = {**formatter, "use_colors": use_colors}
+        if isinstance(formatter, Mapping):
+            factory = formatter.get("()")
+            if isinstance(factory, str):
+                factory = logging.config.BaseConfigurator({}).resolve(factory)
+            if isinstance(factory, type) and issubclass(factory, ColourizedFormatter):
+                formatters[name] = {**formatter, "use_colors": use_colors}
     return {**log_config, "formatters": formatters}
-
-
-def _knows_colors(factory: Any) -> bool:
-    if isinstance(factory, str):
-        import logging.config
-
-        factory = logging.config.BaseConfigurator({}).resolve(factory)
-    return isinstance(factory, type) and issubclass(factory, ColourizedFormatter)

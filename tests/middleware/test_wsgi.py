@@ -15,7 +15,7 @@ import pytest
 
 from tests.middleware.conversation import Conversation, http_scope
 from tests.processes import run_async
-from uvicorn.middleware import wsgi, wsgi_exchange
+from uvicorn.middleware import wsgi
 from uvicorn.middleware.wsgi import _WSGIMiddleware, build_environ
 from uvicorn.protocols.utils import ClientDisconnected
 
@@ -542,7 +542,7 @@ def _endless(closed: threading.Event) -> Any:
 def test_an_endless_response_ends_with_the_client(
     serve: Any, first: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wsgi_exchange, "_GRACE", 0.01)
+    monkeypatch.setattr(wsgi, "_GRACE", 0.01)
     closed = threading.Event()
 
     async def main() -> Conversation:
