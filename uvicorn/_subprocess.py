@@ -26,7 +26,6 @@ from uvicorn.options import HTTP_PROTOCOLS, LIFESPAN, LOOP_FACTORIES, WS_PROTOCO
 # Forked, a child would inherit the locks and threads of an application that the parent has imported.
 spawn = multiprocessing.get_context("spawn")
 
-# One end of what `spawn.Pipe` makes.
 if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection
 
@@ -42,8 +41,7 @@ ORPHAN_GRACE = 10.0
 ORPHAN_ALLOWANCE = 2.0
 
 # What the server itself may have imported beside the standard library.
-_LIBRARIES = {"uvicorn", "click", "dotenv", "h11", "httptools", "uvloop", "websockets", "wsproto", "yaml", "_yaml"}
-_OURS = _LIBRARIES | {"__mp_main__"}  # What `multiprocessing` calls the main module.
+_OURS = {"uvicorn", "click", "dotenv", "h11", "httptools", "uvloop", "websockets", "wsproto", "yaml", "_yaml"}
 
 
 def get_subprocess(config: Config, target: Callable[..., None], sockets: list[socket]) -> SpawnProcess:
@@ -179,7 +177,7 @@ def _foreign_modules() -> set[str]:
     tops = {name.partition(".")[0] for name in names[names.index("uvicorn") :]}
     # Those without a spec have been made by an extension module.
     imported = {name for name in tops if getattr(sys.modules.get(name), "__spec__", None) is not None}
-    return imported - _OURS - sys.stdlib_module_names
+    return imported - _OURS - sys.stdlib_module_names - {"__mp_main__"}  # `multiprocessing`'s name of the main module
 
 
 def preload(config: Config) -> None:

@@ -28,7 +28,7 @@ from uvicorn.options import (
     WSProtocolType,
 )
 from uvicorn.tls import create_ssl_context, load_ssl_context
-from uvicorn.watch_patterns import Watched, is_dir, resolve_reload_patterns, resolve_watched
+from uvicorn.watch_patterns import is_dir, resolve_reload_patterns, resolve_watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,7 +170,7 @@ class Config(Options):
         asked = (self.reload_dirs, self.reload_includes, self.reload_excludes)
         if not self.should_reload and any(asked):
             logger.warning("The options for reloading have no effect, since reloading is off.")
-        watched = resolve_watched(*asked) if self.should_reload else Watched([], [], [], [])
+        watched = resolve_watched(*asked) if self.should_reload else ([], [], [], [])
         self.reload_dirs, self.reload_dirs_excludes, self.reload_includes, self.reload_excludes = watched
 
     @property

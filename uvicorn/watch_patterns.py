@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path  # which takes a millisecond, and few servers reload
@@ -56,19 +56,10 @@ def _matches(pattern: "Path") -> "list[Path]":
     return list(base.glob(str(pattern.relative_to(pattern.anchor))))
 
 
-class Watched(NamedTuple):
-    """What a reloader watches: directories, and patterns of files in them."""
-
-    directories: "list[Path]"
-    excluded: "list[Path]"
-    includes: list[str]
-    excludes: list[str]
-
-
 def resolve_watched(
     directories: Sequence[FilePath] | None, includes: Sequence[FilePath] | None, excludes: Sequence[FilePath] | None
-) -> Watched:
-    """Find out what the options for reloading mean, and log it."""
+) -> "tuple[list[Path], list[Path], list[str], list[str]]":
+    """Find out which directories, but for which, and which patterns, but for which, a reloader watches, and log it."""
     from pathlib import Path
 
     included_patterns, included = resolve_reload_patterns(includes or (), directories or ())
@@ -80,4 +71,4 @@ def resolve_watched(
             logger.warning("None of the directories %s can be watched, watching the current one.", names)
         watched = [Path.cwd()]
     logger.info("Will watch for changes in these directories: %s", sorted(map(str, watched)))
-    return Watched(watched, excluded, [p for p in included_patterns if p not in excluded_patterns], excluded_patterns)
+    return watched, excluded, [p for p in included_patterns if p not in excluded_patterns], excluded_patterns

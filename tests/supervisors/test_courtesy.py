@@ -3,8 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from uvicorn.supervisors import scoreboard as module
-from uvicorn.supervisors.scoreboard import (
+from uvicorn.supervisors import fair_listeners as module
+from uvicorn.supervisors.fair_listeners import (
     ABSENT,
     COURTESY_DELAY,
     DISREGARD_MAX,
@@ -58,7 +58,7 @@ def test_a_place_is_given_back(scoreboard: Scoreboard, shares: list[Share]) -> N
 def test_on_windows_nothing_is_shared(monkeypatch: pytest.MonkeyPatch, shares: list[Share]) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(NotImplementedError):
-        shares[0].__getstate__()
+        shares[0].__reduce__()
 
 
 def test_places_are_limited(monkeypatch: pytest.MonkeyPatch, scoreboard: Scoreboard, shares: list[Share]) -> None:

@@ -14,8 +14,15 @@ import trustme
 
 from uvicorn.config import Config
 from uvicorn.supervisors import fair_listeners as module
-from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections
-from uvicorn.supervisors.scoreboard import ABSENT, COURTESY_DELAY, SLACK, Scoreboard, Share
+from uvicorn.supervisors.fair_listeners import (
+    ABSENT,
+    COURTESY_DELAY,
+    SLACK,
+    FairListeners,
+    PublishedConnections,
+    Scoreboard,
+    Share,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not used there")
 

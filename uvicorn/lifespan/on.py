@@ -139,14 +139,16 @@ class LifespanOn:
         if kind not in answers:
             raise RuntimeError(self._unexpected(kind))
         self._phase = answers[kind]
-        if kind == "lifespan.startup.failed":
-            self.startup_failed = True
-        elif kind == "lifespan.shutdown.failed":
-            self.shutdown_failed = True
         reason = message.get("message")
         if reason:
             self.logger.error(reason)
-        (self.startup_event if kind.startswith("lifespan.startup") else self.shutdown_event).set()
+        failed = kind.endswith("failed")
+        if kind.startswith("lifespan.startup"):
+            self.startup_failed = failed
+            self.startup_event.set()
+        else:
+            self.shutdown_failed = failed
+            self.shutdown_event.set()
 
     def _unexpected(self, kind: str) -> str:
         if self._phase is _Phase.ENDED:

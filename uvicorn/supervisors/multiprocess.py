@@ -12,8 +12,8 @@ from socket import socket
 from uvicorn._subprocess import PipeEnd, can_fork, preload
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import log_process
+from uvicorn.supervisors.fair_listeners import Scoreboard
 from uvicorn.supervisors.process import Process, ProcessState
-from uvicorn.supervisors.scoreboard import Scoreboard
 from uvicorn.supervisors.signals import SIGNALS, SignalQueue
 
 __all__ = ["SIGNALS", "Multiprocess", "Process"]

@@ -15,7 +15,7 @@ from socket import socket
 from uvicorn._subprocess import get_forked, get_subprocess, open_pidfd, spawn
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import log_process
-from uvicorn.supervisors.scoreboard import Share
+from uvicorn.supervisors.fair_listeners import Share
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
 # How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for once

@@ -7,7 +7,6 @@ import faulthandler
 import signal
 import sys
 import threading
-import time
 from socket import socket
 from types import FrameType
 from typing import Any
@@ -16,8 +15,7 @@ from uvicorn._subprocess import PipeEnd
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.listeners import Listeners
 from uvicorn.server import Server
-from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections
-from uvicorn.supervisors.scoreboard import Share
+from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
 
 # This signal makes a worker write the stacks of its threads, as the JVM's do, even while the GIL is held.
 DUMP_SIGNAL: int | None = None
@@ -75,7 +73,6 @@ class Worker:
             sys.exit(STARTUP_FAILURE)
 
     def tell(self, message: Message) -> None:
-        """Send a message to the supervisor."""
         # OSError: it is gone, and the watch on it (`uvicorn._subprocess`) ends us.
         with self._lock, contextlib.suppress(OSError):
             self._channel.send_bytes(message)
@@ -105,14 +102,13 @@ class WorkerServer(Server):
     def __init__(self, config: Config, worker: Worker, share: Share | None) -> None:
         super().__init__(config)
         self._worker = worker
-        self._share = share
         self._retiring = False
-        if share is not None:
-            self._connections = PublishedConnections(share)
+        self._connections = None if share is None else PublishedConnections(share)
+        if self._connections is not None:
             self.server_state.connections = self._connections
 
     def _create_listeners(self) -> Listeners:
-        if self._share is None:
+        if self._connections is None:
             return super()._create_listeners()
         return FairListeners(self.config, self._create_protocol, self._connections)
 
@@ -146,10 +142,9 @@ class WorkerServer(Server):
         self.should_exit = False  # A signal sets it again, and ends the drain.
         emptied = asyncio.ensure_future(self.server_state.connections.wait_empty())
         emptied.add_done_callback(self._drained)
-        # By then the idle ones have closed themselves.
-        deadline = time.monotonic() + min(self.config.timeout_keep_alive, DRAIN_TIMEOUT)
         ticking = asyncio.ensure_future(self._go_on_ticking())
-        await self._flag("_exit").wait(deadline - time.monotonic())
+        # By then the idle ones have closed themselves.
+        await self._flag("_exit").wait(min(self.config.timeout_keep_alive, DRAIN_TIMEOUT))
         ticking.cancel()
         emptied.cancel()
         self.should_exit = True
