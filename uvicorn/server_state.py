@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.deadline import Timers
+
 if TYPE_CHECKING:
     from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn.access_log import AccessLog
@@ -111,6 +113,7 @@ class ServerState:
         self._parser_pools: dict[Any, ParserPool] = {}
         # What starts a task at once, by its loop.
         self.task_makers: dict[asyncio.AbstractEventLoop, Callable[[Any], asyncio.Task[Any]]] = {}
+        self._timers: dict[asyncio.AbstractEventLoop, Timers] = {}
         self._scope_templates: dict[Any, ScopeTemplate] = {}
 
     @property
@@ -123,6 +126,15 @@ class ServerState:
         self._default_headers = headers
         # Framed once a second, not once per response.
         self.default_block = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
+
+    def get_timers(self, loop: asyncio.AbstractEventLoop) -> "Timers | asyncio.AbstractEventLoop":
+        """What the deadlines of connections are armed with; the double of a loop arms them itself."""
+        if not isinstance(loop, asyncio.AbstractEventLoop):
+            return loop
+        timers = self._timers.get(loop)
+        if timers is None:
+            timers = self._timers[loop] = Timers(loop)
+        return timers
 
     def get_scope_template(
         self, config: "Config", server: tuple[str, int | None] | None, scheme: str

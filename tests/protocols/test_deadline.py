@@ -1,20 +1,25 @@
-"""One lazily armed timer for all deadlines of a connection."""
+"""One lazily armed timer for all deadlines of a connection, and the timers that many share."""
 
 import asyncio
+import contextvars
 import time
+from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.doubles import MockLoop
-from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols import deadline
+from uvicorn.protocols.deadline import Deadline, Timers
 
 
 class Due:
     """Notes what fell due, and lets a test wait for it."""
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, timers: Any) -> None:
         self.reasons: list[str] = []
         self.called = asyncio.Event()
-        self.deadline: Deadline[str] = Deadline(loop, self)
+        self.deadline: Deadline[str] = Deadline(timers, self)
 
     def __call__(self, reason: str) -> None:
         self.reasons.append(reason)
@@ -26,7 +31,7 @@ class Due:
 
 
 async def test_falls_due() -> None:
-    due = Due(asyncio.get_running_loop())
+    due = Due(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     assert due.deadline.reason == "a"
     assert due.deadline.handle is not None
@@ -36,7 +41,7 @@ async def test_falls_due() -> None:
 
 
 async def test_moving_away_leaves_the_timer_alone() -> None:
-    due = Due(asyncio.get_running_loop())
+    due = Due(Timers(asyncio.get_running_loop()))
     started = time.monotonic()
     due.deadline.set("a", 0.01)
     timer = due.deadline.handle
@@ -48,7 +53,7 @@ async def test_moving_away_leaves_the_timer_alone() -> None:
 
 
 async def test_a_loop_that_was_busy_past_both() -> None:
-    due = Due(asyncio.get_running_loop())
+    due = Due(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     due.deadline.set("b", 0.02)
     time.sleep(0.05)
@@ -57,19 +62,19 @@ async def test_a_loop_that_was_busy_past_both() -> None:
 
 
 async def test_moving_nearer_arms_anew() -> None:
-    due = Due(asyncio.get_running_loop())
-    due.deadline.set("a", 1000)
+    due = Due(Timers(asyncio.get_running_loop()))
+    due.deadline.set("a", 0.5)
     timer = due.deadline.handle
     due.deadline.set("b", 0.01)
     assert due.deadline.handle is not timer
-    assert timer is not None
+    assert isinstance(timer, asyncio.TimerHandle)
     assert timer.cancelled()
     assert await due.wait() == ["b"]
 
 
 async def test_cleared() -> None:
     loop = asyncio.get_running_loop()
-    due = Due(loop)
+    due = Due(Timers(loop))
     due.deadline.set("a", 0.01)
     due.deadline.clear()
     assert due.deadline.reason is None
@@ -84,11 +89,11 @@ async def test_cleared() -> None:
 
 
 async def test_cancelled() -> None:
-    due = Due(asyncio.get_running_loop())
+    due = Due(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     timer = due.deadline.handle
     due.deadline.cancel()
-    assert timer is not None
+    assert isinstance(timer, asyncio.TimerHandle)
     assert timer.cancelled()
     assert (due.deadline.reason, due.deadline.handle) == (None, None)
     due.deadline.cancel()
@@ -108,3 +113,78 @@ async def test_a_double_of_a_loop_has_no_clock() -> None:
     due.deadline.set("c", 1)
     due.deadline.clear()
     assert loop.timers == []
+
+
+class CountingLoop:
+    """Passes on what timers need of the running loop, and notes the delays that it is asked for."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.delays: list[float] = []
+
+    def call_later(self, seconds: float, *arguments: Any, **context: Any) -> asyncio.TimerHandle:
+        self.delays.append(seconds)
+        return self.loop.call_later(seconds, *arguments, **context)
+
+    def call_soon(self, *arguments: Any, **context: Any) -> asyncio.Handle:
+        return self.loop.call_soon(*arguments, **context)
+
+
+@pytest.fixture
+def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for in a row is for one moment, and all timers are shared."""
+    monkeypatch.setattr(deadline, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(deadline, "SHARED_FROM", 0.0)
+
+
+@pytest.mark.usefixtures("frozen_clock")
+async def test_timers_of_the_same_moment_have_one_of_the_loop_together() -> None:
+    loop: Any = CountingLoop()
+    timers = Timers(loop)
+    fired: list[str] = []
+    done = asyncio.Event()
+    for name in ("a", "b", "c"):
+        timer = timers.call_later(0.05, partial(fired.append, name))
+    timer.cancel()
+    timers.call_later(0.06, done.set)
+    assert loop.delays == [1 / deadline.PER_SECOND]
+    await asyncio.wait_for(done.wait(), 20)
+    assert sorted(fired) == ["a", "b"]
+
+
+async def test_a_long_timer_is_rounded_up_to_the_grain_and_a_short_one_is_not() -> None:
+    loop: Any = CountingLoop()
+    timers = Timers(loop)
+    timers.call_later(0.5, print).cancel()
+    timers.call_later(1.0, print).cancel()
+    assert loop.delays[0] == 0.5
+    assert 1.0 < loop.delays[1] <= 1.0 + 1 / deadline.PER_SECOND
+
+
+@pytest.mark.usefixtures("frozen_clock")
+async def test_a_timer_that_raises_does_not_take_the_others_with_it() -> None:
+    loop = asyncio.get_running_loop()
+    told: list[Any] = []
+    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    timers = Timers(loop)
+    fired: list[int] = []
+
+    def fail() -> None:
+        fired.append(1)
+        raise ValueError("of one timer")
+
+    for _ in range(3):
+        timers.call_later(0.01, fail)
+    while len(told) < 3:
+        await asyncio.sleep(0.01)
+    assert len(fired) == 3
+    assert [str(error) for error in told] == ["of one timer"] * 3
+
+
+@pytest.mark.usefixtures("frozen_clock")
+async def test_a_shared_timer_runs_in_the_context_of_nobody() -> None:
+    request: contextvars.ContextVar[str] = contextvars.ContextVar("request")
+    request.set("the first of its moment")
+    seen = asyncio.get_running_loop().create_future()
+    Timers(asyncio.get_running_loop()).call_later(0.01, lambda: seen.set_result(request.get("none")))
+    assert await asyncio.wait_for(seen, 20) == "none"

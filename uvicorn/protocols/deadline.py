@@ -1,11 +1,16 @@
-"""One timer for all the deadlines of a connection."""
+"""One timer for all the deadlines of a connection, and one of the loop's for those of many connections."""
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
 NEVER = float("inf")
+
+# The grain of shared timers, and the seconds from which on a timer is shared: a shorter one is exact.
+PER_SECOND = 16
+SHARED_FROM = 1.0
 
 Reason = TypeVar("Reason")
 
@@ -14,30 +19,84 @@ def _ignore(reason: Any) -> None:
     pass
 
 
+class Timer:
+    """One of many callbacks that wait for the same moment."""
+
+    __slots__ = ("_group", "callback")
+
+    def __init__(self, callback: Callable[[], None], group: "set[Timer]") -> None:
+        self.callback = callback
+        self._group = group
+        group.add(self)
+
+    def cancel(self) -> None:
+        self._group.discard(self)
+
+
+class Timers:
+    """The timers of a loop's connections: those of the same sixteenth of a second have one of the loop's together.
+
+    A connection that is closed after one request arms and cancels two, which would be a good part of what it costs.
+
+    Args:
+        loop: needs `call_later` and `call_soon`.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._groups: dict[int, set[Timer]] = {}
+        # Not that of the request which happens to be the first of a group.
+        self._context = Context()
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer | asyncio.TimerHandle:
+        """Have `callback` called in so many seconds, or up to a sixteenth of one later."""
+        if seconds < SHARED_FROM:
+            return self._loop.call_later(seconds, callback)
+        now = monotonic()
+        moment = int((now + seconds) * PER_SECOND) + 1
+        group = self._groups.get(moment)
+        if group is None:
+            group = self._groups[moment] = set()
+            self._loop.call_later(moment / PER_SECOND - now, self._fire, moment, context=self._context)
+        return Timer(callback, group)
+
+    def _fire(self, moment: int) -> None:
+        group = self._groups[moment]
+        try:
+            while group:
+                group.pop().callback()
+        finally:
+            if group:
+                # One has raised: the loop tells of it, and the others get their turn.
+                self._loop.call_soon(self._fire, moment, context=self._context)
+            else:
+                del self._groups[moment]
+
+
 class Deadline(Generic[Reason]):
     """A deadline that can be moved many times a second for next to nothing.
 
-    A deadline that moves away leaves the loop's timer alone, which is armed again for what remains when it fires too
+    A deadline that moves away leaves its timer alone, which is armed again for what remains when it fires too
     early. A loop that is only a double of one has no clock, so there each move arms anew.
 
     Args:
-        loop: needs `call_later` only.
+        timers: `Timers`, or the double of a loop, of which `call_later` is used alone.
         on_due: called with the reason of the deadline, once it has passed.
 
     Attributes:
         reason: None where there is no deadline.
         due: in the time of `monotonic`.
         armed_for: a deadline before this needs `arm`.
-        handle: the loop's timer, if one is armed.
+        handle: the timer, if one is armed.
     """
 
-    __slots__ = ("_lazy", "_loop", "_on_due", "armed_for", "due", "handle", "reason")
+    __slots__ = ("_lazy", "_on_due", "_timers", "armed_for", "due", "handle", "reason")
 
-    def __init__(self, loop: Any, on_due: Callable[[Reason], None]) -> None:
-        self._loop = loop
-        self._lazy = isinstance(loop, asyncio.AbstractEventLoop)
+    def __init__(self, timers: Any, on_due: Callable[[Reason], None]) -> None:
+        self._timers = timers
+        self._lazy = isinstance(timers, Timers)
         self._on_due = on_due
-        self.handle: asyncio.TimerHandle | None = None
+        self.handle: Timer | asyncio.TimerHandle | None = None
         self.armed_for = NEVER
         self.due = NEVER
         self.reason: Reason | None = None
@@ -57,7 +116,7 @@ class Deadline(Generic[Reason]):
             self.cancel()
 
     def cancel(self) -> None:
-        """Clear, and give the loop's timer back."""
+        """Clear, and give the timer back."""
         self.reason = None
         self.due = self.armed_for = NEVER
         if self.handle is not None:
@@ -74,7 +133,7 @@ class Deadline(Generic[Reason]):
             self.handle.cancel()
         if self._lazy:
             self.armed_for = self.due
-        self.handle = self._loop.call_later(seconds, self._fire)
+        self.handle = self._timers.call_later(seconds, self._fire)
 
     def _fire(self) -> None:
         self.handle = None

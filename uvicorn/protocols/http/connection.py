@@ -9,7 +9,7 @@ import sys
 from enum import Enum
 from http import HTTPStatus
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn._speedups import ResponseFramer
 from uvicorn._speedups.facts import HEAD_REQUEST
@@ -21,6 +21,8 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
+
+logger = logging.getLogger("uvicorn.error")
 
 # What is read and dropped before a close, so that no reset overtakes the answer (RFC 9112 section 9.6).
 LINGER_BYTES = 65536
@@ -114,7 +116,7 @@ class Connection(asyncio.Protocol):
         self.server_state = server_state
         self.connections = server_state.connections
         self.loop = loop
-        self.logger = logging.getLogger("uvicorn.error")
+        self.logger = logger
 
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
         self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
@@ -125,7 +127,7 @@ class Connection(asyncio.Protocol):
         # A double of a loop does nothing before its owner says so.
         self._real_loop = isinstance(loop, asyncio.AbstractEventLoop)
         self.outbox: Outbox | None = None
-        self._deadline: Deadline[Due] = Deadline(loop, self._on_due)
+        self._deadline: Deadline[Due] = Deadline(server_state.get_timers(loop), self._on_due)
         self._eof = False
         self._leaving = False
         self._lingering = False
@@ -146,7 +148,7 @@ class Connection(asyncio.Protocol):
         self._ws_protocol_class = value
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        self.transport = transport  # type: ignore[assignment]  # a server's is a Transport
         self.connections.add(self)
         self.flow = FlowControl(self.transport)
         self.server = get_local_addr(transport)

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn._types import HTTPScope
     from uvicorn.config import Config
+    from uvicorn.protocols.deadline import Timer
     from uvicorn.server_state import ServerState
+
+access_logger = logging.getLogger("uvicorn.access")
 
 # Requests that may wait behind the one being served.
 PIPELINE_LIMIT = 16
@@ -75,7 +78,7 @@ class HTTPProtocol(Runner):
         if not config.loaded:
             config.load()
         super().__init__(config, server_state, _loop or asyncio.get_event_loop())
-        self.access_logger = logging.getLogger("uvicorn.access")
+        self.access_logger = access_logger
         self.access_log = self.access_logger.hasHandlers()
         self.limit_concurrency = config.limit_concurrency
         self.timeout_keep_alive = float(config.timeout_keep_alive)
@@ -106,7 +109,7 @@ class HTTPProtocol(Runner):
         raise NotImplementedError
 
     @property
-    def timeout_keep_alive_task(self) -> asyncio.TimerHandle | None:
+    def timeout_keep_alive_task(self) -> "Timer | asyncio.TimerHandle | None":
         """The timer that closes the connection, None unless it is idle."""
         return self._deadline.handle if self.cycle is None and self._deadline.reason is Due.KEEP_ALIVE else None
 

@@ -17,6 +17,8 @@ from uvicorn.server_state import ServerState
 if TYPE_CHECKING:
     from uvicorn.config import Config
 
+logger = logging.getLogger("uvicorn.error")
+
 # Seconds for the peer to answer our close frame, or to take what we wrote before we close.
 CLOSE_TIMEOUT = 10.0
 
@@ -167,7 +169,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, config: "Config", server_state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
         self.loop = loop
-        self.logger = logging.getLogger("uvicorn.error")
+        self.logger = logger
         self.server_state = server_state
         self.connections = server_state.connections
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
@@ -176,7 +178,7 @@ class Connection(asyncio.Protocol):
         self.client: tuple[str, int] | None = None
         self.scheme = "ws"
         self._state = State.HEAD
-        self._timer: Deadline[Due] = Deadline(loop, self._on_due)
+        self._timer: Deadline[Due] = Deadline(server_state.get_timers(loop), self._on_due)
         self._stall: Deadline[int] | None = None
         self._discarded = 0
 
@@ -204,7 +206,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.flow.pause_writing()
         if self._stall is None:
-            self._stall = Deadline(self.loop, self._on_stall)
+            self._stall = Deadline(self.server_state.get_timers(self.loop), self._on_stall)
         self._stall.set(self._unsent(), self.config.timeout_send)
 
     def resume_writing(self) -> None:
