@@ -12,8 +12,6 @@ else:
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
-# --- PEP 3333 ---------------------------------------------------------------------------------------------------------
-
 Environ: TypeAlias = MutableMapping[str, Any]
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 WriteCallable: TypeAlias = Callable[[bytes], object]
@@ -26,8 +24,6 @@ class StartResponse(Protocol):
 
 
 WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-# --- Scopes -----------------------------------------------------------------------------------------------------------
 
 
 class ASGIVersions(TypedDict):
@@ -69,8 +65,6 @@ class LifespanScope(TypedDict):
 WWWScope: TypeAlias = HTTPScope | WebSocketScope
 Scope: TypeAlias = HTTPScope | WebSocketScope | LifespanScope
 
-# --- Events: HTTP -----------------------------------------------------------------------------------------------------
-
 
 class HTTPRequestEvent(TypedDict):
     type: Literal["http.request"]
@@ -110,9 +104,6 @@ class HTTPServerPushEvent(TypedDict):
     type: Literal["http.response.push"]
     path: str
     headers: Headers
-
-
-# --- Events: WebSocket ------------------------------------------------------------------------------------------------
 
 
 class WebSocketConnectEvent(TypedDict):
@@ -179,9 +170,6 @@ class WebSocketCloseEvent(TypedDict):
     reason: NotRequired[str | None]
 
 
-# --- Events: lifespan -------------------------------------------------------------------------------------------------
-
-
 class LifespanStartupEvent(TypedDict):
     type: Literal["lifespan.startup"]
 
@@ -232,8 +220,6 @@ ASGISendEvent: TypeAlias = (
     | WebSocketCloseEvent
     | LifespanSendMessage
 )
-
-# --- Applications -----------------------------------------------------------------------------------------------------
 
 ASGIReceiveCallable: TypeAlias = Callable[[], Awaitable[ASGIReceiveEvent]]
 ASGISendCallable: TypeAlias = Callable[[ASGISendEvent], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""The kinds of values that options take: as text on the command line, as objects in Python."""
+"""The kinds of values that options take, as text or as objects."""
 
 import math
 import os
@@ -46,7 +46,7 @@ class Kind:
         raise NotImplementedError
 
     def check(self, value: Any) -> Any:
-        """Return what an object means, or raise ValueError or TypeError; text means what it does to `parse`."""
+        """Return what an object, or text, means, or raise ValueError or TypeError."""
         if isinstance(value, str):
             return self.parse(value)
         raise TypeError
@@ -197,7 +197,7 @@ class LogLevel(Choice):
 
 
 class Path(Kind):
-    """A path. Whether it exists is looked up where the command line is read; in Python, where it is used."""
+    """A path. Whether it exists is looked up on the command line; in Python, where it is used."""
 
     expected = "a path"
     metavar = "PATH"
@@ -251,8 +251,6 @@ class LogConfig(ExistingFile):
 
 
 class Header(Kind):
-    """A header field: `NAME:VALUE`, in Python a pair of strings."""
-
     expected = "a header NAME:VALUE, its name a token and its value without control characters"
     metavar = "NAME:VALUE"
 
@@ -323,24 +321,18 @@ class Callback(Kind):
 
 
 class SSLVersion(Number):
-    """A protocol of the ssl module that a server can speak."""
-
     expected = f"a number of Python's ssl.PROTOCOL_* ({ssl.PROTOCOL_TLS_SERVER:d} is TLS_SERVER)"
 
     numbers = {getattr(ssl, name) for name in dir(ssl) if name.startswith("PROTOCOL_")} - {ssl.PROTOCOL_TLS_CLIENT}
 
 
 class SSLCertReqs(Number):
-    """A demand for a client certificate."""
-
     expected = "0 (no client certificate), 1 (optional) or 2 (required)"
 
     numbers = frozenset(ssl.VerifyMode)
 
 
 class SSLCiphers(Kind):
-    """A list of ciphers of which OpenSSL knows at least one."""
-
     expected = "a list of ciphers in OpenSSL's format"
     metavar = "CIPHERS"
 

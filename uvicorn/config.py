@@ -70,7 +70,6 @@ logger = logging.getLogger("uvicorn.error")
 
 
 def exit_with_startup_failure(message: object) -> NoReturn:
-    """Log why the server cannot start, and exit."""
     logger.error(message)
     sys.exit(STARTUP_FAILURE)
 
@@ -235,7 +234,7 @@ class Config(Options):
         return cast("Callable[[], AbstractEventLoop] | None", factory)
 
     def bind_socket(self) -> socket.socket:
-        """Bind to what the options name, and log it; child processes may inherit the socket.
+        """Bind to what the options name; child processes may inherit the socket.
 
         Raises:
             SystemExit: it cannot be bound; the reason has been logged.
@@ -256,7 +255,6 @@ class Config(Options):
             exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}")
 
     def _wrap_app(self) -> None:
-        """From the inside out: its interface, the message log, the proxy's headers."""
         if self.interface == "auto":
             self.interface = detect_interface(self.loaded_app)
         if self.interface == "wsgi":

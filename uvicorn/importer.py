@@ -103,7 +103,6 @@ def _takes_anything(app: Any) -> bool:
 
 
 def is_coroutine_callable(app: Any) -> bool:
-    """Whether calling `app`, a function or an object, gives a coroutine."""
     while isinstance(app, functools.partial):
         app = app.func
     return inspect.iscoroutinefunction(app) or (

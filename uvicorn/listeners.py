@@ -29,7 +29,7 @@ TLS_SHUTDOWN_TIMEOUT = 2.0
 
 
 def bind_socket(address: "Config") -> socket.socket:
-    """Make the socket that the options ask for; OSError where it cannot be bound. It does not listen yet."""
+    """Make the socket that the options ask for, or raise OSError. It does not listen yet."""
     if address.uds is not None:
         return bind_unix_socket(address.uds)
     if address.fd is not None:
@@ -89,7 +89,7 @@ def bind_unix_socket(path: str) -> socket.socket:
 
 @contextlib.contextmanager
 def _binding(sock: socket.socket, address: object) -> Iterator[None]:
-    """Where it fails, close the socket, and raise the error in the words of asyncio, which binds elsewhere."""
+    """Where it fails, close the socket, and raise the error in the words of asyncio."""
     try:
         yield
     except OSError as exc:
@@ -117,7 +117,6 @@ def is_abstract(path: str) -> bool:
 
 
 def remove_unix_socket(path: str) -> None:
-    """Remove the file of a unix socket, if it is still there."""
     if not is_abstract(path):
         existing = _existing_mode(path)
         if existing is not None and stat.S_ISSOCK(existing):
@@ -140,7 +139,6 @@ def _is_served(path: str) -> bool:
 
 
 def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """The options of TLS for the methods of `loop` that accept connections."""
     if config.ssl is None:
         return {}
     options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
@@ -151,8 +149,6 @@ def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, 
 
 
 class AnyServer(Protocol):
-    """What a server asks of a listener."""
-
     def close(self) -> None: ...
 
 

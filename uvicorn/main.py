@@ -89,7 +89,6 @@ class GroupedOption(click.Option):
 
 
 def help_text(option: Option) -> str:
-    """The meaning of an option, and what cannot be guessed: its variable and its default."""
     notes = []
     if option.declaration.partition("/")[0][2:].replace("-", "_") != option.name:
         notes.append(f"env var: {option.environment_variable}")
@@ -99,8 +98,6 @@ def help_text(option: Option) -> str:
 
 
 class GroupedCommand(click.Command):
-    """A command whose `--help` lists the options under the headings of the table."""
-
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str, list[tuple[str, str]]] = {group.value: [] for group in Group}
         for parameter in self.get_params(ctx):
@@ -123,7 +120,6 @@ def auto_picks(option: str) -> str:
 
 
 def version_text() -> str:
-    """What is running on what, and which of its parts."""
     import platform
 
     from uvicorn import __version__, _speedups
@@ -147,7 +143,6 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 
 
 def command(function: Callable[..., None]) -> click.Command:
-    """Make the command that calls `function` with APP and every option."""
     version = click.Option(
         ["--version"],
         is_flag=True,
@@ -230,7 +225,6 @@ def run(*args: Any, **options: Any) -> None:
 
 
 def _supervise(config: Config, server: Server) -> None:
-    """Serve in child processes; the parent holds the socket."""
     from uvicorn import supervisors
 
     sock = config.bind_socket()

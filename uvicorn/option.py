@@ -20,8 +20,6 @@ P = ParamSpec("P")
 
 
 class Group(enum.Enum):
-    """The headings under which options are listed."""
-
     APPLICATION = "Application"
     ADDRESS = "Address"
     PROCESSES = "Processes"
@@ -38,8 +36,6 @@ class Group(enum.Enum):
 
 
 class Form(enum.Enum):
-    """How an option is written on the command line."""
-
     VALUE = enum.auto()
     MANY = enum.auto()
     ON = enum.auto()
@@ -146,7 +142,6 @@ class OptionTable:
             self.__post_init__()
 
     def _bind(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        """Make arguments attributes, and complain as Python does."""
         names = ["app", *self.options]
         if len(args) > len(names):
             raise TypeError(f"__init__() takes {len(names)} arguments but {len(args)} were given")

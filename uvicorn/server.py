@@ -209,7 +209,7 @@ class Server:
             await self.config.callback_notify()
 
     def _next_tick(self) -> float:
-        """In how many seconds the date changes or somebody is to be notified."""
+        """How many seconds remain until there is something to do."""
         now = time.time()
         delay = 1.0 - now % 1.0
         if self.config.callback_notify is not None:
@@ -371,7 +371,7 @@ def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -
 
 
 def _living(handler: Any, sig: int) -> Callable[[int, FrameType | None], Any] | int:
-    """Pass over the handlers of servers that ended before the one that came after them."""
+    """Pass over the handlers of servers that ended before a later one."""
     passed_over = set()
     while isinstance(owner := getattr(handler, "__self__", None), Server) and not owner._capturing:
         if owner in passed_over:

@@ -124,7 +124,6 @@ class ServerState:
     @default_headers.setter
     def default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
         self._default_headers = headers
-        # Framed once a second, not once per response.
         self.default_block = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
 
     def get_timers(self, loop: asyncio.AbstractEventLoop) -> "Timers | asyncio.AbstractEventLoop":
@@ -139,7 +138,6 @@ class ServerState:
     def get_scope_template(
         self, config: "Config", server: tuple[str, int | None] | None, scheme: str
     ) -> "ScopeTemplate":
-        """What the scopes of all requests to one address have in common."""
         template = self._scope_templates.get((server, scheme))
         if template is None:
             asgi = {"version": config.asgi_version, "spec_version": "2.3"}

@@ -59,7 +59,7 @@ def _matches(pattern: "Path") -> "list[Path]":
 def resolve_watched(
     directories: Sequence[FilePath] | None, includes: Sequence[FilePath] | None, excludes: Sequence[FilePath] | None
 ) -> "tuple[list[Path], list[Path], list[str], list[str]]":
-    """Find out which directories, but for which, and which patterns, but for which, a reloader watches, and log it."""
+    """Return which directories a reloader watches, but for which, and patterns likewise."""
     from pathlib import Path
 
     included_patterns, included = resolve_reload_patterns(includes or (), directories or ())

@@ -35,8 +35,8 @@ _ANSWERS = {
 class LifespanOn:
     """The lifespan of an application.
 
-    With `auto`, an exception before `lifespan.startup.complete` means that it does not support the protocol; with `on`
-    it is a failure (ASGI lifespan specification, "Startup").
+    With `auto`, an exception before `lifespan.startup.complete` means that it has none (ASGI lifespan specification,
+    "Startup"); with `on` it is a failure.
 
     Args:
         config: loaded here if it is not yet.
@@ -77,7 +77,7 @@ class LifespanOn:
             self.logger.info("Application startup complete.")
 
     async def shutdown(self) -> None:
-        """Tell the application that the server stops, and wait for its answer, unless it has failed or raised."""
+        """The same when the server stops, unless the application has failed or raised."""
         if self.error_occurred or self.startup_failed:
             return
         self.logger.info("Waiting for application shutdown.")

@@ -1,4 +1,4 @@
-"""Listeners of a worker that lets others accept first when it is ahead, and the scoreboard that tells whether it is."""
+"""Listeners of a worker that lets others accept first when it is ahead, by a scoreboard."""
 
 import asyncio
 import errno
@@ -31,7 +31,7 @@ ABSENT = 0x7FFFFFFF
 SLACK = 2
 SLACK_SHIFT = 3  # and an eighth of what the least loaded one has
 
-# How long a connection is left to the others, in seconds. On a busy machine, a process takes some milliseconds to wake.
+# How long a connection is left to the others, in seconds: a process may take some milliseconds to wake.
 COURTESY_DELAY = 0.02
 
 # A worker that lets this pass so many times is busy, or hangs. It is then disregarded for some seconds, each time for
@@ -167,8 +167,6 @@ class Courtesy:
 
 
 class PublishedConnections(Connections):
-    """The connections of a worker, whose number the others see."""
-
     def __init__(self, share: Share) -> None:
         super().__init__()
         self.share = share
@@ -177,7 +175,6 @@ class PublishedConnections(Connections):
         self.on_end: set[Callable[[], None]] = set()
 
     def accepting(self, accepting: bool) -> None:
-        """Begin or end to take part."""
         self._accepting = accepting
         if accepting:
             self.publish()
@@ -264,7 +261,6 @@ class FairServer:
             self._resume()
 
     def _after_courtesy(self) -> None:
-        # If the connection has been taken, there is nothing to learn.
         if wait([self._sock], 0):
             self._courtesy.was_in_vain(self._loop.time())
         self._resume()

@@ -120,7 +120,6 @@ class Multiprocess:
             self._scoreboard.close()
 
     def _wait(self) -> None:
-        """Wait for a signal, a message, a worker's end, or until something is due."""
         objects: list[PipeEnd | int] = [self.signals.reader]
         due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
         if self._replacement is not None:

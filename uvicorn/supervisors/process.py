@@ -19,7 +19,7 @@ from uvicorn.supervisors.fair_listeners import Share
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
 # How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for once
-# more: nothing else marks the end of a dump. A shorter one could mix them on a busy machine.
+# more: nothing else marks the end of a dump. After a shorter one, on a busy machine, they could mix.
 DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.5
 # What a pipe holds, in bytes.
@@ -28,7 +28,7 @@ PIPE_SIZE = 65536
 _THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
 # What an application's own shutdown may take past `timeout_graceful_shutdown`, in seconds.
 SHUTDOWN_ALLOWANCE = 30.0
-# The share of the health check's timeout between an answer and the next question; the rest is for the answer.
+# The share of the timeout between an answer and the next question; the rest is for the answer.
 INTERVAL_SHARE = 0.1
 
 logger = logging.getLogger("uvicorn.error")
@@ -131,7 +131,6 @@ class Process:
 
     @property
     def exitcode(self) -> int | None:
-        """As of `multiprocessing.Process`."""
         return self.process.exitcode
 
     @property
@@ -146,7 +145,6 @@ class Process:
 
     @property
     def served(self) -> float:
-        """In seconds."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
     def is_alive(self, timeout: float = 5.0) -> bool:
@@ -249,7 +247,6 @@ class Process:
         return min(self.health.due, self._end_due)
 
     def check(self, now: float) -> None:
-        """Ask for a sign of life if it is time to, and kill the process if it hangs."""
         if self.health.hangs(now):
             self.kill_hanging("does not answer")
         elif now >= self._end_due:

@@ -20,8 +20,6 @@ SIGNALS: dict[int, str] = {
 
 
 class SignalQueue:
-    """Signals in the order of their arrival."""
-
     def __init__(self) -> None:
         self._signals: deque[int] = deque()
         # The reader is readable when there is a signal.
@@ -44,7 +42,7 @@ class SignalQueue:
 
     @contextlib.contextmanager
     def capture(self, signals: Iterable[int]) -> Generator[None, None, None]:
-        """Enter these signals while the block runs. Only the main thread can; in another one, this does nothing."""
+        """Enter these signals while the block runs, if this is the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -13,7 +13,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class StatReload(BaseReload):
-    """Watches the Python files of `config.reload_dirs`; its arguments are those of `BaseReload`."""
+    """Watches the Python files of `config.reload_dirs`, as a `BaseReload`."""
 
     reloader_name = "StatReload"
 

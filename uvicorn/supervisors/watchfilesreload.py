@@ -12,7 +12,7 @@ from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 
 
 class FileFilter:
-    """Tells which files are worth a reload, by `config` and by the defaults that it does not name on the other side."""
+    """Tells which files are worth a reload: a default holds unless `config` names it on the other side."""
 
     def __init__(self, config: Config) -> None:
         self.includes = _patterns(DEFAULT_INCLUDES, config.reload_includes, config.reload_excludes)
@@ -32,7 +32,7 @@ def _patterns(defaults: tuple[str, ...], added: list[str], opposed: list[str]) -
 
 
 class WatchFilesReload(BaseReload):
-    """Watches `config.reload_dirs` for what `FileFilter` lets pass; the arguments are those of `BaseReload`."""
+    """Watches `config.reload_dirs` for what `FileFilter` lets pass, as a `BaseReload`."""
 
     reloader_name = "WatchFiles"
 

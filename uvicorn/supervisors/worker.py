@@ -97,8 +97,6 @@ def _leave_to_supervisor(sig: int, frame: FrameType | None) -> None:
 
 
 class WorkerServer(Server):
-    """A server that has colleagues, and makes way for a replacement without haste."""
-
     def __init__(self, config: Config, worker: Worker, share: Share | None) -> None:
         super().__init__(config)
         self._worker = worker
@@ -118,7 +116,6 @@ class WorkerServer(Server):
             self._worker.tell(Message.READY)
 
     def _end_at_request_limit(self) -> None:
-        # Once is enough: we go on serving until there is a replacement.
         self.server_state.request_limit = self.limit_max_requests = None
         self._worker.tell(Message.LIMIT)
 
