@@ -70,10 +70,7 @@ cdef class RequestBuilder:
     cdef readonly long long content_length
     cdef bytes coding
     cdef readonly bint chunked
-    cdef bint close
-    cdef bint upgrade_token
     cdef bytes upgrade
-    cdef bint expect_continue
     cdef long long body_size
     cdef readonly long long chunks
     cdef readonly long long remaining

@@ -212,10 +212,8 @@ class RequestBuilder:
         "body_size",
         "chunked",
         "chunks",
-        "close",
         "coding",
         "content_length",
-        "expect_continue",
         "facts",
         "field_count",
         "head",
@@ -244,7 +242,6 @@ class RequestBuilder:
         "tell",
         "too_large",
         "upgrade",
-        "upgrade_token",
     )
 
     def __init__(self, sink: Any, limits: tuple[int, int, int, int]) -> None:
@@ -272,7 +269,7 @@ class RequestBuilder:
         self.pieces: bytearray | None = None
         self.prefix = b""
         self.start = 0
-        self.facts = 0
+        self.facts = KEEP_ALIVE
         self.headers: list[tuple[bytes, bytes]] = None  # type: ignore[assignment]  # made with the first field
         self.host: bytes | None = None
         self.authority: bytes | None = None
@@ -280,10 +277,7 @@ class RequestBuilder:
         self.content_length = -1
         self.coding: bytes | None = None
         self.chunked = False
-        self.close = False
-        self.upgrade_token = False
         self.upgrade = b""
-        self.expect_continue = False
         self.body_size = 0
         self.chunks = 0
         self.remaining = 0
@@ -485,8 +479,9 @@ class RequestBuilder:
         method = "GET" if name == b"GET" else METHODS.get(name)
         if method is None:
             method = other_method(name)
-            # Behind a CONNECT the client speaks another protocol, whatever it was answered.
-            self.close = method == "CONNECT"
+            if method == "CONNECT":
+                # The client goes on with another protocol, whatever it was answered.
+                self.facts &= ~KEEP_ALIVE
             # Parsers know a closed list of methods, which mean nothing to the framing.
             self.prefix = b"POST / " + version_word
         elif name == b"HEAD":
@@ -498,8 +493,7 @@ class RequestBuilder:
     def _parse_target(self, head: RequestHead, target: bytes) -> None:
         """Split the query off a target of whichever form (RFC 9112 section 3.2)."""
         head.target = target
-        # Only that of a CONNECT, which is no path, closes.
-        path = -1 if self.close else _measure_path(target)
+        path = -1 if head.method == "CONNECT" else _measure_path(target)
         if path < 0:
             target = self._take_other_target(head, target)
             path = target.find(b"?")
@@ -607,8 +601,10 @@ class RequestBuilder:
         elif kind == CONNECTION:
             if value != b"keep-alive":
                 options = _split_list(value)
-                self.close = self.close or b"close" in options
-                self.upgrade_token = self.upgrade_token or b"upgrade" in options
+                if b"close" in options:
+                    self.facts &= ~KEEP_ALIVE
+                if b"upgrade" in options:
+                    self.facts |= WANTS_UPGRADE
         elif kind == CONTENT_LENGTH:
             self._note_content_length(value)
         elif kind == TRANSFER_ENCODING:
@@ -617,8 +613,8 @@ class RequestBuilder:
             self.coding = value.lower()
         elif kind == UPGRADE:
             self.upgrade = self.upgrade + b"," + value.lower() if self.upgrade else value.lower()
-        elif kind == EXPECT:  # pragma: no branch - there is no other kind
-            self.expect_continue = self.expect_continue or b"100-continue" in _split_list(value)
+        elif kind == EXPECT and b"100-continue" in _split_list(value):
+            self.facts |= EXPECTS_CONTINUE
 
     def _note_content_length(self, value: bytes) -> None:
         """Content-Length = 1*DIGIT, once (RFC 9110 section 8.6, RFC 9112 section 6.3)."""
@@ -660,16 +656,13 @@ class RequestBuilder:
             if 0 <= self.limit_body < self.remaining:
                 raise RequestRejected(413, "request body too large")
         head.headers = self.headers
-        head.upgrade = b""
-        if not (old or self.close):
-            facts |= KEEP_ALIVE
         if self.chunked or self.remaining:
             facts |= BODY_FOLLOWS
-            if self.expect_continue and not old:
-                facts |= EXPECTS_CONTINUE
-        if self.upgrade_token and self.upgrade and not old:
-            head.upgrade = self.upgrade
-            facts |= WANTS_UPGRADE
+        if old or not facts & BODY_FOLLOWS:
+            facts &= ~EXPECTS_CONTINUE
+        if old or not self.upgrade:
+            facts &= ~WANTS_UPGRADE
+        head.upgrade = self.upgrade if facts & WANTS_UPGRADE else b""
         self.facts = facts
         self.phase = BODY
         self.tail = b""

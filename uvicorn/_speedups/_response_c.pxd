@@ -30,8 +30,6 @@ cdef class ResponseFramer:
     cdef readonly bint head_sent
     cdef readonly int framing
     cdef int facts
-    cdef bint old
-    cdef bint head_request
     cdef long long expected
     cdef bint coded
     cdef bint persist

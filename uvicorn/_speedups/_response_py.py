@@ -100,11 +100,9 @@ class ResponseFramer:
         "expected",
         "facts",
         "framing",
-        "head_request",
         "head_sent",
         "keep_alive",
         "lines",
-        "old",
         "persist",
         "state",
         "status",
@@ -118,8 +116,6 @@ class ResponseFramer:
         self.keep_alive = self.facts & KEEP_ALIVE != 0
         self.head_sent = False
         self.framing = NO_BODY
-        self.old = self.facts & OLD_VERSION != 0
-        self.head_request = self.facts & HEAD_REQUEST != 0
         self.lines: list[bytes] | None = None
 
     def start(self, message: Any, default_block: bytes) -> None:
@@ -190,7 +186,7 @@ class ResponseFramer:
         """Decide what ends the body (RFC 9112 section 6.3)."""
         if self.coded and self.expected >= 0:
             raise RuntimeError("Response has both content-length and transfer-encoding.")
-        if bodiless or self.head_request:
+        if bodiless or self.facts & HEAD_REQUEST:
             self.framing = NO_BODY
             if bodiless or not self.coded:
                 return
@@ -198,8 +194,8 @@ class ResponseFramer:
             self.framing = LENGTH
             return
         else:
-            self.framing = CLOSE if self.old else CHUNKED
-        if not self.old:
+            self.framing = CLOSE if self.facts & OLD_VERSION else CHUNKED
+        if not self.facts & OLD_VERSION:
             lines.append(b"\r\ntransfer-encoding: chunked")
 
     def _take_length(self, value: bytes) -> bool:
@@ -245,7 +241,7 @@ class ResponseFramer:
                 self.expected += size
                 raise RuntimeError("Response content shorter than Content-Length")
         elif framing == NO_BODY:
-            if size and not self.head_request:
+            if size and not self.facts & HEAD_REQUEST:
                 raise RuntimeError("Response content longer than Content-Length")
             data = b""
             size = 0
