@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.deadline import Timers
-
 if TYPE_CHECKING:
     from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn.access_log import AccessLog
     from uvicorn.config import Config
+    from uvicorn.protocols.deadline import Timers
     from uvicorn.protocols.http.parser import ParserPool
 
 _DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
@@ -132,6 +131,8 @@ class ServerState:
             return loop
         timers = self._timers.get(loop)
         if timers is None:
+            from uvicorn.protocols.deadline import Timers
+
             timers = self._timers[loop] = Timers(loop)
         return timers
 
