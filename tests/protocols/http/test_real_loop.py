@@ -4,16 +4,16 @@ import asyncio
 import contextvars
 import importlib.util
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cases.case import head
 from tests.cases.outcome import parse_responses
-from tests.doubles import FullTransport
+from tests.processes import exchange, serve
 from tests.protocols.http.connection import GET, HELLO, body, respond, start
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -158,23 +158,28 @@ async def test_an_application_that_is_cancelled_at_once(http_protocol_cls: Any) 
     assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="it would end the loop of this test: tasks start in the loop")
-async def test_an_application_that_exits_at_once(http_protocol_cls: Any) -> None:
-    """The loop is told; the client gets what it gets for any other exception."""
+EXITING = """
+import asyncio, sys
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise SystemExit
+async def app(scope, receive, send):
+    if scope["path"] == "/late":
+        await asyncio.sleep(0.01)
+    sys.exit(4)
+"""
 
-    config = Config(app, lifespan="off", log_config=None, ws="none", proxy_headers=False)
-    config.load()
-    protocol = http_protocol_cls(config=config, server_state=ServerState(), app_state={})
-    transport = FullTransport()
-    transport.protocol = protocol
-    protocol.connection_made(transport)
-    with pytest.raises(SystemExit):
-        protocol.data_received(GET)
-    assert bytes(transport.buffer).startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
-    protocol.connection_lost(None)
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("path", ["/", "/late"])
+def test_an_application_that_exits(loop: str, path: str, parser: str, tmp_path: Path) -> None:
+    """The client gets what it gets for any other exception; the process ends."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    (tmp_path / "exiting.py").write_text(EXITING)
+    options = ["exiting:app", "--app-dir", str(tmp_path), "--lifespan", "off", "--loop", loop, "--http", parser]
+    with serve(*options) as server:
+        answer = exchange((server.host, server.port), f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+        assert server.wait() == 4
 
 
 async def test_an_application_that_fails_at_once(http_protocol_cls: Any) -> None:

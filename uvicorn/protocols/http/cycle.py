@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.protocol import HTTPProtocol
 
 
+def _raise(exc: BaseException) -> None:
+    raise exc
+
+
 class RequestResponseCycle:
     """The conversation with the application about one request. The connection fills it in.
 
@@ -81,7 +85,8 @@ class RequestResponseCycle:
         except BaseException as exc:
             self._on_exception(exc)
             if not isinstance(exc, Exception | asyncio.CancelledError):
-                raise
+                # It ends the loop, as from any other task. uvloop keeps what is raised within a protocol's call.
+                self.connection.loop.call_soon(_raise, exc)
         else:
             if result is not None or not self.framer.end():
                 self._on_returned(result)
