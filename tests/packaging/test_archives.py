@@ -61,10 +61,6 @@ def test_the_pure_wheel_has_the_package_alone(pure_wheel: Path, sources: tuple[P
     assert members(pure_wheel) == package_files(sources)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the package is larger than we want it to be",
-)
 def test_the_pure_wheel_is_small(pure_wheel: Path) -> None:
     assert pure_wheel.stat().st_size < 150_000
 

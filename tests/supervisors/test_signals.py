@@ -5,7 +5,7 @@ from multiprocessing.connection import wait
 
 import pytest
 
-from uvicorn.supervisors.signals import SIGNALS, SignalQueue
+from uvicorn.supervisors.multiprocess import SIGNALS, SignalQueue
 
 
 def test_the_table_names_what_the_platform_has() -> None:
