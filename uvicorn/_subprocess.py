@@ -23,7 +23,7 @@ from uvicorn.importer import ImportFromStringError, import_from_string, show_use
 from uvicorn.listeners import adopt_listening
 from uvicorn.options import HTTP_PROTOCOLS, LIFESPAN, LOOP_FACTORIES, WS_PROTOCOLS
 
-# Forked, a child would inherit the locks and threads of an application that the parent has imported.
+# Forked, a child would inherit the locks and threads of an application.
 spawn = multiprocessing.get_context("spawn")
 
 if sys.platform == "win32":
@@ -77,7 +77,7 @@ def _arrive(fd: Any, family: int, kind: int, protocol: int) -> socket:
 
 def arguments_of_child(config: Config, target: Callable[..., None], sockets: list[socket]) -> dict[str, Any]:
     """The arguments of `subprocess_started` in the child."""
-    # The child reads from the parent's terminal, for a debugger, which multiprocessing would close.
+    # The terminal, for a debugger: multiprocessing would close it.
     try:
         stdin_fileno: int | None = sys.stdin.fileno()
     except (AttributeError, OSError, ValueError):  # none, replaced by an object without a descriptor, or closed
@@ -128,7 +128,7 @@ def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
     if parent is not None:
         grace = ORPHAN_GRACE if timeout_graceful_shutdown is None else timeout_graceful_shutdown
         assert parent.pid is not None
-        # The other end of multiprocessing's is inherited by those who are forked after us.
+        # multiprocessing's stays open in those who are forked after us.
         pidfd = open_pidfd(parent.pid)
         sentinel = parent.sentinel if pidfd is None else pidfd
         threading.Thread(target=_watch, args=(sentinel, grace), daemon=True, name="uvicorn-parent").start()

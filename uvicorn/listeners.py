@@ -20,11 +20,11 @@ DEFAULT_UDS_MODE: Final = 0o666
 # What the empty host stands for; asyncio adds IPv6 to it.
 ALL_INTERFACES: Final = "0.0.0.0"
 
-# asyncio accepts as many connections in one pass as it is told for a backlog, and without free files it reports as many
-# failures, with tracebacks, each second. The sockets get the real backlog afterwards.
+# In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets get
+# the real one afterwards.
 ACCEPTED_AT_ONCE = 16
 
-# How long a client may take to confirm the end of TLS, in seconds. A shutdown would wait the loop's 30 for a lost one.
+# How long a client may take to confirm the end of TLS, in seconds; the loop's 30 would hold up a shutdown.
 TLS_SHUTDOWN_TIMEOUT = 2.0
 
 
@@ -221,7 +221,7 @@ def _duplicate(sock: Any) -> socket.socket:
 
 
 def adopt_listening(fd: int, family: int, kind: int, protocol: int) -> socket.socket:
-    """Make a socket that does not block. PyPy's would, for all who share it, and one may be in accept() already."""
+    """Make a socket that does not block; PyPy's would, for all who share it, also for one who is in accept()."""
     sock = socket.socket(family, kind | getattr(socket, "SOCK_NONBLOCK", 0), protocol, fileno=fd)
     sock.setblocking(False)
     return sock

@@ -55,7 +55,7 @@ class Server:
         if config.limit_max_requests is not None:
             import random  # It is a fiftieth of the time that a start takes.
 
-            # The jitter keeps workers that began together from being replaced together.
+            # The jitter keeps workers from being replaced together.
             self.limit_max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
         self._captured_signals: list[int] = []
         self._former_handlers: dict[int, Any] = {}
@@ -341,7 +341,7 @@ class Server:
             signal.signal(sig, handler)
 
     def _follow_handle_exit(self) -> None:
-        """Install the `handle_exit` that the application has assigned while it was imported (sse-starlette)."""
+        """Install the `handle_exit` that the application has assigned (sse-starlette does)."""
         for sig, installed in self._installed_handlers.items():
             if installed != self.handle_exit and signal.getsignal(sig) == installed:
                 self._installed_handlers[sig] = handler = self.handle_exit

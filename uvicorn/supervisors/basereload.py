@@ -1,4 +1,4 @@
-"""Reloading: a child process serves, and is replaced when a watched file changes."""
+"""Reloading: a child serves, and is replaced when a file changes."""
 
 import contextlib
 import logging

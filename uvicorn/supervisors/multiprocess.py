@@ -1,4 +1,4 @@
-"""Several workers: started, watched, replaced and stopped by a supervisor."""
+"""The supervisor of several workers."""
 
 import contextlib
 import logging
@@ -27,7 +27,7 @@ __all__ = ["SIGNALS", "Multiprocess", "Process"]
 ENDING_INTERVAL = 0.05
 # A worker that has served for less than this has died early; in seconds.
 STABLE_AFTER = 2.0
-# The first early death may be an accident. Then there are pauses, each twice as long as the one before.
+# The first one may be an accident. Then there are pauses, each twice as long.
 PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
 # What the replacement of a worker that serves may take to start, in seconds.

@@ -18,8 +18,8 @@ from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Share
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
-# How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for once
-# more: nothing else marks the end of a dump. After a shorter one, on a busy machine, they could mix.
+# How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for again:
+# nothing else marks the end of a dump. After a shorter one, two could mix.
 DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.5
 # What a pipe holds, in bytes.
@@ -135,7 +135,7 @@ class Process:
 
     @property
     def sentinel(self) -> int:
-        """What becomes readable when the process ends; `multiprocessing`'s waits for children of the worker, too."""
+        """What becomes readable when the process ends; `multiprocessing`'s waits for its children, too."""
         return self.process.sentinel if self._pidfd is None else self._pidfd
 
     @property
@@ -275,7 +275,7 @@ class Process:
         dumps = b""
         deadline = time.monotonic() + DUMP_TIMEOUT
         while (left := deadline - time.monotonic()) > 0 and not _is_complete(dumps):
-            # Not before it has begun: two threads that take a signal at the same time would both write.
+            # Not before it has begun: two threads that take a signal at once would both write.
             if not self._dump.poll(min(left, DUMP_SILENCE) if dumps else left):
                 os.kill(self.pid, DUMP_SIGNAL)
                 continue

@@ -130,7 +130,7 @@ class WorkerServer(Server):
         await super().shutdown(sockets)
 
     async def _drain(self, sockets: list[socket] | None) -> None:
-        """Stop accepting, and let each connection go with its next response, or when it has been idle long enough.
+        """Let each connection go with its next response, or when it has been idle long enough.
 
         To close it would fail a request that is on its way.
         """
