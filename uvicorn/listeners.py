@@ -20,8 +20,8 @@ DEFAULT_UDS_MODE: Final = 0o666
 # What the empty host stands for; asyncio adds IPv6 to it.
 ALL_INTERFACES: Final = "0.0.0.0"
 
-# In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets get
-# the real one afterwards.
+# In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets
+# get the real one afterwards.
 ACCEPTED_AT_ONCE = 16
 
 # How long a client may take to confirm the end of TLS, in seconds; the loop's 30 would hold up a shutdown.

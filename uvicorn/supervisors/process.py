@@ -18,8 +18,8 @@ from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Share
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
-# How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for again:
-# nothing else marks the end of a dump. After a shorter one, two could mix.
+# How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for
+# again: nothing else marks the end of a dump. After a shorter one, two could mix.
 DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.5
 # What a pipe holds, in bytes.
