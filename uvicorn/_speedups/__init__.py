@@ -1,6 +1,6 @@
 """The code with two halves: plain Python, and the same source compiled.
 
-`UVICORN_SPEEDUPS` chooses at import: `auto` (compiled where it is there), `off`, or `require` (an error without it).
+`UVICORN_SPEEDUPS` chooses at import: `auto` (compiled where it is there), `off`, or `require`.
 
 Attributes:
     HALF: "compiled" or "pure".
@@ -31,14 +31,14 @@ _MODULES = {
     "RequestHead": "_request",
     "ResponseFramer": "_response",
 }
-_SUFFIXES = {"compiled": "_c", "pure": "_py"}
 
 
 def load(half: str) -> SimpleNamespace:
     """All names of one half. Raises ImportError where it is not there, or broken."""
+    suffix = "_c" if half == "compiled" else "_py"
     names = SimpleNamespace()
     for name, module in _MODULES.items():
-        setattr(names, name, getattr(importlib.import_module(f"{__name__}.{module}{_SUFFIXES[half]}"), name))
+        setattr(names, name, getattr(importlib.import_module(f"{__name__}.{module}{suffix}"), name))
     return names
 
 

@@ -39,7 +39,7 @@ from uvicorn._speedups.request_line import (
 # Where in a message the next byte belongs.
 LINE, FIELDS, BODY, TRAILERS, ENDED = range(5)
 
-# Bytes of a field section that may be kept, and how often in a row in vain: not every client repeats itself.
+# Bytes of a field section that may be kept, and how often in a row in vain.
 _SECTION_MAX = 2048
 _MISSES_MAX = 4
 
@@ -112,7 +112,7 @@ def _find_line_end(data: bytes, pos: int) -> int:
 def _find_empty_line(data: bytes, pos: int) -> int:
     """The index behind the next CR LF CR LF of `data[pos:]`, or 0."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
-        # Most bytes are neither, and then the four do not begin with one of the last three.
+        # Most bytes are neither: the four then begin behind them.
         buf = data
         size = len(data)
         i = pos + 3
@@ -422,7 +422,7 @@ class RequestBuilder:
         return end
 
     def _find_end(self, data: bytes, pos: int) -> int:
-        """The index behind the next empty line, which may have begun in earlier bytes, or the end of `data`."""
+        """The index behind the next empty line, which may have begun earlier, or the end of `data`."""
         tail = self.tail
         if tail:
             end = (tail + data[pos : pos + 3]).find(b"\r\n\r\n")

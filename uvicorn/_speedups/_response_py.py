@@ -29,10 +29,9 @@ NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
 # Whether the response goes on, and whether the connection does after it; OPEN is false.
 OPEN, PERSISTS, CLOSES = range(3)
 
-# Digits of a content-length: what a signed 64-bit number has room for.
+# Digits of a content-length that a signed 64-bit number has room for.
 _MAX_DIGITS = 18
 
-# Whether this is the compiled half.
 COMPILED = not __name__.endswith("_py")
 
 # The common names, and others that were found to be tokens, until it is full.
@@ -122,7 +121,6 @@ class ResponseFramer:
         """Accept `http.response.start`.
 
         Args:
-            message: the ASGI message.
             default_block: the default headers in their wire form.
 
         Raises:

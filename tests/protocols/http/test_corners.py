@@ -10,7 +10,6 @@ from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
 from tests.protocols.http.test_upgrade import HANDSHAKE, Seamed
 from uvicorn.config import Config
-from uvicorn.protocols.http import runner as runner_module
 from uvicorn.protocols.http.connection import Connection as BareConnection
 from uvicorn.protocols.http.protocol import HTTPProtocol
 from uvicorn.server import ServerState
@@ -266,12 +265,6 @@ async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert connection.statuses == [200]
-
-
-async def test_reset_contextvars_before_python_311(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "_PYTHON_311", False)
-    connection = connect(respond(), reset_contextvars=True)
-    assert (await connection.ask(GET)).status == 200
 
 
 async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:

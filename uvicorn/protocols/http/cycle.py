@@ -22,7 +22,7 @@ class RequestResponseCycle:
 
     Attributes:
         more_body: whether more of the body follows.
-        expect_continue: whether the client waits for a 100 (Continue).
+        expect_continue: whether the client waits for a 100.
         body: what has arrived and was not received.
         body_pending: whether there is a message to receive; an empty body is one too.
         disconnected: whether nothing reaches the client any more.
@@ -239,7 +239,7 @@ class RequestResponseCycle:
             self.wake()
 
     def end(self) -> None:
-        """What the client has sent can still be read, and a response be tried."""
+        """What has come can still be read, and a response be tried."""
         self.ended = True
         if self.waiters is not None:
             self.wake()

@@ -7,11 +7,9 @@ import h11
 
 from uvicorn._speedups import RequestRejected
 from uvicorn._speedups._request_py import BODY, FIELDS
-from uvicorn.protocols.http.cycle import RequestResponseCycle
+from uvicorn.protocols.http.cycle import RequestResponseCycle as RequestResponseCycle
 from uvicorn.protocols.http.parser import RequestParser
 from uvicorn.protocols.http.protocol import HTTPProtocol
-
-__all__ = ["H11Parser", "H11Protocol", "RequestResponseCycle"]
 
 # What h11 lets pass in fields: line ends that are not CRLF, folded lines (RFC 9112 sections 2.2 and 5.2), and control
 # characters (RFC 9110 section 5.5). A CR at the very end may still be followed by its LF.

@@ -6,11 +6,9 @@ import httptools
 
 from uvicorn._speedups import RequestRejected
 from uvicorn._speedups._request_py import BODY
-from uvicorn.protocols.http.cycle import RequestResponseCycle
+from uvicorn.protocols.http.cycle import RequestResponseCycle as RequestResponseCycle
 from uvicorn.protocols.http.parser import RequestParser
 from uvicorn.protocols.http.protocol import HTTPProtocol
-
-__all__ = ["HttpToolsParser", "HttpToolsProtocol", "RequestResponseCycle"]
 
 
 class HttpToolsParser(RequestParser):

@@ -55,8 +55,8 @@ class RequestParser:
         """Parse `data[pos:]`, unless the next request is held back; what is left is kept for the next call.
 
         Args:
-            data: may be empty, to go on with what was kept.
-            pos: what `builder.feed(data, 0)` has left begins there, for those who call it themselves.
+            data: empty to go on with what was kept.
+            pos: where that begins which `builder.feed(data, 0)` has left.
             exc: what it has raised instead.
 
         Raises:

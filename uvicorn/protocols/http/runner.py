@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 EAGER_LIMIT = 16
 
 _PYTHON_312 = sys.version_info >= (3, 12)
-_PYTHON_311 = sys.version_info >= (3, 11)
 
 
 def is_coroutine_function(app: Any) -> bool:
@@ -92,10 +91,7 @@ class Runner(Connection):
             return cast("Task[Any]", self._new_task(cycle.run_asgi()))
         if not self.config.reset_contextvars:
             return self.loop.create_task(cycle.run_asgi())
-        context = contextvars.Context()
-        if _PYTHON_311:
-            return self.loop.create_task(cycle.run_asgi(), context=context)
-        return context.run(self.loop.create_task, cycle.run_asgi())
+        return contextvars.Context().run(self.loop.create_task, cycle.run_asgi())
 
     def _keep(self, task: "Task[Any]") -> None:
         self.tasks.add(task)

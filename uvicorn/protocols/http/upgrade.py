@@ -10,11 +10,7 @@ if TYPE_CHECKING:
 
 
 def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logger: logging.Logger) -> bool:
-    """Whether the connection becomes a WebSocket; any other upgrade is served as plain HTTP.
-
-    Raises:
-        RequestRejected: a handshake that announces a body.
-    """
+    """Whether the connection becomes a WebSocket; any other upgrade is served as plain HTTP."""
     if head.upgrade == b"websocket" and ws_protocol_class is not None:
         if has_body:
             raise RequestRejected(400, "a WebSocket handshake has no body")
@@ -29,7 +25,7 @@ def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logge
 
 
 def hand_over(connection: "HTTPProtocol", head: RequestHead, rest: bytes) -> None:
-    """Give the transport, the handshake and the bytes behind it to the WebSocket protocol."""
+    """Give the transport, the handshake and the bytes behind it to a WebSocket."""
     transport = connection.transport
     protocol_class: Any = connection.ws_protocol_class
     arguments: dict[str, Any] = {
