@@ -193,7 +193,10 @@ class ServerProcess:
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for the process to end by itself; its exit code (the negative signal number where one killed it)."""
-        code = self.process.wait(timeout)
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.command} has not ended:\n{self.stderr}") from None
         self._stdout.join(timeout)
         self._stderr.join(timeout)
         return code
