@@ -48,7 +48,7 @@ def create(name: str) -> None:
 def version(name: str, distribution: str) -> str:
     """The installed version of a distribution, "" where it is not installed."""
     code = f"import importlib.metadata as m; print(m.version({distribution!r}))"
-    answer = subprocess.run([python_of(name), "-c", code], capture_output=True, text=True)
+    answer = subprocess.run([python_of(name), "-I", "-c", code], capture_output=True, text=True)
     return answer.stdout.strip()
 
 

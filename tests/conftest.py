@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from tests.processes import run_async
 from tests.protocols.http.classes import protocol_class
 from uvicorn import _speedups
+
+# Where the suite runs in the background of a shell, servers would inherit that it is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

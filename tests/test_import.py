@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import uvicorn
+from tests.processes import ROOT
 
 # Whatever is imported by `import uvicorn` is paid for by everybody, at every start, also by `uvicorn --version`.
 LATE = [
@@ -64,3 +65,15 @@ def test_it_works_without_any_optional_library(libraries: list[str]) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "uvicorn.protocols.http.h11_impl None asyncio.unix_events\n"
+
+
+@pytest.mark.parametrize(("option", "name"), [("workers=2", "multiprocess"), ("reload=True", "basereload")])
+def test_a_supervisor_is_imported_before_the_user_is_told_of_ctrl_c(option: str, name: str) -> None:
+    """A Ctrl-C within an import may get lost."""
+    code = f"""
+import sys, uvicorn
+uvicorn.Config.bind_socket = lambda self: sys.exit(f"{{'uvicorn.supervisors.{name}' in sys.modules}}")
+uvicorn.run("examples.hello:app", {option})
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert answer.stderr.splitlines()[-1] == "True"

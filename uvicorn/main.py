@@ -227,12 +227,14 @@ def run(*args: Any, **options: Any) -> None:
 def _supervise(config: Config, server: Server) -> None:
     from uvicorn import supervisors
 
+    # Imported before the line that tells of Ctrl-C.
+    if config.should_reload:
+        supervisor: Any = functools.partial(supervisors.ChangeReload, target=server.run)
+    else:
+        supervisor = supervisors.Multiprocess
     sock = config.bind_socket()
     try:
-        if config.should_reload:
-            supervisors.ChangeReload(config, target=server.run, sockets=[sock]).run()
-        else:
-            supervisors.Multiprocess(config, sockets=[sock]).run()
+        supervisor(config, sockets=[sock]).run()
     finally:
         sock.close()
         if config.uds is not None:
