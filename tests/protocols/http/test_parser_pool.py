@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.parsing import HALVES
 from tests.fuzz.run import QUIET
 from tests.protocols.http.classes import PUBLIC, protocol_class
 from tests.protocols.http.connection import GET, Connection
@@ -122,7 +123,7 @@ async def feed(connection: Connection, piece: bytes, running: "list[asyncio.Task
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("half", ["pure", "compiled"])
+@pytest.mark.parametrize("half", HALVES)
 @pytest.mark.parametrize("parser", sorted(PUBLIC))
 def test_each_connection_says_what_it_would_say_alone(parser: str, half: str) -> None:
     http_protocol_cls = protocol_class(parser, half)
