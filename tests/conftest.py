@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+from tests.fuzz.run import QUIET
 from tests.processes import run_async
 from tests.protocols.http.classes import protocol_class
 from uvicorn import _speedups
 
 # Where the suite runs in the background of a shell, servers would inherit that it is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long the suite fuzzes: enough that every rule is met. `make fuzz` goes on for as long as it is told.
+# That a machine is slow is no failure.
+settings.register_profile("suite", max_examples=100, stateful_step_count=25, **QUIET)
+settings.load_profile("suite")
 
 
 @pytest.hookimpl(tryfirst=True)
