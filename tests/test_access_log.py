@@ -316,7 +316,9 @@ async def test_the_end_does_not_wait_for_ever(
 
 
 def test_the_end_of_a_log_without_lines() -> None:
-    AccessLog().close()
+    log = AccessLog()
+    log.close()
+    assert log._lines is None
 
 
 # Servers of their own

@@ -121,6 +121,7 @@ async def test_a_flag_that_is_set_is_not_waited_for() -> None:
     server = Server(config_of(State()))
     server.should_exit = True
     await asyncio.wait_for(server._flag("_exit").wait(PATIENCE), 1.0)
+    assert server.should_exit
 
 
 async def test_two_servers_in_one_loop() -> None:
@@ -277,6 +278,7 @@ async def test_on_tick_ends_the_server() -> None:
     server.on_tick = on_tick  # type: ignore[method-assign]  # as others do
     async with serving(server) as task:
         await asyncio.wait_for(task, PATIENCE)
+        assert not server.should_exit
 
 
 async def test_on_tick_that_goes_on_regardless() -> None:
@@ -565,11 +567,13 @@ async def test_a_connection_without_a_transport_is_left_alone() -> None:
         def shutdown(self) -> None:
             pass
 
-    server = Server(config_of(State(), timeout_graceful_shutdown=0))
+    state = State()
+    server = Server(config_of(state, timeout_graceful_shutdown=0))
     async with serving(server) as task:
         server.server_state.connections.add(Connection())
         server.should_exit = True
         await asyncio.wait_for(task, PATIENCE)
+    assert state.events == ["startup", "shutdown"]
 
 
 # --- The limit of requests --------------------------------------------------------------------------------------------
@@ -592,6 +596,7 @@ async def test_limit_max_requests_with_a_protocol_that_counts_by_itself() -> Non
     async with serving(server) as task:
         server.server_state.total_requests = 2
         await asyncio.wait_for(task, PATIENCE)
+        assert server.should_exit
 
 
 def test_the_limit_is_reached_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,9 @@ async def waiting(connections: Connections) -> "asyncio.Task[None]":
 
 
 async def test_no_connections_are_not_waited_for() -> None:
-    await asyncio.wait_for(Connections().wait_empty(), 5)
+    connections = Connections()
+    await asyncio.wait_for(connections.wait_empty(), 5)
+    assert not connections._waiters
 
 
 async def test_the_last_one_ends_the_wait() -> None:
@@ -33,6 +35,7 @@ async def test_the_last_one_ends_the_wait() -> None:
 async def test_discarding_ends_the_wait() -> None:
     connections = Connections(["a"])
     task = await waiting(connections)
+    assert not task.done()
     connections.discard("a")
     await asyncio.wait_for(task, 5)
 
@@ -40,6 +43,7 @@ async def test_discarding_ends_the_wait() -> None:
 async def test_clearing_ends_the_wait() -> None:
     connections = Connections(["a", "b"])
     task = await waiting(connections)
+    assert not task.done()
     connections.clear()
     await asyncio.wait_for(task, 5)
 
@@ -62,6 +66,7 @@ async def test_who_no_longer_waits_does_no_harm() -> None:
     task.cancel()
     connections.discard("a")
     await asyncio.wait_for(other, 5)
+    assert task.cancelled()
 
 
 def test_default_headers_have_a_wire_form() -> None:

@@ -181,7 +181,10 @@ from uvicorn import access_log
 assert access_log._STOCK_BEHAVIOUR is None
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
 
 
 clients = st.one_of(

@@ -96,6 +96,7 @@ def test_hup_reloads_gracefully_and_ttin_adds_a_worker(gunicorn: Gunicorn) -> No
     eventually(lambda: int(get(gunicorn)) not in old)
     gunicorn.send_signal(signal.SIGTTIN)
     gunicorn.wait_stderr(READY, count=5)
+    assert len(set(gunicorn.workers)) == 5
 
 
 def test_max_requests(worker: str, tmp_path: Path) -> None:
@@ -104,6 +105,7 @@ def test_max_requests(worker: str, tmp_path: Path) -> None:
         with load(server.port, clients=2):
             server.wait_stderr(r"Maximum request limit of 10 exceeded\. Terminating process\.", count=3)
             server.wait_stderr(READY, count=5)
+    assert len(set(server.workers)) >= 5
 
 
 def test_a_worker_that_hangs_is_killed_after_the_timeout(worker: str, tmp_path: Path) -> None:
@@ -138,6 +140,7 @@ def test_unix_socket(worker: str, tmp_path: Path) -> None:
         os.kill(server.workers[0], signal.SIGTERM)
         server.wait_stderr(READY, count=3)
         eventually(lambda: exchange(str(path), request).startswith(b"HTTP/1.1 200 "))
+        assert not is_running(server.workers[0])
 
 
 def test_tls(worker: str, tmp_path: Path) -> None:
@@ -176,6 +179,7 @@ def test_no_worker_outlives_gunicorn(tmp_path: Path) -> None:
     with Gunicorn("uvicorn.workers.UvicornWorker", tmp_path) as server:
         eventually(lambda: get(server))
         server.send_signal(signal.SIGKILL)
+        assert server.wait() == -signal.SIGKILL
         eventually(lambda: not any(map(is_running, server.workers)))
 
 

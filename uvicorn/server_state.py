@@ -177,6 +177,10 @@ class ServerState:
             pool = self._parser_pools[kind] = ParserPool()
         return pool
 
+    def is_full(self, limit: int) -> bool:
+        """Whether so many (`limit_concurrency`) are being served."""
+        return len(self.connections) >= limit or len(self.tasks) >= limit
+
     def count_request(self) -> None:
         """Count one request, and tell the server at the limit."""
         self.total_requests += 1

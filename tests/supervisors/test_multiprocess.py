@@ -90,6 +90,7 @@ def test_dead_worker_is_replaced(two: ServerProcess) -> None:
     two.wait_stderr(rf"Child process \[{first}\] died")
     two.wait_stderr(READY, count=3)
     eventually(lambda: get(two) == str(workers_of(two)[2]))
+    assert not is_running(first)
 
 
 @pytest.mark.parametrize("how", ["gil", "stopped"])
@@ -189,6 +190,7 @@ def test_ttin_adds_and_ttou_removes_a_worker(two: ServerProcess) -> None:
     two.send_signal(signal.SIGTTOU)
     two.wait_stderr(r"Already reached one process, cannot decrease the number of processes anymore\.")
     eventually(lambda: [int(get(two))] == [pid for pid in workers_of(two) if is_running(pid)])
+    assert len(workers_of(two)) == 3
 
 
 def test_worker_at_its_request_limit_serves_until_its_replacement_does() -> None:
@@ -204,7 +206,7 @@ def test_worker_at_its_request_limit_serves_until_its_replacement_does() -> None
 
 def test_no_worker_outlives_a_parent_that_is_killed(two: ServerProcess) -> None:
     two.send_signal(signal.SIGKILL)
-    two.wait()
+    assert two.wait() == -signal.SIGKILL
     eventually(lambda: not any(map(is_running, workers_of(two))))
 
 

@@ -136,7 +136,7 @@ def test_sigint_ends_both_processes_at_once(server: ServerProcess) -> None:
 def test_no_child_outlives_a_reloader_that_is_killed(server: ServerProcess) -> None:
     match = server.wait_stderr(STARTED)
     server.send_signal(signal.SIGKILL)
-    server.wait()
+    assert server.wait() == -signal.SIGKILL
     eventually(lambda: not is_running(int(match[1])))
 
 
@@ -171,4 +171,6 @@ def test_patterns_without_watchfiles(tmp_path: Path) -> None:
     command = command_of("StatReload")
     arguments = ("application:app", "--reload", "--reload-include", "*.html", "--port", "0")
     with serve(*arguments, cwd=tmp_path, command=command) as server:
-        server.wait_stderr("--reload-include and --reload-exclude have no effect unless watchfiles is installed")
+        warning = "--reload-include and --reload-exclude have no effect unless watchfiles is installed"
+        server.wait_stderr(warning)
+        assert server.stderr.count(warning) == 1

@@ -80,6 +80,7 @@ async def test_the_request_byte_by_byte(connect: Any, entry: Any) -> None:
     for position in range(len(data) - 1):
         connection.feed(data[position : position + 1])
     await connection.open(data[-1:])
+    assert not connection.transport.closed
 
 
 async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
@@ -173,6 +174,7 @@ async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_body_of_nothing_is_no_body(connect: Any, entry: Any) -> None:
     connection = connect(entry)
     await connection.open(request(b"Content-Length: 0"))
+    assert not connection.transport.closed
 
 
 async def test_limit_concurrency(connect: Any, entry: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -186,7 +188,9 @@ async def test_limit_concurrency(connect: Any, entry: Any, caplog: pytest.LogCap
 
 
 async def test_the_limit_is_not_reached(connect: Any, entry: Any) -> None:
-    await connect(entry, limit_concurrency=2).open()
+    connection = connect(entry, limit_concurrency=2)
+    await connection.open()
+    assert not connection.transport.closed
 
 
 @pytest.mark.parametrize(

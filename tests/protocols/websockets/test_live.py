@@ -133,7 +133,7 @@ def test_denied(server: ServerProcess, path: str, status: int, body: bytes) -> N
 def test_the_network_breaks(server: ServerProcess) -> None:
     with open_socket(server) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-    server.wait_stdout("disconnect 1005 ''")
+    assert server.wait_stdout("disconnect 1005 ''")
 
 
 def test_half_closed(server: ServerProcess) -> None:

@@ -124,10 +124,11 @@ class Connection(asyncio.Protocol):
         self.client: tuple[str, int] | None = None
         self.scheme = "http"
 
+        timers = server_state.get_timers(loop)
         # A double of a loop does nothing before its owner says so.
-        self._real_loop = isinstance(loop, asyncio.AbstractEventLoop)
+        self._real_loop = timers is not loop
         self.outbox: Outbox | None = None
-        self._deadline: Deadline[Due] = Deadline(server_state.get_timers(loop), self._on_due)
+        self._deadline: Deadline[Due] = Deadline(timers, self._on_due)
         self._eof = False
         self._leaving = False
         self._lingering = False

@@ -220,7 +220,7 @@ class HTTPProtocol(Runner):
             state.on_limit()
         app = self.app
         limit = self.limit_concurrency
-        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+        if limit is not None and state.is_full(limit):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
             facts &= ~WANTS_UPGRADE

@@ -31,7 +31,7 @@ SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3
 # Of the 125 bytes of a control frame two are the code (RFC 6455 sections 5.5 and 5.5.1).
 _MAX_REASON = 123
 
-FAILURE_REASONS = {
+_FAILURE_REASONS = {
     CloseCode.PROTOCOL_ERROR: "protocol error",
     CloseCode.INVALID_DATA: "invalid frame payload data",
     CloseCode.MESSAGE_TOO_BIG: "message too big",
@@ -66,6 +66,10 @@ class Failed(_Closed):
     """The peer broke the protocol or a limit: so says our close frame among the replies."""
 
     __slots__ = ()
+
+
+def failure(code: CloseCode) -> Failed:
+    return Failed(code, _FAILURE_REASONS[code])
 
 
 Message: TypeAlias = str | bytes

@@ -183,7 +183,7 @@ class WebSocketProtocol(Connection):
             self._head = None
             self.server_state.count_request()
             limit = self.config.limit_concurrency
-            if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+            if limit is not None and self.server_state.is_full(limit):
                 self.logger.warning("Exceeded concurrency limit.")
                 self._respond(503, b"Service Unavailable")
             else:

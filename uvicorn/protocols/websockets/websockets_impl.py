@@ -9,13 +9,12 @@ from websockets.frames import Close
 
 from uvicorn.protocols.websockets import protocol
 from uvicorn.protocols.websockets.codec import (
-    FAILURE_REASONS,
     SENDABLE_CODES,
     CloseCode,
     Event,
-    Failed,
     PeerClosed,
     Pong,
+    failure,
     new_fragments,
 )
 from uvicorn.protocols.websockets.deflate import InflateError, MessageTooBig, PerMessageDeflate, wire_limit
@@ -102,11 +101,10 @@ class WebsocketsCodec:
                 self._rest += memoryview(data)[position:]
         except tuple(_FAILURES) as error:
             self._ended = True
-            code = next(code for kind, code in _FAILURES.items() if isinstance(error, kind))
-            reason = FAILURE_REASONS[code]
+            failed = failure(next(code for kind, code in _FAILURES.items() if isinstance(error, kind)))
             if not self._close_sent:
-                self.replies.append(self.close(code, reason))
-            self._events.append(Failed(code, reason))
+                self.replies.append(self.close(failed.code, failed.reason))
+            self._events.append(failed)
         events, self._events = self._events, []
         return events
 

@@ -9,15 +9,7 @@ from wsproto.events import Pong as PongEvent
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
-from uvicorn.protocols.websockets.codec import (
-    FAILURE_REASONS,
-    CloseCode,
-    Event,
-    Failed,
-    PeerClosed,
-    Pong,
-    new_fragments,
-)
+from uvicorn.protocols.websockets.codec import CloseCode, Event, PeerClosed, Pong, failure, new_fragments
 from uvicorn.protocols.websockets.deflate import (
     EXTENSION_NAME,
     InflateError,
@@ -167,11 +159,10 @@ class WSProtoCodec:
             self.replies.append(self._send(event.response()))
         elif state is not ConnectionState.CLOSED:
             # The same event says that the peer failed.
-            code = CloseCode(event.code)
-            reason = FAILURE_REASONS[code]
+            failed = failure(CloseCode(event.code))
             if state is ConnectionState.OPEN:
-                self.replies.append(self.close(code, reason))
-            return Failed(code, reason)
+                self.replies.append(self.close(failed.code, failed.reason))
+            return failed
         return PeerClosed(int(event.code), event.reason or "")
 
 
