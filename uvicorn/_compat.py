@@ -30,25 +30,12 @@ if sys.version_info < (3, 12):
             return loop.run_until_complete(main)
         finally:
             try:
-                _cancel_all_tasks(loop)
+                asyncio.runners._cancel_all_tasks(loop)  # type: ignore[attr-defined]  # of Python 3.10 only
                 loop.run_until_complete(loop.shutdown_asyncgens())
                 loop.run_until_complete(loop.shutdown_default_executor())
             finally:
                 asyncio.set_event_loop(None)
                 loop.close()
-
-    def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
-        tasks = asyncio.all_tasks(loop)
-        if not tasks:  # `gather` finds the loop by them
-            return
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        for task in tasks:
-            if not task.cancelled() and task.exception() is not None:
-                loop.call_exception_handler(
-                    {"message": "unhandled exception during shutdown", "exception": task.exception(), "task": task}
-                )
 
 else:
     asyncio_run = asyncio.run

@@ -5,19 +5,19 @@ import os
 import re
 import ssl
 from collections.abc import Container, Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 # As click has them.
-_TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
-_FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 
 # RFC 9110, sections 5.1 and 5.6.2: a field name is a token.
-_FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110, section 5.5: visible characters, spaces and tabs, in Latin-1.
-_FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 # listen(2) and descriptors take a C int.
-INT_MAX: Final = 2**31 - 1
+INT_MAX = 2**31 - 1
 
 
 class OptionError(ValueError):
@@ -196,15 +196,12 @@ class LogLevel(Choice):
         return super().check(value)
 
 
-class Path(Kind):
+class Path(Text):
     """A path. Whether it exists is looked up on the command line; in Python, where it is used."""
 
     expected = "a path"
     metavar = "PATH"
     separator: str | None = os.pathsep
-
-    def parse(self, text: str) -> str:
-        return text
 
     def check(self, value: Any) -> Any:
         path = os.fspath(value)

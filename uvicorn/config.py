@@ -7,7 +7,7 @@ import ssl
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from uvicorn import listeners
 from uvicorn.importer import AppLoadingError, ImportFromStringError, detect_interface, import_from_string, load_app
@@ -57,14 +57,14 @@ __all__ = [
     "resolve_reload_patterns",
 ]
 
-SSL_PROTOCOL_VERSION: Final = OPTIONS["ssl_version"].default
+SSL_PROTOCOL_VERSION = OPTIONS["ssl_version"].default
 # The exit code.
-STARTUP_FAILURE: Final = 3
+STARTUP_FAILURE = 3
 
 # What --log-level sets.
-LEVELLED_LOGGERS: Final = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
-DEFAULT_WORKERS: Final = 1
-DEFAULT_FORWARDED_ALLOW_IPS: Final = "127.0.0.1,::1"
+LEVELLED_LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+DEFAULT_WORKERS = 1
+DEFAULT_FORWARDED_ALLOW_IPS = "127.0.0.1,::1"
 
 logger = logging.getLogger("uvicorn.error")
 

@@ -9,16 +9,16 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
 
 logger = logging.getLogger("uvicorn.error")
 
-DEFAULT_UDS_MODE: Final = 0o666
+DEFAULT_UDS_MODE = 0o666
 # What the empty host stands for; asyncio adds IPv6 to it.
-ALL_INTERFACES: Final = "0.0.0.0"
+ALL_INTERFACES = "0.0.0.0"
 
 # In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets
 # get the real one afterwards.

@@ -5,7 +5,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
@@ -34,7 +34,7 @@ EPILOG = (
     f"{ENVIRONMENT_PREFIX}_LOG_LEVEL=debug, or the variable named beside it."
 )
 # The libraries that `auto` tries for an option, and what it takes without them.
-AUTO: Final = {
+AUTO = {
     "http": (("httptools",), "h11"),
     "loop": (("uvloop",), "asyncio"),
     "ws": (("websockets", "wsproto"), "none"),

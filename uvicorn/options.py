@@ -4,7 +4,7 @@ import logging
 import ssl
 from asyncio import AbstractEventLoop, Protocol
 from collections.abc import Callable, MutableMapping, Sequence
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Literal
 
 from uvicorn.accepts import (
     INT_MAX,
@@ -38,32 +38,32 @@ LifespanType = Literal["auto", "on", "off"]
 LoopFactoryType = Literal["none", "auto", "asyncio", "uvloop"]
 InterfaceType = Literal["auto", "asgi3", "asgi2", "wsgi"]
 
-HTTP_PROTOCOLS: Final[dict[str, str]] = {
+HTTP_PROTOCOLS: dict[str, str] = {
     "auto": "uvicorn.protocols.http.auto:AutoHTTPProtocol",
     "h11": "uvicorn.protocols.http.h11_impl:H11Protocol",
     "httptools": "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol",
 }
-WS_PROTOCOLS: Final[dict[str, str | None]] = {
+WS_PROTOCOLS: dict[str, str | None] = {
     "auto": "uvicorn.protocols.websockets.auto:AutoWebSocketsProtocol",
     "none": None,
     "websockets": "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol",
     "websockets-sansio": "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol",
     "wsproto": "uvicorn.protocols.websockets.wsproto_impl:WSProtocol",
 }
-LIFESPAN: Final[dict[str, str]] = {
+LIFESPAN: dict[str, str] = {
     "auto": "uvicorn.lifespan.on:LifespanOn",
     "on": "uvicorn.lifespan.on:LifespanOn",
     "off": "uvicorn.lifespan.off:LifespanOff",
 }
-LOOP_FACTORIES: Final[dict[str, str | None]] = {
+LOOP_FACTORIES: dict[str, str | None] = {
     "none": None,
     "auto": "uvicorn.loops.auto:auto_loop_factory",
     "asyncio": "uvicorn.loops.asyncio:asyncio_loop_factory",
     "uvloop": "uvicorn.loops.uvloop:uvloop_loop_factory",
 }
-INTERFACES: Final[list[InterfaceType]] = ["auto", "asgi3", "asgi2", "wsgi"]
+INTERFACES: list[InterfaceType] = ["auto", "asgi3", "asgi2", "wsgi"]
 
-LOG_LEVELS: Final[dict[str, int]] = {
+LOG_LEVELS: dict[str, int] = {
     "critical": logging.CRITICAL,
     "error": logging.ERROR,
     "warning": logging.WARNING,
@@ -273,4 +273,4 @@ class Options(OptionTable):
     )
 
 
-OPTIONS: Final = Options.options
+OPTIONS = Options.options

@@ -4,13 +4,12 @@ import contextlib
 import os
 import ssl
 from collections.abc import Iterator
-from typing import Final
 
 from uvicorn.accepts import OptionTypeError
 from uvicorn.options import Options
 
 # RFC 7301, section 6: the identifier of HTTP/1.1.
-ALPN_PROTOCOLS: Final = ["http/1.1"]
+ALPN_PROTOCOLS = ["http/1.1"]
 
 
 def create_ssl_context(

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path  # which takes a millisecond, and few servers reload
@@ -12,8 +12,8 @@ logger = logging.getLogger("uvicorn.error")
 
 FilePath = str | os.PathLike[str]
 
-DEFAULT_INCLUDES: Final = ("*.py",)
-DEFAULT_EXCLUDES: Final = (".*", ".py[cod]", ".sw.*", "~*")
+DEFAULT_INCLUDES = ("*.py",)
+DEFAULT_EXCLUDES = (".*", ".py[cod]", ".sw.*", "~*")
 
 
 def is_dir(path: "Path") -> bool:
