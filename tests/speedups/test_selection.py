@@ -94,6 +94,7 @@ def test_the_half_that_runs(half: str) -> None:
     assert names.keys() == {
         "AccessLineFormat",
         "ChunkedDecoder",
+        "Outbox",
         "RequestBuilder",
         "RequestHead",
         "ResponseFramer",

@@ -7,8 +7,8 @@ cdef int EXPECT_START, EXPECT_BODY, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
 cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
-cdef Py_ssize_t _MAX_DIGITS
-cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names
+cdef Py_ssize_t _MAX_DIGITS, OUTBOX_MAX, _SMALL
+cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
 
 cdef tuple _memo
 cdef object _join
@@ -18,6 +18,7 @@ cdef tuple _check_name(object name)
 cdef bytes _as_bytes(object value, str what)
 @cython.locals(c="unsigned char")
 cdef bint _is_clean(bytes value)
+@cython.locals(head=bytes)
 cdef bytes _chunk(bytes data, Py_ssize_t size, bint more_body)
 cdef bytes _unusual_status_line(object status)
 cdef bytes _without_close(bytes value)
@@ -46,3 +47,16 @@ cdef class ResponseFramer:
     cpdef bytes body(self, message)
     cpdef send(self, message, bytes default_block)
     cpdef int end(self)
+
+
+cdef class Outbox:
+    cdef object connection
+    cdef double gap
+    cdef list parts
+    cdef Py_ssize_t size
+    cdef bint scheduled
+    cdef double written
+
+    cpdef add(self, bytes data)
+    cpdef flush(self)
+    cpdef on_turn(self)

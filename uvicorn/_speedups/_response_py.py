@@ -1,8 +1,9 @@
-"""Frames responses: one source, run as it is or compiled as `_response_c`.
+"""Frames responses and gathers their parts: one source, run as it is or compiled as `_response_c`.
 
 No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7), but an error for the developer.
 """
 
+from time import monotonic
 from typing import Any
 
 from uvicorn._speedups.facts import (
@@ -29,6 +30,9 @@ NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
 # Whether the response goes on, and whether the connection does after it; OPEN is false.
 OPEN, PERSISTS, CLOSES = range(3)
 
+# Bytes that may wait in an outbox.
+OUTBOX_MAX = 16384
+
 # Digits of a content-length that a signed 64-bit number has room for.
 _MAX_DIGITS = 18
 
@@ -41,6 +45,10 @@ _GOOD_NAMES_MAX = 1024
 
 # (status line, default headers, both without the end of the last line) of the last head: the next begins alike.
 _memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+
+# Of the chunks below this size: formatting the line takes longer than all else.
+_chunk_heads: dict[int, bytes] = {}
+_SMALL = 1024
 
 _join = b"".join
 
@@ -276,11 +284,56 @@ class ResponseFramer:
         return PERSISTS if self.keep_alive else CLOSES
 
 
+class Outbox:
+    """The parts of one response that follow each other closely, until the loop's next turn.
+
+    Args:
+        connection: has a `loop`, and a `write(data)`.
+        gap: seconds after a write; a part that comes later does not wait.
+    """
+
+    __slots__ = ("connection", "gap", "parts", "scheduled", "size", "written")
+
+    def __init__(self, connection: Any, gap: float) -> None:
+        self.connection = connection
+        self.gap = gap
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.scheduled = False
+        self.written = 0.0
+
+    def add(self, data: bytes) -> None:
+        self.parts.append(data)
+        self.size += len(data)
+        if self.size > OUTBOX_MAX or monotonic() - self.written > self.gap:
+            self.flush()
+        elif not self.scheduled:
+            self.scheduled = True
+            self.connection.loop.call_soon(self.on_turn)
+
+    def flush(self) -> None:
+        if self.parts:
+            data = _join(self.parts)
+            self.parts = []
+            self.size = 0
+            self.connection.write(data)
+            self.written = monotonic()
+
+    def on_turn(self) -> None:
+        self.scheduled = False
+        self.flush()
+
+
 def _chunk(data: bytes, size: int, more_body: bool) -> bytes:
     """One chunk, and the last one behind it (RFC 9112 section 7.1)."""
-    if more_body:
-        return b"%x\r\n%b\r\n" % (size, data) if size else b""
-    return b"%x\r\n%b\r\n0\r\n\r\n" % (size, data) if size else b"0\r\n\r\n"
+    if not size:
+        return b"" if more_body else b"0\r\n\r\n"
+    head = _chunk_heads.get(size)
+    if head is None:
+        head = b"%x\r\n" % size
+        if size < _SMALL:
+            _chunk_heads[size] = head
+    return _join((head, data, b"\r\n" if more_body else b"\r\n0\r\n\r\n"))
 
 
 def _unusual_status_line(status: object) -> bytes:

@@ -8,10 +8,9 @@ import struct
 import sys
 from enum import Enum
 from http import HTTPStatus
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from uvicorn._speedups import ResponseFramer
+from uvicorn._speedups import Outbox, ResponseFramer
 from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
@@ -28,10 +27,9 @@ logger = logging.getLogger("uvicorn.error")
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
-# Seconds after a write in which a part of a response waits for more, and bytes that may wait: a system call costs more
-# than all else about a part. What comes later is written at once, also where the loop has been kept from running.
+# Seconds after a write in which a part of a response waits for more: a system call costs more than all else about it.
+# What comes later is written at once, also where the loop has been kept from running.
 OUTBOX_GAP = 0.001
-OUTBOX_MAX = 16384
 
 # struct linger: on, for no time.
 _RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -48,40 +46,6 @@ class Due(Enum):
     BODY = "the body of a request"
     SEND = "the client to take what is sent"
     LINGER = "the client to close"
-
-
-class Outbox:
-    """The parts of one response that follow each other closely, until the loop's next turn."""
-
-    __slots__ = ("_connection", "_parts", "_scheduled", "_size", "_written")
-
-    def __init__(self, connection: "Connection") -> None:
-        self._connection = connection
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._scheduled = False
-        self._written = 0.0
-
-    def add(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > OUTBOX_MAX or monotonic() - self._written > OUTBOX_GAP:
-            self.flush()
-        elif not self._scheduled:
-            self._scheduled = True
-            self._connection.loop.call_soon(self._on_turn)
-
-    def flush(self) -> None:
-        parts = self._parts
-        if parts:
-            self._parts = []
-            self._size = 0
-            self._connection.write(b"".join(parts))
-            self._written = monotonic()
-
-    def _on_turn(self) -> None:
-        self._scheduled = False
-        self.flush()
 
 
 class Connection(asyncio.Protocol):
@@ -110,6 +74,7 @@ class Connection(asyncio.Protocol):
     )
 
     response_framer_class: ClassVar[Any] = ResponseFramer
+    outbox_class: ClassVar[Any] = Outbox
 
     def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
@@ -177,19 +142,15 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(data)
 
-    def write_part(self, data: bytes, last: bool) -> None:
-        if not self._real_loop:
-            if data:
-                self.write(data)
-            return
-        if self.outbox is None:
-            self.outbox = Outbox(self)
-        if data:
+    def open_outbox(self, data: bytes) -> None:
+        """Send the first part of several."""
+        if self._real_loop:
+            self.outbox = self.outbox_class(self, OUTBOX_GAP)
             self.outbox.add(data)
-        if last:
-            self._empty_outbox()
+        elif data:
+            self.write(data)
 
-    def _empty_outbox(self) -> None:
+    def empty_outbox(self) -> None:
         outbox, self.outbox = self.outbox, None
         if outbox is not None:
             outbox.flush()
@@ -208,7 +169,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the transport, once, behind what is to be sent."""
-        self._empty_outbox()
+        self.empty_outbox()
         if not self.transport.is_closing():
             self.transport.close()
         if self._get_unsent():
@@ -237,7 +198,7 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         """End the connection so that nobody takes what it has got for everything: a FIN may end a body."""
-        self._empty_outbox()
+        self.empty_outbox()
         transport = self.transport
         if not hasattr(transport, "abort"):
             self.close()

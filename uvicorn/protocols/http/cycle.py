@@ -5,7 +5,7 @@ from asyncio import Task
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START, OPEN, PERSISTS
+from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START, PERSISTS
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 if TYPE_CHECKING:
@@ -193,8 +193,14 @@ class RequestResponseCycle:
                 connection.server_state.log_access(connection.access_logger, self.scope, framer.status)
             return
         end = framer.end()
-        if not end or connection.outbox is not None:
-            connection.write_part(data, end != OPEN)
+        outbox = connection.outbox
+        if outbox is not None:
+            if data:
+                outbox.add(data)
+            if end:
+                connection.empty_outbox()
+        elif not end:
+            connection.open_outbox(data)
         elif data:
             transport = connection.transport
             if not transport.is_closing():
