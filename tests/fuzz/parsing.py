@@ -66,15 +66,15 @@ class Recorder:
     def on_request(self, head: Any, facts: int) -> None:
         self.events.append(("request", (*(getattr(head, name) for name in FACTS), facts)))
 
-    def on_body(self, data: bytes) -> None:
+    def on_body(self, data: bytes, more_body: bool = True) -> None:
         assert type(data) is bytes
-        assert data, "an empty piece of a body"
+        assert data or not more_body, "an empty piece of a body"
         if self.events[-1][0] == "body":
             data = self.events.pop()[1] + data
-        self.events.append(("body", data))
-
-    def on_complete(self) -> None:
-        self.events.append(("complete",))
+        if data:
+            self.events.append(("body", data))
+        if not more_body:
+            self.events.append(("complete",))
 
 
 @functools.cache

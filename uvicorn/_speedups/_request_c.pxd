@@ -72,6 +72,7 @@ cdef class RequestBuilder:
     cdef readonly bint chunked
     cdef bytes upgrade
     cdef long long body_size
+    cdef bytes last
     cdef readonly long long chunks
     cdef readonly long long remaining
 
@@ -116,10 +117,10 @@ cdef class RequestBuilder:
     cpdef on_chunk_header(self)
     @cython.locals(size=Py_ssize_t)
     cpdef on_body(self, bytes data)
-    @cython.locals(facts=int)
+    @cython.locals(facts=int, last=bytes)
     cpdef on_message_complete(self)
     @cython.locals(known=tuple)
     @cython.locals(size=Py_ssize_t)
-    cdef bint _recall_fields(self)
+    cdef bint _is_known(self)
     cdef _remember_fields(self)
     cdef _check_trailers(self)

@@ -191,8 +191,8 @@ class RequestBuilder:
     """Takes the bytes of requests, one after the other, and gives their heads to a sink.
 
     Args:
-        sink: its `on_request(head, facts)`, `on_body(data)` and `on_complete()` are called; the last only where the
-            head announced a body. The facts are bits: `facts.KEEP_ALIVE` and so on.
+        sink: its `on_request(head, facts)` is called, and where the head announced a body, `on_body(data, more_body)`
+            until that is False. The facts are bits: `facts.KEEP_ALIVE` and so on.
         limits: (request line in bytes, number of fields, whole head in bytes, body in bytes or -1).
 
     Attributes:
@@ -224,6 +224,7 @@ class RequestBuilder:
         "known_headers",
         "known_host",
         "known_section",
+        "last",
         "limit_body",
         "limit_fields",
         "limit_head",
@@ -279,6 +280,7 @@ class RequestBuilder:
         self.chunked = False
         self.upgrade = b""
         self.body_size = 0
+        self.last = b""
         self.chunks = 0
         self.remaining = 0
 
@@ -316,11 +318,11 @@ class RequestBuilder:
                 if self.phase == LINE:
                     continue
                 start = self.start
+                end = self.take_fields(data, start, pos)
                 if self.prefix:
                     prefix = self.prefix
                     self.prefix = b""
                     self.parse(prefix)
-                end = self.take_fields(data, start, pos)
             elif self.phase == FIELDS:
                 start = pos
                 end = self.take_fields(data, pos, pos)
@@ -623,15 +625,21 @@ class RequestBuilder:
         if not value.isdigit():
             raise RequestRejected(400, "malformed Content-Length")
         # Zeros in front are digits too.
-        if len(value) > 20 or int(value) > MAX_CONTENT_LENGTH:
+        length = int(value) if len(value) <= 20 else MAX_CONTENT_LENGTH + 1
+        if length > MAX_CONTENT_LENGTH:
             raise RequestRejected(400, "Content-Length too large")
-        self.content_length = int(value)
+        self.content_length = length
 
     def on_headers_complete(self) -> None:
         if self.phase != FIELDS:
             return
-        recalled = self._recall_fields()
-        if not recalled:
+        recalled = self._is_known()
+        if recalled:
+            self.misses = 0
+            # The list becomes the application's.
+            self.headers = self.known_headers[:]
+            self.host = self.known_host
+        else:
             self._split_fields()
         head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
         facts = self.facts
@@ -676,20 +684,14 @@ class RequestBuilder:
     # Clients repeat their fields (RFC 7541 section 1.1): where a section is the same bytes as one before, so is what it
     # says.
 
-    def _recall_fields(self) -> bool:
+    def _is_known(self) -> bool:
         size = len(self.known_section)
-        if (
-            not size
-            or self.pieces is not None
-            or self.block_end - self.block_start != size
-            or not self.block.startswith(self.known_section, self.block_start)
-        ):
-            return False
-        self.misses = 0
-        # The list becomes the application's.
-        self.headers = self.known_headers[:]
-        self.host = self.known_host
-        return True
+        return (
+            size > 0
+            and self.pieces is None
+            and self.block_end - self.block_start == size
+            and self.block.startswith(self.known_section, self.block_start)
+        )
 
     def _remember_fields(self) -> None:
         """Keep a section that leaves the connection open and says nothing else of the message."""
@@ -708,7 +710,11 @@ class RequestBuilder:
         self.body_size += size
         if 0 <= self.limit_body < self.body_size:
             raise RequestRejected(413, "request body too large")
-        self.sink.on_body(data)
+        if self.remaining or self.chunked:
+            self.sink.on_body(data, True)
+        else:
+            # Given out with the end, which the parser tells next.
+            self.last = data
 
     def on_message_complete(self) -> None:
         if self.remaining > 0 or (self.chunked and not self.chunks):
@@ -717,11 +723,12 @@ class RequestBuilder:
         if self.chunked:
             self._check_trailers()
         facts = self.facts
+        last = self.last
         self._reset()
         if not facts & KEEP_ALIVE:
             self.phase = ENDED
         if facts & BODY_FOLLOWS:
-            self.sink.on_complete()
+            self.sink.on_body(last, False)
 
     def _check_trailers(self) -> None:
         """Drop the trailer fields, unless they would frame or route a message."""

@@ -223,24 +223,19 @@ class RequestResponseCycle:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def on_body(self, data: bytes) -> None:
+    def on_body(self, data: bytes, more_body: bool) -> None:
+        self.more_body = more_body
         if self.framer.state == COMPLETE or self.disconnected:
             return
         if not self.body:
             self.body = data
-        else:
+        elif data:
             if type(self.body) is bytes:
                 self.body = bytearray(self.body)
             self.body += data
         self.body_pending = True
         if len(self.body) > HIGH_WATER_LIMIT:
             self.connection.flow.pause_reading()
-        if self.waiters is not None:
-            self.wake()
-
-    def on_complete(self) -> None:
-        self.more_body = False
-        self.body_pending = True
         if self.waiters is not None:
             self.wake()
 

@@ -31,7 +31,7 @@ access_logger = logging.getLogger("uvicorn.access")
 PIPELINE_LIMIT = 16
 
 # An attribute of an enumeration takes its time.
-_KEEP_ALIVE = Due.KEEP_ALIVE
+_BODY, _KEEP_ALIVE = Due.BODY, Due.KEEP_ALIVE
 
 
 class HTTPProtocol(Runner):
@@ -263,15 +263,14 @@ class HTTPProtocol(Runner):
         """The headers of the request that was parsed last."""
         return [] if self.scope is None else self.scope["headers"]  # type: ignore[return-value]  # ours is a list
 
-    def on_body(self, data: bytes) -> None:
-        self._last_cycle().on_body(data)
-        self.on_body_unwanted()
-
-    def on_complete(self) -> None:
-        cycle = self._last_cycle()
-        cycle.on_complete()
-        self.on_body_unwanted()
-        if cycle is self.cycle and cycle.framer.state == COMPLETE:
+    def on_body(self, data: bytes, more_body: bool) -> None:
+        # _last_cycle, by hand.
+        cycle = self._pipeline[-1] if self._pipeline else self.cycle
+        assert cycle is not None
+        cycle.on_body(data, more_body)
+        if self._deadline.reason is _BODY:
+            self._deadline.clear()
+        if not more_body and cycle is self.cycle and cycle.framer.state == COMPLETE:
             self._next()
 
     def _last_cycle(self) -> RequestResponseCycle:

@@ -51,10 +51,8 @@ class HeadReader:
         self._head = head
         self._parser.builder.hold = True
 
-    def on_body(self, data: bytes) -> None:
+    def on_body(self, data: bytes, more_body: bool) -> None:
         """A handshake that announces a body will be rejected."""
-
-    def on_complete(self) -> None: ...
 
 
 class HandshakeRejected(Exception):
