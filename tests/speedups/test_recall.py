@@ -29,6 +29,14 @@ LINES = (
     b"GET http://b/ HTTP/1.1\r\n",
     b"GET / HTTP/1.0\r\n",
     b"CONNECT a:1 HTTP/1.1\r\n",
+    b"CONNECT /a HTTP/1.1\r\n",
+    b"OPTIONS /a HTTP/1.1\r\n",
+    b"OWN /a HTTP/1.1\r\n",
+    b"GET /a HTTP/1.2\r\n",
+    b"GET /a HTTP/2.0\r\n",
+    b"\r\nGET /a?b=%20 HTTP/1.1\r\n",
+    b"GET  /a HTTP/1.1\r\n",
+    b"GET /a#b HTTP/1.1\r\n",
 )
 
 
@@ -64,6 +72,33 @@ def test_each_request_is_read_as_on_a_new_connection(requests: list[bytes]) -> N
             assert told
             for request, seen in zip(requests, told, strict=False):
                 assert [seen] == read(library, half, [request])
+
+
+@pytest.mark.parametrize("library", PARSERS)
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("target", [b"%c", b"/%c", b"//%c@%c", b"/a?%c", b"/a/%c?b%c"])
+def test_any_byte_in_a_target_before_known_fields(library: str, half: str, target: bytes) -> None:
+    """The library is not shown fields that it let pass before, nor the line before them."""
+    fields = b" HTTP/1.1\r\nHost: a\r\n\r\n"
+    for byte in range(256):
+        request = b"GET " + target.replace(b"%c", bytes([byte])) + fields
+        assert read(library, half, [b"GET /" + fields, request])[1:] == read(library, half, [request]), byte
+
+
+@pytest.mark.parametrize("library", PARSERS)
+@pytest.mark.parametrize("half", HALVES)
+def test_the_library_is_not_shown_what_it_let_pass(library: str, half: str) -> None:
+    recorder = Recorder()
+    parser = make_parser(library, half, recorder)
+    request = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
+    parser.feed(request % 1)
+    shown = []
+    parse, parser.builder.parse = parser.builder.parse, shown.append
+    parser.feed(request % 2 + request % 3)
+    assert (shown, len(recorder.events)) == ([], 3)
+    parser.builder.parse = parse
+    parser.feed(b"POST /4 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx" + request % 5)
+    assert [event[0] for event in recorder.events] == ["request"] * 4 + ["body", "complete", "request"]
 
 
 @pytest.mark.parametrize("library", PARSERS)

@@ -122,5 +122,7 @@ cdef class RequestBuilder:
     @cython.locals(known=tuple)
     @cython.locals(size=Py_ssize_t)
     cdef bint _is_known(self)
+    @cython.locals(head=RequestHead)
+    cdef bint _is_known_good(self)
     cdef _remember_fields(self)
     cdef _check_trailers(self)
