@@ -35,7 +35,7 @@ cdef class RequestHead:
     cdef public list headers
     cdef public bytes upgrade
 
-    @cython.locals(scope=dict, asgi=dict, root_path=str)
+    @cython.locals(common=dict, scope=dict, asgi=dict, root_path=str, raw_root_path=bytes)
     cpdef dict build_scope(self, tuple template, client, dict state)
 
 

@@ -165,8 +165,8 @@ class RequestHead:
     def build_scope(
         self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]
     ) -> dict[str, Any]:
-        scope = template[0].copy()
-        asgi = template[1]
+        common, asgi, root_path, raw_root_path = template
+        scope = common.copy()
         scope["asgi"] = asgi.copy()
         scope["client"] = client
         if self.http_version != "1.1":
@@ -175,10 +175,9 @@ class RequestHead:
             scope["method"] = self.method
         if self.query_string:
             scope["query_string"] = self.query_string
-        root_path = template[2]
         if root_path:
             scope["path"] = root_path + self.path
-            scope["raw_path"] = template[3] + self.raw_path
+            scope["raw_path"] = raw_root_path + self.raw_path
         else:
             scope["path"] = self.path
             scope["raw_path"] = self.raw_path
