@@ -128,7 +128,7 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
         try:
             socket.create_connection((HOST, port), timeout=1).close()
         except OSError:
-            time.sleep(0.01)
+            time.sleep(0.001)
         else:
             return
     raise RuntimeError(f"the server did not start: {process.args!r}")

@@ -5,7 +5,6 @@ import contextlib
 import string
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 # What of a query string is logged as it came: RFC 3986 section 3.4, and the punctuation that clients send all the same.
 _QUERY_SAFE = string.punctuation
@@ -62,6 +61,9 @@ def get_client_addr(scope: Mapping[str, Any]) -> str:
 
 def get_path_with_query_string(scope: Mapping[str, Any]) -> str:
     """The path, percent-encoded again, with `?query` where there is one: printable ASCII whatever the client sent."""
+    # Its package takes long to import, and few lines need it.
+    from urllib.parse import quote
+
     # Also where a middleware has put into the path what is not UTF-8.
     path = quote(scope["path"], errors="replace")
     query: bytes = scope["query_string"]
