@@ -94,7 +94,6 @@ def test_the_half_that_runs(half: str) -> None:
     assert names.keys() == {
         "AccessLineFormat",
         "ChunkedDecoder",
-        "Outbox",
         "RequestBuilder",
         "RequestHead",
         "ResponseFramer",

@@ -237,3 +237,8 @@ async def test_a_handshake_that_fails_is_forgotten(context: ssl.SSLContext, sent
         writer.write(sent)
         await until(lambda: worker.load == 0)
         writer.transport.abort()
+        # Once: the next counts as one.
+        _, other = await asyncio.open_connection(*worker.address)
+        await until(lambda: worker.load != 0)
+        assert worker.load == 1
+        other.transport.abort()

@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from uvicorn._speedups._chunked_py import ChunkedDecoder as ChunkedDecoder
     from uvicorn._speedups._request_py import RequestBuilder as RequestBuilder
     from uvicorn._speedups._request_py import RequestHead as RequestHead
-    from uvicorn._speedups._response_py import Outbox as Outbox
     from uvicorn._speedups._response_py import ResponseFramer as ResponseFramer
 
 # Name -> the module that gives it, without its half.
 _MODULES = {
     "AccessLineFormat": "_access_line",
     "ChunkedDecoder": "_chunked",
-    "Outbox": "_response",
     "RequestBuilder": "_request",
     "RequestHead": "_request",
     "ResponseFramer": "_response",

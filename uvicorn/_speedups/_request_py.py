@@ -323,7 +323,7 @@ class RequestBuilder:
                     self.prefix = b""
                     self.parse(prefix)
                 elif self._is_known_good():
-                    self.on_headers_complete()
+                    self._finish_head(True)
                     self.on_message_complete()
                     pos = end
                     continue
@@ -635,9 +635,10 @@ class RequestBuilder:
         self.content_length = length
 
     def on_headers_complete(self) -> None:
-        if self.phase != FIELDS:
-            return
-        recalled = self._is_known()
+        if self.phase == FIELDS:
+            self._finish_head(self._is_known())
+
+    def _finish_head(self, recalled: bool) -> None:
         if recalled:
             self.misses = 0
             # The list becomes the application's.

@@ -7,7 +7,7 @@ cdef int EXPECT_START, EXPECT_BODY, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
 cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
-cdef Py_ssize_t _MAX_DIGITS, OUTBOX_MAX, _SMALL
+cdef Py_ssize_t _MAX_DIGITS, _SMALL
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
 
 cdef tuple _memo
@@ -47,16 +47,3 @@ cdef class ResponseFramer:
     cpdef bytes body(self, message)
     cpdef send(self, message, bytes default_block)
     cpdef int end(self)
-
-
-cdef class Outbox:
-    cdef object connection
-    cdef double gap
-    cdef list parts
-    cdef Py_ssize_t size
-    cdef bint scheduled
-    cdef double written
-
-    cpdef add(self, bytes data)
-    cpdef flush(self)
-    cpdef on_turn(self)

@@ -1,9 +1,8 @@
-"""Frames responses and gathers their parts: one source, run as it is or compiled as `_response_c`.
+"""Frames responses: one source, run as it is or compiled as `_response_c`.
 
 No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7), but an error for the developer.
 """
 
-from time import monotonic
 from typing import Any
 
 from uvicorn._speedups.facts import (
@@ -29,9 +28,6 @@ NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
 
 # Whether the response goes on, and whether the connection does after it; OPEN is false.
 OPEN, PERSISTS, CLOSES = range(3)
-
-# Bytes that may wait in an outbox.
-OUTBOX_MAX = 16384
 
 # Digits of a content-length that a signed 64-bit number has room for.
 _MAX_DIGITS = 18
@@ -282,46 +278,6 @@ class ResponseFramer:
         if self.state != COMPLETE:
             return OPEN
         return PERSISTS if self.keep_alive else CLOSES
-
-
-class Outbox:
-    """The parts of one response that follow each other closely, until the loop's next turn.
-
-    Args:
-        connection: has a `loop`, and a `write(data)`.
-        gap: seconds after a write; a part that comes later does not wait.
-    """
-
-    __slots__ = ("connection", "gap", "parts", "scheduled", "size", "written")
-
-    def __init__(self, connection: Any, gap: float) -> None:
-        self.connection = connection
-        self.gap = gap
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.scheduled = False
-        self.written = 0.0
-
-    def add(self, data: bytes) -> None:
-        self.parts.append(data)
-        self.size += len(data)
-        if self.size > OUTBOX_MAX or monotonic() - self.written > self.gap:
-            self.flush()
-        elif not self.scheduled:
-            self.scheduled = True
-            self.connection.loop.call_soon(self.on_turn)
-
-    def flush(self) -> None:
-        if self.parts:
-            data = _join(self.parts)
-            self.parts = []
-            self.size = 0
-            self.connection.write(data)
-            self.written = monotonic()
-
-    def on_turn(self) -> None:
-        self.scheduled = False
-        self.flush()
 
 
 def _chunk(data: bytes, size: int, more_body: bool) -> bytes:

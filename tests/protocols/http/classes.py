@@ -30,7 +30,6 @@ def protocol_class(parser: str, half: str) -> Any:
     namespace = {
         "request_builder_class": leaves.RequestBuilder,
         "response_framer_class": leaves.ResponseFramer,
-        "outbox_class": leaves.Outbox,
         "create_parser": create_parser,
     }
     return type(f"{half.title()}{base.__name__}", (base,), namespace)

@@ -8,8 +8,8 @@ import pytest
 
 from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET
-from uvicorn._speedups._response_py import OUTBOX_MAX
 from uvicorn.config import Config
+from uvicorn.protocols.http.connection import OUTBOX_MAX
 from uvicorn.server import ServerState
 
 CHUNKED = {"type": "http.response.start", "status": 200, "headers": []}

@@ -8,9 +8,10 @@ import struct
 import sys
 from enum import Enum
 from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from uvicorn._speedups import Outbox, ResponseFramer
+from uvicorn._speedups import ResponseFramer
 from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
@@ -27,9 +28,10 @@ logger = logging.getLogger("uvicorn.error")
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
-# Seconds after a write in which a part of a response waits for more: a system call costs more than all else about it.
-# What comes later is written at once, also where the loop has been kept from running.
+# Seconds after a write in which a part of a response waits for more, and bytes that may wait: a system call costs more
+# than all else about a part. What comes later is written at once, also where the loop has been kept from running.
 OUTBOX_GAP = 0.001
+OUTBOX_MAX = 16384
 
 # struct linger: on, for no time.
 _RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -46,6 +48,40 @@ class Due(Enum):
     BODY = "the body of a request"
     SEND = "the client to take what is sent"
     LINGER = "the client to close"
+
+
+class Outbox:
+    """The parts of one response that follow each other closely, until the loop's next turn."""
+
+    __slots__ = ("_connection", "_parts", "_scheduled", "_size", "_written")
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._scheduled = False
+        self._written = 0.0
+
+    def add(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > OUTBOX_MAX or monotonic() - self._written > OUTBOX_GAP:
+            self.flush()
+        elif not self._scheduled:
+            self._scheduled = True
+            self._connection.loop.call_soon(self._on_turn)
+
+    def flush(self) -> None:
+        parts = self._parts
+        if parts:
+            self._parts = []
+            self._size = 0
+            self._connection.write(b"".join(parts))
+            self._written = monotonic()
+
+    def _on_turn(self) -> None:
+        self._scheduled = False
+        self.flush()
 
 
 class Connection(asyncio.Protocol):
@@ -74,7 +110,6 @@ class Connection(asyncio.Protocol):
     )
 
     response_framer_class: ClassVar[Any] = ResponseFramer
-    outbox_class: ClassVar[Any] = Outbox
 
     def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
@@ -145,7 +180,7 @@ class Connection(asyncio.Protocol):
     def open_outbox(self, data: bytes) -> None:
         """Send the first part of several."""
         if self._real_loop:
-            self.outbox = self.outbox_class(self, OUTBOX_GAP)
+            self.outbox = Outbox(self)
             self.outbox.add(data)
         elif data:
             self.write(data)

@@ -31,7 +31,7 @@ access_logger = logging.getLogger("uvicorn.access")
 PIPELINE_LIMIT = 16
 
 # An attribute of an enumeration takes its time.
-_BODY, _KEEP_ALIVE = Due.BODY, Due.KEEP_ALIVE
+_KEEP_ALIVE = Due.KEEP_ALIVE
 
 
 class HTTPProtocol(Runner):
@@ -264,12 +264,9 @@ class HTTPProtocol(Runner):
         return [] if self.scope is None else self.scope["headers"]  # type: ignore[return-value]  # ours is a list
 
     def on_body(self, data: bytes, more_body: bool) -> None:
-        # _last_cycle, by hand.
-        cycle = self._pipeline[-1] if self._pipeline else self.cycle
-        assert cycle is not None
+        cycle = self._last_cycle()
         cycle.on_body(data, more_body)
-        if self._deadline.reason is _BODY:
-            self._deadline.clear()
+        self.on_body_unwanted()
         if not more_body and cycle is self.cycle and cycle.framer.state == COMPLETE:
             self._next()
 

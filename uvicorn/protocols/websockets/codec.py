@@ -69,6 +69,7 @@ class Failed(_Closed):
 
 
 def failure(code: CloseCode) -> Failed:
+    """The failure of this code, in our words."""
     return Failed(code, _FAILURE_REASONS[code])
 
 
