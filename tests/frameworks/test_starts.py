@@ -45,6 +45,16 @@ def test_fastapi(command: str) -> None:
         check_end(server)
 
 
+@needs("fastapi", "fastapi_cli")
+def test_fastapi_with_workers() -> None:
+    where = ["--host", "127.0.0.1", "--port", str(free_port()), "--workers", "2"]
+    with started("fastapi", "run", str(FOLDER / "fastapi_app.py"), *where) as server:
+        server.wait_stderr("Application startup complete", count=2)
+        check_hello(server)
+        assert server.stop() == 0
+        assert server.stderr.count("Application shutdown complete") == 2
+
+
 @needs("litestar")
 @pytest.mark.parametrize("options", [[], ["--reload"], ["--wc", "2"]], ids=["plain", "reload", "workers"])
 def test_litestar(options: list[str]) -> None:
