@@ -24,7 +24,7 @@ _names = st.one_of(
 )
 _values = st.one_of(
     st.sampled_from(
-        [b"5", b"0", b"05", b"close", b"a, Close,b", b"chunked", b" chunked ", b"gzip", b"keep-alive", b"\xff"]
+        [b"5", b" 5 ", b"05", b"close", b"a, Close,b", b"chunked", b" chunked ", b"identity", b"gzip", b"keep-alive"]
     ),
     st.sampled_from(
         [b"a\r\nb: c", b"a\n", b"\x00", b"\x7f", b"a\tb", "5", 5, None, bytearray(b"5"), memoryview(b"5"), b"-1"]
@@ -146,7 +146,8 @@ def test_what_was_sent_arrives(messages: list[Any]) -> None:
             data = framer.send(message, DEFAULT_BLOCK)
             if data is not None:
                 wire += data
-                accepted += bytes(message.get("body") or b"")
+                if framer.framing != NO_BODY:
+                    accepted += bytes(message.get("body") or b"")
     if wire:
         [answer] = read_with_h11(wire, ["GET"], ended=framer.state == COMPLETE)
         assert answer.body == accepted

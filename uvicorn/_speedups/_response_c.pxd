@@ -21,7 +21,9 @@ cdef bint _is_clean(bytes value)
 @cython.locals(head=bytes)
 cdef bytes _chunk(bytes data, Py_ssize_t size, bint more_body)
 cdef bytes _unusual_status_line(object status)
-cdef bytes _without_close(bytes value)
+@cython.locals(length="long long", c="unsigned char")
+cdef long long _parse_length(bytes value)
+cdef list _split_list(bytes value)
 
 
 cdef class ResponseFramer:
@@ -35,15 +37,22 @@ cdef class ResponseFramer:
     cdef bint coded
     cdef bint persist
     cdef list lines
+    cdef list options
 
     @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple)
     cpdef start(self, message, bytes default_block)
-    @cython.locals(others=bytes)
     cdef bytes _decide(self, int kind, bytes value, status)
-    cdef _frame(self, list lines, bint bodiless)
-    @cython.locals(length="long long", c="unsigned char")
-    cdef bint _take_length(self, bytes value) except -1
+    @cython.locals(bodiless=bint)
+    cdef _frame(self, list lines, status)
+    @cython.locals(length="long long")
+    cdef bytes _take_length(self, bytes value)
+    @cython.locals(coding=bytes, name=bytes)
+    cdef _take_codings(self, bytes value)
+    @cython.locals(options=list, option=bytes)
+    cdef _take_options(self, bytes value)
     @cython.locals(fields=dict, lines=list, size=Py_ssize_t, framing=int, more_body=bint)
     cpdef bytes body(self, message)
+    @cython.locals(options=list, option=bytes)
+    cdef bytes _end_head(self)
     cpdef send(self, message, bytes default_block)
     cpdef int end(self)

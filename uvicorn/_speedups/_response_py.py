@@ -56,7 +56,7 @@ def _remember(line: bytes, default_block: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _check_name(name: Any) -> Field:
-    if not isinstance(name, bytes):
+    if type(name) is not bytes:
         name = _as_bytes(name, "header name")
     if not name or name.strip(TOKEN_CHARS):
         raise RuntimeError("Invalid HTTP header name.")
@@ -69,10 +69,13 @@ def _check_name(name: Any) -> Field:
     return known
 
 
-def _as_bytes(value: object, what: str) -> bytes:
-    if isinstance(value, bytearray | memoryview):
-        return bytes(value)
-    raise TypeError(f"{what} must be bytes, got {type(value).__name__}: {value!r}")
+def _as_bytes(value: Any, what: str) -> bytes:
+    """The bytes of a buffer of any type, item size and shape."""
+    try:
+        # Not bytes(value): a subclass of bytes may have a __bytes__ of its own.
+        return memoryview(value).tobytes()
+    except TypeError:
+        raise TypeError(f"{what} must be bytes, got {type(value).__name__}: {value!r}") from None
 
 
 def _is_clean(value: bytes) -> bool:
@@ -106,6 +109,7 @@ class ResponseFramer:
         "head_sent",
         "keep_alive",
         "lines",
+        "options",
         "persist",
         "state",
         "status",
@@ -120,6 +124,7 @@ class ResponseFramer:
         self.head_sent = False
         self.framing = NO_BODY
         self.lines: list[bytes] | None = None
+        self.options: list[bytes] | None = None
 
     def start(self, message: Any, default_block: bytes) -> None:
         """Accept `http.response.start`.
@@ -143,6 +148,7 @@ class ResponseFramer:
         lines = [memo[2]]
         self.expected = -1
         self.coded = False
+        self.options = None
         self.persist = True
         for name, value in fields.get("headers", ()):
             known = _good_names.get(name) if type(name) is bytes else None
@@ -158,8 +164,7 @@ class ResponseFramer:
                     continue
             lines.append(known[2])
             lines.append(value)
-        # 204 and 304 end with their head whatever it says (RFC 9112 section 6.3).
-        self._frame(lines, status == 204 or status == 304)
+        self._frame(lines, status)
         if not self.persist:
             self.keep_alive = False
         self.lines = lines
@@ -169,25 +174,25 @@ class ResponseFramer:
     def _decide(self, kind: int, value: bytes, status: int) -> bytes | None:
         """The value as it is to be written, or None."""
         if kind == CONTENT_LENGTH:
-            # Not in a 204 (RFC 9110 section 8.6), nor twice.
-            return value if self._take_length(value) and status != 204 else None
+            # A 204 has none (RFC 9110 section 8.6).
+            return None if status == 204 else self._take_length(value)
         if kind == TRANSFER_ENCODING:
-            if value.strip(b" \t").lower() != b"chunked":
-                raise RuntimeError("Unsupported transfer-encoding: only 'chunked' can be sent.")
-            # Written where it applies.
-            self.coded = True
+            if status != 204:
+                self._take_codings(value)
             return None
-        if kind == CONNECTION and b"close" in value.lower():
-            others = _without_close(value)
-            if others != value:
-                self.persist = False
-            return others or None
+        if kind == CONNECTION:
+            self._take_options(value)
+            return None
         return value
 
-    def _frame(self, lines: list[bytes], bodiless: bool) -> None:
+    def _frame(self, lines: list[bytes], status: int) -> None:
         """Decide what ends the body (RFC 9112 section 6.3)."""
         if self.coded and self.expected >= 0:
-            raise RuntimeError("Response has both content-length and transfer-encoding.")
+            # The coding overrides the length, and must stand alone.
+            index = lines.index(b"\r\ncontent-length: ")
+            del lines[index : index + 2]
+            self.expected = -1
+        bodiless = status == 204 or status == 304
         if bodiless or self.facts & HEAD_REQUEST:
             self.framing = NO_BODY
             if bodiless or not self.coded:
@@ -200,22 +205,40 @@ class ResponseFramer:
         if not self.facts & OLD_VERSION:
             lines.append(b"\r\ntransfer-encoding: chunked")
 
-    def _take_length(self, value: bytes) -> bool:
-        """Note a content-length; False where it was noted before."""
-        length = 0
-        # Zeros in front count: some clients take twenty digits only.
-        if not 0 < len(value) <= _MAX_DIGITS:
-            raise RuntimeError("Invalid HTTP header value.")
-        for c in value:
-            if not 48 <= c <= 57:
+    def _take_length(self, value: bytes) -> bytes | None:
+        """Note a content-length; its digits, or None if they were noted before."""
+        length = _parse_length(value)
+        if length < 0:
+            value = value.strip(b" \t")
+            length = _parse_length(value)
+            if length < 0:
                 raise RuntimeError("Invalid HTTP header value.")
-            length = length * 10 + c - 48
         if self.expected >= 0:
             if self.expected != length:
                 raise RuntimeError("Response has two different content-length headers.")
-            return False
+            return None
         self.expected = length
-        return True
+        return value
+
+    def _take_codings(self, value: bytes) -> None:
+        """Note whether the body is to be chunked."""
+        for coding in _split_list(value):
+            name = coding.lower()
+            if name == b"chunked":
+                self.coded = True
+            elif name != b"identity":
+                raise RuntimeError("Unsupported transfer-encoding: only 'chunked' can be sent.")
+
+    def _take_options(self, value: bytes) -> None:
+        """Note connection options: they are written in one line, with `close` where it applies."""
+        options = self.options
+        if options is None:
+            options = self.options = []
+        for option in _split_list(value):
+            if option.lower() == b"close":
+                self.persist = False
+            else:
+                options.append(option)
 
     def body(self, message: Any) -> bytes:
         """Accept `http.response.body`.
@@ -243,8 +266,6 @@ class ResponseFramer:
                 self.expected += size
                 raise RuntimeError("Response content shorter than Content-Length")
         elif framing == NO_BODY:
-            if size and not self.facts & HEAD_REQUEST:
-                raise RuntimeError("Response content longer than Content-Length")
             data = b""
             size = 0
         if not more_body:
@@ -256,14 +277,23 @@ class ResponseFramer:
         lines = self.lines
         self.lines = None
         self.head_sent = True
-        if not self.keep_alive or framing == CLOSE:
-            self.keep_alive = False
-            lines.append(b"\r\nconnection: close\r\n\r\n")
-        else:
-            lines.append(b"\r\n\r\n")
+        lines.append(self._end_head())
         if size or framing == CHUNKED:
             lines.append(_chunk(data, size, more_body) if framing == CHUNKED else data)
         return _join(lines)
+
+    def _end_head(self) -> bytes:
+        """The end of the head, from which on `keep_alive` stays as it is."""
+        options = self.options
+        if not self.keep_alive or self.framing == CLOSE:
+            self.keep_alive = False
+            if options is None:
+                return b"\r\nconnection: close\r\n\r\n"
+            options = [option for option in options if option.lower() != b"keep-alive"]
+            options.append(b"close")
+        if not options:
+            return b"\r\n\r\n"
+        return b"\r\nconnection: %b\r\n\r\n" % b", ".join(options)
 
     def send(self, message: Any, default_block: bytes) -> bytes | None:
         """The bytes for the wire, None for the start."""
@@ -301,7 +331,20 @@ def _unusual_status_line(status: object) -> bytes:
     return b"HTTP/1.1 %d \r\n" % status
 
 
-def _without_close(value: bytes) -> bytes:
-    """Close is written once, where it is true."""
-    options = [option for option in value.split(b",") if option.strip(b" \t").lower() != b"close"]
-    return b",".join(options).strip(b" \t")
+def _parse_length(value: bytes) -> int:
+    """The number of a content-length, -1 if it is none."""
+    length = 0
+    # Zeros in front count: some clients take twenty digits only.
+    if not 0 < len(value) <= _MAX_DIGITS:
+        return -1
+    for c in value:
+        if not 48 <= c <= 57:
+            return -1
+        length = length * 10 + c - 48
+    return length
+
+
+def _split_list(value: bytes) -> list[bytes]:
+    """The members of a list (RFC 9110 section 5.6.1)."""
+    members = [member.strip(b" \t") for member in value.split(b",")]
+    return [member for member in members if member]
