@@ -33,6 +33,7 @@ from uvicorn._speedups.request_line import (
     is_authority,
     other_method,
     other_version,
+    replace_host,
     split_absolute_form,
 )
 
@@ -652,8 +653,6 @@ class RequestBuilder:
         if self.host is not None:
             if self.host != self.known_host and not is_authority(self.host):
                 raise RequestRejected(400, "malformed Host field")
-            if self.authority is not None and self.authority.lower() != self.host.lower():
-                raise RequestRejected(400, "Host is not the authority of the target")
         elif not old:
             raise RequestRejected(400, "Host field missing")
         if self.coding is not None:
@@ -681,6 +680,8 @@ class RequestBuilder:
         self.tail = b""
         if not recalled and facts == KEEP_ALIVE and self.misses < _MISSES_MAX:
             self._remember_fields()
+        if self.authority is not None:
+            head.headers = replace_host(self.headers, self.authority)
         self.block = b""
         self.field_count = 0
         self.head_size = 0

@@ -67,9 +67,18 @@ def split_absolute_form(text: str, method: str) -> tuple[bytes, str]:
     if match is None:
         raise RequestRejected(400, "a target is a path, or an http URI")
     authority, path = match[1].encode(), match[2]
-    if not authority or not is_authority(authority):
+    if authority[:1] in (b"", b":") or not is_authority(authority):
+        # The host of an http URI is not empty (RFC 9110 section 4.2.1).
         raise RequestRejected(400, "malformed authority in the target")
     if path[:1] == "/":
         return authority, path
     # Without a path, OPTIONS asks for the server itself (RFC 9112 section 3.2.4).
     return authority, "*" if method == "OPTIONS" and not path else "/" + path
+
+
+def replace_host(fields: list[tuple[bytes, bytes]], authority: bytes) -> list[tuple[bytes, bytes]]:
+    """The fields with the authority of an absolute-form target for Host, which is ignored beside it (section 3.2.2)."""
+    if all(name != b"host" for name, _ in fields):
+        # HTTP/1.0 has none. Elsewhere it comes first (RFC 9110 section 7.2).
+        return [(b"host", authority), *fields]
+    return [(name, authority if name == b"host" else value) for name, value in fields]

@@ -74,7 +74,20 @@ CASES: list[Case] = [
         "RL-own-absolute-post", head(b"POST http://a.example/x HTTP/1.1", b"Content-Length: 2") + b"hi", bodies=(b"hi",)
     ),
     agree("RL-own-absolute-https", head(b"GET https://a.example/x HTTP/1.1"), rfc="9110 7.4"),
-    agree("RL-own-absolute-default-port", head(b"GET http://a.example:80/x HTTP/1.1"), rfc="9110 4.2.3"),
+    accept("RL-own-absolute-default-port", head(b"GET http://a.example:80/x HTTP/1.1"), rfc="9110 4.2.3"),
+    accept(
+        "RL-own-absolute-other-host",
+        head(b"GET http://b.example/x HTTP/1.1"),
+        rfc="9112 3.2.2",
+        why="Host is ignored beside the authority of the target.",
+    ),
+    accept("RL-own-absolute-empty-host-field", head(b"GET http://a.example/x HTTP/1.1", host=b""), rfc="9112 3.2.2"),
+    reject("RL-own-absolute-bad-host-field", head(b"GET http://a.example/ HTTP/1.1", host=b"a b"), rfc="9112 3.2"),
+    reject("RL-own-absolute-no-host-field", head(b"GET http://a.example/ HTTP/1.1", host=None), rfc="9112 3.2"),
+    reject("RL-own-absolute-two-hosts", head(b"GET http://a.example/ HTTP/1.1", b"Host: a.example"), rfc="9112 3.2"),
+    accept(
+        "RL-own-absolute-10-no-host", head(b"GET http://a.example/x HTTP/1.0", host=None), close=True, rfc="9112 3.2.2"
+    ),
     agree("RL-own-absolute-bad-port", head(b"GET http://a.example:99999/x HTTP/1.1")),
     reject("RL-own-absolute-port-alpha", head(b"GET http://a.example:8x/ HTTP/1.1"), rfc="3986 3.2.3"),
     reject("RL-own-absolute-one-slash", head(b"GET http:/a.example/ HTTP/1.1"), rfc="9110 4.2.1"),

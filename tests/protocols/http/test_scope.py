@@ -76,6 +76,38 @@ async def test_target(
 
 
 @pytest.mark.parametrize(
+    ("start", "fields", "headers"),
+    [
+        (b"http://example.com:80/ HTTP/1.1", b"Host: example.com\r\n", [(b"host", b"example.com:80")]),
+        (b"http://B.example HTTP/1.1", b"Host: a.example\r\n", [(b"host", b"B.example")]),
+        (
+            b"https://b.example/ HTTP/1.1",
+            b"X: 1\r\nHOST: a.example\r\nX: 2\r\n",
+            [(b"x", b"1"), (b"host", b"b.example"), (b"x", b"2")],
+        ),
+        (b"http://b.example/ HTTP/1.0", b"X: 1\r\n", [(b"host", b"b.example"), (b"x", b"1")]),
+    ],
+    ids=["default port", "other host", "between fields", "HTTP/1.0"],
+)
+async def test_authority_of_the_target_is_the_host(
+    connect: Any, recorder: Recorder, start: bytes, fields: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    """Host is ignored beside it (RFC 9112 section 3.2.2): no application sees two that disagree."""
+    connection = connect(recorder)
+    await connection.ask(b"GET " + start + b"\r\n" + fields + b"\r\n")
+    assert recorder.scopes[0]["headers"] == headers
+
+
+async def test_authority_of_a_target_is_for_one_request(connect: Any, recorder: Recorder) -> None:
+    """Fields that are the same bytes as before are not split again."""
+    connection = connect(recorder)
+    for target in (b"/", b"http://b.example/", b"/", b"http://a.example/"):
+        await connection.ask(head(b"GET %b HTTP/1.1" % target))
+    hosts = [scope["headers"] for scope in recorder.scopes]
+    assert hosts == [[(b"host", name)] for name in (b"a.example", b"b.example", b"a.example", b"a.example")]
+
+
+@pytest.mark.parametrize(
     ("start", "path"),
     [(b"OPTIONS * HTTP/1.1", "*"), (b"CONNECT a.example:443 HTTP/1.1", "a.example:443")],
     ids=["asterisk", "authority"],
