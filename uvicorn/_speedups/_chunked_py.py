@@ -31,6 +31,8 @@ class ChunkedDecoder:
     def feed(self, data: bytes, pos: int) -> int:
         """Decode `data[pos:]` as far as the coding reaches, and return where that is.
 
+        Each pass of the loop takes at least one byte, or it raises.
+
         Raises:
             RequestRejected: the coding is wrong, or its extensions exceed their limit.
         """

@@ -306,8 +306,10 @@ class RequestBuilder:
     def feed(self, data: bytes, pos: int) -> int:
         """Give the parser `data[pos:]`, one head or piece of a body at a time, so that it stops behind each.
 
+        Each pass of the loop takes at least one byte, or it returns or raises.
+
         Returns:
-            How many bytes were left: of a request that is held back, or of a chunked body.
+            How many bytes were left: of what is held back, or of a chunked body.
         """
         size = len(data)
         while pos < size:
@@ -332,12 +334,15 @@ class RequestBuilder:
                 start = pos
                 end = self.take_fields(data, pos, pos)
             elif self.phase == ENDED:
-                return 0
+                # What follows a handshake is the WebSocket's.
+                return size - pos if self.hold else 0
             elif self.chunked:
                 return size - pos
-            else:
+            elif self.remaining > 0:
                 start = pos
                 end = pos + self.remaining if self.remaining < size - pos else size
+            else:
+                raise RequestRejected(400, "the parser does not end the body where its length does")
             self.position = end
             self.parse(data if end - start == size else data[start:end])
             if self.too_large:

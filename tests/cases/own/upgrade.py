@@ -35,6 +35,34 @@ CASES: list[Case] = [
     ),
     accept("UP-own-twice", head(b"GET / HTTP/1.1", b"Connection: upgrade", b"Upgrade: foo") * 2, bodies=(b"", b"")),
     accept("UP-own-close", head(b"GET / HTTP/1.1", b"Connection: upgrade, close", b"Upgrade: foo"), close=True),
+    # What once kept a parser in a loop: an upgrade, a body, the end of the connection, and a byte too many.
+    *(
+        accept(
+            f"UP-own-body-{name}",
+            head(start, *fields, b"Upgrade: t", b"Content-Length: 5") + b"helloG",
+            bodies=(b"hello",),
+            canary=False,
+            close=closes,
+            rfc="9112 6.3",
+            why="A body ends where its length does, whatever else the head says.",
+        )
+        for name, start, fields, closes in (
+            ("close", b"POST / HTTP/1.1", (b"Connection: upgrade, close",), True),
+            ("proxy-close", b"POST / HTTP/1.1", (b"Connection: upgrade", b"Proxy-Connection: close"), False),
+            ("10", b"POST / HTTP/1.0", (b"Connection: upgrade",), True),
+        )
+    ),
+    accept(
+        "UP-own-ws-frames-close",
+        head(b"GET /ws HTTP/1.1", b"Connection: upgrade, close", b"Upgrade: websocket", KEY, VERSION)
+        + b"\x88\x82\0\0\0\0\x03\xe8",
+        canary=False,
+        status=(101,),
+        bodies=(),
+        close=True,
+        rfc="9110 7.8",
+        why="What follows the handshake is frames, also beside `close`: they reach the WebSocket.",
+    ),
     accept(
         "UP-own-field-alone",
         head(b"GET / HTTP/1.1", b"Upgrade: websocket", KEY, VERSION),

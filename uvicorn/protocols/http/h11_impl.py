@@ -70,6 +70,7 @@ class H11Parser(RequestParser):
         connection = self._connection
         assert connection is not None
         connection.receive_data(data)
+        # Each pass takes an event, of which h11 makes no more than it has bytes, or it returns or raises.
         while True:
             try:
                 event = connection.next_event()

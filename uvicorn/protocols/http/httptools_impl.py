@@ -18,14 +18,17 @@ class HttpToolsParser(RequestParser):
 
     def __init__(self, builder: Any) -> None:
         super().__init__(builder)
-        parser = httptools.HttpRequestParser(builder)
+        self._begin()
+
+    def _begin(self) -> None:
+        parser = httptools.HttpRequestParser(self.builder)
         # When a connection persists, the builder knows.
         parser.set_dangerous_leniencies(lenient_keep_alive=True)
-        builder.parse = parser.feed_data
+        self.builder.parse = parser.feed_data
 
     def recover(self, exc: Exception) -> None:
         if isinstance(exc, httptools.HttpParserUpgrade):
-            self._resume_body()
+            self._go_on_after_upgrade()
         elif isinstance(exc, httptools.HttpParserCallbackError) and exc.__context__ is not None:
             # It was the builder's.
             raise exc.__context__ from None
@@ -34,8 +37,12 @@ class HttpToolsParser(RequestParser):
         else:
             raise exc
 
-    def _resume_body(self) -> None:
-        """To llhttp, what follows an upgrade is no HTTP, unless a plain head does, which the builder ignores."""
+    def _go_on_after_upgrade(self) -> None:
+        """Use another llhttp object: to one that has seen an upgrade, nothing is HTTP any more.
+
+        For the body, that object is fed a plain head, which the builder ignores.
+        """
+        self._begin()
         builder = self.builder
         if builder.phase == BODY:
             framing = b"Transfer-Encoding: chunked" if builder.chunked else b"Content-Length: %d" % builder.remaining

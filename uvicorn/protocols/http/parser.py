@@ -72,7 +72,8 @@ class RequestParser:
             else:
                 data, pos, self._rest = self._rest, self._rest_start, b""
         size = len(data)
-        while True:
+        # Each pass takes at least one byte, or it returns or raises.
+        while pos < size:
             try:
                 pos = size - builder.feed(data, pos)
             except Exception as raised:
