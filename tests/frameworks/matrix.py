@@ -50,7 +50,7 @@ def common(name: str) -> tuple[str, ...]:
 MATRIX = {
     "starlette-newest": Environment(
         ("starlette", "python-multipart"),
-        ("test_starlette.py", "test_websockets_starlette.py", "test_common.py", "test_starts.py"),
+        ("test_starlette.py", "test_proxy.py", "test_websockets_starlette.py", "test_common.py", "test_starts.py"),
     ),
     "starlette-oldest": Environment(("starlette==0.13.0",), common("starlette")),
     "fastapi-newest": Environment(
