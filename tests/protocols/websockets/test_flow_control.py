@@ -74,6 +74,29 @@ async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
     assert connection.transport.closed
 
 
+@pytest.mark.parametrize("bad", [b"\xff\xff", frame(TEXT, b"x", mask=None)])
+async def test_reading_goes_on_for_the_close_frame_of_a_failure(connect: Any, bad: bytes) -> None:
+    """What the client has sent must be read, or the reset for it overtakes our close frame."""
+    connection = connect(full=True, ws_max_queue=1)
+    await connection.open()
+    connection.feed(frame(TEXT, b"x") + bad)
+    assert [item.code for item in connection.frames()] == [1002]
+    assert connection.transport.eof_written
+    assert connection.transport.reading
+
+
+async def test_reading_goes_on_for_the_answer_to_our_close_frame(connect: Any) -> None:
+    """Messages that the application has not read stay, when it is not the one that closes."""
+    connection = connect(ws_max_queue=1)
+    await connection.open()
+    connection.feed(frame(TEXT, b"x"))
+    await connection.finish()
+    connection.feed(frame(TEXT, b"y"))
+    assert connection.transport.reading
+    connection.feed(close(1000))
+    assert connection.transport.closed
+
+
 async def test_send_waits(connect: Any) -> None:
     connection = connect()
     await connection.open()

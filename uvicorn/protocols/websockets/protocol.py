@@ -251,7 +251,8 @@ class WebSocketProtocol(Connection):
                     self._inbox.put(event)
             else:
                 self._on_control(event)
-        if self._inbox.full:
+        # At the end of a connection reading goes on: close frames have to arrive.
+        if self._state is _OPEN and self._inbox.full:
             self.flow.pause_reading()
 
     def _send_replies(self) -> None:
