@@ -11,11 +11,10 @@ cdef Py_ssize_t _MAX_DIGITS, _SMALL
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
 
 cdef tuple _memo
-cdef object _join
+cdef object _join, as_bytes
 
 cdef tuple _remember(bytes line, bytes default_block)
 cdef tuple _check_name(object name)
-cdef bytes _as_bytes(object value, str what)
 @cython.locals(c="unsigned char")
 cdef bint _is_clean(bytes value)
 @cython.locals(head=bytes)

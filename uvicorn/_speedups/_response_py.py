@@ -5,6 +5,7 @@ No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7), 
 
 from typing import Any
 
+from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.facts import (
     CONNECTION,
     CONTENT_LENGTH,
@@ -57,7 +58,7 @@ def _remember(line: bytes, default_block: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _check_name(name: Any) -> Field:
     if type(name) is not bytes:
-        name = _as_bytes(name, "header name")
+        name = as_bytes(name, "header name")
     if not name or name.strip(TOKEN_CHARS):
         raise RuntimeError("Invalid HTTP header name.")
     lower = name.lower()
@@ -67,15 +68,6 @@ def _check_name(name: Any) -> Field:
         _good_names.update(KNOWN_FIELDS)
     _good_names[name] = known
     return known
-
-
-def _as_bytes(value: Any, what: str) -> bytes:
-    """The bytes of a buffer of any type, item size and shape."""
-    try:
-        # Not bytes(value): a subclass of bytes may have a __bytes__ of its own.
-        return memoryview(value).tobytes()
-    except TypeError:
-        raise TypeError(f"{what} must be bytes, got {type(value).__name__}: {value!r}") from None
 
 
 def _is_clean(value: bytes) -> bool:
@@ -155,7 +147,7 @@ class ResponseFramer:
             if known is None:
                 known = _check_name(name)
             if type(value) is not bytes:
-                value = _as_bytes(value, "header value")
+                value = as_bytes(value, "header value")
             if not _is_clean(value):
                 raise RuntimeError("Invalid HTTP header value.")
             if known[1]:
@@ -255,7 +247,7 @@ class ResponseFramer:
         data = fields.get("body", b"")
         more_body = fields.get("more_body", False)
         if type(data) is not bytes:
-            data = _as_bytes(data, "response body") if data is not None else b""
+            data = as_bytes(data, "response body") if data is not None else b""
         size = len(data)
         framing = self.framing
         if framing == LENGTH:

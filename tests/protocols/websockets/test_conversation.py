@@ -1,10 +1,13 @@
 """What the application sees and says while the WebSocket is open (ASGI specification, WebSocket)."""
 
 import asyncio
+import enum
+import zlib
 from typing import Any
 
 import pytest
 
+from tests.protocols.http.test_send import BYTES_LIKE
 from tests.protocols.websockets.connection import DEFLATE, request, settle
 from tests.protocols.websockets.frames import (
     BINARY,
@@ -18,6 +21,10 @@ from tests.protocols.websockets.frames import (
     deflated,
     frame,
 )
+
+
+def inflated(payload: bytes) -> bytes:
+    return zlib.decompressobj(wbits=-12).decompress(payload + b"\x00\x00\xff\xff")
 
 
 async def test_text_and_binary(connect: Any) -> None:
@@ -48,6 +55,54 @@ async def test_sending(connect: Any) -> None:
         ServerFrame(BINARY, b"\xfe" * 65536),
         ServerFrame(BINARY, b"view"),
     ]
+
+
+@pytest.mark.parametrize("offer", [None, DEFLATE])
+@pytest.mark.parametrize("kind", BYTES_LIKE)
+async def test_sending_any_type_of_bytes(connect: Any, kind: str, offer: bytes | None) -> None:
+    data = bytes(range(256)) * 2
+    connection = connect()
+    await connection.open(request(offer) if offer else None)
+    await connection.send("send", bytes=BYTES_LIKE[kind](data))
+    [sent] = connection.frames()
+    assert (sent.opcode, inflated(sent.payload) if offer else sent.payload) == (BINARY, data)
+
+
+class Shout(str):
+    """A subclass that is shown, and encoded, as something else."""
+
+    def __str__(self) -> str:
+        return self.upper()
+
+    def encode(self, *arguments: Any) -> bytes:
+        return self.upper().encode(*arguments)
+
+
+@pytest.mark.parametrize("offer", [None, DEFLATE])
+@pytest.mark.parametrize("text", [Shout("Grüße"), enum.Enum("Word", {"GREET": "Grüße"}, type=str).GREET])  # type: ignore[attr-defined]
+async def test_sending_a_subclass_of_str(connect: Any, text: str, offer: bytes | None) -> None:
+    connection = connect()
+    await connection.open(request(offer) if offer else None)
+    await connection.send("send", text=text)
+    [sent] = connection.frames()
+    assert (sent.opcode, inflated(sent.payload) if offer else sent.payload) == (TEXT, "Grüße".encode())
+
+
+async def test_bytes_are_sent_where_there_is_text_too(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.send("send", text="text", bytes=b"bytes")
+    await connection.send("send", text="text", bytes=b"")
+    assert connection.frames() == [ServerFrame(BINARY, b"bytes"), ServerFrame(BINARY, b"")]
+
+
+@pytest.mark.parametrize("message", [{"text": b"x"}, {"text": 1}, {"bytes": "x"}, {"bytes": 1}, {"bytes": [1, 2]}])
+async def test_a_message_of_the_wrong_type(connect: Any, message: Any) -> None:
+    connection = connect()
+    await connection.open()
+    with pytest.raises(TypeError, match=r"'(text|bytes)' of 'websocket.send' must be "):
+        await connection.send("send", **message)
+    assert connection.wire == b""
 
 
 async def test_the_receiver_waits(connect: Any) -> None:

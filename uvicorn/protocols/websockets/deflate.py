@@ -137,7 +137,7 @@ class PerMessageDeflate:
         self._compressor: zlib._Compress | None = None
         self._decompressor: zlib._Decompress | None = None
 
-    def compress(self, message: bytes | bytearray | memoryview) -> bytes:
+    def compress(self, message: bytes) -> bytes:
         """The payload of a frame with all of `message` (RFC 7692 section 7.2.1)."""
         compressor = self._compressor
         if compressor is None:

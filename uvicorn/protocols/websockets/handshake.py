@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uvicorn._speedups import RequestBuilder, RequestHead
+from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.facts import FORBIDDEN_IN_VALUE, TOKEN_CHARS
 from uvicorn.protocols.http.h11_impl import H11Parser
 from uvicorn.protocols.http.parser import request_limits
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-# Not the application's to set: they were negotiated, and a 101 has no body (RFC 9110 sections 6.4.1 and 8.6).
+# Not the application's to set, and dropped: they were negotiated, and a 101 has no body (RFC 9110 sections 6.4.1, 8.6).
 _OURS = frozenset(
     {
         b"connection",
@@ -145,23 +146,23 @@ def accept_head(
     ]
     if handshake.deflate is not None:
         lines += [b"sec-websocket-extensions: ", handshake.deflate.response, b"\r\n"]
-    if subprotocol is not None:
+    if subprotocol:
         # Some applications name theirs unasked: the client decides.
         lines.append(_field(b"sec-websocket-protocol", subprotocol.encode("ascii")))
     for name, value in headers:
-        if subprotocol is not None and bytes(name).lower() == b"sec-websocket-protocol":
+        lower = as_bytes(name, "header name").lower()
+        if lower in _OURS:
+            continue
+        if subprotocol and lower == b"sec-websocket-protocol":
             raise RuntimeError("'websocket.accept' gives the subprotocol twice, once as a header.")
-        lines.append(_field(bytes(name), bytes(value)))
+        lines.append(_field(lower, as_bytes(value, "header value")))
     lines.append(b"\r\n")
     return b"".join(lines)
 
 
 def _field(name: bytes, value: bytes) -> bytes:
-    lower = name.lower()
     if not name or name.strip(TOKEN_CHARS):
         raise RuntimeError("Invalid HTTP header name.")
-    if lower in _OURS:
-        raise RuntimeError(f"'websocket.accept' cannot set the header '{lower.decode()}'.")
     if FORBIDDEN_IN_VALUE.search(value):
         raise RuntimeError("Invalid HTTP header value.")
-    return b"%b: %b\r\n" % (lower, value)
+    return b"%b: %b\r\n" % (name, value)

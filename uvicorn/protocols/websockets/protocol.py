@@ -9,6 +9,7 @@ import contextvars
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
+from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.facts import HEAD_REQUEST
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.utils import ClientDisconnected, get_client_addr, get_path_with_query_string
@@ -366,14 +367,18 @@ class WebSocketProtocol(Connection):
             )
 
     def _send_message(self, message: Any) -> None:
-        text = message.get("text")
-        if text is not None:
-            self.transport.write(self._codec.text(text))
-            return
         data = message.get("bytes")
-        if data is None:
+        if data is not None:
+            if type(data) is not bytes:
+                data = as_bytes(data, "'bytes' of 'websocket.send'")
+            self.transport.write(self._codec.binary(data))
+            return
+        text = message.get("text")
+        if text is None:
             raise RuntimeError("'websocket.send' needs 'text' or 'bytes'.")
-        self.transport.write(self._codec.binary(data))
+        if type(text) is not str:
+            text = _as_str(text)
+        self.transport.write(self._codec.text(text))
 
     def _on_app_close(self, message: Any) -> None:
         code = message.get("code")
@@ -419,3 +424,10 @@ class WebSocketProtocol(Connection):
         self.logger.info(
             '%s - "WebSocket %s" %s', get_client_addr(self.scope), get_path_with_query_string(self.scope), answer
         )
+
+
+def _as_str(text: object) -> str:
+    """The text of a subclass of str, whatever its `__str__` is."""
+    if isinstance(text, str):
+        return str.__str__(text)
+    raise TypeError(f"'text' of 'websocket.send' must be a str, got {type(text).__name__}: {text!r}")

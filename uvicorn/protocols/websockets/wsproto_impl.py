@@ -128,8 +128,8 @@ class WSProtoCodec:
     def text(self, message: str) -> bytes:
         return self._send(TextMessage(message))
 
-    def binary(self, message: bytes | bytearray | memoryview) -> bytes:
-        return self._send(BytesMessage(bytes(message)))
+    def binary(self, message: bytes) -> bytes:
+        return self._send(BytesMessage(message))
 
     def ping(self) -> bytes:
         return self._send(Ping())
