@@ -138,11 +138,13 @@ class Connection:
         event: dict[str, Any] = await asyncio.wait_for(self.script.receive(), 5)
         return event
 
-    async def disconnect(self) -> tuple[int, str]:
-        """The code and the reason that the application is told."""
+    async def disconnect(self) -> tuple[int, str | None]:
+        """The code and the reason that the application is told; None if the event has no reason."""
         event = await self.receive()
-        assert event["type"] == "websocket.disconnect"
-        return event["code"], event["reason"]
+        assert event.pop("type") == "websocket.disconnect"
+        code, reason = event.pop("code"), event.pop("reason", None)
+        assert event == {}
+        return code, reason
 
     async def finish(self, result: Any = None) -> None:
         """The application returns, or raises."""

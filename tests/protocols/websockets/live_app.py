@@ -19,7 +19,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": [(b"x-app", b"echo")]})
     while (event := await receive())["type"] == "websocket.receive":
         await send({**event, "type": "websocket.send"})
-    print("disconnect", event["code"], repr(event["reason"]), flush=True)
+    print("disconnect", event["code"], event.get("reason", "without a reason"), flush=True)
 
 
 async def close(scope: Any, receive: Any, send: Any) -> None:

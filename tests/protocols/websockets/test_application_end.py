@@ -1,5 +1,6 @@
 """An application that ends, and a server that does, while there is a client to be told."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -48,6 +49,18 @@ async def test_the_application_returns_something(connect: Any, caplog: pytest.Lo
     assert [record.getMessage() for record in caplog.records] == [
         "ASGI callable should return None, but returned '123'."
     ]
+
+
+@pytest.mark.parametrize(("result", "code"), [(None, 1000), (ValueError(), 1011)])
+async def test_a_receiver_that_outlives_the_application(connect: Any, result: Any, code: int) -> None:
+    connection = connect()
+    await connection.open()
+    waiting = asyncio.ensure_future(connection.disconnect())
+    await settle()
+    await connection.finish(result)
+    assert await waiting == (code, "")
+    with pytest.raises(RuntimeError, match=r"after sending 'websocket\.close'"):
+        await connection.send("send", text="")
 
 
 async def test_the_application_is_cancelled(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -116,14 +129,36 @@ async def test_shutdown(connect: Any) -> None:
     connection.protocol.shutdown()
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
     assert (await connection.receive())["text"] == "unread"
-    assert await connection.disconnect() == (1012, "")
-    assert not connection.transport.closed
+    assert await connection.receive() == {"type": "websocket.disconnect", "code": 1012}
+    assert connection.transport.closed
     with pytest.raises(ClientDisconnected):
         await connection.send("send", text="")
     await connection.finish()
-    connection.feed(close(1012))
-    assert connection.transport.closed
     connection.protocol.shutdown()
+
+
+async def test_shutdown_gives_the_client_time_to_read(connect: Any) -> None:
+    connection = connect(full=True)
+    await connection.open()
+    connection.protocol.shutdown()
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
+    assert connection.transport.eof_written
+    connection.feed(frame(TEXT, b"sent before the close frame came") + close(1012))
+    assert not connection.transport.closed
+    assert connection.loop.timers == [2.0]
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+
+
+async def test_shutdown_does_not_wait_for_a_closing_handshake(connect: Any) -> None:
+    connection = connect(full=True)
+    await connection.open()
+    await connection.send("close", code=4000, reason="why")
+    connection.protocol.shutdown()
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+    assert [item.code for item in connection.frames()] == [4000]
+    assert await connection.disconnect() == (4000, "why")
 
 
 async def test_shutdown_before_accept(connect: Any) -> None:
@@ -131,7 +166,7 @@ async def test_shutdown_before_accept(connect: Any) -> None:
     await connection.ask()
     connection.protocol.shutdown()
     assert connection.response().status == 500
-    assert await connection.disconnect() == (1012, "")
+    assert await connection.receive() == {"type": "websocket.disconnect", "code": 1006}
     assert connection.transport.closed
     with pytest.raises(ClientDisconnected):
         await connection.send("accept")

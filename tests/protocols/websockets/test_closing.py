@@ -91,6 +91,21 @@ async def test_the_client_does_not_answer(connect: Any) -> None:
     assert connection.transport.closed
 
 
+@pytest.mark.parametrize("where", ["the instance", "a subclass", "an instance of a subclass"])
+async def test_the_time_for_the_answer_can_be_set(connect: Any, ws_protocol_cls: Any, where: str) -> None:
+    hasty = type("Hasty", (ws_protocol_cls,), {"close_timeout": 3.0})
+    connection = connect(ws_protocol_cls if where == "the instance" else hasty)
+    assert connection.protocol.close_timeout == (10.0 if where == "the instance" else 3.0)
+    if where != "a subclass":
+        connection.protocol.close_timeout = 5.0
+    await connection.open()
+    await connection.send("close")
+    assert connection.loop.timers == [3.0 if where == "a subclass" else 5.0]
+    connection.feed(close(1000))
+    assert connection.transport.closed
+    assert connection.loop.timers == [3.0 if where == "a subclass" else 5.0]
+
+
 async def test_the_client_neither_answers_nor_reads(connect: Any) -> None:
     connection = connect(full=True)
     await connection.open()
@@ -132,7 +147,7 @@ async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
     events = sorted([await one for one in waiting], key=lambda event: event["type"], reverse=True)
     assert events == [
         {"type": "websocket.receive", "text": "last"},
-        {"type": "websocket.disconnect", "code": 1005, "reason": ""},
+        {"type": "websocket.disconnect", "code": 1005},
     ]
     with pytest.raises(ClientDisconnected) as caught:
         await connection.send("send", text="")
@@ -145,6 +160,6 @@ async def test_the_connection_is_lost_before_accept(connect: Any, kind: str) -> 
     connection = connect()
     await connection.ask()
     connection.lose()
-    assert await connection.disconnect() == (1006, "")
+    assert await connection.receive() == {"type": "websocket.disconnect", "code": 1006}
     with pytest.raises(ClientDisconnected):
         await connection.send(kind)

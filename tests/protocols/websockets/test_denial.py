@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from array import array
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ async def test_close_before_accept(connect: Any) -> None:
     assert (response.status, response.body) == (403, b"")
     assert (b"content-length", b"0") in response.headers
     assert connection.transport.closed
-    assert await connection.disconnect() == (1006, "")
+    assert await connection.disconnect() == (1006, None)
     with pytest.raises(RuntimeError) as caught:
         await connection.send("send", text="x")
     assert str(caught.value) == "Unexpected ASGI message 'websocket.send', after sending 'websocket.close'."
@@ -31,7 +32,7 @@ async def test_denial(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     await connection.ask()
     headers = [(b"Content-Type", b"text/plain"), (b"content-length", b"7")]
     await connection.send("http.response.start", status=401, headers=headers)
-    assert await connection.disconnect() == (1006, "")
+    assert await connection.disconnect() == (1006, None)
     with pytest.raises(RuntimeError) as caught:
         await connection.send("accept")
     assert str(caught.value) == "Expected ASGI message 'websocket.http.response.body' but got 'websocket.accept'."
@@ -47,11 +48,55 @@ async def test_denial(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
         (b"connection", b"close"),
     )
     assert connection.transport.closed
-    assert await connection.disconnect() == (1006, "")
+    assert await connection.disconnect() == (1006, None)
     with pytest.raises(RuntimeError, match=r"after sending 'websocket\.close'"):
         await connection.send("http.response.body", body=b"more")
     await connection.finish()
-    assert [record.getMessage() for record in caplog.records] == ['127.0.0.1:12345 - "WebSocket /ws?q=1" 401']
+    assert [record.getMessage() for record in caplog.records] == [
+        '127.0.0.1:12345 - "WebSocket /ws?q=1" 401',
+        "connection rejected (401 Unauthorized)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "framing"),
+    [
+        ([(b"x", b"1")], {"body": b"nope"}, (b"content-length", b"4")),
+        ([(b"x", b"1")], {"body": bytearray(b"nope"), "more_body": False}, (b"content-length", b"4")),
+        ([(b"x", b"1")], {"body": memoryview(array("H", [1, 2]))}, (b"content-length", b"4")),
+        ([(b"x", b"1")], {}, (b"content-length", b"0")),
+        ([(b"x", b"1")], {"body": None}, (b"content-length", b"0")),
+        ([(b"x", b"1"), (b"Content-Length", b"4")], {"body": b"nope"}, (b"content-length", b"4")),
+        ([(b"x", b"1"), (b"transfer-encoding", b"chunked")], {"body": b"nope"}, (b"transfer-encoding", b"chunked")),
+    ],
+)
+async def test_a_denial_of_one_part_has_its_length(connect: Any, headers: Any, body: Any, framing: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=401, headers=iter(headers))
+    await connection.send("http.response.body", **body)
+    response = connection.response()
+    assert response.headers == ((b"server", b"uvicorn"), (b"x", b"1"), framing, (b"connection", b"close"))
+    assert (response.status, response.body) == (401, bytes(body.get("body") or b""))
+    assert response.whole
+
+
+async def test_a_denial_with_204_has_no_length(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=204)
+    await connection.send("http.response.body", body=b"dropped")
+    assert connection.wire == b"HTTP/1.1 204 No Content\r\nserver: uvicorn\r\nconnection: close\r\n\r\n"
+
+
+async def test_a_denial_whose_body_is_no_bytes(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=401)
+    with pytest.raises(TypeError, match="response body must be bytes"):
+        await connection.send("http.response.body", body="nope")
+    await connection.send("http.response.body", body=b"nope")
+    assert connection.response().body == b"nope"
 
 
 async def test_a_streamed_denial(connect: Any) -> None:
@@ -74,7 +119,7 @@ async def test_a_waiting_receiver_is_told_of_the_denial(connect: Any) -> None:
     await settle()
     await connection.send("http.response.start", status=404)
     await connection.send("http.response.body")
-    assert await waiting == (1006, "")
+    assert await waiting == (1006, None)
 
 
 @pytest.mark.parametrize("message", [{"status": 101}, {"status": 200, "headers": [(b"a b", b"")]}])
@@ -113,6 +158,6 @@ async def test_the_connection_is_lost_within_a_denial(connect: Any) -> None:
     await connection.ask()
     await connection.send("http.response.start", status=404)
     connection.lose()
-    assert await connection.disconnect() == (1006, "")
+    assert await connection.disconnect() == (1006, None)
     with pytest.raises(ClientDisconnected):
         await connection.send("http.response.body", body=b"")

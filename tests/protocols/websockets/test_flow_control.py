@@ -167,7 +167,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(connect: Any) -> None:
     connection.loop.run_later(with_delay=7)
     assert connection.transport.aborted
     connection.lose()
-    assert await connection.disconnect() == (1005, "")
+    assert await connection.disconnect() == (1005, None)
 
 
 async def test_a_client_that_takes_something_in_time(connect: Any) -> None:

@@ -29,7 +29,7 @@ async def test_no_pong(connect: Any) -> None:
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3keepalive ping timeout")]
     assert connection.transport.closed
     assert (await connection.receive())["text"] == "not a pong"
-    assert await connection.disconnect() == (1005, "")
+    assert await connection.disconnect() == (1005, None)
 
 
 async def test_messages_touch_no_timer(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:

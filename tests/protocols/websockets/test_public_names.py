@@ -31,7 +31,20 @@ def load_again(module_name: str) -> Any:
 @pytest.mark.parametrize(("name", "library"), NAMES.items())
 def test_names(name: str, library: str) -> None:
     pytest.importorskip(library)
-    assert issubclass(import_from_string(name), WebSocketProtocol)
+    protocol_class = import_from_string(name)
+    assert issubclass(protocol_class, WebSocketProtocol)
+    assert protocol_class.__name__ == name.partition(":")[2]
+    assert protocol_class.__module__ == name.partition(":")[0]
+
+
+async def test_the_class_of_another_name_serves() -> None:
+    pytest.importorskip("websockets")
+    name = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
+    connection = Connection(import_from_string(name))
+    await connection.open()
+    connection.feed(frame(TEXT, b"x"))
+    assert (await connection.receive())["text"] == "x"
+    await connection.finish()
 
 
 @pytest.mark.parametrize(

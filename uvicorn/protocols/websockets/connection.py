@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("uvicorn.error")
 
-# Seconds for the peer to answer our close frame, or to take what we wrote before we close.
-CLOSE_TIMEOUT = 10.0
+_CLOSE_TIMEOUT = 10.0
 
 
 class State(enum.Enum):
@@ -150,6 +149,7 @@ class Connection(asyncio.Protocol):
     """A transport, what is known about it, and one timer."""
 
     __slots__ = (
+        "_close_timeout",
         "_discarded",
         "_stall",
         "_state",
@@ -181,6 +181,17 @@ class Connection(asyncio.Protocol):
         self._timer: Deadline[Due] = Deadline(server_state.get_timers(loop), self._on_due)
         self._stall: Deadline[int] | None = None
         self._discarded = 0
+        self._close_timeout = _CLOSE_TIMEOUT
+
+    @property
+    def close_timeout(self) -> float:
+        """Seconds for the peer to answer our close frame, or to take what we wrote before we close."""
+        return self._close_timeout
+
+    @close_timeout.setter
+    def close_timeout(self, seconds: float) -> None:
+        # A slot of this name would hide the attribute of a subclass.
+        self._close_timeout = seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.connections.add(self)
@@ -240,7 +251,7 @@ class Connection(asyncio.Protocol):
         self._state = State.CLOSED
         if not self.transport.is_closing():
             self.transport.close()
-            self._timer.set(Due.FLUSH, CLOSE_TIMEOUT)
+            self._timer.set(Due.FLUSH, self.close_timeout)
 
     def _abort(self) -> None:
         if hasattr(self.transport, "abort"):

@@ -6,11 +6,13 @@ specification, WebSocket; RFC 6455 sections 5.5 and 7).
 
 import asyncio
 import contextvars
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
+from uvicorn._speedups._response_py import CHUNKED
 from uvicorn._speedups.buffers import as_bytes
-from uvicorn._speedups.facts import HEAD_REQUEST
+from uvicorn._speedups.facts import HEAD_REQUEST, STATUS_LINES
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.utils import ClientDisconnected, get_client_addr, get_path_with_query_string
 from uvicorn.protocols.websockets.codec import (
@@ -23,7 +25,7 @@ from uvicorn.protocols.websockets.codec import (
     Pong,
     fitting_reason,
 )
-from uvicorn.protocols.websockets.connection import CLOSE_TIMEOUT, Action, Connection, Due, Inbox, Keepalive, State
+from uvicorn.protocols.websockets.connection import Action, Connection, Due, Inbox, Keepalive, State
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 from uvicorn.protocols.websockets.handshake import (
     Handshake,
@@ -44,10 +46,16 @@ _OPEN = State.OPEN
 
 
 class Disconnect(NamedTuple):
-    """What the application is told at the end, and whether it ended the conversation itself."""
+    """What the application is told at the end.
+
+    Attributes:
+        code: of the event.
+        reason: None if neither side gave one, because there was no close frame.
+        by_app: whether the application ended the conversation itself.
+    """
 
     code: int
-    reason: str
+    reason: str | None
     by_app: bool
 
 
@@ -55,8 +63,10 @@ class WebSocketProtocol(Connection):
     """One connection that asks for a WebSocket; the arguments are those of `HTTPProtocol`."""
 
     __slots__ = (
+        "_accepted",
         "_codec",
         "_connect_given",
+        "_denial",
         "_disconnect",
         "_early",
         "_framer",
@@ -64,6 +74,7 @@ class WebSocketProtocol(Connection):
         "_head",
         "_inbox",
         "_keepalive",
+        "_max_size",
         "_replies_unsent",
         "app",
         "app_state",
@@ -93,20 +104,26 @@ class WebSocketProtocol(Connection):
         self._head: HeadReader | None = None
         self._handshake: Handshake
         self._framer: ResponseFramer
+        self._denial: dict[str, Any]
         self._early = b""
 
         # And from then on:
+        self._accepted = False
         self._codec: Codec
-        self._inbox = Inbox(config.ws_max_queue, config.ws_max_size)
+        self._max_size = config.ws_max_size or sys.maxsize
+        self._inbox = Inbox(config.ws_max_queue or sys.maxsize, self._max_size)
         self._disconnect: Disconnect | None = None
         self._connect_given = False
         self._replies_unsent = False
         self._keepalive: Keepalive | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        accepted = self._state not in (State.HEAD, State.HANDSHAKE, State.DENIAL)
         super().connection_lost(exc)
-        self._end_conversation(CloseCode.NO_STATUS_RECEIVED if accepted else CloseCode.ABNORMAL_CLOSURE)
+        if self._accepted:
+            self.logger.info("connection closed")
+            self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
+        else:
+            self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
 
     def data_received(self, data: bytes) -> None:
         state = self._state
@@ -134,10 +151,12 @@ class WebSocketProtocol(Connection):
         if self._state is State.OPEN:
             self._send_close(CloseCode.SERVICE_RESTART, "")
             self._end_conversation(CloseCode.SERVICE_RESTART)
+            # Without waiting for the peer's close frame.
+            self._linger()
         elif self._state is State.HANDSHAKE:
             self._respond(500, b"Internal Server Error")
-            self._end_conversation(CloseCode.SERVICE_RESTART)
-        elif self._state is State.HEAD:
+            self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
+        elif self._state is State.HEAD or self._state is State.CLOSING:
             self._close()
 
     def handle_upgrade(self, head: RequestHead, trailing: bytes) -> None:
@@ -204,11 +223,13 @@ class WebSocketProtocol(Connection):
             handshake, self.server_state.default_block, message.get("subprotocol"), message.get("headers") or ()
         )
         deflate = None if handshake.deflate is None else PerMessageDeflate(handshake.deflate)
-        self._codec = self.codec_class(self.config.ws_max_size, deflate)
+        self._codec = self.codec_class(self._max_size, deflate)
         del self._handshake, self._framer
         self._state = State.OPEN
         self._log_answer("[accepted]")
         self.transport.write(head)
+        self._accepted = True
+        self.logger.info("connection open")
         if self.config.ws_ping_interval:
             self._keepalive = Keepalive(self.config.ws_ping_interval, self.config.ws_ping_timeout or None)
             self._timer.set(Due.KEEPALIVE, self._keepalive.delay)
@@ -218,15 +239,29 @@ class WebSocketProtocol(Connection):
             self._feed(early)
 
     def _start_denial(self, message: Any) -> None:
-        self._framer.start({**message, "type": "http.response.start"}, self.server_state.default_block)
+        start = {**message, "type": "http.response.start", "headers": list(message.get("headers") or ())}
+        self._framer.start(start, self.server_state.default_block)
+        self._denial = start
         self._state = State.DENIAL
         self._log_answer(str(self._framer.status))
 
     def _continue_denial(self, message: Any) -> None:
-        data = self._framer.body({**message, "type": "http.response.body"})
+        framer = self._framer
+        begins = not framer.head_sent
+        body = message.get("body") or b""
+        if type(body) is not bytes:
+            body = as_bytes(body, "response body")
+        more_body = message.get("more_body", False)
+        if begins and not more_body and framer.framing == CHUNKED:
+            # A response in one part has its length, unless the application wants it chunked.
+            self._denial["headers"].append((b"content-length", b"%d" % len(body)))
+            framer.start(self._denial, self.server_state.default_block)
+        data = framer.body({"type": "http.response.body", "body": body, "more_body": more_body})
         if data:
             self.transport.write(data)
-        if not message.get("more_body", False):
+        if begins:
+            self._log_rejection(framer.status)
+        if not more_body:
             self._close()
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
 
@@ -240,6 +275,7 @@ class WebSocketProtocol(Connection):
         start = {"type": "http.response.start", "status": status, "headers": fields}
         self._framer.start(start, self.server_state.default_block)
         self.transport.write(self._framer.body({"type": "http.response.body", "body": text}))
+        self._log_rejection(status)
         self._linger()
 
     def _feed(self, data: bytes) -> None:
@@ -307,6 +343,7 @@ class WebSocketProtocol(Connection):
             self._respond(500, b"Internal Server Error")
         elif self._state is State.OPEN:
             self._send_close(code, "")
+            self._end_conversation(code, "", by_app=True)
         self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
 
     async def receive(self) -> "ASGIReceiveEvent":
@@ -317,7 +354,9 @@ class WebSocketProtocol(Connection):
         inbox = self._inbox
         while not inbox.messages:
             if self._disconnect is not None or self._state is State.DENIAL:
-                code, reason, _ = self._disconnect or (CloseCode.ABNORMAL_CLOSURE, "", True)
+                code, reason, _ = self._disconnect or (CloseCode.ABNORMAL_CLOSURE, None, True)
+                if reason is None:
+                    return {"type": "websocket.disconnect", "code": int(code)}
                 return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
             await inbox.waiter()
         message = inbox.get()
@@ -394,12 +433,12 @@ class WebSocketProtocol(Connection):
         """RFC 6455 section 7.1.2."""
         self._state = State.CLOSING
         self.transport.write(self._codec.close(code, fitting_reason(reason)))
-        self._timer.set(Due.CLOSE, CLOSE_TIMEOUT)
+        self._timer.set(Due.CLOSE, self.close_timeout)
         # The peer's answer stands behind what the application did not read.
         self._replies_unsent = False
         self.flow.resume_reading()
 
-    def _end_conversation(self, code: int, reason: str = "", by_app: bool = False) -> None:
+    def _end_conversation(self, code: int, reason: str | None = None, by_app: bool = False) -> None:
         """Tell the application, unless it was told before, behind the messages that it has not read."""
         if self._disconnect is None:
             self._disconnect = Disconnect(code, reason, by_app)
@@ -424,6 +463,10 @@ class WebSocketProtocol(Connection):
         self.logger.info(
             '%s - "WebSocket %s" %s', get_client_addr(self.scope), get_path_with_query_string(self.scope), answer
         )
+
+    def _log_rejection(self, status: int) -> None:
+        line = STATUS_LINES.get(status)
+        self.logger.info("connection rejected (%s)", status if line is None else line[9:-2].decode())
 
 
 def _as_str(text: object) -> str:
