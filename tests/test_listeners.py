@@ -39,6 +39,16 @@ def test_https_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         assert "Uvicorn running on https://127.0.0.1:" in capsys.readouterr().err
 
 
+def test_the_record_has_scheme_host_and_port_as_arguments(caplog: pytest.LogCaptureFixture) -> None:
+    """Log handlers of programs read them there."""
+    caplog.set_level("INFO", "uvicorn.error")
+    with bound(port=0, log_config=None) as sock:
+        port = sock.getsockname()[1]
+    (record,) = caplog.records
+    assert record.msg == "Uvicorn running on %s://%s:%d (Press CTRL+C to quit)"
+    assert record.args == ("http", "127.0.0.1", port)
+
+
 def test_colours(capsys: pytest.CaptureFixture[str]) -> None:
     with bound(port=0, use_colors=True) as sock:
         port = sock.getsockname()[1]

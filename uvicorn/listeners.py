@@ -46,9 +46,10 @@ def log_running(address: "Config", sock: Any) -> None:
     elif address.fd is not None:
         where, args = "socket %s", (sock.getsockname(),)
     else:
-        where = "https://%s:%d" if address.is_ssl else "http://%s:%d"
         host = address.host or ALL_INTERFACES
-        args = (f"[{host}]" if ":" in host else host, sock.getsockname()[1])
+        # Log handlers read the scheme, the host and the port from the arguments.
+        where = "%s://%s:%d"
+        args = ("https" if address.is_ssl else "http", f"[{host}]" if ":" in host else host, sock.getsockname()[1])
     text = "Uvicorn running on {} (Press CTRL+C to quit)"
     logger.info(text.format(where), *args, extra={"color_message": text.format(f"\x1b[1m{where}\x1b[0m")})
 
