@@ -1,18 +1,22 @@
 """Addresses of a connection, and the request as a log line shows it."""
 
+import logging
 import socket
 from typing import Any
 
 import pytest
 
 from tests.doubles import MockTransport
+from uvicorn._speedups import RequestRejected
 from uvicorn.protocols.utils import (
     ClientDisconnected,
+    describe_request,
     get_client_addr,
     get_local_addr,
     get_path_with_query_string,
     get_remote_addr,
     is_ssl,
+    log_invalid_request,
 )
 
 
@@ -98,6 +102,29 @@ def test_addresses_of_real_sockets() -> None:
                 transport: Any = _SocketTransport(server)
                 assert get_remote_addr(transport) == client.getsockname()
                 assert get_local_addr(transport) == listener.getsockname()
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"type": "http", "method": "GET", "path": "/a b", "query_string": b"secret"}, "GET /a%20b"),
+        (
+            {"type": "http", "method": "M-SEARCH!", "path": "/\x1b[31m\n\u20ac\udc80"},
+            "M-SEARCH! /%1B%5B31m%0A%E2%82%AC%3F",
+        ),
+        ({"type": "http", "method": "GET\n", "path": 7}, "GET%0A 7"),
+        ({"type": "http"}, " "),
+        ({"type": "websocket", "path": "/ws"}, "WebSocket /ws"),
+    ],
+)
+def test_what_a_log_line_says_of_a_request(scope: Any, expected: str) -> None:
+    assert describe_request(scope) == expected
+
+
+def test_a_reason_that_quotes_the_client_has_no_control_characters(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="uvicorn.error")
+    log_invalid_request(logging.getLogger("uvicorn.error"), None, RequestRejected(400, "bad: \x1b[31m\n"))
+    assert caplog.messages[-1] == "Invalid HTTP request, answered with 400: bad: \\x1b[31m\\n"
 
 
 @pytest.mark.parametrize("encrypted", [True, False])

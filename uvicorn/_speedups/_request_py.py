@@ -23,6 +23,8 @@ from uvicorn._speedups.facts import (
     METHODS,
     OLD_VERSION,
     ORIGIN_FORM,
+    SPEAKS_TLS,
+    TLS_HANDSHAKE,
     TRANSFER_ENCODING,
     UPGRADE,
     WANTS_UPGRADE,
@@ -380,7 +382,9 @@ class RequestBuilder:
             if self.head_size > self.limit_line:
                 raise RequestRejected(400, "too many empty lines")
         elif line[0] <= 32 and line != b"\r":
-            raise RequestRejected(400, "a request line begins with a method")
+            raise RequestRejected(
+                400, SPEAKS_TLS if line[0] == TLS_HANDSHAKE else "a request line begins with a method"
+            )
         elif line[-1] != 10:
             # A CR may be the first half of the line's end.
             if len(line) - (line[-1] == 13) > self.limit_line:

@@ -23,6 +23,10 @@ class RequestRejected(Exception):
         return self.reason
 
 
+# The reason to refuse what begins with a TLS handshake (RFC 8446 section 5.1). No request begins with that byte.
+TLS_HANDSHAKE = 22
+SPEAKS_TLS = "The client speaks TLS (https) to a port without it."
+
 # What a connection has to know of a request. Without any from HAS_FORWARDED on, it has only to answer.
 KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
     1 << bit for bit in range(7)

@@ -2,9 +2,15 @@
 
 import asyncio
 import contextlib
+import logging
 import string
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from uvicorn._speedups.facts import SPEAKS_TLS
+
+if TYPE_CHECKING:
+    from uvicorn._speedups import RequestRejected
 
 # What of a query string is logged as it came: RFC 3986 section 3.4, and the punctuation that clients send all the same.
 _QUERY_SAFE = string.punctuation
@@ -73,3 +79,22 @@ def get_path_with_query_string(scope: Mapping[str, Any]) -> str:
     if not (text.isascii() and text.isprintable()):
         text = quote(query, safe=_QUERY_SAFE)
     return f"{path}?{text}"
+
+
+def describe_request(scope: Mapping[str, Any]) -> str:
+    """Method and path for a log line: printable ASCII, whatever the client sent and the application made of it."""
+    from urllib.parse import quote
+
+    method = "WebSocket" if scope["type"] == "websocket" else str(scope.get("method", ""))
+    return f"{quote(method, safe=_QUERY_SAFE, errors='replace')} {quote(str(scope.get('path', '')), errors='replace')}"
+
+
+def log_invalid_request(logger: logging.Logger, client: tuple[str, int] | None, rejected: "RequestRejected") -> None:
+    """Log that a request is refused; from whom and why, at level debug, since anyone can send such requests."""
+    message = "Invalid HTTP request received."
+    logger.warning(f"{message} {SPEAKS_TLS}" if rejected.reason == SPEAKS_TLS else message)
+    if logger.isEnabledFor(logging.DEBUG):
+        peer = f"{client[0]}:{client[1]} - " if client else ""
+        # A parser's reason may quote the client.
+        reason = rejected.reason.encode("unicode_escape").decode()
+        logger.debug("%sInvalid HTTP request, answered with %d: %s", peer, rejected.status, reason)

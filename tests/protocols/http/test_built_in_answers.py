@@ -29,6 +29,27 @@ async def test_bad_request(connect: Any, caplog: pytest.LogCaptureFixture) -> No
     assert "Invalid HTTP request received." in caplog.text
 
 
+async def test_who_sent_a_bad_request_and_why_it_is_bad_is_told_at_level_debug(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="uvicorn.error")
+    connection = connect(respond())
+    connection.feed(b"\x00\r\n\r\n")
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "Invalid HTTP request received."),
+        ("DEBUG", "127.0.0.1:12345 - Invalid HTTP request, answered with 400: a request line begins with a method"),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 200])
+async def test_https_on_a_port_without_tls_is_told(size: int, connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect(respond())
+    connection.feed((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\n" * 200)[:size])
+    assert connection.wire == BAD_REQUEST
+    [record] = caplog.records
+    assert record.getMessage() == ("Invalid HTTP request received. The client speaks TLS (https) to a port without it.")
+
+
 async def test_a_rejected_client_can_read_the_answer(connect: Any) -> None:
     """What still comes is read and dropped for a while: the kernel's reset would eat the answer (RFC 9112 9.6)."""
     connection = connect(respond(), full=True)

@@ -34,7 +34,7 @@ async def test_exception_before_the_response(connect: Any, caplog: pytest.LogCap
     assert connection.transport.closed
     [record] = caplog.records
     assert (record.name, record.levelno) == ("uvicorn.error", logging.ERROR)
-    assert record.getMessage().startswith("Exception in ASGI application")
+    assert record.getMessage() == "Exception in ASGI application: GET /\n"
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], ValueError)
     # The traceback begins in the application, or in what wraps it.

@@ -34,7 +34,7 @@ async def test_the_application_raises(connect: Any, caplog: pytest.LogCaptureFix
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
     [record] = caplog.records
     assert (record.name, record.levelname) == ("uvicorn.error", "ERROR")
-    assert record.getMessage() == "Exception in ASGI application\n"
+    assert record.getMessage() == "Exception in ASGI application: WebSocket /ws\n"
     assert record.exc_info is not None
     assert record.exc_info[0] is ValueError
     with pytest.raises(RuntimeError):
@@ -79,7 +79,7 @@ async def test_the_application_is_cancelled(connect: Any, caplog: pytest.LogCapt
     [
         (None, "ASGI callable returned without completing handshake."),
         (0, "ASGI callable should return None, but returned '0'."),
-        (ValueError(), "Exception in ASGI application\n"),
+        (ValueError(), "Exception in ASGI application: WebSocket /ws\n"),
     ],
 )
 async def test_the_application_ends_before_accepting(
@@ -109,7 +109,7 @@ async def test_an_application_that_fails_after_the_end(connect: Any, caplog: pyt
     await connection.open()
     connection.lose()
     await connection.finish(ValueError())
-    assert [record.getMessage() for record in caplog.records] == ["Exception in ASGI application\n"]
+    assert [record.getMessage() for record in caplog.records] == ["Exception in ASGI application: WebSocket /ws\n"]
     assert connection.wire == b""
 
 

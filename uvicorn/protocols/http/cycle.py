@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START, PERSISTS
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.utils import describe_request
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -112,7 +113,8 @@ class RequestResponseCycle:
 
     def _on_exception(self, exc: BaseException) -> None:
         if isinstance(exc, Exception):
-            self.connection.logger.error("Exception in ASGI application\n", exc_info=exc)
+            request = describe_request(self.scope)
+            self.connection.logger.error("Exception in ASGI application: %s\n", request, exc_info=exc)
         self._fail()
 
     def _on_returned(self, result: object) -> None:

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.parser import RequestParser, request_limits
 from uvicorn.protocols.http.runner import Runner
+from uvicorn.protocols.utils import log_invalid_request
 
 if TYPE_CHECKING:
     from uvicorn._speedups._request_py import ScopeTemplate
@@ -371,7 +372,7 @@ class HTTPProtocol(Runner):
 
     def _on_rejected(self, rejected: RequestRejected) -> None:
         """Answer once the requests before have been, and read no further."""
-        self.logger.warning("Invalid HTTP request received.")
+        log_invalid_request(self.logger, self.client, rejected)
         self._rejected = rejected
         self._feed = None
         pipeline = self._open_pipeline()

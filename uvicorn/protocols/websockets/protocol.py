@@ -14,7 +14,13 @@ from uvicorn._speedups._response_py import CHUNKED
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.facts import HEAD_REQUEST, STATUS_LINES
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.utils import ClientDisconnected, get_client_addr, get_path_with_query_string
+from uvicorn.protocols.utils import (
+    ClientDisconnected,
+    describe_request,
+    get_client_addr,
+    get_path_with_query_string,
+    log_invalid_request,
+)
 from uvicorn.protocols.websockets.codec import (
     SENDABLE_CODES,
     CloseCode,
@@ -196,7 +202,7 @@ class WebSocketProtocol(Connection):
         try:
             complete = self._head.feed(data)
         except RequestRejected as rejected:
-            self.logger.warning("Invalid HTTP request received.")
+            log_invalid_request(self.logger, self.client, rejected)
             self._respond(rejected.status, b"Invalid HTTP request received.")
             return
         if complete is not None:
@@ -320,7 +326,7 @@ class WebSocketProtocol(Connection):
         except ClientDisconnected:
             self._on_app_end(CloseCode.NORMAL_CLOSURE)
         except Exception as exc:
-            self.logger.error("Exception in ASGI application\n", exc_info=exc)
+            self.logger.error("Exception in ASGI application: %s\n", describe_request(self.scope), exc_info=exc)
             self._on_app_end(CloseCode.INTERNAL_ERROR)
         except BaseException:
             self._on_app_end(CloseCode.INTERNAL_ERROR)
