@@ -123,6 +123,26 @@ def test_auto_takes_an_exception_before_the_answer_as_unsupported(lines: Callabl
     assert not lifespan.should_exit
 
 
+def test_auto_shows_the_exception_of_an_application_that_has_received(
+    lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        raise RuntimeError("the database is gone")
+
+    lifespan = lifespan_of(app, "auto")
+    run_async(from_start_to_end(lifespan))
+    begun, warned, complete = lines()
+    assert [begun, complete] == STARTED
+    assert warned.startswith(
+        "ASGI 'lifespan' protocol appears unsupported, or the startup of the application is broken."
+    )
+    assert "RuntimeError: the database is gone" in caplog.text
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["WARNING"]
+    assert lifespan.error_occurred
+    assert not lifespan.should_exit
+
+
 def test_on_takes_an_exception_before_the_answer_as_failure(
     lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -60,6 +60,7 @@ class LifespanOn:
         self.shutdown_failed = False
         self.should_exit = False
         self.state: dict[str, Any] = {}
+        self._received = False
         self._phase = _Phase.STARTUP
         # The loop holds tasks weakly.
         self._task: asyncio.Task[None] | None = None
@@ -115,7 +116,14 @@ class LifespanOn:
             self.error_occurred = True
         elif self._phase is _Phase.STARTUP and self.config.lifespan == "auto" and isinstance(exc, Exception):
             self.error_occurred = True
-            self.logger.info("ASGI 'lifespan' protocol appears unsupported.")
+            if not self._received:
+                self.logger.info("ASGI 'lifespan' protocol appears unsupported.")
+            else:  # An application that does not know the protocol does not receive.
+                self.logger.warning(
+                    "ASGI 'lifespan' protocol appears unsupported, or the startup of the application is broken. It is "
+                    "served without; with --lifespan on, the server would not start.",
+                    exc_info=exc,
+                )
         else:
             # Also SystemExit, which never says "unsupported".
             self._fail()
@@ -130,6 +138,7 @@ class LifespanOn:
 
     async def receive(self) -> LifespanReceiveMessage:
         """The application's `receive`."""
+        self._received = True
         return await self.receive_queue.get()
 
     async def send(self, message: ASGISendEvent) -> None:
