@@ -94,6 +94,16 @@ def test_a_change_reloads_once_and_names_the_file(server: ServerProcess, reloade
     assert f"Stopping reloader process [{server.pid}]" in server.stderr
 
 
+def test_a_hidden_file_that_is_named_reloads(tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    write(tmp_path / "application.py", "one")
+    options = ["--reload", "--reload-include", ".env", "--reload-delay", "0.1"]
+    with serve("application:app", *options, cwd=tmp_path) as server:
+        server.wait_stderr(READY)
+        (tmp_path / ".env").write_text("A=1")
+        server.wait_stderr(re.escape("WatchFiles detected changes in '.env'. Reloading..."))
+
+
 @pytest.mark.parametrize("mistake", ["def app(:\n", "raise RuntimeError('mistaken')\n"], ids=["syntax", "exception"])
 def test_a_mistake_keeps_the_reloader_alive(server: ServerProcess, tmp_path: Path, mistake: str) -> None:
     (tmp_path / "application.py").write_text(mistake)

@@ -61,11 +61,8 @@ def test_each_change_is_a_new_process(tmp_path: Path, caplog: pytest.LogCaptureF
     handlers = [signal.getsignal(number) for number in module.HANDLED_SIGNALS]
     changes: list[list[Path] | None] = [None, [Path.cwd() / "inside.py", Path("/out/side.py")], None]
     reloader = Reloader(config_of(tmp_path), serve_nothing, changes)
-    try:
-        reloader.run()
-    finally:
-        for number, handler in zip(module.HANDLED_SIGNALS, handlers, strict=True):
-            signal.signal(number, handler)
+    reloader.run()
+    assert [signal.getsignal(number) for number in module.HANDLED_SIGNALS] == handlers
     assert len(set(reloader.pids[:2])) == 1
     assert len(set(reloader.pids)) == 2
     assert "Reloader detected changes in 'inside.py', '/out/side.py'. Reloading..." in caplog.text
@@ -211,6 +208,13 @@ def test_stat_says_that_patterns_have_no_effect(tmp_path: Path, caplog: pytest.L
         ({}, ".hidden.py", False),
         ({"reload_includes": ["*.html"]}, "page.html", True),
         ({"reload_includes": ["*.html"]}, "module.py", True),
+        ({"reload_includes": ["*.html"]}, ".page.html", False),
+        ({"reload_includes": [".env"]}, ".env", True),
+        ({"reload_includes": [".env"]}, ".other", False),
+        ({"reload_includes": [".env"]}, "module.py", True),
+        ({"reload_includes": [".env*"]}, ".env.local", True),
+        ({"reload_includes": ["settings/.env"]}, "settings/.env", True),
+        ({"reload_includes": [".env"], "reload_excludes": [".env"]}, ".env", False),
         ({"reload_excludes": ["*.py"]}, "module.py", False),
         ({"reload_includes": [".*"]}, ".hidden", True),
         ({"reload_excludes": ["excluded"]}, "excluded/module.py", False),

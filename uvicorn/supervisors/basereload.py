@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from socket import socket
 from types import FrameType
+from typing import Any
 
 from uvicorn._subprocess import PipeEnd, get_subprocess, spawn
 from uvicorn.config import Config
@@ -56,6 +57,7 @@ class BaseReload:
         self.sockets = sockets
         self.should_exit = threading.Event()
         self.pid = os.getpid()
+        self._former_handlers: dict[int, Any] = {}
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = RELOAD_GRACE
 
@@ -98,8 +100,7 @@ class BaseReload:
         message = f"Started reloader process [%d] using {self.reloader_name}"
         log_process(message, self.pid, str(self.reloader_name), bold=True)
         if threading.current_thread() is threading.main_thread():
-            for sig in HANDLED_SIGNALS:
-                signal.signal(sig, self.signal_handler)
+            self._former_handlers = {sig: signal.signal(sig, self.signal_handler) for sig in HANDLED_SIGNALS}
         for sock in self.sockets:
             # Who comes while no child is ready waits.
             sock.listen(self.config.backlog)
@@ -138,6 +139,8 @@ class BaseReload:
     def shutdown(self) -> None:
         """Stop the child, and close the sockets."""
         self._stop()
+        for sig, handler in self._former_handlers.items():
+            signal.signal(sig, signal.SIG_DFL if handler is None else handler)
         for sock in self.sockets:
             sock.close()
         log_process("Stopping reloader process [%d]", self.pid, bold=True)

@@ -12,23 +12,34 @@ from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 
 
 class FileFilter:
-    """Tells which files are worth a reload: a default holds unless `config` names it on the other side."""
+    """Tells which files are worth a reload.
+
+    A default pattern holds unless `config` names it on the other side. A default exclude does not hold either for a
+    file of an include that it matches as well: `.env` means that file, `*.html` does not mean hidden ones.
+    """
 
     def __init__(self, config: Config) -> None:
-        self.includes = _patterns(DEFAULT_INCLUDES, config.reload_includes, config.reload_excludes)
-        self.excludes = _patterns(DEFAULT_EXCLUDES, config.reload_excludes, config.reload_includes)
+        self.includes = [*(p for p in DEFAULT_INCLUDES if p not in config.reload_excludes), *config.reload_includes]
+        self.excludes = config.reload_excludes
+        self.default_excludes = {
+            exclude: [include for include in config.reload_includes if Path(include).match(exclude)]
+            for exclude in DEFAULT_EXCLUDES
+            if exclude not in config.reload_includes
+        }
         self.exclude_dirs = [directory.resolve() for directory in config.reload_dirs_excludes]
 
     def __call__(self, path: Path) -> bool:
-        if not any(path.match(pattern) for pattern in self.includes):
+        if not _matches(path, self.includes) or _matches(path, self.excludes):
             return False
         if not {path, *path.parents}.isdisjoint(self.exclude_dirs):
             return False
-        return not any(path.match(pattern) for pattern in self.excludes)
+        return not any(
+            path.match(exclude) and not _matches(path, includes) for exclude, includes in self.default_excludes.items()
+        )
 
 
-def _patterns(defaults: tuple[str, ...], added: list[str], opposed: list[str]) -> list[str]:
-    return list(dict.fromkeys([*(pattern for pattern in defaults if pattern not in opposed), *added]))
+def _matches(path: Path, patterns: list[str]) -> bool:
+    return any(path.match(pattern) for pattern in patterns)
 
 
 class WatchFilesReload(BaseReload):
