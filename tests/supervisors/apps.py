@@ -14,6 +14,8 @@ from typing import Any
 
 # How long the application takes to start, in seconds.
 STARTUP = "TEST_STARTUP_SECONDS"
+# How long the module takes to be imported, in seconds.
+IMPORT = "TEST_IMPORT_SECONDS"
 # Set, the application fails in its startup.
 FAILS = "TEST_LIFESPAN_FAILS"
 # A file; while it exists the module cannot be imported.
@@ -25,6 +27,9 @@ if os.path.exists(os.environ.get(BROKEN, "")):
     raise RuntimeError("the application is broken")
 if os.path.exists(os.environ.get(DYING, "")):
     os._exit(7)
+if IMPORT in os.environ:
+    print("importing", file=sys.stderr, flush=True)
+    time.sleep(float(os.environ[IMPORT]))
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

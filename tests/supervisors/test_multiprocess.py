@@ -87,10 +87,17 @@ def test_second_sigint_does_not_wait_for_requests(two: ServerProcess) -> None:
 def test_dead_worker_is_replaced(two: ServerProcess) -> None:
     first = workers_of(two)[0]
     os.kill(first, signal.SIGKILL)
-    two.wait_stderr(rf"Child process \[{first}\] died")
+    two.wait_stderr(rf"WARNING: +Child process \[{first}\] died: killed by SIGKILL\n")
     two.wait_stderr(READY, count=3)
     eventually(lambda: get(two) == str(workers_of(two)[2]))
     assert not is_running(first)
+
+
+def test_a_worker_that_ends_itself_is_replaced(two: ServerProcess) -> None:
+    with contextlib.suppress(ConnectionError):
+        exchange((two.host, two.port), b"GET /exit HTTP/1.1\r\nhost: test\r\n\r\n")
+    two.wait_stderr(r"WARNING: +Child process \[\d+\] died: exit code 9\n")
+    two.wait_stderr(READY, count=3)
 
 
 @pytest.mark.parametrize("how", ["gil", "stopped"])

@@ -8,6 +8,22 @@ import pytest
 from uvicorn.supervisors.multiprocess import SIGNALS, SignalQueue
 
 
+def opened() -> SignalQueue:
+    queue = SignalQueue()
+    queue.open()
+    return queue
+
+
+def test_a_signal_that_came_before_the_queue_was_opened() -> None:
+    queue = SignalQueue()
+    queue.put(signal.SIGTERM)
+    queue.open()
+    assert wait([queue.reader], 0) == [queue.reader]
+    assert queue.take_all() == [signal.SIGTERM]
+    queue.close()
+    queue.put(signal.SIGTERM)  # It wakes nothing any more.
+
+
 def test_the_table_names_what_the_platform_has() -> None:
     assert SIGNALS[signal.SIGINT] == "INT"
     assert SIGNALS[signal.SIGTERM] == "TERM"
@@ -15,7 +31,7 @@ def test_the_table_names_what_the_platform_has() -> None:
 
 
 def test_signals_come_in_their_order_and_wake() -> None:
-    queue = SignalQueue()
+    queue = opened()
     assert wait([queue.reader], 0) == []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
         queue.put(number)
@@ -27,7 +43,7 @@ def test_signals_come_in_their_order_and_wake() -> None:
 
 
 def test_many_signals_do_not_fill_the_pipe() -> None:
-    queue = SignalQueue()
+    queue = opened()
     for _ in range(100_000):
         queue.put(signal.SIGTERM)
     assert len(queue.take_all()) == 100_000
@@ -35,7 +51,7 @@ def test_many_signals_do_not_fill_the_pipe() -> None:
 
 
 def test_handlers_are_installed_and_given_back() -> None:
-    queue = SignalQueue()
+    queue = opened()
     before = signal.getsignal(signal.SIGTERM)
     with queue.capture([signal.SIGTERM]):
         signal.raise_signal(signal.SIGTERM)
@@ -45,7 +61,7 @@ def test_handlers_are_installed_and_given_back() -> None:
 
 
 def test_other_threads_install_nothing() -> None:
-    queue = SignalQueue()
+    queue = opened()
     before = signal.getsignal(signal.SIGTERM)
     during = []
 
@@ -62,7 +78,7 @@ def test_other_threads_install_nothing() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is forked there")
 def test_signals_are_held_back_while_a_child_is_forked() -> None:
-    queue = SignalQueue()
+    queue = opened()
     taken = []
     before = signal.signal(signal.SIGTERM, lambda sig, frame: taken.append(sig))
     try:

@@ -1,11 +1,13 @@
 """The supervisor in this process, where time limits and the platform can be changed at the edges."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -117,6 +119,112 @@ def test_a_startup_that_fails_stops_everything(
     monkeypatch.setenv(FAILS, "1")
     assert run(lifespan="on", workers=2).join() == STARTUP_FAILURE
     assert "failed to start, stopping the parent process." in caplog.text
+    assert "died" not in caplog.text
+
+
+@pytest.mark.parametrize("how", ["set", "assigned"])
+def test_should_exit_stops_everything(run: Callable[..., Running], how: str) -> None:
+    running = run(timeout_worker_healthcheck=1)
+    eventually(running.serving)
+    (pid,) = running.serving()
+    if how == "set":
+        assert isinstance(running.supervisor.should_exit, threading.Event)
+        for _ in range(2):
+            running.supervisor.should_exit.set()
+    else:
+        running.supervisor.should_exit = True
+    assert running.join() == 0
+    assert not is_running(pid)
+
+
+def test_it_opens_nothing_before_it_runs() -> None:
+    before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    supervisor = Multiprocess(config_of(workers=2), [])
+    assert supervisor.processes == []
+    assert isinstance(supervisor.should_exit, threading.Event)
+    assert not supervisor.should_exit.is_set()
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_should_exit_before_it_runs(run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Exiting(Multiprocess):
+        def run(self) -> None:
+            self.should_exit = True
+            super().run()
+
+    monkeypatch.setattr(sys.modules[__name__], "Multiprocess", Exiting)
+    assert run().join() == 0
+
+
+def test_processes_that_are_handed_over_are_supervised(caplog: pytest.LogCaptureFixture) -> None:
+    config = config_of()
+    with config.bind_socket() as sock:
+        process = Process(config, [sock])
+        process.start()
+        supervisor = Multiprocess(config, [sock])
+        supervisor.processes = [process]
+        assert supervisor.processes == [process]
+        thread = threading.Thread(target=supervisor.run, daemon=True)
+        thread.start()
+        eventually(lambda: process.state is ProcessState.SERVING)
+        assert supervisor.processes == [process]
+        supervisor.signals.put(signal.SIGTERM)
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        assert process.exitcode == -signal.SIGTERM
+
+
+def test_a_restart_says_when_it_is_complete(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="uvicorn.error")
+    complete = "All child processes have been restarted."
+    running = run(workers=2)
+    eventually(lambda: len(running.serving()) == 2)
+    before = running.serving()
+    assert complete not in caplog.text
+    running.send(signal.SIGHUP)
+    eventually(lambda: complete in caplog.text)
+    assert not set(before) & set(running.serving())
+    assert len(running.serving()) == 2
+    running.send(signal.SIGTERM)
+    assert running.join() == 0
+    assert caplog.text.count(complete) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(0, "exit code 0"), (7, "exit code 7"), (-9, "killed by SIGKILL"), (-1000, "killed by signal 1000")],
+)
+def test_how_a_worker_has_ended(code: int, text: str) -> None:
+    assert supervisor_module._describe_end(code) == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there workers share nothing")
+@pytest.mark.parametrize("kind", ["memory", "file", "nothing"])
+def test_where_the_workers_share_what_they_know(
+    kind: str, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The root file system of a container may be read-only."""
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    if kind == "memory":
+        if not hasattr(os, "memfd_create"):
+            pytest.skip("only Linux has it")
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    else:
+        monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
+        if kind == "nothing":
+            monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    running = run(workers=2)
+    eventually(lambda: len(running.serving()) == 2)
+    with socket.create_connection(running.sock.getsockname()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert [process.share is None for process in running.supervisor.processes] == [kind == "nothing"] * 2
+    warning = "Connections may be spread unevenly, since the workers cannot share memory"
+    assert caplog.text.count(warning) == (1 if kind == "nothing" else 0)
 
 
 def test_a_replacement_that_takes_too_long_is_given_up(

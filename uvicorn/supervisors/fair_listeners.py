@@ -1,15 +1,16 @@
 """Listeners of a worker that lets others accept first when it is ahead, by a scoreboard."""
 
 import asyncio
+import contextlib
 import errno
 import logging
 import mmap
+import os
 import sys
-import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import wait
 from socket import socket
-from typing import Any
+from typing import IO, Any
 
 from uvicorn.config import Config
 from uvicorn.listeners import Listeners, tls_options
@@ -47,7 +48,7 @@ class Scoreboard:
     """The supervisor's; its shares are pickled to the workers. Each writes only its own, so there is no lock."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as we do
+        self._file = _open_unnamed_file()
         self._file.truncate(SIZE)
         self._cells = _map(self._file.fileno())
         self._taken: set[int] = set()
@@ -69,6 +70,27 @@ class Scoreboard:
 
     def close(self) -> None:
         self._file.close()
+
+
+def open_scoreboard() -> Scoreboard | None:
+    """A scoreboard; None where workers cannot share memory, which is logged."""
+    if sys.platform == "win32":  # Its event loops cannot watch a listening socket.
+        return None
+    try:
+        return Scoreboard()
+    except OSError as exc:
+        logger.warning("Connections may be spread unevenly, since the workers cannot share memory: %s", exc)
+        return None
+
+
+def _open_unnamed_file() -> IO[bytes]:
+    if sys.platform == "linux":
+        # It needs no file system: that of a container may be read-only. An old kernel or a sandbox has none.
+        with contextlib.suppress(OSError, AttributeError):  # PyPy has no name for it.
+            return open(os.memfd_create("uvicorn-scoreboard"), "r+b", buffering=0)
+    import tempfile
+
+    return tempfile.TemporaryFile()
 
 
 class Share:

@@ -18,7 +18,7 @@ from typing import Any
 from uvicorn._subprocess import PipeEnd, can_fork, preload, spawn
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import log_process
-from uvicorn.supervisors.fair_listeners import Scoreboard
+from uvicorn.supervisors.fair_listeners import Scoreboard, open_scoreboard
 from uvicorn.supervisors.process import Process, ProcessState
 
 __all__ = ["SIGNALS", "Multiprocess", "Process"]
@@ -44,18 +44,28 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class SignalQueue:
-    """Signals as the supervisor takes them: collected by handlers that wake it."""
+    """Signals as the supervisor takes them: collected by handlers that wake it once it is open."""
 
     def __init__(self) -> None:
         self._signals: deque[int] = deque()
+        self._writer: PipeEnd | None = None
+        self._former: dict[int, Any] = {}
+
+    def open(self) -> None:
         # The reader is readable when there is a signal.
         self.reader, self._writer = spawn.Pipe(duplex=False)
-        self._former: dict[int, Any] = {}
+        if self._signals:
+            self.wake()
 
     def put(self, sig: int) -> None:
         """Enter a signal; may be called from a handler and from any thread."""
         self._signals.append(sig)
         if len(self._signals) == 1:  # Else the pipe is readable already, and shall not fill up.
+            self.wake()
+
+    def wake(self) -> None:
+        """Make the reader readable; may be called from a handler and from any thread."""
+        if self._writer is not None:
             self._writer.send_bytes(b"!")
 
     def take_all(self) -> list[int]:
@@ -105,21 +115,40 @@ class SignalQueue:
         self.put(sig)
 
     def close(self) -> None:
-        self.reader.close()
-        self._writer.close()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+            self.reader.close()
+
+
+class ExitEvent(threading.Event):
+    """An event that wakes the supervisor when it is set."""
+
+    def __init__(self, signals: SignalQueue) -> None:
+        super().__init__()
+        self._signals = signals
+
+    def set(self) -> None:
+        if not self.is_set():
+            super().set()
+            self._signals.wake()
 
 
 class Slot:
     """The place of one worker; when the next one may start is by `time.monotonic`."""
 
-    def __init__(self) -> None:
-        self.process: Process | None = None
+    def __init__(self, process: Process | None = None) -> None:
+        self.process = process
         self.start_at = 0.0
         self._early_deaths = 0
 
     @property
     def is_waiting(self) -> bool:
         return self.process is None or self.process.limit_reached
+
+    @property
+    def is_serving(self) -> bool:
+        return self.process is not None and self.process.state is ProcessState.SERVING
 
     def start_later(self, served: float) -> float:
         """Wait before the next start if workers keep dying early: for so many seconds."""
@@ -143,12 +172,23 @@ class Replacement:
         self.deadline = time.monotonic() + REPLACEMENT_TIMEOUT
 
 
+def _describe_end(exitcode: int | None) -> str:
+    if exitcode is None or exitcode >= 0:
+        return f"exit code {exitcode}"
+    with contextlib.suppress(ValueError):  # a real-time signal
+        return f"killed by {signal.Signals(-exitcode).name}"
+    return f"killed by signal {-exitcode}"
+
+
 class Multiprocess:
     """Runs `config.workers` workers.
 
     Args:
         config: what they serve; the application must be an import string.
         sockets: what they listen on. They stay open here, so that no restart refuses a connection.
+
+    Attributes:
+        should_exit: an event that stops the workers, from any thread; True may be assigned too.
     """
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
@@ -156,12 +196,13 @@ class Multiprocess:
         self.sockets = sockets
         self.processes_num = config.workers
         self.signals = SignalQueue()
-        # Event loops of Windows cannot watch a listening socket.
-        self._scoreboard = None if sys.platform == "win32" else Scoreboard()
+        self.should_exit: threading.Event | bool = ExitEvent(self.signals)
+        self._scoreboard: Scoreboard | None = None
         self._slots: list[Slot] = []
         self._living: list[Process] = []
         self._requests: deque[Slot] = deque()  # whose workers are to be replaced, one after the other
         self._replacement: Replacement | None = None
+        self._restarting = False
         self._stopping = False
         self._failed = False
 
@@ -170,6 +211,11 @@ class Multiprocess:
         """The workers that serve, or start in order to."""
         return [slot.process for slot in self._slots if slot.process is not None]
 
+    @processes.setter
+    def processes(self, processes: list[Process]) -> None:
+        self._slots = [Slot(process) for process in processes]
+        self._living = list(processes)
+
     def run(self) -> None:
         """Run the workers until a signal stops them.
 
@@ -177,8 +223,10 @@ class Multiprocess:
             SystemExit: a worker could not start.
         """
         log_process("Started parent process [%d]", os.getpid(), bold=True)
+        self.signals.open()
+        self._scoreboard = open_scoreboard()
         with self.signals.capture(SIGNALS):
-            self._slots = [Slot() for _ in range(self.processes_num)]
+            self._slots += [Slot() for _ in range(self.processes_num - len(self._slots))]
             if can_fork():
                 preload(self.config)
             self._start_missing()
@@ -214,6 +262,9 @@ class Multiprocess:
     def _step(self) -> None:
         for sig in self.signals.take_all():
             getattr(self, f"handle_{SIGNALS[sig].lower()}")()
+        should_exit = self.should_exit
+        if should_exit if isinstance(should_exit, bool) else should_exit.is_set():
+            self._stop()
         for process in list(self._living):
             process.receive()
             if process.exitcode is not None:
@@ -265,14 +316,15 @@ class Multiprocess:
         if self._replacement is not None and self._replacement.process is process:
             self._replacement_failed(self._replacement)
             return
-        logger.info("Child process [%d] died", process.pid)
         slot = next(slot for slot in self._slots if slot.process is process)
         slot.process = None
         if process.failed_to_start:
             logger.error("Child process [%d] failed to start, stopping the parent process.", process.pid)
             self._failed = True
             self._stop()
-        elif pause := slot.start_later(process.served):
+            return
+        logger.warning("Child process [%d] died: %s", process.pid, _describe_end(process.exitcode))
+        if pause := slot.start_later(process.served):
             logger.warning("Child processes keep dying right after their start. Starting the next in %g s.", pause)
 
     def _stop(self) -> None:
@@ -306,6 +358,9 @@ class Multiprocess:
             # If it has died, it will be started anyway.
             if slot.process is not None and (process := self._start_process(slot)) is not None:
                 self._replacement = Replacement(slot, process)
+        if self._restarting and self._replacement is None and all(slot.is_serving for slot in self._slots):
+            self._restarting = False
+            logger.info("All child processes have been restarted.")
 
     def _request_replacement(self, slot: Slot) -> None:
         if slot not in self._requests and not self._is_being_replaced(slot):
@@ -314,6 +369,7 @@ class Multiprocess:
     def _replacement_failed(self, replacement: Replacement) -> None:
         """Stay with the workers that serve."""
         self._replacement = None
+        self._restarting = False
         self._requests.clear()
         logger.error(
             "Child process [%d] failed to start, the others go on serving. The restart is abandoned.",
@@ -340,6 +396,7 @@ class Multiprocess:
     def handle_hup(self) -> None:
         """Replace all workers."""
         logger.info("Received SIGHUP, restarting processes.")
+        self._restarting = True
         # Also of the worker that starts right now: it may have loaded the old code.
         self._requests.extend(slot for slot in self._slots if slot not in self._requests)
 
