@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.processes import serve
+from tests.supervisors.clients import eventually
 from uvicorn import listeners
 from uvicorn.config import Config
 
@@ -74,6 +76,64 @@ def test_ipv6(capsys: pytest.CaptureFixture[str]) -> None:
         assert sock.family == socket.AF_INET6
         port = sock.getsockname()[1]
     assert f"http://[::1]:{port} " in capsys.readouterr().err
+
+
+def connects(family: int, host: str, port: int) -> bool:
+    with socket.socket(family) as client:
+        return client.connect_ex((host, port)) == 0
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="a socket has one family")
+@pytest.mark.parametrize("arguments", [[], ["--workers", "2"]], ids=["one", "workers"])
+@pytest.mark.parametrize("host", ["::", ""])
+def test_all_interfaces_are_those_of_both_families(host: str, arguments: list[str]) -> None:
+    with serve("examples.hello:app", "--host", host, *arguments) as server:
+        server.wait_stderr("Application startup complete.")
+        eventually(lambda: connects(socket.AF_INET, "127.0.0.1", server.port))
+        eventually(lambda: connects(socket.AF_INET6, "::1", server.port))
+
+
+INET = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+INET6 = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *found: Any) -> None:
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, port, **options: [(*kind, address) for kind, address in found]
+    )
+
+
+def test_every_address_of_a_name_is_bound_once_with_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
+    resolve_to(monkeypatch, *((INET, (address, 0)) for address in addresses))
+    sockets = Config(None, host="several", port=0).bind_sockets()
+    names = [sock.getsockname() for sock in sockets]
+    for sock in sockets:
+        assert sock.get_inheritable()
+        sock.close()
+    assert [host for host, _ in names] == ["127.0.0.1", "127.0.0.2"]
+    assert len({port for _, port in names}) == 1
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="IPv6 is not there")
+def test_an_address_that_this_machine_has_not_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve_to(monkeypatch, (INET6, ("2001:db8::1", 0, 0, 0)), (INET, ("127.0.0.1", 0)))
+    (sock,) = Config(None, host="both", port=0).bind_sockets()
+    with sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_further_address_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.3", 0)) as taken:
+        port = taken.getsockname()[1]
+        resolve_to(monkeypatch, *((INET, (f"127.0.0.{last}", port)) for last in (1, 2, 3)))
+        with pytest.raises(SystemExit) as exited:
+            Config(None, host="several", port=port).bind_sockets()
+        assert exited.value.code == 3
+        assert f"('127.0.0.3', {port}): address already in use" in capsys.readouterr().err
+        monkeypatch.undo()
+        for host in ("127.0.0.1", "127.0.0.2"):
+            socket.create_server((host, port)).close()
 
 
 def refused(capsys: pytest.CaptureFixture[str], **options: Any) -> str:

@@ -351,11 +351,12 @@ def test_a_missing_file_is_told_in_one_line(option: str, capfd: pytest.CaptureFi
     assert f"{option} 'no/such/file' does not exist" in capfd.readouterr().err + caplog.text
 
 
-def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
+def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any, told_to_exit: bool = False) -> None:
     def serve_nothing(self: Server, sockets: Any = None) -> None:
         if isinstance(outcome, BaseException):
             raise outcome
         self.started = outcome
+        self.should_exit = told_to_exit
 
     monkeypatch.setattr(Server, "run", serve_nothing)
 
@@ -365,8 +366,14 @@ def test_a_server_that_has_served(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(APP) is None  # and does not exit
 
 
-def test_a_server_that_has_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    patched_server(monkeypatch, False)
+def test_a_server_that_was_told_to_exit_before_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    patched_server(monkeypatch, False, told_to_exit=True)
+    assert run(APP) is None  # and does not exit
+
+
+@pytest.mark.parametrize("outcome", [False, SystemExit(3)])
+def test_a_server_that_could_not_start(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
+    patched_server(monkeypatch, outcome)
     with pytest.raises(SystemExit) as exited:
         run(APP)
     assert exited.value.code == 3

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import importlib.util
 import logging
 import os
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.processes import PATIENCE, exchange, free_port, run_async, serve
+from uvicorn._compat import asyncio_run
 from uvicorn.config import Config
 from uvicorn.server import HANDLED_SIGNALS, Server, ServerState
 
@@ -352,9 +354,28 @@ async def test_a_failed_startup_ends_it() -> None:
 
     state.startup = fail
     server = Server(config_of(state))
-    await server.serve()
+    with pytest.raises(SystemExit) as exited:
+        await server.serve()
+    assert exited.value.code == 3
     assert not server.started
     assert server.should_exit
+
+
+def test_run_ends_with_3_after_a_failed_startup() -> None:
+    state = State()
+
+    async def fail() -> None:
+        raise RuntimeError("not today")
+
+    state.startup = fail
+    before = [signal.getsignal(number) for number in HANDLED_SIGNALS]
+    port = free_port()
+    with pytest.raises(SystemExit) as exited:
+        Server(config_of(state, port=port)).run()
+    assert exited.value.code == 3
+    assert [signal.getsignal(number) for number in HANDLED_SIGNALS] == before
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", port))
 
 
 async def test_an_exit_during_startup_shuts_the_application_down(caplog: pytest.LogCaptureFixture) -> None:
@@ -396,10 +417,115 @@ async def test_a_place_that_cannot_be_had(kind: str, tmp_path: Path, caplog: pyt
         with pytest.raises(SystemExit) as exited:
             await Server(config_of(state, **options)).serve()
     assert exited.value.code == 3
-    assert state.events == ["startup", "shutdown"]
+    assert state.events == []
     record = next(record for record in caplog.records if record.levelno == logging.ERROR)
     assert record.exc_info is None
     assert "\n" not in record.getMessage()
+
+
+RUNNING_APP = """
+import asyncio
+
+from examples.hello import app
+
+asyncio.run(asyncio.sleep(0))
+"""
+
+
+@posix
+@pytest.mark.parametrize("arguments", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
+def test_a_module_that_runs_an_event_loop_when_it_is_imported(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "running.py").write_text(RUNNING_APP)
+    with serve("running:app", "--app-dir", str(tmp_path), *arguments, cwd=tmp_path) as server:
+        server.wait_stderr("Application startup complete.")
+        assert server.stop(signal.SIGINT) == 0
+    assert "Traceback" not in server.stderr
+
+
+def test_a_taken_port_is_found_before_the_application_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "never_imported.py").write_text("raise AssertionError('it has been imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as exited:
+        Server(config_of("never_imported:app", port=taken.getsockname()[1])).run()
+    assert exited.value.code == 3
+    assert "address already in use" in caplog.text
+
+
+async def test_a_port_that_is_taken_during_startup(caplog: pytest.LogCaptureFixture) -> None:
+    """The system lets two sockets bind to one port while neither listens."""
+    state = State()
+    port = free_port()
+    with socket.socket() as other:
+
+        async def listen() -> None:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", port))
+            other.listen()
+
+        state.startup = listen
+        with pytest.raises(SystemExit) as exited:
+            await Server(config_of(state, port=port)).serve()
+    assert exited.value.code == 3
+    assert state.events == ["startup", "shutdown"]
+    assert os.strerror(errno.EADDRINUSE).lower() in caplog.text.lower()
+
+
+async def test_clients_are_refused_while_the_application_starts() -> None:
+    state = State()
+    port = free_port()
+    refused: list[int] = []
+
+    async def connect() -> None:
+        with socket.socket() as client:
+            refused.append(client.connect_ex(("127.0.0.1", port)))
+
+    state.startup = connect
+    server = Server(config_of(state, port=port))
+    async with serving(server):
+        assert (await ask(("127.0.0.1", port))).endswith(b"done")
+    assert refused == [errno.ECONNREFUSED]
+
+
+async def test_an_application_that_cannot_be_imported_leaves_nothing_bound(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with pytest.raises(SystemExit):
+        await Server(config_of("tests.nothing:app", uds=str(path))).serve()
+    assert not path.exists()
+
+
+async def test_servers_are_there_from_the_start_on() -> None:
+    server = Server(config_of(State()))
+    assert not hasattr(server, "servers")
+    async with serving(server):
+        assert len(server.servers) == 1
+
+
+async def test_a_subclass_that_replaces_startup_binds_for_itself() -> None:
+    port = free_port()
+
+    class Own(Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            loop = asyncio.get_running_loop()
+            await self.lifespan.startup()
+            self.servers = [await loop.create_server(self._create_protocol, "127.0.0.1", port)]
+            self.started = True
+
+    server = Own(config_of(State(), port=port))
+    async with serving(server):
+        assert (await ask(("127.0.0.1", port))).endswith(b"done")
+    with pytest.raises(ConnectionError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_startup_and_shutdown_may_be_called_alone() -> None:
+    server = Server(config_of(State()))
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup()
+    assert (await ask(address_of(server))).endswith(b"done")
+    await server.shutdown()
 
 
 async def test_fd(caplog: pytest.LogCaptureFixture) -> None:
@@ -675,6 +801,54 @@ def test_only_a_second_sigint_forces() -> None:
 
 
 @posix
+@pytest.mark.parametrize("loop", loop_factories())
+def test_handlers_of_the_application_do_not_outlive_the_server(loop: str) -> None:
+    state = State()
+    called: list[str] = []
+
+    async def install() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, called.append, "the loop's")
+        signal.signal(signal.SIGINT, lambda sig, frame: called.append("the application's"))
+
+    async def main() -> None:
+        async with serving(Server(config_of(state))):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        await until(lambda: len(ours) == 2)
+
+    state.startup = install
+    ours: list[int] = []
+    former = [signal.signal(number, lambda sig, frame: ours.append(sig)) for number in HANDLED_SIGNALS]
+    try:
+        asyncio_run(main(), loop_factory=config_of(state, loop=loop).get_loop_factory())
+        assert called == []
+        assert sorted(ours) == sorted(HANDLED_SIGNALS)
+    finally:
+        for number, handler in zip(HANDLED_SIGNALS, former, strict=True):
+            signal.signal(number, handler)
+
+
+@posix
+@pytest.mark.parametrize("loop", loop_factories())
+def test_what_the_program_gave_to_the_loop_outlives_the_server(loop: str) -> None:
+    called: list[str] = []
+
+    async def main() -> None:
+        running = asyncio.get_running_loop()
+        running.add_signal_handler(signal.SIGTERM, called.append, "the program's")
+        async with serving(Server(config_of(State()))):
+            pass
+        assert called == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: called)
+        running.remove_signal_handler(signal.SIGTERM)
+
+    asyncio_run(main(), loop_factory=config_of(State(), loop=loop).get_loop_factory())
+    assert called == ["the program's"]
+
+
+@posix
 def test_handle_exit_may_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(Server, "handle_exit", lambda self, sig, frame: seen.append(sig))
@@ -753,9 +927,7 @@ def test_servers_that_overlap_again_and_again() -> None:
     third.__enter__()
     second.__exit__(None, None, None)
     third.__exit__(None, None, None)
-    for number, handler in zip(HANDLED_SIGNALS, before, strict=True):
-        assert signal.getsignal(number) == signal.SIG_DFL
-        signal.signal(number, handler)
+    assert [signal.getsignal(number) for number in HANDLED_SIGNALS] == before
 
 
 @posix

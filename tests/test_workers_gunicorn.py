@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from tests.processes import ServerProcess, exchange
-from tests.supervisors.apps import FAILS
+from tests.supervisors.apps import FAILS, IMPORT, STARTUP
 from tests.supervisors.clients import KeepAliveClient, eventually, get, is_running, load
 
 pytest.importorskip("gunicorn", reason="gunicorn is not installed")
@@ -54,7 +54,7 @@ class Gunicorn(ServerProcess):
         """End the workers too: those of other packages need not notice the end of gunicorn."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
-        for pid in map(int, re.findall(BOOTING, self.stderr)):
+        for pid in booting(self):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.wait()
@@ -62,6 +62,10 @@ class Gunicorn(ServerProcess):
     @property
     def workers(self) -> list[int]:
         return [int(pid) for pid in re.findall(STARTED, self.stderr)]
+
+
+def booting(server: Gunicorn) -> list[int]:
+    return [int(pid) for pid in re.findall(BOOTING, server.stderr)]
 
 
 @pytest.fixture(params=WORKERS)
@@ -130,6 +134,32 @@ def test_an_application_that_cannot_start_stops_gunicorn(worker: str, tmp_path: 
     with server:
         assert server.wait() in {1, 3}  # gunicorn's: 3 if the first failure is dealt with before the second
         assert "Application startup failed. Exiting." in server.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_imports_the_application_ends_at_once(worker: str, number: int, tmp_path: Path) -> None:
+    server = Gunicorn(worker, tmp_path, "--graceful-timeout", "600")
+    server._ready = False
+    server.env[IMPORT] = "600"
+    with server:
+        server.wait_stderr("importing", count=2)
+        os.kill(booting(server)[0], number)
+        server.wait_stderr(BOOTING, count=3)  # It has gone, and gunicorn has started another.
+        assert server.stop(signal.SIGTERM) == 0
+        assert not any(map(is_running, booting(server)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_starts_the_application_ends_at_once(number: int, tmp_path: Path) -> None:
+    server = Gunicorn("uvicorn.workers.UvicornWorker", tmp_path, "--graceful-timeout", "600")
+    server._ready = False
+    server.env[STARTUP] = "600"
+    with server:
+        server.wait_stderr(r"Waiting for application startup\.", count=2)
+        os.kill(server.workers[0], number)
+        server.wait_stderr(BOOTING, count=3)
+        assert server.stop(signal.SIGTERM) == 0
+        assert not any(map(is_running, booting(server)))
 
 
 def test_unix_socket(worker: str, tmp_path: Path) -> None:

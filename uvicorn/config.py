@@ -234,7 +234,7 @@ class Config(Options):
         return cast("Callable[[], AbstractEventLoop] | None", factory)
 
     def bind_socket(self) -> socket.socket:
-        """Bind to what the options name; child processes may inherit the socket.
+        """Bind to what the options name, and to the first address of a host; child processes may inherit the socket.
 
         Raises:
             SystemExit: it cannot be bound; the reason has been logged.
@@ -246,6 +246,22 @@ class Config(Options):
         listeners.log_running(self, sock)
         sock.set_inheritable(True)
         return sock
+
+    def bind_sockets(self) -> list[socket.socket]:
+        """As `bind_socket`, to all addresses of a host.
+
+        Raises:
+            SystemExit: as `bind_socket`.
+        """
+        sock = self.bind_socket()
+        try:
+            others = listeners.bind_other_addresses(self, sock)
+        except OSError as exc:
+            sock.close()
+            exit_with_startup_failure(exc)
+        for other in others:
+            other.set_inheritable(True)
+        return [sock, *others]
 
     def _import(self, name: Literal["http", "ws", "loop"], choices: dict[str, Any]) -> Any:
         asked = getattr(self, name)

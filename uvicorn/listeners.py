@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("uvicorn.error")
 
 DEFAULT_UDS_MODE = 0o666
-# What the empty host stands for; asyncio adds IPv6 to it.
+# How the empty host, which stands for all interfaces, is shown.
 ALL_INTERFACES = "0.0.0.0"
 
 # In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets
@@ -35,6 +35,25 @@ def bind_socket(address: "Config") -> socket.socket:
     if address.fd is not None:
         return adopt_inherited_socket(address.fd)
     return bind_tcp_socket(address.host, address.port)
+
+
+def bind_other_addresses(address: "Config", bound: socket.socket) -> list[socket.socket]:
+    """Make a socket, of the port that `bound` has, for each further address of the host."""
+    if address.uds is not None or address.fd is not None:
+        return []
+    sockets: list[socket.socket] = []
+    others = _resolve(address.host, address.port)[1:]
+    port = bound.getsockname()[1] if others else 0
+    try:
+        for family, kind, protocol, _, (host, _, *rest) in others:
+            # A name may have an address of a family that this machine has not.
+            with _skipping(errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                sockets.append(_bind_tcp_socket(family, kind, protocol, (host, port, *rest), only_ipv6=True))
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
 
 
 def log_running(address: "Config", sock: Any) -> None:
@@ -55,19 +74,39 @@ def log_running(address: "Config", sock: Any) -> None:
 
 
 def bind_tcp_socket(host: str, port: int) -> socket.socket:
-    """Bind to the first address of `host`; the empty one means all interfaces of IPv4."""
+    """Bind to the first address of `host`; the empty one means all interfaces."""
+    family, kind, protocol, _, address = _resolve(host, port)[0]
+    # The address :: alone means IPv4 too, if the system can.
+    return _bind_tcp_socket(family, kind, protocol, address, only_ipv6=not socket.has_dualstack_ipv6())
+
+
+def _resolve(host: str, port: int) -> list[Any]:
+    """What `getaddrinfo` knows of a host, each address once; those of IPv4, which clients have used so far, first."""
     try:
-        found = socket.getaddrinfo(host or ALL_INTERFACES, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
         raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}") from None
-    # Of a name of both families it has always been IPv4.
-    family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    return sorted(dict.fromkeys(found), key=lambda info: info[0] != socket.AF_INET)
+
+
+def _bind_tcp_socket(family: int, kind: int, protocol: int, address: Any, *, only_ipv6: bool) -> socket.socket:
     sock = socket.socket(family, kind, protocol)
     with _binding(sock, address):
         if sys.platform not in ("win32", "cygwin"):  # there the option lets two servers share a port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
         sock.bind(address)
     return sock
+
+
+@contextlib.contextmanager
+def _skipping(*numbers: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in numbers:
+            raise
 
 
 def bind_unix_socket(path: str) -> socket.socket:
@@ -160,53 +199,43 @@ class Listeners:
         self._config = config
         self._create_protocol = create_protocol
         self.servers: list[AnyServer] = []
+        self._sockets: list[socket.socket] = []
         self._path: tuple[str, int] | None = None  # of our own unix socket, with its inode number
 
-    async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
-        """Listen, on sockets that somebody has bound and logged, or on what the config names; or raise OSError."""
+    def bind(self) -> None:
+        """Bind to what the config names, or raise OSError. Clients are refused until it is opened."""
         config = self._config
-        if sockets is not None:
-            for sock in sockets:
-                await self._listen(sock)
-            return
-        if config.fd is not None:
-            sock = adopt_inherited_socket(config.fd)
-            await self._listen(sock)
-        elif config.uds is not None:
-            sock = bind_unix_socket(config.uds)
-            if not is_abstract(config.uds):
-                self._path = config.uds, os.stat(config.uds).st_ino
-            await self._listen(sock)
-        else:
-            sock = await self._listen_on_host()
-        log_running(config, sock)
+        self._sockets.append(bind_socket(config))
+        if config.uds is not None and not is_abstract(config.uds):
+            self._path = config.uds, os.stat(config.uds).st_ino
+        self._sockets += bind_other_addresses(config, self._sockets[0])
 
-    async def _create_server(self, **where: Any) -> asyncio.Server:
-        config, loop = self._config, asyncio.get_running_loop()
-        backlog = min(config.backlog, ACCEPTED_AT_ONCE)
-        return await loop.create_server(self._create_protocol, backlog=backlog, **where, **tls_options(config, loop))
+    async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """Listen, on sockets that somebody has bound and logged, or on what was bound; or raise OSError."""
+        for sock in self._sockets if sockets is None else sockets:
+            await self._listen(sock)
+        if sockets is None:
+            log_running(self._config, self._sockets[0])
 
     async def _listen(self, sock: socket.socket) -> None:
         # Not `create_unix_server`: of CPython 3.13 and uvloop, it would in the end remove a path that others may serve.
         if not isinstance(sock, socket.socket):
             # One of gunicorn's does not notice that a loop closes the descriptor.
             sock = _duplicate(sock)
-        self.servers.append(await self._create_server(sock=sock))
-        sock.listen(self._config.backlog)
-
-    async def _listen_on_host(self) -> Any:
-        config = self._config
-        server = await self._create_server(host=config.host, port=config.port)
+        config, loop = self._config, asyncio.get_running_loop()
+        backlog = min(config.backlog, ACCEPTED_AT_ONCE)
+        server = await loop.create_server(
+            self._create_protocol, sock=sock, backlog=backlog, **tls_options(config, loop)
+        )
         self.servers.append(server)
-        for sock in server.sockets:
-            with _duplicate(sock) as duplicate:
-                duplicate.listen(config.backlog)
-        return server.sockets[0]
+        sock.listen(config.backlog)
 
     def close(self) -> None:
         """Stop listening."""
         for server in self.servers:
             server.close()
+        for sock in self._sockets:
+            sock.close()
         if self._path is not None:
             path, inode = self._path
             # A server that has taken the path over meanwhile keeps it.

@@ -220,8 +220,8 @@ def run(*args: Any, **options: Any) -> None:
             raise
         show_users_traceback(exc)
         raise SystemExit(STARTUP_FAILURE) from exc
-    if not server.started and not config.use_subprocess:
-        sys.exit(STARTUP_FAILURE)
+    if not (server.started or server.should_exit or config.use_subprocess):
+        sys.exit(STARTUP_FAILURE)  # Its `run` has been replaced, and does not say why.
 
 
 def _supervise(config: Config, server: Server) -> None:
@@ -232,11 +232,12 @@ def _supervise(config: Config, server: Server) -> None:
         supervisor: Any = functools.partial(supervisors.ChangeReload, target=server.run)
     else:
         supervisor = supervisors.Multiprocess
-    sock = config.bind_socket()
+    sockets = config.bind_sockets()
     try:
-        supervisor(config, sockets=[sock]).run()
+        supervisor(config, sockets=sockets).run()
     finally:
-        sock.close()
+        for sock in sockets:
+            sock.close()
         if config.uds is not None:
             remove_unix_socket(config.uds)
 

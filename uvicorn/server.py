@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from uvicorn._compat import asyncio_run
-from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.config import STARTUP_FAILURE, Config, exit_with_startup_failure
 from uvicorn.listeners import AnyServer, Listeners
 from uvicorn.server_state import ExitFlag, ServerState, http_date
 
@@ -36,19 +36,26 @@ CANCELLATION_GRACE = 1.0
 
 logger = logging.getLogger("uvicorn.error")
 
+# The servers that have signal handlers installed, in the order in which they installed them.
+_capturing: list["Server"] = []
+
 
 class Server:
     """Serves one application in one event loop.
 
     Args:
-        config: what to serve and how; loaded by `serve`, if it has not been.
+        config: what to serve and how; loaded by `run` or `serve`, if it has not been.
+
+    Attributes:
+        servers: what listens; set when the server starts.
     """
+
+    servers: list[AnyServer]
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.server_state = ServerState()
         self.started = False
-        self.servers: list[AnyServer] = []
         self._listeners: Listeners | None = None
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
@@ -60,7 +67,6 @@ class Server:
         self._captured_signals: list[int] = []
         self._former_handlers: dict[int, Any] = {}
         self._installed_handlers: dict[int, Callable[[int, FrameType | None], None]] = {}
-        self._capturing = False
         self._date = -1
 
     def _flag(self, name: str) -> ExitFlag:
@@ -89,11 +95,20 @@ class Server:
     def run(self, sockets: list[socket] | None = None) -> None:
         """Serve in an event loop of our own until asked to exit.
 
+        The application is imported before the loop runs, because modules call `asyncio.run` at import.
+
         Args:
             sockets: as for `serve`.
+
+        Raises:
+            SystemExit: as for `serve`.
         """
         loop_factory = self.config.get_loop_factory()
-        asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
+        try:
+            self._prepare(sockets)
+            asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
+        finally:
+            self._release()
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve in the running event loop until asked to exit.
@@ -109,19 +124,18 @@ class Server:
                 await self._serve(sockets)
             finally:
                 # A signal that is raised again may end the process.
+                self._release()
                 if self.server_state.access_log is not None:
                     self.server_state.access_log.close()
 
     async def _serve(self, sockets: list[socket] | None) -> None:
-        config = self.config
-        if not config.loaded:
-            config.load()
-            self._follow_handle_exit()
-        self.lifespan = config.lifespan_class(config)
+        self._prepare(sockets)
+        self._follow_handle_exit()
+        self.lifespan = self.config.lifespan_class(self.config)
         log_process("Started server process [%d]", os.getpid())
         await self.startup(sockets=sockets)
         if self.lifespan.should_exit and not self.started:
-            return
+            sys.exit(STARTUP_FAILURE)
         try:
             await self.main_loop()
         except asyncio.CancelledError:
@@ -133,12 +147,38 @@ class Server:
         await self.shutdown(sockets=sockets)
         log_process("Finished server process [%d]", os.getpid())
 
+    def _prepare(self, sockets: list[socket] | None) -> None:
+        """Bind, then load the application, which may take long: a taken port is found at once."""
+        # A subclass that replaces `startup` may bind for itself.
+        if type(self).startup is Server.startup:
+            self._bind(sockets)
+        if not self.config.loaded:
+            self.config.load()
+
+    def _bind(self, sockets: list[socket] | None) -> Listeners:
+        """Bind, unless that is done; clients are refused until `startup` listens."""
+        if self._listeners is None:
+            self._listeners = self._create_listeners()
+            if sockets is None:
+                try:
+                    self._listeners.bind()
+                except OSError as exc:
+                    exit_with_startup_failure(exc)
+        return self._listeners
+
+    def _release(self) -> None:
+        """Give up what is bound, whatever has ended the server."""
+        if self._listeners is not None:
+            self._listeners.close()
+            self._listeners = None
+
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Start the application, then listen; sets `started`.
+        """Bind if `serve` has not, start the application, then listen; sets `started`.
 
         Args:
             sockets: as for `serve`.
         """
+        listeners = self._bind(sockets)
         # An application that hangs in its startup must not hold out against a second Ctrl-C.
         if not await self._unless_forced(self.lifespan.startup()):
             return
@@ -151,14 +191,13 @@ class Server:
         self._refresh_default_headers()
         self.server_state.request_limit = self.limit_max_requests
         self.server_state.on_request_limit = self._on_request_limit
-        self._listeners = self._create_listeners()
         try:
-            await self._listeners.open(sockets)
-        except OSError as exc:
+            await listeners.open(sockets)
+        except OSError as exc:  # Another server has begun to listen there meanwhile.
             logger.error(exc)
             await self.lifespan.shutdown()
             sys.exit(STARTUP_FAILURE)
-        self.servers = self._listeners.servers
+        self.servers = listeners.servers
         self.started = True
 
     def _create_listeners(self) -> Listeners:
@@ -265,10 +304,9 @@ class Server:
             await self.lifespan.shutdown()
 
     def _close_listeners(self, sockets: list[socket] | None) -> None:
-        for server in self.servers:
+        for server in getattr(self, "servers", []):
             server.close()
-        if self._listeners is not None:
-            self._listeners.close()
+        self._release()
         for sock in sockets or []:
             sock.close()
 
@@ -323,12 +361,11 @@ class Server:
             return
         self._former_handlers = {sig: signal.getsignal(sig) for sig in HANDLED_SIGNALS}
         self._installed_handlers = {}
-        self._capturing = True
         self.install_signal_handlers()
+        _capturing.append(self)
         try:
             yield
         finally:
-            self._capturing = False
             self._restore_signal_handlers()
         for captured in reversed(self._captured_signals):
             signal.raise_signal(captured)
@@ -348,10 +385,16 @@ class Server:
                 signal.signal(sig, handler)
 
     def _restore_signal_handlers(self) -> None:
-        for sig, installed in self._installed_handlers.items():
-            if signal.getsignal(sig) == installed:
-                signal.signal(sig, _living(self._former_handlers[sig], sig))
-            # Else it belongs to who came after us, such as a second server.
+        """Put back the handlers that were there before, whatever the application has installed since."""
+        later = _capturing[_capturing.index(self) + 1 :]
+        _capturing.remove(self)
+        for sig in self._installed_handlers:
+            successor = next((server for server in later if sig in server._installed_handlers), None)
+            former = self._former_handlers[sig]
+            if successor is None:
+                _restore_handler(sig, former)
+            else:  # It still serves, and puts back what we found.
+                successor._former_handlers[sig] = former
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: the first asks to exit, a second SIGINT asks to exit at once."""
@@ -370,13 +413,13 @@ def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -
     logger.info(message, pid, extra={"color_message": coloured})
 
 
-def _living(handler: Any, sig: int) -> Callable[[int, FrameType | None], Any] | int:
-    """Pass over the handlers of servers that ended before a later one."""
-    passed_over = set()
-    while isinstance(owner := getattr(handler, "__self__", None), Server) and not owner._capturing:
-        if owner in passed_over:
-            return signal.SIG_DFL
-        passed_over.add(owner)
-        handler = owner._former_handlers[sig]
+def _restore_handler(sig: int, handler: Any) -> None:
+    # RuntimeError: no loop runs. NotImplementedError: on Windows loops take no signals.
+    with contextlib.suppress(RuntimeError, NotImplementedError):
+        loop = asyncio.get_running_loop()
+        # A callback that the application gave to the loop would still be called. If the loop had one before we came,
+        # the handler is the loop's own, and the callback stays.
+        if getattr(handler, "__module__", None) not in {kind.__module__ for kind in type(loop).__mro__}:
+            loop.remove_signal_handler(sig)
     # None: installed by C code, and not to be had from here.
-    return signal.SIG_DFL if handler is None else handler
+    signal.signal(sig, signal.SIG_DFL if handler is None else handler)

@@ -10,7 +10,6 @@ import warnings
 from types import FrameType
 from typing import Any, ClassVar
 
-from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from uvicorn._compat import asyncio_run
@@ -30,6 +29,14 @@ warnings.warn(
 NOTIFY_INTERVAL = 1.0
 # Which have the names of our options, but for their `ssl_`.
 TLS_SETTINGS = ("keyfile", "certfile", "ca_certs", "cert_reqs", "ciphers")
+
+
+class WorkerServer(Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """As a server's, but do not wait for the application's startup: gunicorn waits for us."""
+        super().handle_exit(sig, frame)
+        if not self.started:
+            self.force_exit = True
 
 
 class UvicornWorker(Worker):
@@ -61,35 +68,39 @@ class UvicornWorker(Worker):
         self.config = Config(**options)
 
     def init_signals(self) -> None:
-        """Leave the signals to the server, but for those that it does not know."""
+        """Leave the signals to the server, but for those that it does not know; before it runs, they end us at once."""
         for sig in self.SIGNALS:
             signal.signal(sig, signal.SIG_DFL)
-        # The server raises them again, which must not look as if they had killed us.
-        for sig in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(sig, self.handle_exit)
         signal.signal(signal.SIGUSR1, self.handle_usr1)
         signal.signal(signal.SIGABRT, self.handle_abort)
         signal.siginterrupt(signal.SIGUSR1, False)  # Requests go on.
 
     def run(self) -> None:
-        """Serve until told to exit."""
+        """Serve until told to exit.
+
+        Raises:
+            SystemExit: with 3, for gunicorn too the code of a worker that cannot start.
+        """
+        self.config.app = self.wsgi
+        self.config.load()  # before the loop runs, as `Server.run` does
+        self._server = WorkerServer(config=self.config)
+        # The server raises them again, which must not look as if they had killed us.
+        for sig in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sig, self.handle_exit)
         asyncio_run(self._serve(), loop_factory=self.config.get_loop_factory())
 
     async def _serve(self) -> None:
-        self.config.app = self.wsgi
-        self._server = server = Server(config=self.config)
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, self._quit)
-        await server.serve(sockets=self.sockets)
-        if self.alive and not server.started:
-            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        await self._server.serve(sockets=self.sockets)
 
     def _quit(self) -> None:
         self.alive = False
         self._server.should_exit = self._server.force_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal that the server has acted upon."""
+        """Take a signal that the server has acted upon, or that comes right before it does so."""
         self.alive = False
+        self._server.should_exit = True
 
     def handle_abort(  # pragma: no cover - it ends before what was covered is saved
         self, sig: int, frame: FrameType | None

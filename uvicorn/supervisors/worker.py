@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from uvicorn._subprocess import PipeEnd
-from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.config import Config
 from uvicorn.listeners import Listeners
 from uvicorn.server import Server
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
@@ -69,8 +69,6 @@ class Worker:
         self._server = server = WorkerServer(self._config, self, self._share)
         threading.Thread(target=self._listen, daemon=True, name="uvicorn-supervisor-channel").start()
         server.run(sockets)
-        if not server.started:
-            sys.exit(STARTUP_FAILURE)
 
     def tell(self, message: Message) -> None:
         # OSError: it is gone, and the watch on it (`uvicorn._subprocess`) ends us.
