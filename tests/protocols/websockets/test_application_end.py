@@ -122,29 +122,28 @@ async def test_tasks_are_known_while_they_run(connect: Any) -> None:
 
 
 async def test_shutdown(connect: Any) -> None:
-    connection = connect()
+    connection = connect(full=True)
     await connection.open()
     connection.feed(frame(TEXT, b"unread"))
-    connection.protocol.shutdown()
     connection.protocol.shutdown()
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
     assert (await connection.receive())["text"] == "unread"
     assert await connection.receive() == {"type": "websocket.disconnect", "code": 1012}
-    assert connection.transport.closed
     with pytest.raises(ClientDisconnected):
         await connection.send("send", text="")
     await connection.finish()
+    connection.feed(frame(TEXT, b"sent before the close frame came"))
+    assert not connection.transport.closed
+    connection.feed(close(1012))
+    assert connection.transport.closed
+    assert not connection.transport.aborted
     connection.protocol.shutdown()
 
 
-async def test_shutdown_gives_the_client_time_to_read(connect: Any) -> None:
-    connection = connect(full=True)
+async def test_shutdown_waits_shortly_for_the_clients_close_frame(connect: Any) -> None:
+    connection = connect()
     await connection.open()
     connection.protocol.shutdown()
-    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
-    assert connection.transport.eof_written
-    connection.feed(frame(TEXT, b"sent before the close frame came") + close(1012))
-    assert not connection.transport.closed
     assert connection.loop.timers == [2.0]
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
@@ -161,8 +160,9 @@ async def test_shutdown_does_not_wait_for_a_closing_handshake(connect: Any) -> N
     assert await connection.disconnect() == (4000, "why")
 
 
-async def test_shutdown_before_accept(connect: Any) -> None:
-    connection = connect()
+@pytest.mark.parametrize("full", [False, True])
+async def test_shutdown_before_accept(connect: Any, full: bool) -> None:
+    connection = connect(full=full)
     await connection.ask()
     connection.protocol.shutdown()
     assert connection.response().status == 500

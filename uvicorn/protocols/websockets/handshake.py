@@ -153,9 +153,12 @@ def accept_head(
         lower = as_bytes(name, "header name").lower()
         if lower in _OURS:
             continue
+        value = as_bytes(value, "header value")
         if subprotocol and lower == b"sec-websocket-protocol":
-            raise RuntimeError("'websocket.accept' gives the subprotocol twice, once as a header.")
-        lines.append(_field(lower, as_bytes(value, "header value")))
+            if value != subprotocol.encode("ascii"):
+                raise RuntimeError("'websocket.accept' gives two subprotocols, one of them as a header.")
+            continue
+        lines.append(_field(lower, value))
     lines.append(b"\r\n")
     return b"".join(lines)
 

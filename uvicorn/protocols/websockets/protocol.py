@@ -13,6 +13,7 @@ from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
 from uvicorn._speedups._response_py import CHUNKED
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.facts import HEAD_REQUEST, STATUS_LINES
+from uvicorn.protocols.http.connection import LINGER_SECONDS
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.utils import (
     ClientDisconnected,
@@ -157,11 +158,11 @@ class WebSocketProtocol(Connection):
         if self._state is State.OPEN:
             self._send_close(CloseCode.SERVICE_RESTART, "")
             self._end_conversation(CloseCode.SERVICE_RESTART)
-            # Without waiting for the peer's close frame.
-            self._linger()
+            self._timer.set(Due.CLOSE, min(self.close_timeout, LINGER_SECONDS))
         elif self._state is State.HANDSHAKE:
             self._respond(500, b"Internal Server Error")
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
+            self._close()
         elif self._state is State.HEAD or self._state is State.CLOSING:
             self._close()
 
