@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from uvicorn.access_log import AccessLog
     from uvicorn.config import Config
     from uvicorn.protocols.deadline import Timers
+    from uvicorn.protocols.http.hooks import Hooks
     from uvicorn.protocols.http.parser import ParserPool
 
 _DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
@@ -109,6 +110,8 @@ class ServerState:
         self.access_log: AccessLog | None = None
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.default_headers = []
+        # What the protocol classes override, by class.
+        self.hooks: dict[type, Hooks] = {}
         self._parser_pools: dict[Any, ParserPool] = {}
         # What starts a task at once, by its loop.
         self.task_makers: dict[asyncio.AbstractEventLoop, Callable[[Any], asyncio.Task[Any]]] = {}

@@ -66,7 +66,7 @@ class Recorder:
     def on_request(self, head: Any, facts: int) -> None:
         self.events.append(("request", (*(getattr(head, name) for name in FACTS), facts)))
 
-    def on_body(self, data: bytes, more_body: bool = True) -> None:
+    def on_content(self, data: bytes, more_body: bool) -> None:
         assert type(data) is bytes
         assert data or not more_body, "an empty piece of a body"
         if self.events[-1][0] == "body":
@@ -75,6 +75,10 @@ class Recorder:
             self.events.append(("body", data))
         if not more_body:
             self.events.append(("complete",))
+
+    def on_body(self, data: bytes) -> None:
+        """As the decoder of a chunked body tells it."""
+        self.on_content(data, True)
 
 
 @functools.cache

@@ -42,7 +42,7 @@ class Sink:
         scopes = [head.build_scope(template, ("a", 1), {"b": 2}) for template in templates]
         self.calls.append(([getattr(head, name) for name in OF_A_HEAD], facts, scopes))
 
-    def on_body(self, data: bytes, more_body: bool) -> None:
+    def on_content(self, data: bytes, more_body: bool) -> None:
         self.calls.append((data, more_body))
 
 

@@ -193,7 +193,7 @@ class RequestBuilder:
     """Takes the bytes of requests, one after the other, and gives their heads to a sink.
 
     Args:
-        sink: its `on_request(head, facts)` is called, and where the head announced a body, `on_body(data, more_body)`
+        sink: its `on_request(head, facts)` is called, and when the head announced a body, `on_content(data, more_body)`
             until that is False. The facts are bits: `facts.KEEP_ALIVE` and so on.
         limits: (request line in bytes, number of fields, whole head in bytes, body in bytes or -1).
 
@@ -731,7 +731,7 @@ class RequestBuilder:
         if 0 <= self.limit_body < self.body_size:
             raise RequestRejected(413, "request body too large")
         if self.remaining or self.chunked:
-            self.sink.on_body(data, True)
+            self.sink.on_content(data, True)
         else:
             # Given out with the end, which the parser tells next.
             self.last = data
@@ -748,7 +748,7 @@ class RequestBuilder:
         if not facts & KEEP_ALIVE:
             self.phase = ENDED
         if facts & BODY_FOLLOWS:
-            self.sink.on_body(last, False)
+            self.sink.on_content(last, False)
 
     def _check_trailers(self) -> None:
         """Drop the trailer fields, unless they would frame or route a message."""

@@ -10,9 +10,11 @@ class RequestRejected(Exception):
     Attributes:
         status: the code that the RFC gives for it.
         method: of the request, where its head was complete: the answer to HEAD has no body.
+        text: the body of the answer, when a hook has chosen it.
     """
 
     method = ""
+    text: str | None = None
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(status, reason)

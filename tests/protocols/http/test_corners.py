@@ -541,7 +541,7 @@ async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(con
     assert connection.statuses == [408]
 
 
-@pytest.mark.parametrize("method", ["on_request", "on_body"])
+@pytest.mark.parametrize("method", ["on_request", "on_content"])
 async def test_an_error_in_a_subclass_is_not_the_clients(http_protocol_cls: Any, method: str) -> None:
     """It reaches the loop as it is, and is not taken for a bad request."""
 

@@ -277,8 +277,12 @@ class Connection(asyncio.Protocol):
                     self.close()
             else:
                 self._reset()
-        elif self._get_unsent():
-            # The client still takes what it is sent.
+        else:
+            self._close_sent()
+
+    def _close_sent(self) -> None:
+        """Close, once the client has taken what it was sent."""
+        if self._get_unsent():
             self._await_send()
         else:
             self.close()

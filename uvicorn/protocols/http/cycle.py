@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups._response_py import COMPLETE, EXPECT_BODY, EXPECT_START, PERSISTS
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.hooks import hook
 from uvicorn.protocols.utils import describe_request
 
 if TYPE_CHECKING:
@@ -101,9 +102,11 @@ class RequestResponseCycle:
         else:
             self._on_returned(result)
 
-    async def run_asgi(self) -> None:
+    @hook
+    async def run_asgi(self, app: Any) -> None:
+        """Call the application, which ends with its response. Programs replace this method."""
         try:
-            result = await self.app(self.scope, self.receive, self.send)
+            result = await app(self.scope, self.receive, self.send)
         except BaseException as exc:
             self._on_exception(exc)
             if not isinstance(exc, Exception):
@@ -210,7 +213,7 @@ class RequestResponseCycle:
         if end:
             if self.waiters is not None:
                 self.wake()
-            connection.on_response_complete(self, end == PERSISTS)
+            connection.on_answered(self, end == PERSISTS)
 
     def _announce_end(self, message: "ASGISendEvent") -> None:
         """A response may come before the end of a large body, and the connection ends with it."""

@@ -5,9 +5,11 @@ from typing import Any
 
 import h11
 
-from uvicorn._speedups import RequestRejected
+from uvicorn._speedups import RequestHead, RequestRejected
 from uvicorn._speedups._request_py import BODY, FIELDS
+from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.cycle import RequestResponseCycle as RequestResponseCycle
+from uvicorn.protocols.http.hooks import Events, hook
 from uvicorn.protocols.http.parser import RequestParser
 from uvicorn.protocols.http.protocol import HTTPProtocol
 
@@ -101,3 +103,27 @@ class H11Protocol(HTTPProtocol):
         config = self.config
         max_incomplete = config.h11_max_incomplete_event_size or config.limit_request_head
         return H11Parser(builder, max_incomplete, config.limit_request_fields)
+
+    @classmethod
+    def get_cycle_class(cls) -> Any:
+        return RequestResponseCycle
+
+    @hook
+    def handle_events(self) -> None:
+        """Read what has come. Called after each read of the transport."""
+        events = self._feed
+        if isinstance(events, Events):
+            events.handle()
+
+    def _call_upgrade_hook(self, head: RequestHead) -> None:
+        event: h11.Request | None = None
+        if self._hooks.upgrades:
+            event = h11.Request(
+                method=head.method, target=head.target, headers=head.headers, http_version=head.http_version
+            )
+        self.handle_websocket_upgrade(event)
+
+    @hook
+    def handle_websocket_upgrade(self, event: h11.Request | None) -> None:  # type: ignore[override]  # as h11 tells it
+        """Give the connection to the WebSocket class."""
+        upgrade.hand_over(self)

@@ -56,3 +56,7 @@ class HttpToolsProtocol(HTTPProtocol):
 
     def create_parser(self, builder: Any) -> RequestParser:
         return HttpToolsParser(builder)
+
+    @classmethod
+    def get_cycle_class(cls) -> Any:
+        return RequestResponseCycle

@@ -132,7 +132,7 @@ class ParserPool:
                 del holders[holder]
                 parser = holder.give_parser()
                 if parser is not None:
-                    parser.builder.attach(connection)
+                    parser.builder.attach(connection.get_sink())
                     break
                 holders[holder] = None
         holders[connection] = None

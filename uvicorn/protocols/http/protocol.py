@@ -15,6 +15,7 @@ from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.connection import LINGER_BYTES, LINGER_SECONDS, Due
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
+from uvicorn.protocols.http.hooks import INVALID_REQUEST, Events, Hookable, Message, find_hooks, tell_response_complete
 from uvicorn.protocols.http.parser import RequestParser, request_limits
 from uvicorn.protocols.http.runner import Runner
 from uvicorn.protocols.utils import log_invalid_request
@@ -35,7 +36,7 @@ PIPELINE_LIMIT = 16
 _KEEP_ALIVE = Due.KEEP_ALIVE
 
 
-class HTTPProtocol(Runner):
+class HTTPProtocol(Hookable, Runner):
     """One HTTP/1.1 connection.
 
     Args:
@@ -46,15 +47,19 @@ class HTTPProtocol(Runner):
     """
 
     __slots__ = (
+        "_answered",
         "_feed",
         "_held",
+        "_hooks",
         "_in_head",
+        "_message",
         "_new_cycle",
         "_new_framer",
         "_parser",
         "_parsers",
         "_pipeline",
         "_rejected",
+        "_response_hook",
         "_scope_template",
         "_upgrade",
         "access_log",
@@ -67,7 +72,6 @@ class HTTPProtocol(Runner):
     )
 
     request_builder_class: ClassVar[Any] = RequestBuilder
-    cycle_class: ClassVar[Any] = RequestResponseCycle
 
     def __init__(
         self,
@@ -90,7 +94,9 @@ class HTTPProtocol(Runner):
         self.cycle: RequestResponseCycle | None = None
 
         # Looked up once: each is needed for each request.
-        self._new_cycle = self.cycle_class
+        hooks = self._hooks = server_state.hooks.get(type(self)) or find_hooks(self)
+        self._new_cycle = hooks.cycle_class
+        self._response_hook = hooks.responses
         self._new_framer = self.response_framer_class
         # Of an idle connection, the pool may hand these on.
         self._parsers = server_state.get_parser_pool((type(self), config))
@@ -102,9 +108,18 @@ class HTTPProtocol(Runner):
         self._rejected: RequestRejected | None = None
         self._scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
         self._upgrade: RequestHead | None = None
+        # While hooks are called: the request that they tell of, and what ended a response.
+        self._message: Message | None = None
+        self._answered: tuple[RequestResponseCycle, bool] | None = None
+
+    @classmethod
+    def get_cycle_class(cls) -> Any:
+        """The class of the cycles, by the name that programs replace it under."""
+        return RequestResponseCycle
 
     def make_parser(self) -> RequestParser:
-        return self.create_parser(self.request_builder_class(self, request_limits(self.config)))
+        sink = self.get_sink() if self._hooks.requests else self
+        return self.create_parser(self.request_builder_class(sink, request_limits(self.config)))
 
     def create_parser(self, builder: Any) -> RequestParser:
         raise NotImplementedError
@@ -119,6 +134,8 @@ class HTTPProtocol(Runner):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._scope_template = self.server_state.get_scope_template(self.config, self.server, self.scheme)
+        if self._hooks.run_asgi:
+            self._eager = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -162,9 +179,13 @@ class HTTPProtocol(Runner):
             if self._lingering or self._rejected is not None:
                 self._discard(len(data))
                 return
+            if self._hooks.by_instance:
+                self._find_own_hooks()
             self._parser = self._parsers.take(self)
             self._in_head = self._parser.builder.in_head
             feed = self._feed = self._parser.builder.feed
+            if self._hooks.events:
+                feed = self._feed = Events(self, feed)
         try:
             left = feed(data, 0)
             if left:
@@ -264,7 +285,7 @@ class HTTPProtocol(Runner):
         """The headers of the request that was parsed last."""
         return [] if self.scope is None else self.scope["headers"]  # type: ignore[return-value]  # ours is a list
 
-    def on_body(self, data: bytes, more_body: bool) -> None:
+    def on_content(self, data: bytes, more_body: bool) -> None:
         cycle = self._last_cycle()
         cycle.on_body(data, more_body)
         self.on_body_unwanted()
@@ -310,7 +331,10 @@ class HTTPProtocol(Runner):
         builder = self._parser.builder
         return bool(builder.chunked or builder.remaining > LINGER_BYTES)
 
-    def on_response_complete(self, cycle: RequestResponseCycle, persists: bool) -> None:
+    def on_answered(self, cycle: RequestResponseCycle, persists: bool) -> None:
+        if self._response_hook and self._answered is None:
+            tell_response_complete(self, cycle, persists)
+            return
         if persists and not cycle.more_body:
             if self._pipeline is None:
                 self.cycle = None
@@ -340,6 +364,8 @@ class HTTPProtocol(Runner):
         if self.access_log and not cycle.response_started:
             self.server_state.log_access(self.access_logger, cycle.scope, 500)
         self._answer(500, "Internal Server Error", cycle.scope["method"])
+        if self._response_hook:
+            self.on_response_complete()
 
     def on_response_broken(self, cycle: RequestResponseCycle) -> None:
         """The client must be able to tell."""
@@ -361,7 +387,7 @@ class HTTPProtocol(Runner):
             return
         self.cycle = None
         if self._rejected is not None:
-            self._answer(self._rejected.status, method=self._rejected.method)
+            self._refuse(self._rejected)
         elif self._eof:
             self.close()
         elif self._upgrade is not None:
@@ -371,8 +397,12 @@ class HTTPProtocol(Runner):
             self._idle()
 
     def _on_rejected(self, rejected: RequestRejected) -> None:
+        if self._rejected is None:
+            log_invalid_request(self.logger, self.client, rejected)
+            self._reject(rejected)
+
+    def _reject(self, rejected: RequestRejected) -> None:
         """Answer once the requests before have been, and read no further."""
-        log_invalid_request(self.logger, self.client, rejected)
         self._rejected = rejected
         self._feed = None
         pipeline = self._open_pipeline()
@@ -380,7 +410,7 @@ class HTTPProtocol(Runner):
             rejected.method = pipeline.pop().scope["method"]
         cycle = self.cycle
         if cycle is None:
-            self._answer(rejected.status)
+            self._refuse(rejected)
         elif not cycle.more_body:
             self.flow.pause_reading()
         elif cycle.framer.state == COMPLETE:
@@ -391,18 +421,17 @@ class HTTPProtocol(Runner):
             self._to_start = None
             cycle.disconnect()
             rejected.method = cycle.scope["method"]
-            self._answer(rejected.status, method=rejected.method)
+            self._refuse(rejected)
+
+    def _refuse(self, rejected: RequestRejected) -> None:
+        if rejected.status == 400 and rejected.text is None:
+            self.send_400_response(INVALID_REQUEST)
+        else:
+            self._answer(rejected.status, rejected.text, rejected.method)
 
     def _hand_over(self) -> None:
-        head = self._upgrade
-        if self.cycle is not None or head is None:
-            return
-        if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
-            self._trace("Upgrading to WebSocket")
-        rest = self._parser.take_rest()
-        self._leave()
-        upgrade.hand_over(self, head, rest)
-        self.flow.resume_reading()
+        if self.cycle is None:
+            upgrade.begin(self)
 
     def shutdown(self) -> None:
         """Close when the request being served, if there is one, has its response."""
@@ -456,6 +485,8 @@ class HTTPProtocol(Runner):
             self._rejected = RequestRejected(408, "the head of the request took too long")
             self._feed = None
             self._answer(408)
+        elif due is Due.KEEP_ALIVE:
+            self.timeout_keep_alive_handler()
         elif due is Due.BODY and cycle is not None:
             if cycle.framer.head_sent:
                 cycle.framer.keep_alive = False

@@ -88,10 +88,10 @@ class Runner(Connection):
 
     def _create_task(self, cycle: RequestResponseCycle) -> "Task[Any]":
         if self._new_task is not None:
-            return cast("Task[Any]", self._new_task(cycle.run_asgi()))
+            return cast("Task[Any]", self._new_task(cycle.run_asgi(cycle.app)))
         if not self.config.reset_contextvars:
-            return self.loop.create_task(cycle.run_asgi())
-        return contextvars.Context().run(self.loop.create_task, cycle.run_asgi())
+            return self.loop.create_task(cycle.run_asgi(cycle.app))
+        return contextvars.Context().run(self.loop.create_task, cycle.run_asgi(cycle.app))
 
     def _keep(self, task: "Task[Any]") -> None:
         self.tasks.add(task)

@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups import RequestHead, RequestRejected
+from uvicorn.logging import TRACE_LOG_LEVEL
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.protocol import HTTPProtocol
@@ -24,8 +25,30 @@ def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logge
     return False
 
 
-def hand_over(connection: "HTTPProtocol", head: RequestHead, rest: bytes) -> None:
-    """Give the transport, the handshake and the bytes behind it to a WebSocket."""
+def begin(connection: "HTTPProtocol") -> None:
+    """Call `handle_websocket_upgrade`."""
+    head = connection._upgrade
+    if head is None:
+        return
+    connection._call_upgrade_hook(head)
+    if connection._upgrade is not None and connection._rejected is None and not connection.transport.is_closing():
+        connection._on_rejected(RequestRejected(400, "handle_websocket_upgrade has not called super()"))
+
+
+def hand_over(connection: "HTTPProtocol") -> None:
+    """Give the transport, the handshake and the bytes after it to a WebSocket."""
+    head, connection._upgrade = connection._upgrade, None
+    if head is None or connection._rejected is not None or connection.transport.is_closing():
+        return
+    if connection.logger.isEnabledFor(TRACE_LOG_LEVEL):
+        connection._trace("Upgrading to WebSocket")
+    rest = connection._parser.take_rest()
+    connection._leave()
+    _replace(connection, head, rest)
+    connection.flow.resume_reading()
+
+
+def _replace(connection: "HTTPProtocol", head: RequestHead, rest: bytes) -> None:
     transport = connection.transport
     protocol_class: Any = connection.ws_protocol_class
     arguments: dict[str, Any] = {

@@ -52,7 +52,7 @@ class HeadReader:
         self._head = head
         self._parser.builder.hold = True
 
-    def on_body(self, data: bytes, more_body: bool) -> None:
+    def on_content(self, data: bytes, more_body: bool) -> None:
         """A handshake that announces a body will be rejected."""
 
 
