@@ -21,6 +21,8 @@ from uvicorn.accepts import (
     Kind,
     LogConfig,
     LogLevel,
+    Loop,
+    Password,
     Seconds,
     SSLCertReqs,
     SSLCiphers,
@@ -172,7 +174,10 @@ def test_every_kind_of_python_value_that_is_accepted() -> None:
         (Host(), 3, TypeError),
         (Flag(), 1.5, TypeError),
         (Integer(0), True, TypeError),
-        (Integer(0), 1.0, TypeError),
+        (Integer(0), 1.5, TypeError),
+        (Integer(0), float("nan"), TypeError),
+        (Integer(0), float("inf"), TypeError),
+        (Password(), 3, TypeError),
         (Integer(0), None, TypeError),
         (Integer(0, 9), 10, ValueError),
         (Seconds(), True, TypeError),
@@ -210,6 +215,7 @@ def test_what_python_alone_has_is_not_read_from_text() -> None:
         (Integer(1), "an integer, at least 1"),
         (Integer(1, 9), "an integer from 1 to 9"),
         (Integer(1, unit="bytes"), "a number of bytes, at least 1"),
+        (Integer(0, unit="bytes", zero="no limit"), "a number of bytes, at least 0 (0: no limit)"),
         (Seconds(), "a number of seconds, at least 0"),
         (Seconds(zero=False), "a number of seconds, more than 0"),
         (Seconds(zero_is_off=True), "a number of seconds, at least 0 (0 turns it off)"),
@@ -221,6 +227,24 @@ def test_what_python_alone_has_is_not_read_from_text() -> None:
 )
 def test_what_is_accepted_in_words(kind: Kind, expected: str) -> None:
     assert kind.expected == expected
+
+
+def test_a_loop_may_be_anything() -> None:
+    kind = Loop(["auto", "none"], "factory")
+    thing = object()
+    assert kind.check(thing) is thing
+    assert kind.check("AUTO") == "auto"
+    assert kind.check("no such loop") == "no such loop"
+    assert kind.check(None) == "none"
+
+
+def test_what_to_do_instead() -> None:
+    kind = ChoiceOrImport(["auto", "h11"], "Class", absent={"zttp": "zttp is not here"})
+    assert kind.hint("ZTTP") == "zttp is not here"
+    assert kind.hint("h12") == "Did you mean 'h11'?"
+    assert kind.hint("qqq") == ""
+    assert kind.hint(3) == ""
+    assert Integer(0).hint(-1) == ""
 
 
 def test_hidden_choices_are_accepted() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import os
 import pickle
@@ -18,6 +19,7 @@ from uvicorn.config import (
     STARTUP_FAILURE,
     WS_PROTOCOLS,
     Config,
+    UvicornDeprecationWarning,
 )
 from uvicorn.importer import import_from_string
 from uvicorn.lifespan.off import LifespanOff
@@ -137,8 +139,10 @@ def test_workers_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
     assert Config(None).workers == 3
     assert Config(None, workers=2).workers == 2
-    monkeypatch.setenv("WEB_CONCURRENCY", "")
-    assert Config(None).workers == 1
+    assert Config(None, workers=0).workers == 1
+    for one in ("", "0"):
+        monkeypatch.setenv("WEB_CONCURRENCY", one)
+        assert Config(None).workers == 1
 
 
 def test_trusted_proxies_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,11 +150,13 @@ def test_trusted_proxies_by_environment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8")
     assert Config(None).forwarded_allow_ips == "10.0.0.0/8"
     assert Config(None, forwarded_allow_ips=["*"]).forwarded_allow_ips == ["*"]
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "")  # Which trusts no proxy.
+    assert Config(None).forwarded_allow_ips == ""
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("WEB_CONCURRENCY", "many"), ("WEB_CONCURRENCY", "0"), ("FORWARDED_ALLOW_IPS", "10.0.0.1/8")],
+    [("WEB_CONCURRENCY", "many"), ("WEB_CONCURRENCY", "-1"), ("FORWARDED_ALLOW_IPS", "10.0.0.1/8")],
 )
 def test_a_wrong_value_in_the_environment(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
@@ -171,10 +177,13 @@ def test_an_environment_file(
     assert capsys.readouterr().err == f"INFO:     Loading environment from '{path}'\n"
 
 
-def test_a_missing_environment_file() -> None:
+def test_a_missing_environment_file(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("dotenv")
-    with pytest.raises(FileNotFoundError, match="env_file 'no/such/file' does not exist"):
-        Config(None, env_file="no/such/file")
+    Config(None, env_file="no/such/file")
+    assert capsys.readouterr().err == (
+        "INFO:     Loading environment from 'no/such/file'\n"
+        "WARNING:  The environment file 'no/such/file' does not exist, and nothing is loaded from it.\n"
+    )
 
 
 def test_an_environment_file_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,8 +351,56 @@ def test_a_protocol_without_its_library(monkeypatch: pytest.MonkeyPatch, capsys:
         Config(asgi3_app, http="httptools").load()
     assert exited.value.code == STARTUP_FAILURE
     assert capsys.readouterr().err == (
-        "ERROR:    Error loading --http httptools. import of httptools halted; None in sys.modules\n"
+        "ERROR:    Error loading --http httptools. import of httptools halted; None in sys.modules. "
+        "To install it: pip install httptools\n"
     )
+
+
+def test_a_protocol_of_the_users_own_that_misses_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "protocol_of_mine.py").write_text("import no_such_dependency\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+        Config(asgi3_app, http="protocol_of_mine:Protocol").load()
+
+
+@pytest.mark.parametrize("loop", [object(), asyncio.AbstractEventLoop()], ids=["object", "loop"])
+def test_a_loop_that_the_program_runs_itself(loop: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    config = loaded(loop=loop)
+    assert config.loop is loop
+    with pytest.raises(SystemExit) as exited:
+        config.get_loop_factory()
+    assert exited.value.code == STARTUP_FAILURE
+    assert (
+        capsys.readouterr().err
+        == f"ERROR:    Error loading --loop {loop}. It cannot be called to make an event loop.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("loop", "line"),
+    [
+        ("nope", "Error loading --loop nope. It must be one of auto, asyncio, uvloop or module:factory.\n"),
+        ("no.such:loop", 'Error loading --loop no.such:loop. Could not import module "no.such".'),
+        (
+            "uvlop",
+            "Error loading --loop uvlop. It must be one of auto, asyncio, uvloop or module:factory. Did you mean 'uv",
+        ),
+        (
+            "zuvloop",
+            "Error loading --loop zuvloop. It must be one of auto, asyncio, uvloop or module:factory. zuvloop is",
+        ),
+    ],
+)
+def test_a_loop_that_cannot_be_loaded(loop: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    config = loaded(loop=loop)
+    with pytest.raises(SystemExit) as exited:
+        config.get_loop_factory()
+    assert exited.value.code == STARTUP_FAILURE
+    assert capsys.readouterr().err.startswith(f"ERROR:    {line}")
+
+
+def test_a_warning_category_that_programs_filter_by() -> None:
+    assert issubclass(UvicornDeprecationWarning, UserWarning)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import inspect
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 import uvicorn
 from tests.processes import ServerProcess, exchange, serve
-from uvicorn.accepts import Kind, OptionError, Text
+from uvicorn.accepts import ForeseenFlag, Kind, Loop, OptionError, Text
 from uvicorn.config import LOGGING_CONFIG, Config
 from uvicorn.main import GroupedCommand, main, run
 from uvicorn.option import Form, Group, Option
@@ -23,14 +24,14 @@ APP = "tests.test_config:asgi3_app"
 MODULE = sys.modules["uvicorn.main"]
 COMMAND_LINE = [option for option in OPTIONS.values() if option.group is not Group.API]
 # Any text does for these: a host is looked up, a path made or matched when the server starts.
-TAKES_ANY_TEXT = {"host", "uds", "root_path", "ssl_keyfile_password", "reload_includes", "reload_excludes"}
+TAKES_ANY_TEXT = {"host", "uds", "root_path", "ssl_keyfile_password", "reload_includes", "reload_excludes", "loop"}
 
 
 @pytest.fixture
 def handed_over(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The arguments that the command hands to `run()`, which does nothing."""
     arguments: dict[str, Any] = {}
-    monkeypatch.setattr(MODULE, "run", lambda **options: arguments.update(options))
+    monkeypatch.setattr(MODULE, "run", lambda app, **options: arguments.update(options, app=app))
     return arguments
 
 
@@ -47,6 +48,35 @@ def test_the_command_is_exported() -> None:
     assert uvicorn.run is run
     assert MODULE.STARTUP_FAILURE == 3
     assert MODULE.Server is Server
+
+
+def test_the_names_that_programs_import() -> None:
+    from uvicorn.main import LEVEL_CHOICES, ChangeReload, Multiprocess, ServerState, print_version
+    from uvicorn.supervisors.basereload import BaseReload
+
+    assert MODULE.LOGGING_CONFIG is LOGGING_CONFIG
+    assert list(LEVEL_CHOICES.choices) == ["critical", "error", "warning", "info", "debug", "trace"]
+    assert issubclass(ChangeReload, BaseReload)
+    assert [class_.__name__ for class_ in (Multiprocess, ServerState)] == ["Multiprocess", "ServerState"]
+    assert list(inspect.signature(print_version).parameters) == ["ctx", "param", "value"]
+    with pytest.raises(AttributeError, match=r"module 'uvicorn\.main' has no attribute 'no'"):
+        MODULE.no  # noqa: B018 - the access is the test
+
+
+def test_the_parameters_are_of_clicks_own_types() -> None:
+    types = {parameter.name: parameter.type for parameter in main.params}
+    assert {type(found).__module__ for found in types.values()} == {"click.types"}
+    for name, expected in {
+        "app": click.STRING, "host": click.STRING, "port": click.INT, "fd": click.INT, "loop": click.STRING,
+        "reload": click.BOOL, "reload_includes": click.STRING, "reload_delay": click.FLOAT, "headers": click.STRING,
+        "ws_ping_interval": click.FLOAT, "ws_per_message_deflate": click.BOOL, "ssl_version": click.INT,
+        "access_log": click.BOOL, "http2": click.BOOL, "forwarded_allow_ips": click.STRING,
+    }.items():  # fmt: skip
+        assert types[name] is expected, name
+    for name in ("log_level", "lifespan", "interface"):
+        assert isinstance(types[name], click.Choice)
+    for name in ("env_file", "log_config", "reload_dirs", "ssl_certfile"):
+        assert isinstance(types[name], click.Path)
 
 
 # --- --help and --version ---------------------------------------------------------------------------------------------
@@ -117,7 +147,7 @@ def test_the_defaults_are_handed_over(handed_over: dict[str, Any]) -> None:
 
 
 def text_for(option: Option) -> tuple[str, Any]:
-    """A text that the option accepts and that is not its default, and what it means."""
+    """A text that the option accepts, and what it means: not its default, if it takes anything else."""
     samples: dict[str, tuple[str, Any]] = {
         "host": ("::1", "::1"),
         "fd": ("0", 0),
@@ -147,6 +177,8 @@ def text_for(option: Option) -> tuple[str, Any]:
         "ssl_certfile": (__file__, __file__),
         "ssl_ca_certs": (__file__, __file__),
     }
+    if isinstance(option.kind, ForeseenFlag):
+        return "0", False
     if option.form in (Form.ON, Form.ON_OFF):
         return ("1", True) if option.default is False else ("0", False)
     return samples.get(option.name, ("77", 77))
@@ -155,7 +187,7 @@ def text_for(option: Option) -> tuple[str, Any]:
 @pytest.mark.parametrize("option", COMMAND_LINE, ids=lambda option: option.name)
 def test_an_option_is_handed_over(option: Option, handed_over: dict[str, Any]) -> None:
     text, value = text_for(option)
-    assert value != option.default or option.name == "fd"
+    assert value != option.default or isinstance(option.kind, ForeseenFlag)
     on, _, off = option.declaration.partition("/")
     arguments = [on, text] if option.form in (Form.VALUE, Form.MANY) else [on if value else off]
     assert invoke(APP, *arguments) == (0, "")
@@ -208,7 +240,7 @@ def test_the_list_of_options_that_take_any_text() -> None:
     for name in TAKES_ANY_TEXT:
         with pytest.raises(LookupError):
             wrong(OPTIONS[name])
-        assert isinstance(OPTIONS[name].kind, Text) or "exists" not in OPTIONS[name].kind.expected
+        assert isinstance(OPTIONS[name].kind, Text | Loop) or "exists" not in OPTIONS[name].kind.expected
 
 
 REFUSING = [option for option in COMMAND_LINE if option.name not in TAKES_ANY_TEXT]
@@ -224,7 +256,7 @@ def test_a_wrong_value_is_a_usage_error(option: Option, handed_over: dict[str, A
     assert code == 2
     message = " ".join(output.split())
     assert option.declaration.partition("/")[0] in message
-    assert f"{text!r} is not {option.kind.expected}." in message
+    assert f"{text!r} is not {option.kind.expected}. {option.kind.hint(text)}".strip() in message
     assert handed_over == {}
 
 
@@ -237,7 +269,7 @@ def test_without_an_application() -> None:
 def test_what_only_config_can_judge_is_a_usage_error_too() -> None:
     code, output = invoke(APP, env={"WEB_CONCURRENCY": "many"})
     assert code == 2
-    assert output.endswith("Error: $WEB_CONCURRENCY must be an integer, at least 1, not 'many'\n")
+    assert output.endswith("Error: $WEB_CONCURRENCY must be an integer, at least 0, not 'many'\n")
 
 
 # --- run() ------------------------------------------------------------------------------------------------------------
@@ -343,12 +375,11 @@ def test_wrong_values_are_the_callers_error() -> None:
         run(APP, port=70000)
 
 
-@pytest.mark.parametrize("option", ["env_file", "log_config"])
-def test_a_missing_file_is_told_in_one_line(option: str, capfd: pytest.CaptureFixture[str], caplog: Any) -> None:
+def test_a_missing_file_is_told_in_one_line(capfd: pytest.CaptureFixture[str], caplog: Any) -> None:
     with pytest.raises(SystemExit) as exited:
-        run(APP, **{option: "no/such/file"})  # type: ignore[arg-type]  # both take a path
+        run(APP, log_config="no/such/file")
     assert exited.value.code == 3
-    assert f"{option} 'no/such/file' does not exist" in capfd.readouterr().err + caplog.text
+    assert "log_config 'no/such/file' does not exist" in capfd.readouterr().err + caplog.text
 
 
 def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any, told_to_exit: bool = False) -> None:

@@ -20,6 +20,7 @@ DEFAULTS = {
     "fd": None,
     "loop": "auto",
     "http": "auto",
+    "http2": False,
     "ws": "auto",
     "ws_max_size": 16777216,
     "ws_max_queue": 32,
@@ -35,9 +36,9 @@ DEFAULTS = {
     "interface": "auto",
     "reload": False,
     "reload_dirs": None,
+    "reload_delay": 0.25,
     "reload_includes": None,
     "reload_excludes": None,
-    "reload_delay": 0.25,
     "workers": None,
     "proxy_headers": True,
     "server_header": True,
@@ -79,6 +80,8 @@ DEFAULTS = {
 
 def test_the_defaults() -> None:
     assert {name: option.default for name, option in OPTIONS.items()} == DEFAULTS
+    # The order of the positional arguments.
+    assert list(OPTIONS) == list(DEFAULTS)
 
 
 def test_the_table_names_every_field_but_the_application() -> None:
@@ -91,6 +94,23 @@ def test_python_takes_every_option(function: typing.Callable[..., object]) -> No
     assert list(parameters) == ["app", *OPTIONS]
     for name, option in OPTIONS.items():
         assert parameters[name].default == option.default
+
+
+def test_the_signature_of_the_constructor() -> None:
+    parameters = inspect.signature(Config.__init__).parameters
+    assert list(parameters) == ["self", "app", *OPTIONS]
+    given = {"host": "::1", "port": 1, "no_such_option": 3}
+    config = Config("a:b", **{name: value for name, value in given.items() if name in parameters})  # type: ignore[arg-type]  # as programs do
+    assert (config.host, config.port) == ("::1", 1)
+
+
+def test_a_subclass_has_the_signature_of_its_own_constructor() -> None:
+    class Mine(Config):
+        def __init__(self, where: str) -> None:
+            super().__init__(None, host=where)
+
+    assert list(inspect.signature(Mine).parameters) == ["where"]
+    assert Mine("::1").host == "::1"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +187,16 @@ def test_each_literal_type_lists_the_choices() -> None:
         ("log_level", "loud", "log_level must be one of critical, error, warning, info, debug, trace, not 'loud'"),
         ("ws", "socketio", "not 'socketio'"),
         ("headers", [("x", "a\nb")], r"not ('x', 'a\nb')"),
-        ("workers", 0, "workers must be an integer, at least 1, not 0"),
+        ("workers", -1, "workers must be an integer, at least 0, not -1"),
+        ("http2", True, "http2 must be off, not True. HTTP/2 is not built yet; a proxy in front of this server can"),
+        ("http2", "1", "http2 must be off, not '1'. HTTP/2 is not built yet"),
+        (
+            "http",
+            "zttp",
+            "or module:Class, not 'zttp'. zttp is a choice of uvicorn 0.54 that is not here; 'auto' picks",
+        ),
+        ("http", "httptool", "or module:Class, not 'httptool'. Did you mean 'httptools'?"),
+        ("log_level", "warn", "debug, trace, not 'warn'. Did you mean 'warning'?"),
         ("timeout_keep_alive", -1, "timeout_keep_alive must be a number of seconds, at least 0, not -1"),
     ],
 )
@@ -182,7 +211,8 @@ def test_a_wrong_value(name: str, value: object, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("port", None, "port must be an integer from 0 to 65535, not NoneType"),
+        ("port", b"80", "port must be an integer from 0 to 65535, not bytes"),
+        ("http2", b"", "http2 must be off, not bytes"),
         ("reload_dirs", 3, "reload_dirs must be a list, not int"),
         ("reload_dirs", [3], "reload_dirs must be a directory that exists, not int"),
         ("headers", ["x: y"], "headers must be a header NAME:VALUE"),
@@ -197,8 +227,59 @@ def test_a_wrong_type(name: str, value: object, message: str) -> None:
 
 
 def test_the_source_of_a_wrong_value_is_named() -> None:
-    with pytest.raises(OptionError, match=r"^\$WEB_CONCURRENCY must be an integer, at least 1, not '0'$"):
-        OPTIONS["workers"].check("0", "$WEB_CONCURRENCY")
+    with pytest.raises(OptionError, match=r"^\$WEB_CONCURRENCY must be an integer, at least 0, not '-1'$"):
+        OPTIONS["workers"].check("-1", "$WEB_CONCURRENCY")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        # No limit.
+        ("ws_max_size", None, None),
+        ("ws_max_size", 0, None),
+        ("ws_max_queue", None, None),
+        ("ws_max_queue", 0, None),
+        ("limit_max_requests", 0, None),
+        # None.
+        ("ws", None, "none"),
+        ("loop", None, "none"),
+        ("http2", None, False),
+        ("http2", False, False),
+        ("http2", "no", False),
+        ("reload", None, False),
+        # The default.
+        ("port", None, 8000),
+        ("root_path", None, ""),
+        ("timeout_keep_alive", None, 5),
+        ("timeout_notify", None, 30),
+        ("backlog", None, 2048),
+        ("http", None, "auto"),
+        ("lifespan", None, "auto"),
+        ("interface", None, "auto"),
+        ("ssl_version", None, 17),
+        ("ssl_cert_reqs", None, 0),
+        ("reload_dirs", None, None),
+        # All interfaces.
+        ("host", None, ""),
+        # Whole floats.
+        ("port", 8000.0, 8000),
+        ("workers", 2.0, 2),
+        ("limit_max_requests", 0.0, None),
+        ("ssl_version", 17.0, 17),
+        # OpenSSL's.
+        ("ssl_ciphers", "", ""),
+        ("ssl_keyfile_password", b"secret", b"secret"),
+        ("ssl_keyfile_password", str, str),
+    ],
+)
+def test_a_value_that_programs_pass(name: str, value: object, expected: object) -> None:
+    checked = OPTIONS[name].check(value)
+    assert checked == expected
+    assert type(checked) is type(expected)
+
+
+def test_every_option_takes_none() -> None:
+    Config(None, **dict.fromkeys(OPTIONS))  # type: ignore[arg-type]  # programs pass it for what is not set
 
 
 def test_a_single_path_is_a_list_of_one() -> None:

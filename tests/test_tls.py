@@ -148,7 +148,7 @@ def test_the_function_takes_its_arguments_by_position(files: Files) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ssl_keyfile": "key"}, "TLS needs a certificate: ssl_certfile is not set"),
+        ({"ssl_keyfile": "key"}, "TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set"),
         ({"ssl_certfile": "missing.pem"}, "ssl_certfile 'missing.pem' does not exist"),
         ({"ssl_certfile": "both", "ssl_keyfile": "missing.pem"}, "ssl_keyfile 'missing.pem' does not exist"),
         ({"ssl_certfile": "both", "ssl_ca_certs": "missing.pem"}, "ssl_ca_certs 'missing.pem' does not exist"),

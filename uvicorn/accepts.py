@@ -4,7 +4,7 @@ import math
 import os
 import re
 import ssl
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 # As click has them.
@@ -46,10 +46,17 @@ class Kind:
         raise NotImplementedError
 
     def check(self, value: Any) -> Any:
-        """Return what an object, or text, means, or raise ValueError or TypeError."""
+        """Return what an object, or text, means, or raise ValueError or TypeError.
+
+        TypeError for None leaves it to the option, for which it is its default.
+        """
         if isinstance(value, str):
             return self.parse(value)
         raise TypeError
+
+    def hint(self, value: Any) -> str:
+        """Return what to do instead of giving `value`, which was refused: a sentence, or nothing."""
+        return ""
 
 
 class Text(Kind):
@@ -68,6 +75,13 @@ class Host(Text):
 
     def check(self, value: Any) -> Any:
         return "" if value is None else super().check(value)
+
+
+class Password(Text):
+    """What `ssl.SSLContext.load_cert_chain` takes; it is never shown."""
+
+    def check(self, value: Any) -> Any:
+        return value if isinstance(value, bytes | bytearray) or callable(value) else super().check(value)
 
 
 class Flag(Kind):
@@ -89,17 +103,53 @@ class Flag(Kind):
         return super().check(value)
 
 
+class ForeseenFlag(Flag):
+    """A flag for what is not built yet: off is accepted, and on is answered with a sentence."""
+
+    expected = "off"
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+
+    def parse(self, text: str) -> bool:
+        return self.check(super().parse(text))
+
+    def check(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return self.parse(value)
+        if super().check(value):
+            raise ValueError
+        return False
+
+    def hint(self, value: Any) -> str:
+        return self.sentence
+
+
 class Number(Kind):
-    """A number; a boolean is none, though Python takes it for one."""
+    """A number; a boolean is none, though Python takes it for one.
+
+    Attributes:
+        zero_is_off: whether zero, and in Python None, switches something off. The option's value is then None.
+    """
 
     metavar = "INTEGER"
     types: tuple[type, ...] = (int,)
     numbers: Container[int] = ()
+    zero_is_off = False
 
     def parse(self, text: str) -> Any:
         return self._allowed(int(text))
 
     def check(self, value: Any) -> Any:
+        if value is None and self.zero_is_off:
+            return None
+        number = self._check_number(value)
+        return None if number == 0 and self.zero_is_off else number
+
+    def _check_number(self, value: Any) -> Any:
+        # Programs compute a number and hand it on as a float: 8000.0.
+        if isinstance(value, float) and float not in self.types and value.is_integer():
+            value = int(value)
         if isinstance(value, self.types) and not isinstance(value, bool):
             return self._allowed(value)
         return super().check(value)
@@ -114,13 +164,16 @@ class Number(Kind):
 
 
 class Integer(Number):
-    """An integer from `least` to `most`, both included."""
+    """An integer from `least` to `most`, both included; `zero` says what zero switches off."""
 
-    def __init__(self, least: int, most: int | None = None, unit: str = "") -> None:
+    def __init__(self, least: int, most: int | None = None, unit: str = "", zero: str = "") -> None:
         self.least = least
         self.most = most
+        self.zero_is_off = bool(zero)
         number = f"a number of {unit}" if unit else "an integer"
         self.expected = f"{number}, at least {least}" if most is None else f"{number} from {least} to {most}"
+        if zero:
+            self.expected += f" (0: {zero})"
 
     def allows(self, value: Any) -> bool:
         return value >= self.least and (self.most is None or value <= self.most)
@@ -145,12 +198,6 @@ class Seconds(Number):
         except ValueError:
             return self._allowed(float(text))
 
-    def check(self, value: Any) -> Any:
-        if value is None and self.zero_is_off:
-            return None
-        seconds = super().check(value)
-        return None if seconds == 0 and self.zero_is_off else seconds
-
     def allows(self, value: Any) -> bool:
         return math.isfinite(value) and (value > 0 or (value == 0 and self.zero))
 
@@ -160,9 +207,9 @@ class Choice(Kind):
 
     def __init__(self, names: Iterable[str], hidden: Sequence[str] = ()) -> None:
         self.names = list(names)
-        shown = [name for name in self.names if name not in hidden]
-        self.expected = "one of " + ", ".join(shown)
-        self.metavar = "[" + "|".join(shown) + "]"
+        self.shown = [name for name in self.names if name not in hidden]
+        self.expected = "one of " + ", ".join(self.shown)
+        self.metavar = "[" + "|".join(self.shown) + "]"
 
     def parse(self, text: str) -> str:
         name = text.lower()
@@ -170,12 +217,28 @@ class Choice(Kind):
             return name
         raise ValueError
 
+    def hint(self, value: Any) -> str:
+        import difflib  # a millisecond, for what is an error
+
+        close = difflib.get_close_matches(str(value).lower(), self.shown, 1)
+        return f"Did you mean {close[0]!r}?" if close else ""
+
 
 class ChoiceOrImport(Choice):
-    """One of several names, an import string, or in Python the object itself."""
+    """One of several names, an import string, or in Python the object itself; None is "none", if that is a name.
 
-    def __init__(self, names: Iterable[str], what: str, hidden: Sequence[str] = ()) -> None:
+    Args:
+        names: all of them.
+        what: what an import string names.
+        hidden: those that are accepted and not shown.
+        absent: those that are refused, and a sentence for each.
+    """
+
+    def __init__(
+        self, names: Iterable[str], what: str, hidden: Sequence[str] = (), absent: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(names, hidden)
+        self.absent = absent or {}
         self.expected += f" or module:{what}"
         self.metavar = self.metavar[:-1] + f"|module:{what}]"
 
@@ -184,7 +247,25 @@ class ChoiceOrImport(Choice):
         return text if module and attribute else super().parse(text)
 
     def check(self, value: Any) -> Any:
+        if value is None and "none" in self.names:
+            return "none"
         return value if callable(value) else super().check(value)
+
+    def hint(self, value: Any) -> str:
+        return self.absent.get(str(value).lower()) or super().hint(value)
+
+
+class Loop(ChoiceOrImport):
+    """Takes anything, since programs pass the loop that they run themselves; `Config.get_loop_factory` judges it."""
+
+    def parse(self, text: str) -> str:
+        try:
+            return super().parse(text)
+        except ValueError:
+            return text
+
+    def check(self, value: Any) -> Any:
+        return super().check(value) if value is None or isinstance(value, str) else value
 
 
 class LogLevel(Choice):
@@ -334,6 +415,8 @@ class SSLCiphers(Kind):
     metavar = "CIPHERS"
 
     def parse(self, text: str) -> str:
+        if not text:  # OpenSSL's own
+            return text
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(text)
         except ssl.SSLError:

@@ -54,7 +54,7 @@ def _behaviour() -> tuple[Any, ...]:
 
 def _is_stock_behaviour(behaviour: tuple[Any, ...]) -> bool:
     """Whether the functions are those of their modules, and the rest the default."""
-    files = {_file(logging.getLogger), _file(formatters._sgr)}
+    files = {_file(logging.getLogger), _file(formatters.apply_log_config)}
     *functions, terminator, factory, name = behaviour
     return {*map(_file, functions)} == files and (terminator, factory, name) == ("\n", logging.LogRecord, "INFO")
 

@@ -51,6 +51,7 @@ __all__ = [
     "InterfaceType",
     "LifespanType",
     "LoopFactoryType",
+    "UvicornDeprecationWarning",
     "WSProtocolType",
     "create_ssl_context",
     "is_dir",
@@ -58,6 +59,12 @@ __all__ = [
 ]
 
 SSL_PROTOCOL_VERSION = OPTIONS["ssl_version"].default
+
+
+class UvicornDeprecationWarning(UserWarning):
+    """For programs that filter their warnings by it; nothing here gives one."""
+
+
 # The exit code.
 STARTUP_FAILURE = 3
 
@@ -83,12 +90,13 @@ class Config(Options):
 
     Raises:
         OptionError: a value is not accepted; a ValueError, and where the type is at fault a TypeError too.
-        OSError: `env_file` or `log_config` cannot be read.
+        OSError: `log_config` cannot be read.
         ImportError: the library that reads it is not installed.
     """
 
     # What the checks make of a value.
     host: str
+    port: int
     uds: str | None
     env_file: str | None
     log_config: "LogConfig | None"
@@ -98,6 +106,8 @@ class Config(Options):
     reload_excludes: list[str]
     workers: int
     forwarded_allow_ips: list[str] | str
+    root_path: str
+    timeout_keep_alive: float
     ssl_keyfile: str | None
     ssl_certfile: str | None
     ssl_ca_certs: str | None
@@ -122,11 +132,13 @@ class Config(Options):
             _load_environment(self.env_file)
         # The environment file may have set what these look up.
         if self.workers is None:
-            self.workers = _from_environment("workers", "WEB_CONCURRENCY", DEFAULT_WORKERS)
+            # An empty variable counts as unset.
+            self.workers = _from_environment("workers", "WEB_CONCURRENCY") or DEFAULT_WORKERS
+        self.workers = self.workers or DEFAULT_WORKERS
         if self.forwarded_allow_ips is None:
-            self.forwarded_allow_ips = _from_environment(
-                "forwarded_allow_ips", "FORWARDED_ALLOW_IPS", DEFAULT_FORWARDED_ALLOW_IPS
-            )
+            # An empty variable trusts no proxy.
+            trusted = _from_environment("forwarded_allow_ips", "FORWARDED_ALLOW_IPS")
+            self.forwarded_allow_ips = DEFAULT_FORWARDED_ALLOW_IPS if trusted is None else trusted
         if self.app_dir is not None:
             sys.path.insert(0, self.app_dir)
         self._watch()
@@ -229,6 +241,8 @@ class Config(Options):
             SystemExit: it cannot be imported; the reason has been logged.
         """
         factory = self._import("loop", LOOP_FACTORIES)
+        if factory is not None and not callable(factory):
+            exit_with_startup_failure(f"Error loading --loop {self.loop}. It cannot be called to make an event loop.")
         if isinstance(self.loop, str) and self.loop in LOOP_FACTORIES and factory is not None:
             factory = factory(use_subprocess=self.use_subprocess)
         return cast("Callable[[], AbstractEventLoop] | None", factory)
@@ -267,8 +281,15 @@ class Config(Options):
         asked = getattr(self, name)
         try:
             return import_from_string(choices.get(asked, asked) if isinstance(asked, str) else asked)
-        except (ImportFromStringError, ImportError) as exc:
-            exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}")
+        except ImportFromStringError as exc:
+            kind = OPTIONS[name].kind
+            reason = exc if ":" in asked else f"It must be {kind.expected}. {kind.hint(asked)}".rstrip()
+            exit_with_startup_failure(f"Error loading --{name} {asked}. {reason}")
+        except ImportError as exc:
+            if asked not in choices:  # A module of the user's own, which is shown with its traceback.
+                raise
+            library = (exc.name or asked).partition(".")[0]
+            exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}. To install it: pip install {library}")
 
     def _wrap_app(self) -> None:
         if self.interface == "auto":
@@ -298,13 +319,13 @@ def _load_environment(path: str) -> None:
         from dotenv import load_dotenv
     except ImportError:
         raise ImportError("env_file needs python-dotenv: pip install python-dotenv") from None
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"env_file {path!r} does not exist")
     logger.info("Loading environment from '%s'", path)
+    if not os.path.isfile(path):
+        logger.warning("The environment file '%s' does not exist, and nothing is loaded from it.", path)
     load_dotenv(dotenv_path=path)
 
 
-def _from_environment(name: str, variable: str, default: Any) -> Any:
-    """The value of an option in a variable; an empty one counts as unset."""
+def _from_environment(name: str, variable: str) -> Any:
+    """The value of an option in a variable: None if that is unset, and "" if it is empty."""
     text = os.environ.get(variable)
-    return OPTIONS[name].check(text, f"${variable}") if text else default
+    return OPTIONS[name].check(text, f"${variable}") if text else text

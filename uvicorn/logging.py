@@ -1,5 +1,6 @@
 """The formatters of the server's log, its level below DEBUG, and its configuration."""
 
+import functools
 import http
 import logging
 import os
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from uvicorn._ansi import style
 from uvicorn.accepts import OptionError
 
 if TYPE_CHECKING:
@@ -50,23 +52,8 @@ _LEVEL_NAME_WIDTH = len("CRITICAL")
 _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in b"\t\n"}
 
 
-def _sgr(parameter: int) -> Callable[[object], str]:
-    """Select Graphic Rendition (ECMA-48, 8.3.117), and a reset."""
-
-    def style(text: object) -> str:
-        return f"\x1b[{parameter}m{text}\x1b[0m"
-
-    return style
-
-
-_bold = _sgr(1)
-_red = _sgr(31)
-_green = _sgr(32)
-_yellow = _sgr(33)
-_blue = _sgr(34)
-_cyan = _sgr(36)
-_bright_red = _sgr(91)
-_bright_white = _sgr(97)
+def _in(colour: str) -> Callable[[object], str]:
+    return functools.partial(style, fg=colour)
 
 
 def _isatty(stream: IO[str] | None) -> bool:
@@ -93,12 +80,12 @@ class ColourizedFormatter(logging.Formatter):
     """
 
     level_name_colors: ClassVar[dict[int, Callable[[str], str]]] = {
-        TRACE_LOG_LEVEL: _blue,
-        logging.DEBUG: _cyan,
-        logging.INFO: _green,
-        logging.WARNING: _yellow,
-        logging.ERROR: _red,
-        logging.CRITICAL: _bright_red,
+        TRACE_LOG_LEVEL: _in("blue"),
+        logging.DEBUG: _in("cyan"),
+        logging.INFO: _in("green"),
+        logging.WARNING: _in("yellow"),
+        logging.ERROR: _in("red"),
+        logging.CRITICAL: _in("bright_red"),
     }
 
     def __init__(
@@ -153,11 +140,11 @@ class AccessFormatter(ColourizedFormatter):
     """
 
     status_code_colours: ClassVar[dict[int, Callable[[str], str]]] = {
-        1: _bright_white,
-        2: _green,
-        3: _yellow,
-        4: _red,
-        5: _bright_red,
+        1: _in("bright_white"),
+        2: _in("green"),
+        3: _in("yellow"),
+        4: _in("red"),
+        5: _in("bright_red"),
     }
 
     def get_status_code(self, status_code: int) -> str:
@@ -182,7 +169,7 @@ class AccessFormatter(ColourizedFormatter):
             client_addr, request_line, status_code = "-", record.getMessage(), "-"
         record.__dict__.update(
             client_addr=client_addr,
-            request_line=_bold(request_line) if self.use_colors else request_line,
+            request_line=style(request_line, bold=True) if self.use_colors else request_line,
             status_code=status_code,
         )
         return self._format_copy(record)

@@ -5,28 +5,44 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import Any, ParamSpec
 
 import click
 
-from uvicorn.accepts import Kind, OptionError
-from uvicorn.config import STARTUP_FAILURE, Config, exit_with_startup_failure
+from uvicorn.accepts import (
+    Choice,
+    ChoiceOrImport,
+    Flag,
+    Kind,
+    Number,
+    OptionError,
+    Path,
+    Pattern,
+    Seconds,
+)
+from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE, Config, exit_with_startup_failure
 from uvicorn.importer import show_users_traceback
 from uvicorn.listeners import remove_unix_socket
 from uvicorn.option import Form, Group, Option
 from uvicorn.options import OPTIONS
-from uvicorn.server import Server
+from uvicorn.server import Server, ServerState
 
-__all__ = ["STARTUP_FAILURE", "Config", "Server", "logger", "main", "run"]
+__all__ = [
+    "LEVEL_CHOICES",
+    "LOGGING_CONFIG",
+    "STARTUP_FAILURE",
+    "Config",
+    "Server",
+    "ServerState",
+    "logger",
+    "main",
+    "print_version",
+    "run",
+]
 
 P = ParamSpec("P")
 
 logger = logging.getLogger("uvicorn.error")
-
-if TYPE_CHECKING:
-    ParamType = click.ParamType[Any]  # which cannot be subscripted at run time before click 8.4
-else:
-    ParamType = click.ParamType
 
 ENVIRONMENT_PREFIX = "UVICORN"
 EPILOG = (
@@ -41,32 +57,17 @@ AUTO = {
 }
 
 
-class KindType(ParamType):
-    """A `Kind` as the type of a click parameter."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.name = kind.metavar
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):  # A default, for one.
-            return value
-        try:
-            return self.kind.parse(value)
-        except ValueError:
-            self.fail(f"{value!r} is not {self.kind.expected}.", param, ctx)
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        return rv.split(self.kind.separator)
-
-    def get_metavar(self, *args: Any, **kwargs: Any) -> str:
-        return self.kind.metavar
+def click_type(kind: Kind) -> Any:
+    """The type of click's own that is nearest, which programs and shells look at; the kind itself reads the text."""
+    if isinstance(kind, Choice) and not isinstance(kind, ChoiceOrImport):
+        return click.Choice(kind.names, case_sensitive=False)
+    if isinstance(kind, Path) and not isinstance(kind, Pattern):
+        return click.Path()
+    types = {Flag: click.BOOL, Seconds: click.FLOAT, Number: click.INT}
+    return next((found for base, found in types.items() if isinstance(kind, base)), click.STRING)
 
 
-class FlagType(KindType, click.types.BoolParamType):
-    """That of options without a value, for which click insists on a type of its own."""
-
-    name = "boolean"
+LEVEL_CHOICES = click_type(OPTIONS["log_level"].kind)
 
 
 class GroupedOption(click.Option):
@@ -74,18 +75,32 @@ class GroupedOption(click.Option):
 
     def __init__(self, option: Option) -> None:
         self.group = option.group
+        self._kind = option.kind
         attributes: dict[str, Any] = {
             "help": help_text(option),
             "default": option.command_line_default,
             "show_default": False,
+            "type": click_type(option.kind),
         }
         if option.form in (Form.ON, Form.ON_OFF):
             attributes["is_flag"] = True
         else:
+            attributes["metavar"] = option.kind.metavar
             attributes["multiple"] = option.form is Form.MANY
         super().__init__([option.declaration, option.name], **attributes)
-        # Not an argument: before click 8 an option with a type of its own is no flag.
-        self.type = FlagType(option.kind) if self.is_flag else KindType(option.kind)
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return tuple(self._read(text, ctx) for text in value)
+        return self._read(value, ctx) if isinstance(value, str | bool) else super().type_cast_value(ctx, value)
+
+    def _read(self, value: Any, ctx: click.Context) -> Any:
+        try:
+            return self._kind.parse(value) if isinstance(value, str) else self._kind.check(value)
+        except ValueError:
+            hint = self._kind.hint(value)
+            message = f"{value!r} is not {self._kind.expected}.{f' {hint}' if hint else ''}"
+            raise click.BadParameter(message, ctx, self) from None
 
 
 def help_text(option: Option) -> str:
@@ -132,7 +147,8 @@ def version_text() -> str:
     )
 
 
-def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+def print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Print the version and exit, if `value` says so: the callback of `--version`."""
     if value and not ctx.resilient_parsing:
         try:
             text = version_text()
@@ -148,7 +164,7 @@ def command(function: Callable[..., None]) -> click.Command:
         is_flag=True,
         is_eager=True,
         expose_value=False,
-        callback=_print_version,
+        callback=print_version,
         help="Show the version, and what auto picks on this machine, and exit.",
     )
     options = (GroupedOption(option) for option in OPTIONS.values() if option.group is not Group.API)
@@ -163,7 +179,7 @@ def command(function: Callable[..., None]) -> click.Command:
 
 
 @command
-def main(**options: Any) -> None:
+def main(app: str, **options: Any) -> None:
     """Serve APP, an ASGI or WSGI application named as module:attribute."""
     for name in ("reload_dirs", "reload_includes", "reload_excludes", "headers"):
         # For what was not given, click has a tuple.
@@ -172,7 +188,7 @@ def main(**options: Any) -> None:
         # None would mean to leave logging alone.
         options.pop("log_config", None)
     try:
-        run(**options)
+        run(app, **options)
     except OptionError as exc:
         raise click.UsageError(str(exc), click.get_current_context(silent=True)) from None
 
@@ -240,6 +256,14 @@ def _supervise(config: Config, server: Server) -> None:
             sock.close()
         if config.uds is not None:
             remove_unix_socket(config.uds)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("ChangeReload", "Multiprocess"):  # Imported when they are used.
+        from uvicorn import supervisors
+
+        return getattr(supervisors, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 if __name__ == "__main__":

@@ -80,12 +80,23 @@ class Option(NamedTuple):
         return "" if self.default is None else str(self.default)
 
     def check(self, value: Any, source: str = "") -> Any:
-        """Return what a value or text from `source` means, or raise OptionError, for its type OptionTypeError."""
-        if value is None and self.default is None:
-            return None
+        """Return what a value or text from `source` means, or raise OptionError, for its type OptionTypeError.
+
+        None is the default of an option for which it is no value.
+        """
+        if value is None:
+            return self._check_none()
         if self.form is Form.MANY:
             return self._check_many(value)
         return self._check_one(value, source)
+
+    def _check_none(self) -> Any:
+        if self.default is None:
+            return None
+        try:
+            return self.kind.check(None)
+        except TypeError:
+            return self.default
 
     def _check_one(self, value: Any, source: str = "") -> Any:
         try:
@@ -95,7 +106,8 @@ class Option(NamedTuple):
             rejected = type(value).__name__
             raise OptionTypeError(f"{source or self.name} must be {self.kind.expected}, not {rejected}") from None
         except ValueError:
-            raise OptionError(f"{source or self.name} must be {self.kind.expected}, not {value!r}") from None
+            message = f"{source or self.name} must be {self.kind.expected}, not {value!r}"
+            raise OptionError(". ".join(filter(None, (message, self.kind.hint(value))))) from None
 
     def _check_many(self, values: Any) -> list[Any]:
         if isinstance(values, str | os.PathLike):
@@ -113,29 +125,24 @@ def _as_default(make: Callable[P, Option]) -> Callable[P, Any]:
 option = _as_default(Option)
 
 
-class _Signature:
-    """The signature of a table, made when somebody asks for it."""
-
-    def __get__(self, instance: object, owner: type["OptionTable"]) -> inspect.Signature:
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        parameters = [inspect.Parameter("app", kind, annotation=Any)]
-        for name, option in owner.options.items():
-            annotation = owner.annotations[name]
-            parameters.append(inspect.Parameter(name, kind, default=option.default, annotation=annotation))
-        return inspect.Signature(parameters)
+def _signature(options: dict[str, Option], annotations: dict[str, Any]) -> inspect.Signature:
+    """The signature of a constructor, by which programs filter the keyword arguments that they pass."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("self", kind), inspect.Parameter("app", kind, annotation=Any)]
+    for name, option in options.items():
+        parameters.append(inspect.Parameter(name, kind, default=option.default, annotation=annotations[name]))
+    return inspect.Signature(parameters, return_annotation=None)
 
 
 class OptionTable:
     """Arguments that become attributes, each checked."""
 
     options: ClassVar[dict[str, Option]]
-    annotations: ClassVar[dict[str, Any]]
 
     app: Any
 
     # Type checkers take the arguments from the annotations.
     if not TYPE_CHECKING:
-        __signature__ = _Signature()
 
         def __init__(self, *args, **options):
             self._bind(args, options)
@@ -170,8 +177,9 @@ Table = TypeVar("Table", bound=OptionTable)
 def option_table(cls: type[Table]) -> type[Table]:
     """Collect the options of a class, and leave their defaults there."""
     cls.options = {name: value.named(name) for name, value in vars(cls).items() if isinstance(value, Option)}
-    cls.annotations = cls.__annotations__
     for name, option in cls.options.items():
         setattr(cls, name, option.default)
-    vars(OptionTable)["__init__"].__annotations__ = {**cls.annotations, "return": None}
+    constructor = vars(OptionTable)["__init__"]
+    constructor.__annotations__ = {**cls.__annotations__, "return": None}
+    constructor.__signature__ = _signature(cls.options, cls.__annotations__)
     return cls

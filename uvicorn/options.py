@@ -14,11 +14,14 @@ from uvicorn.accepts import (
     ExistingDirectory,
     ExistingFile,
     Flag,
+    ForeseenFlag,
     Header,
     Host,
     Integer,
     LogConfig,
     LogLevel,
+    Loop,
+    Password,
     Path,
     Pattern,
     Seconds,
@@ -72,6 +75,11 @@ LOG_LEVELS: dict[str, int] = {
     "trace": TRACE_LOG_LEVEL,
 }
 
+# What a user of uvicorn 0.54 may ask for, and this server does not have.
+NO_HTTP2 = "HTTP/2 is not built yet; a proxy in front of this server can speak it to clients"
+NO_ZTTP = "zttp is a choice of uvicorn 0.54 that is not here; 'auto' picks the fastest parser that is installed"
+NO_ZUVLOOP = "zuvloop is a choice of uvicorn 0.54 that is not here; 'auto' picks uvloop where it is installed"
+
 
 @option_table
 class Options(OptionTable):
@@ -79,25 +87,40 @@ class Options(OptionTable):
 
     app: Any
     host: str | None = option("127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all.")
-    port: int = option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free one.")
+    port: int | None = option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free one.")
     uds: FilePath | None = option(None, Path(), Group.ADDRESS, "Bind to a unix socket, which is removed at exit.")
     fd: int | None = option(
         None, Integer(0, INT_MAX), Group.ADDRESS, "Serve the listening socket inherited under this descriptor."
     )
-    loop: LoopFactoryType | str | Callable[[], AbstractEventLoop] = option(
-        "auto", ChoiceOrImport(LOOP_FACTORIES, "factory", ["none"]), Group.IMPLEMENTATION, "The event loop."
+    loop: LoopFactoryType | str | Callable[[], AbstractEventLoop] | Any = option(
+        "auto",
+        Loop(LOOP_FACTORIES, "factory", ["none"], {"zuvloop": NO_ZUVLOOP}),
+        Group.IMPLEMENTATION,
+        "The event loop.",
     )
     http: HTTPProtocolType | str | type[Protocol] = option(
-        "auto", ChoiceOrImport(HTTP_PROTOCOLS, "Class"), Group.IMPLEMENTATION, "The HTTP protocol."
+        "auto",
+        ChoiceOrImport(HTTP_PROTOCOLS, "Class", absent={"zttp": NO_ZTTP}),
+        Group.IMPLEMENTATION,
+        "The HTTP protocol.",
     )
-    ws: WSProtocolType | str | type[Protocol] = option(
+    http2: bool = option(
+        False, ForeseenFlag(NO_HTTP2), Group.IMPLEMENTATION, "HTTP/2, which is not built yet.", Form.ON_OFF
+    )
+    ws: WSProtocolType | str | type[Protocol] | None = option(
         "auto", ChoiceOrImport(WS_PROTOCOLS, "Class", ["none"]), Group.IMPLEMENTATION, "The WebSocket protocol."
     )
-    ws_max_size: int = option(
-        16 * 1024 * 1024, Integer(1, unit="bytes"), Group.WEBSOCKET, "Bytes of one message; a longer one is refused."
+    ws_max_size: int | None = option(
+        16 * 1024 * 1024,
+        Integer(0, unit="bytes", zero="no limit"),
+        Group.WEBSOCKET,
+        "Bytes of one message; a longer one is refused.",
     )
-    ws_max_queue: int = option(
-        32, Integer(1), Group.WEBSOCKET, "Messages received and not yet read by APP before reading pauses."
+    ws_max_queue: int | None = option(
+        32,
+        Integer(0, zero="no limit"),
+        Group.WEBSOCKET,
+        "Messages received and not yet read by APP before reading pauses.",
     )
     ws_ping_interval: float | None = option(
         20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds between pings; 0 turns them off."
@@ -139,6 +162,7 @@ class Options(OptionTable):
         flag="--reload-dir",
         shown="the current directory",
     )
+    reload_delay: float = option(0.25, Seconds(), Group.RELOAD, "Seconds between looks at the files.")
     reload_includes: Sequence[FilePath] | FilePath | None = option(
         None,
         Pattern(),
@@ -157,12 +181,11 @@ class Options(OptionTable):
         flag="--reload-exclude",
         shown=", ".join(DEFAULT_EXCLUDES),
     )
-    reload_delay: float = option(0.25, Seconds(), Group.RELOAD, "Seconds between looks at the files.")
     workers: int | None = option(
         None,
-        Integer(1),
+        Integer(0),
         Group.PROCESSES,
-        "Processes to serve with; not with --reload.",
+        "Processes to serve with, 0 as 1; not with --reload.",
         shown="$WEB_CONCURRENCY, else 1",
     )
     proxy_headers: bool = option(
@@ -177,18 +200,18 @@ class Options(OptionTable):
         "Comma-separated addresses, CIDR networks and literals of the proxies whose headers are trusted; * trusts all.",
         shown="$FORWARDED_ALLOW_IPS, else 127.0.0.1,::1",
     )
-    root_path: str = option("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
+    root_path: str | None = option("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
     limit_concurrency: int | None = option(
         None, Integer(0), Group.LIMITS, "Connections or running requests from which on the answer is 503."
     )
     limit_max_requests: int | None = option(
-        None, Integer(1), Group.LIMITS, "Requests after which the process ends; a worker is replaced."
+        None, Integer(0, zero="no limit"), Group.LIMITS, "Requests after which the process ends; a worker is replaced."
     )
     limit_max_requests_jitter: int = option(
         0, Integer(0), Group.LIMITS, "At most so many requests more than that, at random."
     )
     backlog: int = option(2048, Integer(0, INT_MAX), Group.LIMITS, "Connections that may wait to be accepted.")
-    timeout_keep_alive: float = option(
+    timeout_keep_alive: float | None = option(
         5, Seconds(), Group.TIMEOUTS, "Seconds after which an idle connection is closed."
     )
     timeout_notify: float = option(30, Seconds(zero=False), Group.API, "Seconds between calls of callback_notify.")
@@ -205,7 +228,7 @@ class Options(OptionTable):
     ssl_certfile: FilePath | None = option(
         None, ExistingFile(), Group.TLS, "The certificate chain, in PEM format; it may hold the key too."
     )
-    ssl_keyfile_password: str | None = option(None, Text(), Group.TLS, "The password of the private key.")
+    ssl_keyfile_password: Any = option(None, Password(), Group.TLS, "The password of the private key.")
     ssl_version: int = option(
         int(ssl.PROTOCOL_TLS_SERVER), SSLVersion(), Group.TLS, "The protocol, a number of Python's ssl.PROTOCOL_*."
     )

@@ -13,8 +13,7 @@ from socket import socket
 from types import FrameType
 from typing import Any
 
-import click
-
+from uvicorn._ansi import style
 from uvicorn._compat import asyncio_run
 from uvicorn.config import STARTUP_FAILURE, Config, exit_with_startup_failure
 from uvicorn.listeners import AnyServer, Listeners
@@ -409,7 +408,7 @@ def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -
     """Log a message whose `%d` is `pid`; that and these words may be coloured."""
     coloured = message
     for word in ("%d", *words):
-        coloured = coloured.replace(word, click.style(word, fg="cyan", bold=bold))
+        coloured = coloured.replace(word, style(word, fg="cyan", bold=bold))
     logger.info(message, pid, extra={"color_message": coloured})
 
 

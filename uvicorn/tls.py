@@ -20,11 +20,13 @@ def create_ssl_context(
     cert_reqs: int,
     ca_certs: str | os.PathLike[str] | None,
     ciphers: str | None,
+    alpn_protocols: list[str] | None = None,
 ) -> ssl.SSLContext:
     """Make the TLS context of a server.
 
     Args:
         certfile, ...: the options of these names, but for their `ssl_`; `password` is the one of the key.
+        alpn_protocols: the identifiers of RFC 7301 to offer, instead of that of HTTP/1.1.
 
     Raises:
         OSError: a file cannot be read, or is not what it should be.
@@ -38,7 +40,7 @@ def create_ssl_context(
             context.load_verify_locations(ca_certs)
     if ciphers:
         context.set_ciphers(ciphers)
-    context.set_alpn_protocols(ALPN_PROTOCOLS)
+    context.set_alpn_protocols(ALPN_PROTOCOLS if alpn_protocols is None else alpn_protocols)
     return context
 
 
@@ -59,7 +61,7 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
 
 def _described_context(options: Options) -> ssl.SSLContext:
     if options.ssl_certfile is None:
-        raise FileNotFoundError("TLS needs a certificate: ssl_certfile is not set")
+        raise FileNotFoundError("TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set")
     for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
         path = getattr(options, name)
         if path is not None and not os.path.isfile(path):

@@ -44,6 +44,16 @@ async def test_the_default(connect: Any) -> None:
     assert not connection.transport.reading
 
 
+@pytest.mark.parametrize("limit", [None, 0])
+async def test_a_queue_without_a_limit(connect: Any, limit: int | None) -> None:
+    connection = connect(ws_max_queue=limit)
+    await connection.open()
+    connection.feed(frame(TEXT, b"x") * 1000)
+    assert connection.transport.reading
+    for _ in range(1000):
+        await connection.receive()
+
+
 async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:
     connection = connect(ws_max_queue=2)
     await connection.open()

@@ -167,8 +167,9 @@ async def test_one_byte_more(connect: Any, data: bytes) -> None:
     assert await connection.disconnect() == (1009, REASONS[1009])
 
 
-async def test_no_limit_to_speak_of(connect: Any) -> None:
-    connection = connect(ws_max_size=1 << 70)
+@pytest.mark.parametrize("limit", [None, 1 << 70])
+async def test_no_limit_to_speak_of(connect: Any, limit: int | None) -> None:
+    connection = connect(ws_max_size=limit)
     await connection.open(request(DEFLATE))
     connection.feed(frame(BINARY, deflated(bytes(17 << 20)), rsv=4))
     assert len((await connection.receive())["bytes"]) == 17 << 20
