@@ -80,11 +80,11 @@ class GroupedOption(click.Option):
             "help": help_text(option),
             "default": option.command_line_default,
             "show_default": False,
-            "type": click_type(option.kind),
         }
         if option.form in (Form.ON, Form.ON_OFF):
             attributes["is_flag"] = True
         else:
+            attributes["type"] = click_type(option.kind)
             attributes["metavar"] = option.kind.metavar
             attributes["multiple"] = option.form is Form.MANY
         super().__init__([option.declaration, option.name], **attributes)
