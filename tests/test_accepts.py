@@ -245,6 +245,8 @@ def test_what_to_do_instead() -> None:
     assert kind.hint("qqq") == ""
     assert kind.hint(3) == ""
     assert Integer(0).hint(-1) == ""
+    assert TrustedHosts().hint("127.0.0.1, 10.0.0.1/8") == "Did you mean 10.0.0.0/8?"
+    assert TrustedHosts().hint("10.0.0.0/33") == ""
 
 
 def test_hidden_choices_are_accepted() -> None:

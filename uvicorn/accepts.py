@@ -361,7 +361,7 @@ class TrustedHosts(Kind):
 
     def parse(self, text: str) -> str:
         for host in text.split(","):
-            self._network(host.strip())
+            network(host.strip())
         return text
 
     def check(self, value: Any) -> Any:
@@ -371,17 +371,40 @@ class TrustedHosts(Kind):
             return list(value)
         return super().check(value)
 
-    def _network(self, host: str) -> None:
-        """Refuse what begins as a network and is none: as a literal it would trust nobody."""
-        address, slash, _ = host.partition("/")
-        if slash:
-            import ipaddress
+    def hint(self, value: Any) -> str:
+        wrong = next((host.strip() for host in str(value).split(",") if not self._is_right(host.strip())), "")
+        try:
+            return f"Did you mean {network(wrong, strict=False)}?"
+        except ValueError:
+            return ""
 
-            try:
-                ipaddress.ip_address(address)
-            except ValueError:
-                return
-            ipaddress.ip_network(host)
+    def _is_right(self, host: str) -> bool:
+        try:
+            network(host)
+        except ValueError:
+            return False
+        return True
+
+
+def network(host: str, strict: bool = True) -> Any:
+    """Return the IP network that `host` is, None for anything else, or raise ValueError.
+
+    What begins as a network and is none is an error: as a literal it would trust no proxy.
+
+    Args:
+        host: a trusted proxy.
+        strict: whether host bits, as in 10.0.0.1/8, are an error.
+    """
+    address, slash, _ = host.partition("/")
+    if not slash:
+        return None
+    import ipaddress  # two milliseconds, and few name a network
+
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return ipaddress.ip_network(host, strict)
 
 
 class Callback(Kind):

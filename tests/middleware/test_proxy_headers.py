@@ -9,7 +9,7 @@ import pytest
 
 from tests.middleware.conversation import http_scope
 from tests.processes import run_async
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware, _TrustedHosts
 
 PEER = ("127.0.0.1", 54321)
 
@@ -48,7 +48,6 @@ def forwarded_for(value: str, trusted: list[str] | str = "127.0.0.1", client: An
         (" 10.0.0.1 , 10.0.0.2 ", "10.0.0.2", True),
         ("10.0.0.0/8", "10.255.0.1", True),
         ("10.0.0.0/8", "11.0.0.1", False),
-        ("10.0.0.1/8", "10.9.9.9", True),
         ("10.0.0.0/8", "::1", False),
         ("fe80::/10", "fe80::1%eth0", True),
         ("2001:db8::/32", "2001:db8:1::1", True),
@@ -58,11 +57,15 @@ def forwarded_for(value: str, trusted: list[str] | str = "127.0.0.1", client: An
         ("", "127.0.0.1", False),
         ("*", "203.0.113.9", True),
         ([" * "], "203.0.113.9", True),
-        ("10.0.0.1,*", "203.0.113.9", True),
+        ("10.0.0.1,*", "203.0.113.9", False),
+        ("10.0.0.1,*", "10.0.0.1", True),
+        (["10.0.0.1", "*"], "203.0.113.9", False),
+        ("*,*", "203.0.113.9", False),
+        ("*,*", "*", False),
         ("testclient", "testclient", True),
         ("testclient", "127.0.0.1", False),
         ("10.0.0.1", "testclient", False),
-        ("10.0.0.0/64", "10.0.0.1", False),
+        ("/run/x.sock", "/run/x.sock", True),
         ("127.0.0.1", "", False),
     ],
 )
@@ -76,6 +79,26 @@ def test_who_is_believed(trusted: list[str] | str, peer: str, believed: bool) ->
         scope: Any = http_scope(client=client, headers=[(b"x-forwarded-for", b"1.2.3.4")])
         run_async(middleware(scope, None, None))  # type: ignore[arg-type]  # neither is used
         assert scope["client"] == expected
+
+
+@pytest.mark.parametrize("trusted", ["10.0.0.1/8", ["127.0.0.1", "10.0.0.1/8"], "10.0.0.0/64", "::/x"])
+def test_a_network_that_is_none_is_an_error(trusted: list[str] | str) -> None:
+    with pytest.raises(ValueError):
+        ProxyHeadersMiddleware(_nothing, trusted)
+
+
+def test_a_star_among_others_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    ProxyHeadersMiddleware(_nothing, "*")
+    assert caplog.messages == []
+    ProxyHeadersMiddleware(_nothing, "10.0.0.1,*")
+    assert caplog.messages == ["Trusted proxies: '*' trusts every peer only if it stands alone, and is left out here."]
+
+
+def test_the_hosts_can_be_asked() -> None:
+    hosts = _TrustedHosts("127.0.0.1, 10.0.0.0/8, proxy")
+    assert [host in hosts for host in ("127.0.0.1", "10.1.1.1", "proxy")] == [True] * 3
+    assert [host in hosts for host in ("127.0.0.2", "*", "", None)] == [False] * 4
+    assert [host in _TrustedHosts("*") for host in ("127.0.0.2", "", None)] == [True] * 3
 
 
 @pytest.mark.parametrize(
@@ -93,6 +116,11 @@ def test_the_peers_of_a_unix_socket_are_covered_by_the_star_alone(trusted: list[
         ("2001:db8::1", "127.0.0.1", ("2001:db8::1", 0)),
         ("[2001:db8::1]", "127.0.0.1", ("2001:db8::1", 0)),
         ("[2001:db8::1]:443", "127.0.0.1", ("2001:db8::1", 443)),
+        # An address in brackets is one, whatever follows.
+        ("[2001:db8::1]:http", "127.0.0.1", ("2001:db8::1", 0)),
+        ("[2001:db8::1]:", "127.0.0.1", ("2001:db8::1", 0)),
+        ("[2001:db8::1]:99999", "127.0.0.1", ("2001:db8::1", 0)),
+        ("6.6.6.6, [2001:db8::1]:x", "127.0.0.1", ("2001:db8::1", 0)),
         ("1.2.3.4:0", "127.0.0.1", ("1.2.3.4", 0)),
         ("1.2.3.4:65535", "127.0.0.1", ("1.2.3.4", 65535)),
         # From the right, the first that is not trusted.
@@ -100,13 +128,20 @@ def test_the_peers_of_a_unix_socket_are_covered_by_the_star_alone(trusted: list[
         ("6.6.6.6, 1.2.3.4, 10.0.0.2, 10.0.0.1:80", "127.0.0.1,10.0.0.0/8", ("1.2.3.4", 0)),
         ("6.6.6.6,1.2.3.4,proxy", "127.0.0.1,proxy", ("1.2.3.4", 0)),
         ("6.6.6.6,1.2.3.4,::ffff:10.0.0.1", "127.0.0.1,10.0.0.1", ("1.2.3.4", 0)),
-        ("\t1.2.3.4 \t,, 10.0.0.1 ,", "127.0.0.1,10.0.0.1", ("1.2.3.4", 0)),
+        ("\t1.2.3.4 \t, 10.0.0.1 ", "127.0.0.1,10.0.0.1", ("1.2.3.4", 0)),
+        # An empty element ends the walk: what is left of it was written by a client.
+        ("6.6.6.6,, 10.0.0.1", "127.0.0.1,10.0.0.1", PEER),
+        ("6.6.6.6, \t, 10.0.0.1", "127.0.0.1,10.0.0.1", PEER),
+        ("6.6.6.6,", "127.0.0.1", PEER),
+        ("6.6.6.6,, 1.2.3.4", "127.0.0.1", ("1.2.3.4", 0)),
+        (", 10.0.0.1", "127.0.0.1,10.0.0.1", PEER),
         # All of them trusted: where it started.
         ("10.0.0.1, 10.0.0.2", "127.0.0.1,10.0.0.0/8", ("10.0.0.1", 0)),
         ("proxy, 10.0.0.2", "127.0.0.1,10.0.0.2,proxy", ("proxy", 0)),
         # Everybody trusted: the leftmost.
         ("1.2.3.4:5, 10.0.0.1", "*", ("1.2.3.4", 5)),
-        (" , 1.2.3.4 \t, x", "*", ("1.2.3.4", 0)),
+        (" 1.2.3.4 \t, x", "*", ("1.2.3.4", 0)),
+        (" , 1.2.3.4 \t, x", "*", PEER),
     ],
 )
 def test_which_address_it_is(value: str, trusted: str, expected: tuple[str, int]) -> None:
@@ -137,7 +172,6 @@ def test_which_address_it_is(value: str, trusted: str, expected: tuple[str, int]
         "[1.2.3.4]:80",
         "[::1",
         "[::1]80",
-        "[::1]:",
         "[]",
         "::1]:80",
         "[::1%\x1b[31m]:80",
@@ -156,6 +190,11 @@ def test_garbage_changes_nothing(value: str, trusted: str) -> None:
 
 def test_garbage_in_the_place_of_the_client_is_not_skipped() -> None:
     assert forwarded_for("6.6.6.6, unknown, 10.0.0.1", "127.0.0.1,10.0.0.1") == PEER
+
+
+def test_an_empty_line_ends_the_walk() -> None:
+    lines = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"")]
+    assert seen(*lines)[0] == PEER
 
 
 def test_several_lines_are_one_list() -> None:

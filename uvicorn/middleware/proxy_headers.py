@@ -5,17 +5,21 @@ from __future__ import annotations
 import functools
 import inspect
 import ipaddress
+import logging
 import sys
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups.facts import FORWARDED_FOR, FORWARDED_PROTO
+from uvicorn.accepts import network
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+logger = logging.getLogger("uvicorn.error")
 
 _FORWARDED = frozenset({FORWARDED_FOR, FORWARDED_PROTO})
 
@@ -45,25 +49,26 @@ def _split_port(entry: str) -> tuple[str, int] | None:
         host, bracket, rest = entry[1:].partition("]")
         if not bracket or ":" not in host or (rest and not rest.startswith(":")):
             return None
-        port = rest[1:] if rest else port
+        # An address in brackets is one, whatever follows it.
+        port = rest[1:] if _is_port(rest[1:]) else port
     elif entry.count(":") == 1:
         host, _, port = entry.partition(":")
     # To ipaddress a zone may hold anything, and the host is going to be logged.
     if not (host.isascii() and host.isprintable()) or _parse_address(host) is None:
         return None
-    if not (port.isascii() and port.isdecimal()) or int(port) > 0xFFFF:
-        return None
-    return host, int(port)
+    return (host, int(port)) if _is_port(port) else None
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text) <= 0xFFFF
 
 
 def _from_right(elements: bytes) -> Iterator[bytes]:
-    """The elements of a comma list that are not empty, last one first, each looked at only when asked for."""
+    """The elements of a comma list, last one first, each looked at only when asked for."""
     end = len(elements)
     while end >= 0:
         comma = elements.rfind(b",", 0, end)
-        element = elements[comma + 1 : end].strip(b" \t")
-        if element:
-            yield element
+        yield elements[comma + 1 : end].strip(b" \t")
         end = comma
 
 
@@ -72,27 +77,31 @@ class _TrustedHosts:
 
     def __init__(self, trusted_hosts: str | Iterable[str]) -> None:
         entries = trusted_hosts.split(",") if isinstance(trusted_hosts, str) else trusted_hosts
-        self.always_trust = False
+        hosts = [str(entry).strip() for entry in entries]
+        self.always_trust = hosts == ["*"]
         self._addresses: set[Address] = set()
         self._networks: list[Network] = []
         self._literals: set[str] = set()
-        for entry in entries:
-            host = str(entry).strip()
+        for host in filter(None, hosts):
             if host == "*":
-                self.always_trust = True
+                if not self.always_trust:
+                    logger.warning(
+                        "Trusted proxies: '*' trusts every peer only if it stands alone, and is left out here."
+                    )
             elif address := _parse_address(host):
                 self._addresses.add(address)
-            elif host:
-                try:
-                    # Not strict: 10.0.0.1/8 can only mean one network.
-                    self._networks.append(ipaddress.ip_network(host, strict=False))
-                except ValueError:
-                    self._literals.add(host)
+            elif (found := network(host)) is not None:
+                self._networks.append(found)
+            else:
+                self._literals.add(host)
         # The few proxies of a deployment stay.
         self.trusts = functools.lru_cache(maxsize=_CACHED_DECISIONS)(self._decide)
 
+    def __contains__(self, host: str | None) -> bool:
+        return self.always_trust or bool(host and self.trusts(host))
+
     def _decide(self, host: str) -> bool:
-        if self.always_trust or host in self._literals:
+        if host in self._literals:
             return True
         address = _parse_address(host)
         if address is None:
@@ -102,11 +111,11 @@ class _TrustedHosts:
     def client(self, forwarded_for: bytes) -> tuple[str, int] | None:
         """Proxies append, so nothing to the left of the rightmost untrusted address can be relied on.
 
-        Where all are trusted, the leftmost is where the request started.
+        An element that is no address, an empty one too, ends the walk: no trusted proxy wrote it. If all are trusted,
+        the leftmost is where the request started.
         """
         if self.always_trust:
-            # Empty elements do not count (RFC 9110, section 5.6.1.2).
-            return self._locate(forwarded_for.strip(b", \t").partition(b",")[0].rstrip(b" \t"))
+            return self._locate(forwarded_for.partition(b",")[0].strip(b" \t"))
         client = None
         for element in _from_right(forwarded_for):
             client = self._locate(element)
@@ -128,8 +137,11 @@ class ProxyHeadersMiddleware:
 
     Args:
         app: the application.
-        trusted_hosts: addresses, CIDR networks and literals, as a comma list or as a list; `*` trusts every peer, those
-            of a unix socket too.
+        trusted_hosts: addresses, CIDR networks and literals, as a comma list or as a list; `*` alone trusts every peer,
+            those of a unix socket too.
+
+    Raises:
+        ValueError: a network has host bits set, or a wrong mask.
     """
 
     def __init__(self, app: ASGI3Application, trusted_hosts: list[str] | str = "127.0.0.1") -> None:
@@ -141,8 +153,7 @@ class ProxyHeadersMiddleware:
         return self._call_trusted if self._is_trusted(peer) else self.app
 
     def _is_trusted(self, peer: tuple[str, int] | None) -> bool:
-        hosts = self.trusted_hosts
-        return hosts.always_trust or bool(peer and hosts.trusts(peer[0]))
+        return (peer[0] if peer else None) in self.trusted_hosts
 
     def _call_trusted(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
         self._forward(scope)
