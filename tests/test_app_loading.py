@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from uvicorn.importer import AppLoadingError, detect_interface, is_coroutine_callable, load_app, show_users_traceback
+from uvicorn.importer import (
+    AppLoadingError,
+    check_interface,
+    detect_interface,
+    is_coroutine_callable,
+    load_app,
+    show_users_traceback,
+)
 
 WARNING = "ASGI app factory detected. Using it, but please consider setting the --factory flag explicitly."
 
@@ -83,6 +90,78 @@ def test_the_interface_is_detected(app: Any, interface: str) -> None:
     assert detect_interface(app) == interface
 
 
+def wsgi(environ: Any, start_response: Any) -> Any:
+    """Do nothing, as a WSGI application."""
+
+
+class WSGI:
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Do nothing."""
+
+
+def returns_a_coroutine(scope: Any, receive: Any, send: Any) -> Any:
+    return asgi3(scope, receive, send)
+
+
+def of_any_arguments(*args: Any) -> Any:
+    """Do nothing."""
+
+
+@functools.wraps(wsgi)
+def wrapping(scope: Any) -> Any:
+    return functools.partial(asgi3, scope)
+
+
+@pytest.mark.parametrize(
+    ("app", "interface"),
+    [
+        (asgi3, "asgi3"),
+        (ASGI3(), "asgi3"),
+        (coroutine_wrapper, "asgi3"),
+        (returns_a_coroutine, "asgi3"),
+        (asgi2, "asgi2"),
+        (ASGI2, "asgi2"),
+        (wrapping, "asgi2"),
+        (wsgi, "wsgi"),
+        (WSGI(), "wsgi"),
+        (of_any_arguments, "asgi2"),
+        (of_any_arguments, "wsgi"),
+        (getattr, "asgi2"),  # it has no signature
+        (lambda a, b, c, d: None, "wsgi"),  # of no interface: left to fail when it is called
+    ],
+)
+def test_an_application_of_its_interface(app: Any, interface: str) -> None:
+    check_interface(app, interface)
+
+
+@pytest.mark.parametrize(
+    ("app", "interface", "message"),
+    [
+        (
+            wsgi,
+            "asgi2",
+            "wsgi takes the arguments of a WSGI application (environ, start_response). Use --interface wsgi.",
+        ),
+        (
+            WSGI(),
+            "asgi2",
+            "WSGI takes the arguments of a WSGI application (environ, start_response). Use --interface wsgi.",
+        ),
+        (WSGI(), "asgi3", "Use --interface wsgi."),
+        (asgi3, "wsgi", "asgi3 takes the arguments of one of ASGI3. Use --interface asgi3."),
+        (ASGI3(), "wsgi", "ASGI3 takes the arguments of one of ASGI3. Use --interface asgi3."),
+        (asgi3, "asgi2", "Use --interface asgi3."),
+        (asgi2, "wsgi", "asgi2 takes the arguments of one of ASGI2. Use --interface asgi2."),
+        (returns_a_coroutine, "asgi2", "Use --interface asgi3."),
+    ],
+)
+def test_an_application_of_another_interface(app: Any, interface: str, message: str) -> None:
+    with pytest.raises(AppLoadingError) as caught:
+        check_interface(app, interface)
+    assert str(caught.value).startswith("Error loading ASGI app. ")
+    assert str(caught.value).endswith(message)
+
+
 def test_what_cannot_be_called_gives_no_coroutine() -> None:
     assert not is_coroutine_callable(3)
 
@@ -156,13 +235,18 @@ def test_a_builtin_without_a_signature_is_no_factory() -> None:
             "tests.test_app_loading:no",
             'Error loading ASGI app. Attribute "no" not found in module "tests.test_app_loading".',
         ),
+        ("tests.no:asgi3", 'Error loading ASGI app. Could not import module "tests.no". It was looked for in '),
+        (
+            "tests.test_app_loading:asgi4",
+            'Error loading ASGI app. Attribute "asgi4" not found in module "tests.test_app_loading". Did you mean ',
+        ),
         ("tests", 'Error loading ASGI app. Import string "tests" must be in format "<module>:<attribute>".'),
     ],
 )
 def test_an_import_string_that_names_nothing(app: str, message: str) -> None:
     with pytest.raises(AppLoadingError) as caught:
         load_app(app, factory=False)
-    assert str(caught.value) == message
+    assert str(caught.value).startswith(message)
 
 
 def traceback_of(app: str, capsys: pytest.CaptureFixture[str], error: type[Exception]) -> str:

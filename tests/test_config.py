@@ -160,7 +160,7 @@ def test_trusted_proxies_by_environment(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_a_wrong_value_in_the_environment(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(OptionError, match=rf"^\${variable} must be .*, not '{value}'$"):
+    with pytest.raises(OptionError, match=rf"^\${variable} must be .*, not '{value}'"):
         Config(None)
 
 
@@ -253,6 +253,16 @@ def test_wsgi() -> None:
     assert isinstance(config.loaded_app, WSGIMiddleware)
     assert config.ws_protocol_class is None
     assert config.asgi_version == "3.0"
+
+
+def test_an_application_of_another_interface(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        Config(wsgi_app).load()
+    assert exited.value.code == STARTUP_FAILURE
+    assert capsys.readouterr().err == (
+        "ERROR:    Error loading ASGI app. wsgi_app takes the arguments of a WSGI application "
+        "(environ, start_response). Use --interface wsgi.\n"
+    )
 
 
 def test_the_version_before_loading() -> None:

@@ -42,6 +42,49 @@ def test_a_missing_attribute(attribute: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("main", 'Did you mean "main:app"?'),
+        ("main.py", 'Did you mean "main:app"?'),
+        ("main.app", 'Did you mean "main:app"?'),
+        ("main/app", 'Did you mean "main:app"?'),
+        ("./src/main.py", 'Did you mean "src.main:app"?'),
+        ("no_such_dir\\main.py:api", 'Did you mean "no_such_dir.main:api"?'),
+        ("no_such_module.py:app", 'Did you mean "no_such_module:app"?'),
+        ("no_such/main:app", 'Did you mean "no_such.main:app"?'),
+        (".main:app", 'Did you mean "main:app"?'),
+        (":", ""),
+        ("tests.test_importer:import_from_sting", "Did you mean 'import_from_string'?"),
+        ("tests.test_importer:import_", "Did you mean 'import_from_string'?"),
+        (
+            "tests.test_importer:test_a_malformed_string()",
+            'Did you mean "tests.test_importer:test_a_malformed_string" with --factory?',
+        ),
+        ("tests.test_importer:Qqq", ""),
+        ("tests.test_importer:pytest..raises", ""),
+    ],
+)
+def test_what_was_probably_meant(text: str, hint: str) -> None:
+    with pytest.raises(ImportFromStringError) as caught:
+        import_from_string(text)
+    assert caught.value.hint == hint
+
+
+def test_a_misspelt_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lonely_main.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    for module, hint in [
+        ("lonely_mian", 'Did you mean "lonely_main"?'),
+        ("lonely_mian.web", 'Did you mean "lonely_main.web"?'),
+        ("lonely_main.web", f"It was looked for in {tmp_path} first; --app-dir names another directory."),
+        ("qqq", f"It was looked for in {tmp_path} first; --app-dir names another directory."),
+    ]:
+        with pytest.raises(ImportFromStringError) as caught:
+            import_from_string(f"{module}:app")
+        assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("source", "error"),
     [
         ("import no_such_dependency", ModuleNotFoundError),

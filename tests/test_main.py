@@ -72,7 +72,7 @@ def test_the_parameters_are_of_clicks_own_types() -> None:
         "ws_ping_interval": click.FLOAT, "ws_per_message_deflate": click.BOOL, "ssl_version": click.INT,
         "access_log": click.BOOL, "http2": click.BOOL, "forwarded_allow_ips": click.STRING,
     }.items():  # fmt: skip
-        assert types[name] is expected, name
+        assert type(types[name]) is type(expected), name
     for name in ("log_level", "lifespan", "interface"):
         assert isinstance(types[name], click.Choice)
     for name in ("env_file", "log_config", "reload_dirs", "ssl_certfile"):
@@ -258,6 +258,44 @@ def test_a_wrong_value_is_a_usage_error(option: Option, handed_over: dict[str, A
     assert option.declaration.partition("/")[0] in message
     assert f"{text!r} is not {option.kind.expected}. {option.kind.hint(text)}".strip() in message
     assert handed_over == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--bind", "0.0.0.0:80"], "Error: No such option: --bind. Use --host and --port, or --uds for a unix socket."),
+        (["-b", "0.0.0.0:80"], "Error: No such option: -b. Use --host and --port, or --uds for a unix socket."),
+        (["-w", "4"], "Error: No such option: -w. Use --workers."),
+        (["-h"], "Error: No such option: -h. Use --help for the list of options, or --host for the address."),
+        (["--max-requests=9"], "Error: No such option: --max-requests. Use --limit-max-requests."),
+    ],
+)
+def test_an_option_of_another_server(arguments: list[str], line: str) -> None:
+    code, output = invoke(APP, *arguments)
+    assert code == 2
+    assert line in output.splitlines()
+
+
+def test_what_other_servers_call_it_is_no_option_of_ours() -> None:
+    ours = {name for parameter in main.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert not ours & set(MODULE.ELSEWHERE)
+    for text in MODULE.ELSEWHERE.values():
+        assert set(re.findall(r"--[a-z0-9-]+", text)) <= ours | {"--help", "--timeout"}
+
+
+def test_an_option_of_no_server() -> None:
+    code, output = invoke(APP, "--no-such-thing")
+    assert code == 2
+    assert "No such option" in output
+
+
+@pytest.mark.parametrize("arguments", [["--http2"], ["--http", "zttp"]])
+def test_an_option_that_is_not_here(arguments: list[str]) -> None:
+    code, output = invoke(APP, *arguments)
+    assert code == 2
+    flowing = " ".join(output.split())
+    assert f"Invalid value for '{arguments[0]}'" in flowing
+    assert "not built yet" in flowing or "zttp is a choice of uvicorn 0.54 that is not here" in flowing
 
 
 def test_without_an_application() -> None:
@@ -476,7 +514,18 @@ def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
         ([APP, "--fd", "99"], 3, "ERROR:    [Errno 9] cannot serve file descriptor 99: Bad file descriptor"),
         ([APP, "--uds", "/no/such/x"], 3, "ERROR:    [Errno 2] error while attempting to bind on address '/no/such/x'"),
         ([APP, "--ssl-certfile", __file__], 3, f"ERROR:    certificate '{__file__}', key '{__file__}': not in PEM"),
-        ([APP, "--log-config", __file__], 2, "Error: log_config "),
+        ([APP, "--log-config", __file__], 2, "Error: --log-config "),
+        (
+            [APP, "--loop", "zuvloop"],
+            3,
+            "ERROR:    Error loading --loop zuvloop. It must be one of auto, asyncio, uvloop",
+        ),
+        (
+            [f"{APP}x"],
+            3,
+            'ERROR:    Error loading ASGI app. Attribute "asgi3_appx" not found in module "tests.test_config"',
+        ),
+        (["tests.test_config:wsgi_app"], 3, "ERROR:    Error loading ASGI app. wsgi_app takes the arguments of a WSGI"),
         ([APP, "--env-file", "no/such/file"], 2, "Error: Invalid value for '--env-file': 'no/such/file' is not a file"),
     ],
 )

@@ -1,16 +1,24 @@
 """What the user asked for: checked once, then loaded."""
 
+import contextlib
 import logging
 import os
 import socket
 import ssl
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from uvicorn import listeners
-from uvicorn.importer import AppLoadingError, ImportFromStringError, detect_interface, import_from_string, load_app
+from uvicorn.importer import (
+    AppLoadingError,
+    ImportFromStringError,
+    check_interface,
+    detect_interface,
+    import_from_string,
+    load_app,
+)
 from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL, apply_log_config
 from uvicorn.options import (
     HTTP_PROTOCOLS,
@@ -79,6 +87,15 @@ logger = logging.getLogger("uvicorn.error")
 def exit_with_startup_failure(message: object) -> NoReturn:
     logger.error(message)
     sys.exit(STARTUP_FAILURE)
+
+
+@contextlib.contextmanager
+def _exit_with_loading_error() -> Iterator[None]:
+    try:
+        yield
+    except AppLoadingError as exc:
+        logger.error(exc, exc_info=exc.__cause__)
+        sys.exit(STARTUP_FAILURE)
 
 
 class Config(Options):
@@ -219,6 +236,10 @@ class Config(Options):
         self.ws_protocol_class = WS_PROTOCOLS["auto"] if self.ws == "auto" else self._import("ws", WS_PROTOCOLS)
         self.lifespan_class = import_from_string(LIFESPAN[self.lifespan])
         self.loaded_app = self.load_app()
+        if self.interface == "auto":
+            self.interface = detect_interface(self.loaded_app)
+        with _exit_with_loading_error():
+            check_interface(self.loaded_app, self.interface)
         self._wrap_app()
         self.loaded = True
 
@@ -228,11 +249,8 @@ class Config(Options):
         Raises:
             SystemExit, Exception: as `load`.
         """
-        try:
+        with _exit_with_loading_error():
             return load_app(self.app, self.factory)
-        except AppLoadingError as exc:
-            logger.error(exc, exc_info=exc.__cause__)
-            sys.exit(STARTUP_FAILURE)
 
     def get_loop_factory(self) -> Callable[[], AbstractEventLoop] | None:
         """Return the callable that makes the event loop; None leaves it to asyncio.
@@ -283,7 +301,11 @@ class Config(Options):
             return import_from_string(choices.get(asked, asked) if isinstance(asked, str) else asked)
         except ImportFromStringError as exc:
             kind = OPTIONS[name].kind
-            reason = exc if ":" in asked else f"It must be {kind.expected}. {kind.hint(asked)}".rstrip()
+            reason = (
+                f"{exc} {exc.hint}".rstrip()
+                if ":" in asked
+                else f"It must be {kind.expected}. {kind.hint(asked)}".rstrip()
+            )
             exit_with_startup_failure(f"Error loading --{name} {asked}. {reason}")
         except ImportError as exc:
             if asked not in choices:  # A module of the user's own, which is shown with its traceback.
@@ -292,8 +314,6 @@ class Config(Options):
             exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}. To install it: pip install {library}")
 
     def _wrap_app(self) -> None:
-        if self.interface == "auto":
-            self.interface = detect_interface(self.loaded_app)
         if self.interface == "wsgi":
             from uvicorn.middleware.wsgi import WSGIMiddleware
 

@@ -4,6 +4,8 @@ import functools
 import importlib
 import inspect
 import logging
+import os
+import re
 import sys
 import types
 from typing import Any, Literal
@@ -12,7 +14,16 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class ImportFromStringError(Exception):
-    """An import string is malformed, or names a module or an attribute that does not exist."""
+    """An import string is malformed, or names a module or an attribute that does not exist.
+
+    Args:
+        message: what is wrong.
+        hint: what to do instead: a sentence, or nothing.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def import_from_string(import_str: Any) -> Any:
@@ -31,7 +42,9 @@ def import_from_string(import_str: Any) -> Any:
     module_name, _, attributes = import_str.partition(":")
     # There is no package that a name could be relative to.
     if not module_name or not attributes or module_name.startswith("."):
-        raise ImportFromStringError(f'Import string "{import_str}" must be in format "<module>:<attribute>".')
+        raise ImportFromStringError(
+            f'Import string "{import_str}" must be in format "<module>:<attribute>".', _hint_of_format(import_str)
+        )
 
     try:
         found: Any = importlib.import_module(module_name)
@@ -39,14 +52,53 @@ def import_from_string(import_str: Any) -> Any:
         # A module that misses one of its own imports is the user's error.
         if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
             raise
-        raise ImportFromStringError(f'Could not import module "{module_name}".') from None
+        hint = _hint_of_format(import_str) or _hint_of_module(module_name)
+        raise ImportFromStringError(f'Could not import module "{module_name}".', hint) from None
 
-    try:
-        for attribute in attributes.split("."):
+    for attribute in attributes.split("."):
+        try:
             found = getattr(found, attribute)
-    except AttributeError:
-        raise ImportFromStringError(f'Attribute "{attributes}" not found in module "{module_name}".') from None
+        except AttributeError:
+            message = f'Attribute "{attributes}" not found in module "{module_name}".'
+            raise ImportFromStringError(message, _hint_of_attribute(found, attribute, import_str)) from None
     return found
+
+
+def _hint_of_format(import_str: str) -> str:
+    """Correct what looks like a path: main.py:app, main/app, or no more than main.py."""
+    path, _, attribute = import_str.partition(":")
+    parts = [part for part in re.split(r"[./\\]", path.removesuffix(".py")) if part]
+    if not parts:
+        return ""
+    if not attribute:
+        attribute = parts.pop() if len(parts) > 1 and not path.endswith(".py") else "app"
+    meant = f"{'.'.join(parts)}:{attribute}"
+    return f'Did you mean "{meant}"?' if meant != import_str else ""
+
+
+def _hint_of_module(name: str) -> str:
+    import difflib
+    import pkgutil
+
+    first, dot, rest = name.partition(".")
+    directory = os.path.abspath(next(iter(sys.path), ""))
+    here = [module.name for module in pkgutil.iter_modules([directory])]
+    close = difflib.get_close_matches(first, here, 1)
+    if close and close[0] != first:
+        return f'Did you mean "{close[0]}{dot}{rest}"?'
+    return f"It was looked for in {directory} first; --app-dir names another directory."
+
+
+def _hint_of_attribute(owner: Any, attribute: str, import_str: str) -> str:
+    called = attribute.removesuffix("()")
+    if called != attribute and hasattr(owner, called):
+        return f'Did you mean "{import_str.removesuffix("()")}" with --factory?'
+    import difflib
+
+    names = [name for name in dir(owner) if not name.startswith("_")]
+    longer = [name for name in names if called and name.startswith(called)]
+    close = difflib.get_close_matches(called, names, 1) or longer[:3]
+    return f"Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 class AppLoadingError(Exception):
@@ -63,7 +115,7 @@ def load_app(app: Any, factory: bool) -> Any:
     try:
         loaded = import_from_string(app)
     except ImportFromStringError as exc:
-        raise AppLoadingError(f"Error loading ASGI app. {exc}") from None
+        raise AppLoadingError(f"Error loading ASGI app. {exc} {exc.hint}".rstrip()) from None
     if not callable(loaded):
         raise AppLoadingError(f"Error loading ASGI app. {app!r} is not callable.")
     if factory:
@@ -115,6 +167,41 @@ def detect_interface(app: Any) -> Literal["asgi2", "asgi3"]:
     if isinstance(app, type):
         return "asgi3" if hasattr(app, "__await__") else "asgi2"
     return "asgi3" if is_coroutine_callable(app) else "asgi2"
+
+
+# How many positional arguments an application gets.
+_ARGUMENTS = {"asgi3": 3, "wsgi": 2, "asgi2": 1}
+
+
+def check_interface(app: Any, interface: str) -> None:
+    """Refuse an application that could not be called once, if its arguments are those of another interface.
+
+    Raises:
+        AppLoadingError: it is written for another interface, which is named.
+    """
+    # Only ASGI 3 has coroutine functions.
+    possible = ["asgi3"] if is_coroutine_callable(app) else [interface, *_ARGUMENTS]
+    fitting = next((name for name in possible if _takes(app, _ARGUMENTS[name])), interface)
+    if fitting != interface:
+        kind = "a WSGI application (environ, start_response)" if fitting == "wsgi" else f"one of {fitting.upper()}"
+        raise AppLoadingError(
+            f"Error loading ASGI app. {_name(app)} takes the arguments of {kind}. Use --interface {fitting}."
+        )
+
+
+def _takes(app: Any, count: int) -> bool:
+    """Whether an application can be called with this many positional arguments, as far as its signature tells."""
+    try:
+        inspect.signature(app, follow_wrapped=False).bind(*[None] * count)
+    except ValueError:  # a builtin without a signature
+        return True
+    except TypeError:
+        return False
+    return True
+
+
+def _name(app: Any) -> str:
+    return getattr(app, "__qualname__", type(app).__qualname__)
 
 
 def show_users_traceback(exc: BaseException) -> None:

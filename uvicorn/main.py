@@ -70,6 +70,47 @@ def click_type(kind: Kind) -> Any:
 LEVEL_CHOICES = click_type(OPTIONS["log_level"].kind)
 
 
+# Options of other servers (gunicorn, hypercorn, daphne), and what to use here.
+ELSEWHERE = {
+    "-h": "--help for the list of options, or --host for the address",
+    "-v": "--version",
+    "-p": "--port",
+    "-u": "--uds",
+    "-b": "--host and --port, or --uds for a unix socket",
+    "--bind": "--host and --port, or --uds for a unix socket",
+    "--unix-socket": "--uds",
+    "-w": "--workers",
+    "-k": "--loop, --http and --ws: the workers are of one class",
+    "--worker-class": "--loop, --http and --ws: the workers are of one class",
+    "--worker-connections": "--limit-concurrency",
+    "--threads": "--workers: applications run on one event loop for each worker",
+    "-t": "--timeout-worker-healthcheck for hung workers, --timeout-keep-alive or another --timeout",
+    "--timeout": "--timeout-worker-healthcheck for hung workers, --timeout-keep-alive or another --timeout",
+    "--graceful-timeout": "--timeout-graceful-shutdown",
+    "--keep-alive": "--timeout-keep-alive",
+    "--max-requests": "--limit-max-requests",
+    "--max-requests-jitter": "--limit-max-requests-jitter",
+    "--limit-request-field_size": "--limit-request-head",
+    "--certfile": "--ssl-certfile",
+    "--keyfile": "--ssl-keyfile",
+    "--ca-certs": "--ssl-ca-certs",
+    "--ciphers": "--ssl-ciphers",
+    "--cert-reqs": "--ssl-cert-reqs",
+    "--chdir": "--app-dir",
+    "--pythonpath": "--app-dir",
+    "--access-logfile": "--access-log, which goes to standard output, or --log-config for a file",
+    "--error-logfile": "--log-config; the log goes to standard error without it",
+    "--log-file": "--log-config; the log goes to standard error without it",
+    "--websocket-ping-interval": "--ws-ping-interval",
+    "--reload-extra-file": "--reload-include",
+    "-c": "UVICORN_ variables or --env-file: there is no configuration file",
+    "--config": "UVICORN_ variables or --env-file: there is no configuration file",
+    "-D": "a process manager such as systemd, which runs the command in the background",
+    "--daemon": "a process manager such as systemd, which runs the command in the background",
+    "--pid": "a process manager such as systemd, which knows the process",
+}
+
+
 class GroupedOption(click.Option):
     """A click option, made from its row of the table."""
 
@@ -113,6 +154,15 @@ def help_text(option: Option) -> str:
 
 
 class GroupedCommand(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as exc:
+            ours = ELSEWHERE.get(exc.option_name)
+            if ours is None:
+                raise
+            raise click.UsageError(f"No such option: {exc.option_name}. Use {ours}.", ctx) from None
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str, list[tuple[str, str]]] = {group.value: [] for group in Group}
         for parameter in self.get_params(ctx):
@@ -190,7 +240,13 @@ def main(app: str, **options: Any) -> None:
     try:
         run(app, **options)
     except OptionError as exc:
-        raise click.UsageError(str(exc), click.get_current_context(silent=True)) from None
+        raise click.UsageError(_by_flag(str(exc)), click.get_current_context(silent=True)) from None
+
+
+def _by_flag(message: str) -> str:
+    """A message about an option, with the flag for the name of the parameter."""
+    name, space, rest = message.partition(" ")
+    return f"{OPTIONS[name].declaration.partition('/')[0]}{space}{rest}" if name in OPTIONS else message
 
 
 def _takes_what_config_takes(_: Callable[P, Config]) -> Callable[[Callable[..., None]], Callable[P, None]]:
