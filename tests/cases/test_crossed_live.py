@@ -1,0 +1,72 @@
+"""Every combination of `crossed` against a running server: after each, another client is answered."""
+
+import contextlib
+import importlib.util
+import os
+import socket
+
+import pytest
+
+from tests.cases.crossed import COMBINATIONS, Crossed
+from tests.cases.outcome import parse_responses
+from tests.processes import PATIENCE, serve
+
+BYSTANDER = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def _connect(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _ask(bystander: socket.socket) -> None:
+    """Another client asks, and is answered."""
+    bystander.sendall(BYSTANDER)
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        piece = bystander.recv(65536)
+        assert piece, f"the other client was cut off: {answer!r}"
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def _converse(port: int, bystander: socket.socket, pieces: list[bytes]) -> bytes:
+    """Send the pieces, the other client asking after each; then end, and read what came."""
+    received = b""
+    # The server may have closed already, and has not read the rest.
+    with _connect(port) as connection, contextlib.suppress(ConnectionError):
+        for piece in pieces:
+            connection.sendall(piece)
+            _ask(bystander)
+        connection.shutdown(socket.SHUT_WR)
+        while data := connection.recv(65536):
+            received += data
+    return received
+
+
+def _divisions(combination: Crossed) -> list[list[bytes]]:
+    data = combination.data
+    return [[data], *([data[:edge], data[edge:]] for edge in combination.edges)]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_others_are_answered(parser: str, loop: str) -> None:
+    if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
+        pytest.skip("uvloop is not installed")
+    options = ["--http", parser, "--loop", loop, "--lifespan", "off", "--no-access-log", "--no-proxy-headers"]
+    wrong = []
+    with serve("tests.cases.echo:app", *options, env={"RECORD": os.devnull}) as server, _connect(server.port) as other:
+        for combination in COMBINATIONS:
+            statuses, _, _ = combination.expected()
+            for pieces in _divisions(combination):
+                try:
+                    received = _converse(server.port, other, pieces)
+                except TimeoutError:
+                    raise AssertionError(f"{combination} in {len(pieces)} stops the server") from None
+                responses = parse_responses(received, [], ended=True)
+                seen = tuple(response.status for response in responses if response.final)
+                # What the end of the connection cuts off is refused.
+                if seen[: len(statuses)] != statuses or set(seen[len(statuses) :]) - {400}:
+                    wrong.append(f"{combination} in {len(pieces)}: {seen}, not {statuses}")
+    assert not wrong, "\n".join(wrong)
