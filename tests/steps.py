@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from tests.processes import PATIENCE
+
 # A compiled loop makes no calls that can be counted: the process ends with a traceback instead.
-_WATCHDOG_SECONDS = 60
+_WATCHDOG_SECONDS = PATIENCE / 2
 
 
 class TooManySteps(BaseException):

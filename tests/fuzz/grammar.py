@@ -165,6 +165,32 @@ def requests(draw: st.DrawFn) -> bytes:
     return line + end + framing + rest + body
 
 
+# What decides together about the end of a message and of the connection.
+_OPTIONS = [b"upgrade", b"close", b"upgrade, close", b"keep-alive", b"Upgrade,x"]
+_UPGRADES = [b"t", b"h2c", b"websocket", b""]
+_FRAMINGS = [
+    (b"", b""),
+    (b"Content-Length: 0\r\n", b""),
+    (b"Content-Length: 5\r\n", b"hello"),
+    (b"Content-Length: 5\r\n", b"he"),
+    (b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
+    (b"Transfer-Encoding: chunked\r\n", b"0\r\nX: y\r\n\r\n"),
+]
+_FOLLOWING = [b"", b"G", b"\n", b"\r\n", b"\x00", b"\x88\x80\0\0\0\0"]
+
+
+@st.composite
+def ends(draw: st.DrawFn) -> bytes:
+    """A good request in which upgrade, Connection, Expect and the body meet, and what is behind it."""
+    line = b"POST / HTTP/" + draw(st.sampled_from([b"1.1", b"1.1", b"1.1", b"1.0"])) + b"\r\nHost: a\r\n"
+    fields = [b"Connection: " + option for option in draw(st.lists(st.sampled_from(_OPTIONS), max_size=2))]
+    fields += [b"Upgrade: " + protocol for protocol in draw(st.lists(st.sampled_from(_UPGRADES), max_size=1))]
+    fields += draw(st.sampled_from([[], [], [b"Proxy-Connection: close"], [b"Expect: 100-continue"]]))
+    framing, body = draw(st.sampled_from(_FRAMINGS))
+    head = line + b"".join(field + b"\r\n" for field in draw(st.permutations(fields)))
+    return head + framing + b"\r\n" + body + draw(st.sampled_from(_FOLLOWING))
+
+
 _SPLICES = [b"", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" ", b"\t", b"\x00", b":", b",", b";", b'"', b"0", b"\xff", b"%"]
 
 
@@ -181,5 +207,6 @@ def mutated(draw: st.DrawFn, sources: st.SearchStrategy[bytes]) -> bytes:
 
 
 # Several requests in a row, most of them as they should be.
-streams = mutated(st.lists(requests(), min_size=1, max_size=3).map(b"".join))
+messages = st.one_of(requests(), ends())
+streams = mutated(st.lists(messages, min_size=1, max_size=3).map(b"".join))
 positions = st.one_of(st.just(range(3000)), st.lists(st.integers(0, 400), max_size=6))

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
+from tests.steps import bounded
 from uvicorn import _speedups
 from uvicorn._speedups import RequestRejected
 from uvicorn._speedups._chunked_py import TRAILERS
@@ -16,6 +17,10 @@ PARSERS = ("h11", "httptools")
 # (request line in bytes, fields, head in bytes, body in bytes): small, so that short inputs reach them.
 LIMITS = (200, 12, 600, 300)
 UNLIMITED = (65536, 256, 131072, -1)
+
+# What a check may take, which sends its bytes through the parsers up to ten times: calls, and calls for a byte.
+STEPS = 10_000
+STEPS_PER_BYTE = 200
 
 # What ends a head, or a trailer section, wherever it has come to.
 END = b"\r\n\r\n"
@@ -119,6 +124,11 @@ def check_requests(data: bytes, positions: Iterable[int], limits: tuple[int, int
         The verdict they agree on.
     """
     pieces = cut(data, positions)
+    with bounded(STEPS + STEPS_PER_BYTE * len(data), pieces):
+        return _check_requests(data, pieces, limits)
+
+
+def _check_requests(data: bytes, pieces: list[bytes], limits: tuple[int, int, int, int]) -> Verdict:
     verdicts = {}
     for library in PARSERS:
         whole, split = (parse(library, "pure", way, limits) for way in ([data], pieces))
@@ -157,7 +167,9 @@ def _decode(half: str, pieces: list[bytes]) -> tuple[object, ...]:
 
 def check_chunks(data: bytes, positions: Iterable[int]) -> None:
     """Hold the halves of the chunked decoder together, over the bytes whole and cut."""
-    pure = _decode("pure", [data])
-    for half in HALVES:
-        assert _decode(half, [data]) == pure
-        assert _decode(half, cut(data, positions)) == pure
+    pieces = cut(data, positions)
+    with bounded(STEPS + STEPS_PER_BYTE * len(data), pieces):
+        pure = _decode("pure", [data])
+        for half in HALVES:
+            assert _decode(half, [data]) == pure
+            assert _decode(half, pieces) == pure

@@ -8,14 +8,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.cases.conversation import Pipe
-from tests.fuzz.grammar import mutated, positions, requests, streams
+from tests.fuzz.grammar import ends, messages, mutated, positions, streams
 from tests.fuzz.parsing import HALVES, PARSERS, check_requests, cut
 from tests.fuzz.reading import read_with_h11
 from tests.processes import run_async
 from tests.protocols.http.classes import protocol_class
+from tests.steps import bounded
 from uvicorn.config import Config
 from uvicorn.protocols.http.connection import Due
 from uvicorn.server_state import ServerState
+
+# What a client's piece may cause, applications included: calls, and calls for a byte.
+STEPS = 20_000
+STEPS_PER_BYTE = 200
 
 KINDS = [(parser, half) for parser in PARSERS for half in HALVES]
 
@@ -93,7 +98,8 @@ def test_connection(data: bytes, cuts: Any) -> None:
             outcomes.append(await Recorded(parser, half).converse(cut(data, cuts)))
 
     verdict = check_requests(data, cuts)
-    run_async(converse())
+    with bounded((STEPS + STEPS_PER_BYTE * len(data)) * len(KINDS), data):
+        run_async(converse())
     if not verdict.status:
         # (A parser that is given whole heads may still be waiting where the other has seen enough.)
         assert all(outcome == outcomes[0] for outcome in outcomes)
@@ -105,8 +111,13 @@ def test_connection(data: bytes, cuts: Any) -> None:
 class Machine(RuleBasedStateMachine):
     """Client, network, application and clock, each doing anything at any time."""
 
-    @initialize(kind=st.sampled_from(KINDS), limit_body=st.sampled_from([None, 50]))
-    def connect(self, kind: tuple[str, str], limit_body: int | None) -> None:
+    @initialize(
+        kind=st.sampled_from(KINDS),
+        limit_body=st.sampled_from([None, 50]),
+        first=st.lists(ends(), max_size=3).map(b"".join),
+    )
+    def connect(self, kind: tuple[str, str], limit_body: int | None, first: bytes) -> None:
+        """Connect, and send what may be cut off by nothing that came before."""
         self.loop = asyncio.new_event_loop()
         self.calls: list[Any] = []
         self.started = 0
@@ -117,6 +128,7 @@ class Machine(RuleBasedStateMachine):
         self.state.default_headers = [(b"server", b"uvicorn")]
         self.transport = Pipe()
         self.loop.run_until_complete(self.make(kind, config))
+        self.step(self.protocol.data_received, first or b"\r\n")
 
     async def make(self, kind: tuple[str, str], config: Config) -> None:
         self.protocol = protocol_class(*kind)(config=config, server_state=self.state, app_state={})
@@ -159,14 +171,16 @@ class Machine(RuleBasedStateMachine):
             for _ in range(12):
                 await asyncio.sleep(0)
 
-        self.loop.run_until_complete(run())
+        size = sum(len(argument) for argument in arguments if isinstance(argument, bytes))
+        with bounded(STEPS + STEPS_PER_BYTE * size, arguments):
+            self.loop.run_until_complete(run())
 
     @property
     def open(self) -> bool:
         return not self.transport.closed
 
     @precondition(lambda self: self.open and self.transport.reading)
-    @rule(data=mutated(requests()), end=st.integers(0, 3000))
+    @rule(data=mutated(messages), end=st.integers(0, 3000))
     def send(self, data: bytes, end: int) -> None:
         self.step(self.protocol.data_received, data[:end] or b"\r\n")
 
