@@ -66,8 +66,7 @@ def test_litestar(options: list[str]) -> None:
         check_end(server, codes=(0, 1, -signal.SIGINT) if options else (0,))
 
 
-@needs("gunicorn", "fastapi")
-@pytest.mark.parametrize(
+each_gunicorn_worker = pytest.mark.parametrize(
     "worker",
     [
         pytest.param("uvicorn_worker.UvicornWorker", marks=needs("uvicorn_worker")),
@@ -76,6 +75,10 @@ def test_litestar(options: list[str]) -> None:
         "uvicorn.workers.UvicornH11Worker",
     ],
 )
+
+
+@needs("gunicorn", "fastapi")
+@each_gunicorn_worker
 def test_gunicorn(worker: str) -> None:
     port = free_port()
     options = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--worker-class", worker, "--access-logfile", "-"]
@@ -87,6 +90,19 @@ def test_gunicorn(worker: str) -> None:
         server.wait_stdout(r"GET /hello/you")
         assert server.stop(signal.SIGTERM) == 0
         assert server.stderr.count("Application shutdown complete") == 2
+
+
+@needs("gunicorn")
+@each_gunicorn_worker
+def test_gunicorn_is_stopped_while_a_worker_boots(worker: str, tmp_path: Path) -> None:
+    """The worker ends at once: gunicorn, which would kill it after its timeout, is given a long one."""
+    (tmp_path / "slow.py").write_text("import time\n\nprint('booting', flush=True)\ntime.sleep(3600)\n")
+    options = ["--bind", "127.0.0.1:0", "--worker-class", worker, "--graceful-timeout", "3600", "--timeout", "3600"]
+    command = [sys.executable, "-m", "gunicorn", *options, "slow:app"]
+    with ServerProcess(command=command, cwd=tmp_path, ready=False, group=True) as server:
+        server.wait_stdout("booting")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 @needs("chainlit")
@@ -105,6 +121,25 @@ def test_chainlit(tmp_path: Path) -> None:
         polling = f"http://127.0.0.1:{port}/ws/socket.io/?EIO=4&transport=polling"
         assert httpx.get(polling, trust_env=False, timeout=PATIENCE).status_code == 200
         server.stop()
+
+
+@needs("marimo")
+def test_marimo(tmp_path: Path) -> None:
+    """It takes the signals in the event loop, and ends the server from there."""
+    (tmp_path / "notebook.py").write_text(
+        "import marimo\n\napp = marimo.App()\n\n\n@app.cell\ndef _():\n    2 + 3\n    return\n"
+    )
+    port = free_port()
+    found = shutil.which("marimo", path=str(Path(sys.executable).parent))
+    assert found
+    where = ["--headless", "--no-token", "--host", "127.0.0.1", "--port", str(port)]
+    command = [found, "run", "notebook.py", *where]
+    with ServerProcess(command=command, cwd=tmp_path, ready=False, env={"HOME": str(tmp_path)}) as server:
+        assert _first_answer(f"http://127.0.0.1:{port}/health").json() == {"status": "healthy"}
+        page = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False, timeout=PATIENCE)
+        assert (page.status_code, page.headers["server"]) == (200, "uvicorn")
+        assert server.stop() == 0
+        assert "Aborted!" not in server.stderr + server.stdout
 
 
 def _first_answer(url: str) -> Any:
