@@ -530,6 +530,27 @@ async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any) 
     assert connection.transport.closed
 
 
+async def test_handshake_with_a_body_is_refused_behind_hooks(http_protocol_cls: Any) -> None:
+    calls: list[Any] = []
+    connection = Connection(traced(http_protocol_cls, calls, "on_headers_complete"), respond(), ws=Seamed)
+    connection.feed(HANDSHAKE[:-2] + b"Content-Length: 5\r\n\r\nhello")
+    assert connection.statuses == [400]
+    assert (calls, Seamed.made) == (["on_headers_complete"], [])
+
+
+async def test_upgrade_after_the_upgrade(http_protocol_cls: Any) -> None:
+    """A second call of super() does nothing."""
+
+    class Twice(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+        def handle_websocket_upgrade(self, *event: Any) -> None:
+            super().handle_websocket_upgrade(*event)
+            super().handle_websocket_upgrade(*event)
+
+    connection = Connection(Twice, respond(), ws=Seamed)
+    connection.feed(HANDSHAKE)
+    assert len(Seamed.made) == 1
+
+
 # h11's.
 
 

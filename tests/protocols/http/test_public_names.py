@@ -43,6 +43,19 @@ def test_names(module: str, names: list[str]) -> None:
         assert hasattr(importlib.import_module(module), name)
 
 
+def test_constants_of_httptools_impl() -> None:
+    pytest.importorskip("httptools")
+    from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE
+
+    assert STATUS_LINE[404] == b"HTTP/1.1 404 Not Found\r\n"
+    assert STATUS_LINE[599] == b"HTTP/1.1 599 \r\n"
+    assert set(STATUS_LINE) == set(range(100, 600))
+    assert HEADER_RE.search(b"x-name_1~") is None
+    assert all(HEADER_RE.search(b"x" + bytes([byte])) for byte in b'\0\r\n\t ()<>@,;:\\"/[]?={}\x7f\x80')
+    assert HEADER_VALUE_RE.search(b"a value\t\xff") is None
+    assert all(HEADER_VALUE_RE.search(b"a" + bytes([byte])) for byte in b"\0\r\n\x0b\x7f")
+
+
 def test_auto_prefers_httptools() -> None:
     pytest.importorskip("httptools")
     from uvicorn.protocols.http.auto import AutoHTTPProtocol

@@ -1,14 +1,21 @@
 """HTTP/1.1 with httptools (llhttp)."""
 
+import re
 from typing import Any
 
 import httptools
 
 from uvicorn._speedups import RequestRejected
 from uvicorn._speedups._request_py import BODY
+from uvicorn._speedups.facts import FORBIDDEN_IN_VALUE, STATUS_LINES, TOKEN_CHARS
 from uvicorn.protocols.http.cycle import RequestResponseCycle as RequestResponseCycle
 from uvicorn.protocols.http.parser import RequestParser
 from uvicorn.protocols.http.protocol import HTTPProtocol
+
+# Used by other projects: the status lines by code, and what must not be in a field name or value.
+STATUS_LINE = {status: STATUS_LINES.get(status, b"HTTP/1.1 %d \r\n" % status) for status in range(100, 600)}
+HEADER_RE = re.compile(b"[^" + re.escape(TOKEN_CHARS) + b"]")
+HEADER_VALUE_RE = FORBIDDEN_IN_VALUE
 
 
 class HttpToolsParser(RequestParser):

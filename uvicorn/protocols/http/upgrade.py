@@ -28,8 +28,7 @@ def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logge
 def begin(connection: "HTTPProtocol") -> None:
     """Call `handle_websocket_upgrade`."""
     head = connection._upgrade
-    if head is None:
-        return
+    assert head is not None
     connection._call_upgrade_hook(head)
     if connection._upgrade is not None and connection._rejected is None and not connection.transport.is_closing():
         connection._on_rejected(RequestRejected(400, "handle_websocket_upgrade has not called super()"))
