@@ -151,10 +151,32 @@ def test_an_occupied_port(capsys: pytest.CaptureFixture[str]) -> None:
         occupied.bind(("127.0.0.1", 0))
         occupied.listen()
         port = occupied.getsockname()[1]
-        assert refused(capsys, port=port) == (
+        line = refused(capsys, port=port)
+        assert line.startswith(
             f"[Errno {errno.EADDRINUSE}] error while attempting to bind on address ('127.0.0.1', {port}): "
             "address already in use"
         )
+        assert line.endswith("; --port 0 takes any free port")
+
+
+@pytest.mark.parametrize(
+    ("number", "port", "hint"),
+    [
+        (errno.EACCES, 80, "; only root, or a process with CAP_NET_BIND_SERVICE, binds to a port below 1024"),
+        (errno.EACCES, 8000, ""),
+        (errno.EADDRNOTAVAIL, 8000, "; --host is an address of this machine, or 0.0.0.0 for all of them"),
+        (errno.ENOBUFS, 8000, ""),
+    ],
+)
+def test_what_to_do_when_a_port_cannot_be_bound(
+    number: int, port: int, hint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Refusing(socket.socket):
+        def bind(self, address: Any) -> None:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("uvicorn.listeners.socket.socket", Refusing)
+    assert refused(capsys, port=port).endswith(f"('127.0.0.1', {port}): {os.strerror(number).lower()}{hint}")
 
 
 def test_an_unknown_host(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,9 @@ ALL_INTERFACES = "0.0.0.0"
 # get the real one afterwards.
 ACCEPTED_AT_ONCE = 16
 
+# Those below are the system's (RFC 6335, section 6).
+FIRST_FREE_PORT = 1024
+
 # How long a client may take to confirm the end of TLS, in seconds; the loop's 30 would hold up a shutdown.
 TLS_SHUTDOWN_TIMEOUT = 2.0
 
@@ -129,13 +132,30 @@ def bind_unix_socket(path: str) -> socket.socket:
 
 @contextlib.contextmanager
 def _binding(sock: socket.socket, address: object) -> Iterator[None]:
-    """Where it fails, close the socket, and raise the error in the words of asyncio."""
+    """If it fails, close the socket, and raise the error in the words of asyncio."""
     try:
         yield
     except OSError as exc:
         sock.close()
-        reason = (exc.strerror or str(exc)).lower()
+        reason = (exc.strerror or str(exc)).lower() + _hint(exc, address)
         raise OSError(exc.errno, f"error while attempting to bind on address {address!r}: {reason}") from None
+
+
+def _hint(exc: OSError, address: object) -> str:
+    """What more there is to say of an address that cannot be bound, and what to do."""
+    if not isinstance(address, tuple):
+        return ""
+    port = address[1]
+    if exc.errno == errno.EADDRINUSE:
+        from uvicorn.port_owner import owner_of_port
+
+        owner = owner_of_port(port)
+        return f"{f' by {owner}' if owner else ''}; --port 0 takes any free port"
+    if exc.errno == errno.EACCES and port < FIRST_FREE_PORT:
+        return f"; only root, or a process with CAP_NET_BIND_SERVICE, binds to a port below {FIRST_FREE_PORT}"
+    if exc.errno == errno.EADDRNOTAVAIL:
+        return "; --host is an address of this machine, or 0.0.0.0 for all of them"
+    return ""
 
 
 def adopt_inherited_socket(fd: int) -> socket.socket:
