@@ -48,6 +48,7 @@ async def test_the_application_closes(connect: Any, message: Any, code: int, rea
     await connection.send("close", **message)
     [ours] = connection.frames()
     assert (ours.opcode, ours.code, ours.reason) == (CLOSE, code, reason)
+    assert (await connection.receive())["text"] == "unread"
     assert await connection.disconnect() == (code, reason)
     for kind in ("send", "close", "accept"):
         with pytest.raises(RuntimeError) as caught:

@@ -116,10 +116,6 @@ class Inbox:
         self._size -= len(message)
         return message
 
-    def clear(self) -> None:
-        self.messages.clear()
-        self._size = 0
-
     @property
     def full(self) -> bool:
         return len(self.messages) >= self._max_messages or self._size >= self._max_bytes

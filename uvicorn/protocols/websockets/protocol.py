@@ -433,7 +433,6 @@ class WebSocketProtocol(Connection):
             raise RuntimeError(f"'websocket.close' has an invalid code: {code!r}.")
         reason = message.get("reason") or ""
         self._send_close(code, reason)
-        self._inbox.clear()
         self._end_conversation(code, reason, by_app=True)
 
     def _send_close(self, code: int, reason: str) -> None:
