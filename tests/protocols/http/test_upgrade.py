@@ -179,8 +179,9 @@ async def test_the_body_of_a_refused_upgrade_arrives(connect: Any) -> None:
     assert connection.statuses == [200, 200, 200]
 
 
-async def test_websocket_without_a_class(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect(respond(), ws="none")
+@pytest.mark.parametrize("ws", ["none", None])
+async def test_websocket_without_a_class(connect: Any, ws: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect(respond(), ws=ws)
     assert (await connection.ask(HANDSHAKE)).status == 200
     assert [record.getMessage() for record in caplog.records] == [UNSUPPORTED, NO_LIBRARY]
 

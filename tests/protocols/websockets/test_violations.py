@@ -175,6 +175,21 @@ async def test_no_limit_to_speak_of(connect: Any, limit: int | None) -> None:
     assert len((await connection.receive())["bytes"]) == 17 << 20
 
 
+@pytest.mark.parametrize("limit", [None, 0])
+@pytest.mark.parametrize("offer", [None, DEFLATE])
+async def test_no_limit(connect: Any, limit: Any, offer: bytes | None) -> None:
+    connection = connect(ws_max_size=limit)
+    await connection.open(request(offer) if offer else None)
+    message = bytes(17 << 20)
+    connection.feed(frame(BINARY, deflated(message), rsv=4) if offer else frame(BINARY, message))
+    connection.feed(frame(BINARY, message[:9], fin=False) + frame(CONT, message[9:]))
+    for _ in range(2):
+        assert (await connection.receive())["bytes"] == message
+    connection.feed(frame(BINARY, length=(1 << 63) - 1, width=8) + b"x" * 1000)
+    assert connection.transport.reading
+    assert connection.wire == b""
+
+
 BOMB = deflated(bytes(1 << 20))
 
 
