@@ -10,6 +10,7 @@ GROUP ?= dev
 PYTEST_ARGS ?=
 FRAMEWORKS ?=
 PLATFORMS ?=
+MUTANTS ?=
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
@@ -19,7 +20,7 @@ PIP := PYTHONWARNINGS=ignore $(RUN) pip install --quiet
 SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test frameworks platforms lint types bench docs build clean autobahn fuzz sanitize abuse leaks soak
+.PHONY: help serve test frameworks platforms lint types bench docs build clean autobahn mutants fuzz sanitize abuse leaks soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +73,9 @@ fuzz: $(VENV)/.dev ## Fuzz each target for SECONDS=60; with atheris installed, g
 	@echo "==> fuzzing"
 	@$(RUN) tests.fuzz.run --seconds $(or $(SECONDS),60)
 
+mutants: $(VENV)/.dev ## Put faults into the leaves and protocols (MUTANTS, all if empty) and list those that no test finds
+	@UVICORN_SPEEDUPS=off $(RUN) tests.mutation $(MUTANTS)
+
 sanitize: $(VENV)/.dev ## Run the suite on a compiled half with the address and undefined-behaviour sanitizers (gcc)
 	@echo "==> running the suite under sanitizers"
 	@$(BIN)/python tests/sanitize.py -n $(JOBS) --dist loadgroup -m "not timing" $(PYTEST_ARGS)
@@ -97,7 +101,7 @@ build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and 
 
 clean: ## Remove what the other targets made, the virtual environments included
 	@echo "==> removing environments, builds and caches"
-	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* .mutation_notes htmlcov
 	@rm -f uvicorn/_speedups/*.so uvicorn/_speedups/*.pyd uvicorn/_speedups/*.c
 	@# Never across a mount, which an interrupted run may have left.
 	@if [ -d .platforms ]; then rm -rf --one-file-system .platforms; fi
