@@ -94,6 +94,8 @@ MATRIX = {
     # Before it, clients leave their connection open, which servers wait for, and then it served one session alone.
     "mcp-oldest": Environment(("mcp==1.10.0", "pydantic<2.11"), ("test_mcp.py",)),
     "gunicorn": Environment(("gunicorn", "uvicorn-worker", "fastapi"), ("test_starts.py", "-k", "gunicorn")),
+    "ray": Environment(("ray[serve]",), ("test_ray.py",)),
+    "marimo": Environment(("marimo",), ("test_starts.py", "-k", "marimo")),
     "chainlit": Environment(("chainlit",), ("test_starts.py", "-k", "chainlit")),
 }
 
@@ -114,14 +116,15 @@ def run(*command: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]
 
 
 def prepare(folder: Path) -> Path:
-    """Build the wheel and copy the tests; the wheel."""
+    """Build the wheel, and copy the tests and what they serve; the wheel."""
     folder.mkdir(exist_ok=True)
     for old in ("suite", "dist"):
         shutil.rmtree(folder / old, ignore_errors=True)
     answer = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder / "dist", ROOT)
     if answer.returncode:
         sys.exit(answer.stdout)
-    shutil.copytree(ROOT / "tests", folder / "suite" / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("tests", "examples"):
+        shutil.copytree(ROOT / name, folder / "suite" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "pyproject.toml", folder / "suite")
     (wheel,) = (folder / "dist").glob("*.whl")
     return wheel
