@@ -54,16 +54,6 @@ async def test_a_queue_without_a_limit(connect: Any, limit: int | None) -> None:
         await connection.receive()
 
 
-@pytest.mark.parametrize("limit", [None, 0])
-async def test_a_queue_without_a_limit(connect: Any, limit: Any) -> None:
-    connection = connect(ws_max_queue=limit)
-    await connection.open()
-    connection.feed(frame(TEXT, b"x") * 10_000)
-    assert connection.transport.reading
-    for _ in range(10_000):
-        assert (await connection.receive())["text"] == "x"
-
-
 async def test_a_queue_without_a_limit_of_messages_has_one_of_bytes(connect: Any) -> None:
     connection = connect(ws_max_queue=None, ws_max_size=1000)
     await connection.open()
