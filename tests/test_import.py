@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -33,6 +34,42 @@ def test_the_names() -> None:
     assert uvicorn.__all__ == ["main", "run", "Config", "Server"]
     assert all(hasattr(uvicorn, name) for name in uvicorn.__all__)
     assert uvicorn.__version__.count(".") == 2
+
+
+# Names that programs import; further ones of the protocol classes have a test of their own.
+PUBLIC = {
+    "uvicorn.main": "main run Server ServerState STARTUP_FAILURE LOGGING_CONFIG LEVEL_CHOICES ChangeReload "
+    "Multiprocess print_version logger",
+    "uvicorn._ansi": "style",
+    "uvicorn.config": "Config LOGGING_CONFIG LOG_LEVELS HTTP_PROTOCOLS WS_PROTOCOLS LIFESPAN LOOP_FACTORIES INTERFACES "
+    "UvicornDeprecationWarning SSL_PROTOCOL_VERSION STARTUP_FAILURE create_ssl_context resolve_reload_patterns is_dir "
+    "HTTPProtocolType WSProtocolType LifespanType LoopFactoryType InterfaceType",
+    "uvicorn.server": "Server ServerState HANDLED_SIGNALS",
+    "uvicorn.supervisors": "ChangeReload Multiprocess",
+    "uvicorn.supervisors.basereload": "BaseReload",
+    "uvicorn.supervisors.statreload": "StatReload",
+    "uvicorn.supervisors.multiprocess": "Process Multiprocess SIGNALS",
+    "uvicorn.protocols.utils": "ClientDisconnected get_path_with_query_string get_client_addr get_remote_addr "
+    "get_local_addr is_ssl",
+    "uvicorn.middleware.proxy_headers": "ProxyHeadersMiddleware",
+    "uvicorn.middleware.asgi2": "ASGI2Middleware",
+    "uvicorn.middleware.wsgi": "WSGIMiddleware build_environ",
+    "uvicorn.middleware.message_logger": "MessageLoggerMiddleware",
+    "uvicorn.lifespan.on": "LifespanOn",
+    "uvicorn.lifespan.off": "LifespanOff",
+    "uvicorn.logging": "ColourizedFormatter DefaultFormatter AccessFormatter TRACE_LOG_LEVEL",
+    "uvicorn.importer": "import_from_string ImportFromStringError",
+    "uvicorn.loops.auto": "auto_loop_factory",
+    "uvicorn.loops.asyncio": "asyncio_loop_factory",
+    "uvicorn._compat": "asyncio_run",
+    "uvicorn._subprocess": "get_subprocess subprocess_started",
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_a_module_has_the_names_that_programs_import(module: str) -> None:
+    found = importlib.import_module(module)
+    assert [name for name in PUBLIC[module].split() if not hasattr(found, name)] == []
 
 
 def test_nothing_is_imported_before_it_is_needed() -> None:

@@ -119,7 +119,8 @@ def test_a_subclass_has_the_signature_of_its_own_constructor() -> None:
         ((), {}, "missing 1 required positional argument: 'app'"),
         ((None, "127.0.0.1"), {"host": "::1"}, "got multiple values for argument 'host'"),
         ((None,), {"app": None}, "got multiple values for argument 'app'"),
-        ((None,), {"hots": "::1"}, "got an unexpected keyword argument 'hots'"),
+        ((None,), {"hots": "::1"}, r"got an unexpected keyword argument 'hots'. Did you mean 'host'\?$"),
+        ((None,), {"qqq": "::1"}, r"got an unexpected keyword argument 'qqq'$"),
         ([None] * 99, {}, "arguments but 99 were given"),
     ],
 )

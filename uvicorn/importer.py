@@ -211,10 +211,10 @@ def show_users_traceback(exc: BaseException) -> None:
 
 
 def _after_import(traceback: types.TracebackType | None) -> types.TracebackType | None:
-    """Leave out what is above the innermost `import_from_string`, and the machinery of import below it."""
+    """Leave out what is above the user's module or factory, and the machinery of import above it."""
     start = current = traceback
     while current is not None:
-        if current.tb_frame.f_code is import_from_string.__code__:
+        if current.tb_frame.f_code in (import_from_string.__code__, load_app.__code__):
             start = current.tb_next
         current = current.tb_next
     while start is not None and "importlib" in start.tb_frame.f_code.co_filename:

@@ -139,8 +139,9 @@ class GroupedOption(click.Option):
         try:
             return self._kind.parse(value) if isinstance(value, str) else self._kind.check(value)
         except ValueError:
-            hint = self._kind.hint(value)
-            message = f"{value!r} is not {self._kind.expected}.{f' {hint}' if hint else ''}"
+            # A flag that was given has no value to show.
+            wrong = "" if value is True else f"{value!r} is not {self._kind.expected}."
+            message = f"{wrong} {self._kind.hint(value)}".strip()
             raise click.BadParameter(message, ctx, self) from None
 
 

@@ -117,6 +117,13 @@ class Option(NamedTuple):
         return [self._check_one(value) for value in values]
 
 
+def _close(name: str, names: list[str]) -> str:
+    import difflib  # a millisecond, for what is an error
+
+    close = difflib.get_close_matches(name, names, 1)
+    return f". Did you mean {close[0]!r}?" if close else ""
+
+
 def _as_default(make: Callable[P, Option]) -> Callable[P, Any]:
     """For type checkers, which look for a value of the attribute's type."""
     return make
@@ -157,7 +164,7 @@ class OptionTable:
             if name in values:
                 raise TypeError(f"__init__() got multiple values for argument {name!r}")
             if name not in names:
-                raise TypeError(f"__init__() got an unexpected keyword argument {name!r}")
+                raise TypeError(f"__init__() got an unexpected keyword argument {name!r}{_close(name, names)}")
             values[name] = value
         if "app" not in values:
             raise TypeError("__init__() missing 1 required positional argument: 'app'")

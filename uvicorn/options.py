@@ -76,9 +76,9 @@ LOG_LEVELS: dict[str, int] = {
 }
 
 # What a user of uvicorn 0.54 may ask for, and this server does not have.
-NO_HTTP2 = "HTTP/2 is not built yet; a proxy in front of this server can speak it to clients"
-NO_ZTTP = "zttp is a choice of uvicorn 0.54 that is not here; 'auto' picks the fastest parser that is installed"
-NO_ZUVLOOP = "zuvloop is a choice of uvicorn 0.54 that is not here; 'auto' picks uvloop where it is installed"
+NO_HTTP2 = "HTTP/2 is not built yet; a proxy in front of this server can speak it to clients."
+NO_ZTTP = "zttp is a choice of uvicorn 0.54 that is not here; 'auto' picks the fastest parser that is installed."
+NO_ZUVLOOP = "zuvloop is a choice of uvicorn 0.54 that is not here; 'auto' picks uvloop if it is installed."
 
 
 @option_table
