@@ -350,6 +350,34 @@ async def test_body_limit(http_protocol_cls: Any, started: bool) -> None:
     assert connection.ended
 
 
+async def test_answer_to_head_has_no_body(http_protocol_cls: Any) -> None:
+    """A refusal by the server itself, for what a hook did."""
+    for way in (crash, lambda self: None):
+        connection = Connection(subclass(http_protocol_cls, on_headers_complete=way), respond())
+        connection.feed(head(b"HEAD / HTTP/1.1"))
+        [response] = connection.responses("HEAD")
+        assert (response.status, response.body) == (400, b"")
+        assert connection.wire.endswith(b"\r\n\r\n")
+
+
+async def test_parser_of_another_connection(http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle connection hands its parser on, which then tells the hooks of the other one."""
+    monkeypatch.setattr("uvicorn.protocols.http.parser.RESTING_MAX", 1)
+    calls: list[Any] = []
+
+    class Traced(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+        def on_url(self, url: bytes) -> None:
+            calls.append((self, url))
+            super().on_url(url)
+
+    first = Connection(Traced, respond())
+    second = Connection(Traced, respond(), server_state=first.state)
+    second.protocol._parsers = first.protocol._parsers
+    for connection in (first, second, first):
+        assert (await connection.ask(GET)).status == 200
+    assert [connection for connection, _ in calls] == [first.protocol, second.protocol, first.protocol]
+
+
 async def test_hook_that_crashes_is_logged(http_protocol_cls: Any, caplog: pytest.LogCaptureFixture) -> None:
     class Crashing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
         def on_url(self, url: bytes) -> None:
@@ -518,16 +546,20 @@ async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> 
 
 
 @pytest.mark.parametrize("way", [refuse, crash, close])
-async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any) -> None:
+@pytest.mark.parametrize("before", [0, 2])
+async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any, before: int) -> None:
     class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
         def on_headers_complete(self) -> None:
             super().on_headers_complete()
-            way(self)
+            if self.scope["path"] == "/ws":
+                way(self)
 
     connection = Connection(Refusing, respond(), ws=Seamed)
-    connection.feed(HANDSHAKE)
+    connection.feed(GET * before + HANDSHAKE)
+    await serve(connection)
     assert Seamed.made == []
     assert connection.transport.closed
+    assert connection.statuses == ([] if way is close else [200] * before + [400])
 
 
 async def test_handshake_with_a_body_is_refused_behind_hooks(http_protocol_cls: Any) -> None:
