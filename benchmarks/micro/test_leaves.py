@@ -40,14 +40,8 @@ class Sink:
     def on_request(self, head, facts):
         pass
 
-    def on_body(self, data):
+    def on_body(self, data, more_body=True):
         pass
-
-    def on_complete(self):
-        pass
-
-    def wants_more(self):
-        return True
 
 
 def parser_of(leaves):

@@ -16,6 +16,12 @@ ATTACKS = {
     for node in ast.parse(path.read_text()).body
     if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
 }
+DEFINED = {
+    node.name
+    for path in (ROOT / "uvicorn").rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:tests|benchmarks)/[\w/.]+)`", PAGE))))
@@ -26,6 +32,11 @@ def test_files(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-z]+(?:_[a-z]+)+|slowloris|fragments|quadratic)`", PAGE))))
 def test_attacks(name: str) -> None:
     assert name in ATTACKS
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(_\w+)`", PAGE))))
+def test_names_of_the_code(name: str) -> None:
+    assert name in DEFINED
 
 
 def test_options() -> None:

@@ -15,6 +15,15 @@ EXTENSIONS = (
 BAD_EXTENSIONS = (b";a=\x01", b";a=b\x7f", b";a\rb", b";a=b\x00", b";a\nb", b";\x0b", b";a\x08")
 POLICY_EXTENSIONS = (b";;", b";=b", b";a=", b";a b", b';a="b', b";a@b", b";a=b=c", b";,")
 TRAILERS = (b"X: y", b"X:", b"X: \t", b"X: caf\xe9", b"X: y\r\nX: z", b"x_y: z", b"X-Checksum: abc=")
+DECIDING_TRAILERS = {
+    "cl": b"Content-Length: 5",
+    "te": b"Transfer-Encoding: chunked",
+    "host": b"Host: b.example",
+    "same-host": b"X: y\r\nhost: a.example",
+    "connection": b"Connection: close",
+    "upgrade": b"Upgrade: h2c",
+    "expect": b"Expect: 100-continue",
+}
 BAD_TRAILERS = (
     b"X\t: y", b": y", b"X", b"X Y: z", b"X\x00: y", b"X(: y", b" X: y", b"X: y\r\n\tz", b"\tX: y", b"X\x80: y",
     b"X: y\rY: z",
@@ -103,8 +112,15 @@ CASES: list[Case] = [
         )
         for byte in (*(byte for byte in range(0x20) if byte != 0x09), 0x7F)
     ),
-    decline("CK-own-trailer-cl", _chunked(b"5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n"), rfc="9110 6.5.1"),
-    agree("CK-own-trailer-host", _chunked(b"0\r\nHost: b.example\r\n\r\n"), rfc="9110 6.5.1"),
+    *(
+        decline(
+            f"CK-own-trailer-{name}",
+            _chunked(b"5\r\nhello\r\n0\r\n" + field + b"\r\n\r\n"),
+            rfc="9110 6.5.1",
+            why="It would frame or route the message.",
+        )
+        for name, field in DECIDING_TRAILERS.items()
+    ),
     decline("CK-own-trailer-lf-end", _chunked(b"0\r\nX: y\r\n\n"), rfc="9112 2.2"),
     # The client goes away before the last chunk is complete: never a complete request.
     *(

@@ -126,6 +126,84 @@ async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
     assert connection.transport.reading
 
 
+async def test_sixteen_requests_may_wait(connect: Any) -> None:
+    connection = connect(respond())
+    for _ in range(16):
+        connection.feed(GET)
+        assert connection.transport.reading
+    connection.feed(GET)
+    assert not connection.transport.reading
+    assert connection.state.total_requests == 17
+    for _ in range(17):
+        await connection.run()
+
+
+async def test_the_end_of_the_input_reaches_the_requests_that_wait(connect: Any) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        events.append([(await receive())["type"], (await receive())["type"]])
+        await respond()(scope, receive, send)
+
+    connection = connect(app, full=True)
+    connection.feed(GET * 3)
+    connection.protocol.eof_received()
+    for _ in range(3):
+        await asyncio.wait_for(connection.run(), 10)
+    assert events == [["http.request", "http.disconnect"]] * 3
+    assert connection.statuses == [200] * 3
+    assert connection.ended
+
+
+async def test_nothing_is_read_after_a_refusal(connect: Any) -> None:
+    """The request before it is served, and waits for a disconnect without more being read."""
+    connection: Any = None
+    reading = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        reading.append(connection.transport.reading)
+        waiting.cancel()
+        await respond()(scope, receive, send)
+
+    connection = connect(app, full=True)
+    connection.feed(get("/1") + b"\x00\r\n\r\n")
+    await connection.run()
+    assert reading == [False]
+    assert connection.statuses == [200, 400]
+
+
+async def test_what_follows_a_refusal_is_dropped_up_to_64_kib(connect: Any) -> None:
+    app = Echo()
+    connection = connect(app, full=True)
+    connection.feed(b"\x00\r\n\r\n")
+    assert connection.statuses == [400]
+    written = connection.wire
+    connection.feed(get("/canary") + bytes(LINGER_BYTES - len(get("/canary"))))
+    assert connection.transport.reading
+    assert not connection.transport.closed
+    connection.feed(b"x")
+    assert connection.transport.closed
+    connection.feed(get("/canary"))
+    assert connection.wire == written
+    assert (app.paths, connection.loop.waiting) == ([], 0)
+
+
+async def test_what_follows_a_refusal_that_waits_is_dropped_up_to_64_kib(connect: Any) -> None:
+    app = Echo()
+    connection = connect(app, full=True)
+    connection.feed(get("/1") + b"\x00\r\n\r\n")
+    connection.feed(bytes(LINGER_BYTES))
+    assert not connection.transport.closed
+    connection.feed(b"x")
+    assert connection.transport.closed
+    connection.feed(get("/canary"))
+    await connection.run()
+    assert (app.paths, connection.loop.waiting, connection.wire) == (["/1"], 0, b"")
+
+
 async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> None:
     app = Echo()
     connection = connect(app)

@@ -96,6 +96,42 @@ async def test_trailers(connect: Any, size: int, trailer: bytes) -> None:
     assert connection.ended
 
 
+async def read_all(scope: Any, receive: Any, send: Any) -> None:
+    while (event := await receive())["type"] == "http.request" and event["more_body"]:
+        pass
+    await respond()(scope, receive, send)
+
+
+async def status_of(connection: Connection, data: bytes, size: int) -> int:
+    """The status code of one request, whose application starts when all of it is there."""
+    for piece in in_pieces(data, size):
+        connection.feed(piece)
+    while connection.loop.waiting:
+        await connection.run()
+    [status] = connection.statuses
+    return status
+
+
+@pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 431)])
+async def test_trailer_section(connect: Any, size: int, length: int, status: int) -> None:
+    trailers = b"X: " + b"y" * (length - len(b"X: \r\n\r\n")) + b"\r\n\r\n"
+    connection = connect(read_all, limit_request_head=1000)
+    assert await status_of(connection, CHUNKED + b"3\r\nabc\r\n0\r\n" + trailers, size) == status
+
+
+@pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 431)])
+async def test_trailer_fields_are_counted_alone(connect: Any, size: int, count: int, status: int) -> None:
+    data = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", *[b"X: y"] * 8)
+    data += b"0\r\n" + b"X: y\r\n" * count + b"\r\n"
+    assert await status_of(connect(read_all, limit_request_fields=10), data, size) == status
+
+
+async def test_a_trailer_section_is_measured_alone(connect: Any, size: int) -> None:
+    data = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", b"X: " + b"y" * 800)
+    data += b"0\r\nX: " + b"y" * 900 + b"\r\n\r\n"
+    assert await status_of(connect(read_all, limit_request_head=1000), data, size) == 200
+
+
 @pytest.mark.parametrize(("length", "status"), [(10, 200), (11, 413)])
 async def test_body_by_length(connect: Any, size: int, length: int, status: int) -> None:
     connection = connect(respond(), limit_request_body=10)

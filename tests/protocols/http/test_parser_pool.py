@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.parsing import HALVES
+from tests.fuzz.parsing import HALVES, PARSERS, Recorder, make_parser
 from tests.fuzz.run import QUIET
 from tests.protocols.http.classes import PUBLIC, protocol_class
 from tests.protocols.http.connection import GET, Connection
@@ -79,6 +79,36 @@ async def test_what_has_begun_is_not_interrupted(http_protocol_cls: Any, monkeyp
         await connection.run()
         assert connection.statuses == [200]
     assert b"b'abc'" in in_body.responses()[0].body
+
+
+async def test_empty_lines_are_a_beginning(http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They count for the connection that they came on, and for no other."""
+    monkeypatch.setattr("uvicorn.protocols.http.parser.RESTING_MAX", 1)
+    state = ServerState()
+    first, second = (
+        Connection(http_protocol_cls, repeat, server_state=state, limit_request_line=100, limit_request_head=100)
+        for _ in range(2)
+    )
+    second.protocol._parsers = first.protocol._parsers
+    first.feed(b"\r\n" * 40)
+    second.feed(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 50 + b"\r\n\r\n")
+    await second.run()
+    assert second.statuses == [200]
+    first.feed(b"\r\n" * 11)
+    assert first.statuses == [400]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("library", PARSERS)
+def test_a_request_that_is_held_back_is_a_beginning(library: str, half: str) -> None:
+    parser = make_parser(library, half, Recorder())
+    assert parser.is_fresh()
+    parser.builder.hold = True
+    parser.feed(GET)
+    parser.builder.hold = False
+    assert not parser.is_fresh()
+    parser.feed(b"")
+    assert parser.is_fresh()
 
 
 async def test_an_idle_connection_ends_without_one(http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:

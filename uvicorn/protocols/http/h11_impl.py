@@ -101,7 +101,8 @@ class H11Protocol(HTTPProtocol):
 
     def create_parser(self, builder: Any) -> RequestParser:
         config = self.config
-        max_incomplete = config.h11_max_incomplete_event_size or config.limit_request_head
+        # The line of the last chunk comes before the trailers, and does not count with them.
+        max_incomplete = config.h11_max_incomplete_event_size or config.limit_request_head + len(b"0\r\n")
         return H11Parser(builder, max_incomplete, config.limit_request_fields)
 
     @classmethod
