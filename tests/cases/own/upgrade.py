@@ -53,6 +53,17 @@ CASES: list[Case] = [
         )
     ),
     accept(
+        "UP-own-then-refused",
+        head(b"GET / HTTP/1.1", b"Connection: upgrade", b"Upgrade: t")
+        + head(b"POST / HTTP/1.0", b"Transfer-Encoding: chunked")
+        + b"0\r\n\r\n",
+        canary=False,
+        close=True,
+        answers=(200, 400),
+        rfc="9112 6.1",
+        why="What comes after an upgrade in the same read is judged as ever.",
+    ),
+    accept(
         "UP-own-ws-frames-close",
         head(b"GET /ws HTTP/1.1", b"Connection: upgrade, close", b"Upgrade: websocket", KEY, VERSION)
         + b"\x88\x82\0\0\0\0\x03\xe8",

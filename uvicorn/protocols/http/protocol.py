@@ -186,6 +186,7 @@ class HTTPProtocol(Hookable, Runner):
             feed = self._feed = self._parser.builder.feed
             if self._hooks.events:
                 feed = self._feed = Events(self, feed)
+        raised = None
         try:
             left = feed(data, 0)
             if left:
@@ -193,7 +194,11 @@ class HTTPProtocol(Hookable, Runner):
         except RequestRejected as exc:
             self._on_rejected(exc)
         except Exception as exc:
-            self._go_on(data, exc)
+            raised = exc
+        if raised is not None:
+            # Not in its handler, where it would become the context of what the library raises next.
+            self._go_on(data, raised)
+            raised = None
         cycle = self._to_start
         if cycle is not None:
             if self._pipeline is None and self._eager:
