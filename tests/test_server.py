@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import functools
 import importlib.util
 import logging
 import os
@@ -488,10 +489,13 @@ async def test_clients_are_refused_while_the_application_starts() -> None:
     assert refused == [errno.ECONNREFUSED]
 
 
-async def test_an_application_that_cannot_be_imported_leaves_nothing_bound(tmp_path: Path) -> None:
+@posix
+@pytest.mark.parametrize("how", ["run", "serve"])
+def test_an_application_that_cannot_be_imported_leaves_nothing_bound(how: str, tmp_path: Path) -> None:
     path = tmp_path / "socket"
+    server = Server(config_of("tests.nothing:app", uds=str(path)))
     with pytest.raises(SystemExit):
-        await Server(config_of("tests.nothing:app", uds=str(path))).serve()
+        server.run() if how == "run" else run_async(server.serve())
     assert not path.exists()
 
 
@@ -502,17 +506,23 @@ async def test_servers_are_there_from_the_start_on() -> None:
         assert len(server.servers) == 1
 
 
-async def test_a_subclass_that_replaces_startup_binds_for_itself() -> None:
+@pytest.mark.parametrize("how", ["overridden", "assigned"])
+async def test_a_startup_that_is_replaced_binds_for_itself(how: str) -> None:
     port = free_port()
 
-    class Own(Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            loop = asyncio.get_running_loop()
-            await self.lifespan.startup()
-            self.servers = [await loop.create_server(self._create_protocol, "127.0.0.1", port)]
-            self.started = True
+    async def startup(self: Server, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        await self.lifespan.startup()
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", port))
+        self.servers = [await loop.create_server(self._create_protocol, sock=sock)]
+        self.started = True
 
-    server = Own(config_of(State(), port=port))
+    if how == "overridden":
+        server: Server = type("Own", (Server,), {"startup": startup})(config_of(State(), port=port))
+    else:
+        server = Server(config_of(State(), port=port))
+        server.startup = functools.partial(startup, server)  # type: ignore[method-assign]  # as others do
     async with serving(server):
         assert (await ask(("127.0.0.1", port))).endswith(b"done")
     with pytest.raises(ConnectionError):
@@ -813,16 +823,19 @@ def test_handlers_of_the_application_do_not_outlive_the_server(loop: str) -> Non
     async def main() -> None:
         async with serving(Server(config_of(state))):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGINT)
-        await until(lambda: len(ours) == 2)
+        running = asyncio.get_running_loop()
+        running.add_signal_handler(signal.SIGUSR1, called.append, "the last one")
+        for number in (*HANDLED_SIGNALS, signal.SIGUSR1):
+            os.kill(os.getpid(), number)
+        await asyncio.wait_for(until(lambda: called), PATIENCE)
+        running.remove_signal_handler(signal.SIGUSR1)
 
     state.startup = install
     ours: list[int] = []
     former = [signal.signal(number, lambda sig, frame: ours.append(sig)) for number in HANDLED_SIGNALS]
     try:
         asyncio_run(main(), loop_factory=config_of(state, loop=loop).get_loop_factory())
-        assert called == []
+        assert called == ["the last one"]
         assert sorted(ours) == sorted(HANDLED_SIGNALS)
     finally:
         for number, handler in zip(HANDLED_SIGNALS, former, strict=True):
@@ -841,7 +854,7 @@ def test_what_the_program_gave_to_the_loop_outlives_the_server(loop: str) -> Non
             pass
         assert called == []
         os.kill(os.getpid(), signal.SIGTERM)
-        await until(lambda: called)
+        await asyncio.wait_for(until(lambda: called), PATIENCE)
         running.remove_signal_handler(signal.SIGTERM)
 
     asyncio_run(main(), loop_factory=config_of(State(), loop=loop).get_loop_factory())

@@ -103,11 +103,8 @@ class Server:
             SystemExit: as for `serve`.
         """
         loop_factory = self.config.get_loop_factory()
-        try:
-            self._prepare(sockets)
-            asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
-        finally:
-            self._release()
+        self._prepare(sockets)
+        asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve in the running event loop until asked to exit.
@@ -118,6 +115,8 @@ class Server:
         Raises:
             SystemExit: the server cannot start; the reason has been logged.
         """
+        # Before the signals are captured: the application may replace `handle_exit` when it is imported.
+        self._prepare(sockets)
         with self.capture_signals():
             try:
                 await self._serve(sockets)
@@ -129,7 +128,6 @@ class Server:
 
     async def _serve(self, sockets: list[socket] | None) -> None:
         self._prepare(sockets)
-        self._follow_handle_exit()
         self.lifespan = self.config.lifespan_class(self.config)
         log_process("Started server process [%d]", os.getpid())
         await self.startup(sockets=sockets)
@@ -148,11 +146,15 @@ class Server:
 
     def _prepare(self, sockets: list[socket] | None) -> None:
         """Bind, then load the application, which may take long: a taken port is found at once."""
-        # A subclass that replaces `startup` may bind for itself.
-        if type(self).startup is Server.startup:
-            self._bind(sockets)
-        if not self.config.loaded:
-            self.config.load()
+        try:
+            # A `startup` that is not ours may bind for itself.
+            if getattr(self.startup, "__func__", None) is Server.startup:
+                self._bind(sockets)
+            if not self.config.loaded:
+                self.config.load()
+        except BaseException:
+            self._release()
+            raise
 
     def _bind(self, sockets: list[socket] | None) -> Listeners:
         """Bind, unless that is done; clients are refused until `startup` listens."""
@@ -375,13 +377,6 @@ class Server:
             # Kept, since `handle_exit` may be replaced while we run.
             self._installed_handlers[sig] = handler = self.handle_exit
             signal.signal(sig, handler)
-
-    def _follow_handle_exit(self) -> None:
-        """Install the `handle_exit` that the application has assigned (sse-starlette does)."""
-        for sig, installed in self._installed_handlers.items():
-            if installed != self.handle_exit and signal.getsignal(sig) == installed:
-                self._installed_handlers[sig] = handler = self.handle_exit
-                signal.signal(sig, handler)
 
     def _restore_signal_handlers(self) -> None:
         """Put back the handlers that were there before, whatever the application has installed since."""
