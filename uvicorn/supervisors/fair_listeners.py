@@ -84,10 +84,11 @@ def open_scoreboard() -> Scoreboard | None:
 
 
 def _open_unnamed_file() -> IO[bytes]:
-    if sys.platform == "linux":
-        # It needs no file system: that of a container may be read-only. An old kernel or a sandbox has none.
-        with contextlib.suppress(OSError, AttributeError):  # PyPy has no name for it.
-            return open(os.memfd_create("uvicorn-scoreboard"), "r+b", buffering=0)
+    memfd_create = getattr(os, "memfd_create", None)
+    if memfd_create is not None:
+        # It needs no file system: that of a container may be read-only. An old kernel or a sandbox refuses it.
+        with contextlib.suppress(OSError):
+            return open(memfd_create("uvicorn-scoreboard"), "r+b", buffering=0)
     import tempfile
 
     return tempfile.TemporaryFile()
