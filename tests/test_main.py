@@ -249,13 +249,15 @@ REFUSING = [option for option in COMMAND_LINE if option.name not in TAKES_ANY_TE
 @pytest.mark.parametrize("option", REFUSING, ids=lambda option: option.name)
 def test_a_wrong_value_is_a_usage_error(option: Option, handed_over: dict[str, Any]) -> None:
     text = wrong(option)
+    ways = {option.environment_variable: invoke(APP, env={option.environment_variable: text})}
     if option.form in (Form.VALUE, Form.MANY):
-        code, output = invoke(APP, option.declaration, text)
-    else:
-        code, output = invoke(APP, env={option.environment_variable: text})
-    assert code == 2
+        ways[option.declaration] = invoke(APP, option.declaration, text)
+    for name, (code, output) in ways.items():
+        assert code == 2
+        message = " ".join(output.split())
+        # What the user wrote; click 7 does not tell where a value comes from.
+        assert f"Invalid value for '{name}': " in message or not hasattr(click.Context, "get_parameter_source")
     message = " ".join(output.split())
-    assert option.declaration.partition("/")[0] in message
     assert f"{text!r} is not {option.kind.expected}. {option.kind.hint(text)}".strip() in message
     assert handed_over == {}
 

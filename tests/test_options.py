@@ -116,7 +116,7 @@ def test_a_subclass_has_the_signature_of_its_own_constructor() -> None:
 @pytest.mark.parametrize(
     ("args", "options", "message"),
     [
-        ((), {}, "missing 1 required positional argument: 'app'"),
+        ((), {}, r"^Config\.__init__\(\) missing 1 required positional argument: 'app'"),
         ((None, "127.0.0.1"), {"host": "::1"}, "got multiple values for argument 'host'"),
         ((None,), {"app": None}, "got multiple values for argument 'app'"),
         ((None,), {"hots": "::1"}, r"got an unexpected keyword argument 'hots'. Did you mean 'host'\?$"),

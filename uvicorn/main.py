@@ -117,6 +117,7 @@ class GroupedOption(click.Option):
     def __init__(self, option: Option) -> None:
         self.group = option.group
         self._kind = option.kind
+        self._variable = option.environment_variable
         attributes: dict[str, Any] = {
             "help": help_text(option),
             "default": option.command_line_default,
@@ -142,7 +143,13 @@ class GroupedOption(click.Option):
             # A flag that was given has no value to show.
             wrong = "" if value is True else f"{value!r} is not {self._kind.expected}."
             message = f"{wrong} {self._kind.hint(value)}".strip()
-            raise click.BadParameter(message, ctx, self) from None
+            raise click.BadParameter(message, ctx, self, self._given_as(ctx)) from None
+
+    def _given_as(self, ctx: click.Context) -> str | None:
+        """The variable, if the value comes from the environment; None is the flag."""
+        source = getattr(ctx, "get_parameter_source", None)  # click 7 has none
+        found = source(self.name) if source is not None else None
+        return repr(self._variable) if found is not None and found.name == "ENVIRONMENT" else None
 
 
 def help_text(option: Option) -> str:

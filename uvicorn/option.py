@@ -157,17 +157,18 @@ class OptionTable:
 
     def _bind(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         names = ["app", *self.options]
+        where = f"{type(self).__name__}.__init__()"
         if len(args) > len(names):
-            raise TypeError(f"__init__() takes {len(names)} arguments but {len(args)} were given")
+            raise TypeError(f"{where} takes {len(names)} arguments but {len(args)} were given")
         values = dict(zip(names, args, strict=False))
         for name, value in options.items():
             if name in values:
-                raise TypeError(f"__init__() got multiple values for argument {name!r}")
+                raise TypeError(f"{where} got multiple values for argument {name!r}")
             if name not in names:
-                raise TypeError(f"__init__() got an unexpected keyword argument {name!r}{_close(name, names)}")
+                raise TypeError(f"{where} got an unexpected keyword argument {name!r}{_close(name, names)}")
             values[name] = value
         if "app" not in values:
-            raise TypeError("__init__() missing 1 required positional argument: 'app'")
+            raise TypeError(f"{where} missing 1 required positional argument: 'app'")
         self.app = values["app"]
         for name, option in self.options.items():
             setattr(self, name, values.get(name, option.default))
