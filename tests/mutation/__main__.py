@@ -197,9 +197,12 @@ class Run:
         monitoring = sys.monitoring
         tool, event = monitoring.COVERAGE_ID, monitoring.events.LINE
         lines: set[Line] = set()
+        # A line is one object, however many tests execute it.
+        known: dict[Line, Line] = {}
 
-        def on_line(code: CodeType, line: int) -> object:
-            lines.add((names[code.co_filename], line))
+        def on_line(code: CodeType, number: int) -> object:
+            line = names[code.co_filename], number
+            lines.add(known.setdefault(line, line))
             return monitoring.DISABLE
 
         monitoring.use_tool_id(tool, "mutation")

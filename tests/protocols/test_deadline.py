@@ -4,9 +4,12 @@ import asyncio
 import contextvars
 import time
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.doubles import MockLoop
 from uvicorn.protocols import deadline
@@ -188,3 +191,82 @@ async def test_a_shared_timer_runs_in_the_context_of_nobody() -> None:
     seen = asyncio.get_running_loop().create_future()
     Timers(asyncio.get_running_loop()).call_later(0.01, lambda: seen.set_result(request.get("none")))
     assert await asyncio.wait_for(seen, 20) == "none"
+
+
+class FakeLoop:
+    """A loop whose clock the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._handles: list[list[Any]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, callback: Any, *arguments: Any, context: Any = None) -> Any:
+        handle = [self.now + seconds, partial(callback, *arguments)]
+        self._handles.append(handle)
+        return SimpleNamespace(cancel=lambda: self._handles.remove(handle) if handle in self._handles else None)
+
+    def advance(self, seconds: float) -> None:
+        until = self.now + seconds
+        while due := [handle for handle in self._handles if handle[0] <= until]:
+            first = min(due, key=lambda handle: handle[0])
+            self._handles.remove(first)
+            self.now = max(self.now, first[0])
+            first[1]()
+        self.now = until
+
+
+# Multiples of a 64th of a second: sums of them are exact.
+_seconds = st.integers(0, 256).map(lambda number: number / 64)
+_moves = st.one_of(
+    st.tuples(st.just("set"), _seconds),
+    st.tuples(st.just("advance"), _seconds),
+    st.tuples(st.sampled_from(["clear", "cancel"]), st.just(0.0)),
+)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@given(moves=st.lists(_moves, max_size=12))
+def test_called_once_and_in_time(shared: bool, moves: list[tuple[str, float]]) -> None:
+    """Whatever is set, moved and cleared: the last deadline is told, once, not early and hardly late."""
+    loop: Any = FakeLoop()
+    told: list[tuple[str, float]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deadline, "monotonic", loop.monotonic)
+        timers = Timers(loop)
+        waiting: Deadline[str] = Deadline(timers if shared else loop, lambda reason: told.append((reason, loop.now)))
+        last: tuple[str, float] | None = None
+        for number, (move, seconds) in enumerate([*moves, ("advance", 1000.0)]):
+            if move == "set":
+                last = (f"{number}", loop.now + seconds)
+                waiting.set(last[0], seconds)
+            elif move != "advance":
+                last = None
+                waiting.clear() if move == "clear" else waiting.cancel()
+            else:
+                loop.advance(seconds)
+                grain = 1 / 16 if shared else 0.0
+                if told:
+                    assert last is not None
+                    assert told == [(last[0], told[0][1])]
+                    assert 0 <= told[0][1] - last[1] <= grain
+                    last = None
+                    told.clear()
+                elif last is not None:
+                    assert loop.now < last[1] + grain
+            assert waiting.reason == (None if last is None else last[0])
+        # Nothing is kept for moments that have passed.
+        assert timers._groups == {}
+        assert loop._handles == []
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_nobody_is_called_after_close(shared: bool) -> None:
+    loop: Any = FakeLoop()
+    waiting: Deadline[str] = Deadline(Timers(loop) if shared else loop, lambda reason: pytest.fail(reason))
+    waiting.set("a", 2.0)
+    waiting.close()
+    assert waiting.handle is None
+    loop.advance(1000.0)

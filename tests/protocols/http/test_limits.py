@@ -201,3 +201,33 @@ async def test_h11_max_incomplete_event_size(connect: Any, parser: str) -> None:
     statuses = await outcome(connection, GET[:-2] + b"X: " + b"y" * 3000 + b"\r\n\r\n", 100)
     # The option is h11's; with httptools the head has its own, larger limit.
     assert statuses == ([431] if parser == "h11" else [200]) or (parser == "h11" and statuses == [400])
+
+
+# What the lines of one body may have besides its sizes, of which the zero of the last chunk is one.
+EXTENSIONS = 16 * 1024
+IN_ALL = EXTENSIONS + 64 - 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([b"1" + b";".ljust(IN_ALL, b"a")], 200),
+        ([b"1" + b";".ljust(IN_ALL + 1, b"a")], 400),
+        ([b"1" + b";".ljust(1000, b"a"), b"1" + b";".ljust(IN_ALL - 1000, b"a")], 200),
+        ([b"1" + b";".ljust(1000, b"a"), b"1" + b";".ljust(IN_ALL - 999, b"a")], 400),
+        ([b"0" * IN_ALL + b"1"], 200),
+        ([b"0" * (IN_ALL + 1) + b"1"], 400),
+    ],
+    ids=["whole", "too much", "in two", "too much in two", "zeros", "too many zeros"],
+)
+async def test_chunk_extensions(connect: Any, lines: list[bytes], status: int) -> None:
+    coded = b"".join(line + b"\r\nx\r\n" for line in lines) + b"0\r\n\r\n"
+    assert await outcome(connect(respond()), CHUNKED + coded, 100_000) == [status]
+
+
+@pytest.mark.parametrize(("length", "statuses"), [(EXTENSIONS, []), (EXTENSIONS + 1, [400])])
+async def test_the_line_of_a_chunk_without_an_end(connect: Any, length: int, statuses: list[int]) -> None:
+    connection = connect(respond())
+    connection.feed(CHUNKED)
+    connection.feed(b"1;" + b"a" * (length - 2))
+    assert connection.statuses == statuses

@@ -4,10 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.protocols.websockets.connection import settle
 from tests.protocols.websockets.frames import BINARY, PING, PONG, TEXT, close, frame
 from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.connection import Inbox
 
 
 async def test_reading_pauses_at_the_high_water_mark(connect: Any) -> None:
@@ -199,3 +202,39 @@ async def test_a_client_that_takes_something_in_time(connect: Any) -> None:
     connection.protocol.pause_writing()
     connection.loop.run_later(with_delay=7)
     assert connection.transport.closed
+
+
+@given(
+    limits=st.tuples(st.integers(1, 9), st.integers(1, 40)),
+    moves=st.lists(st.one_of(st.binary(max_size=12), st.none()), max_size=30),
+)
+def test_water_marks(limits: tuple[int, int], moves: list[bytes | None]) -> None:
+    """Either limit makes it full, and a quarter of both is drained, whatever came (bytes) and was read (None)."""
+    inbox = Inbox(*limits)
+    unread: list[bytes] = []
+    for move in moves:
+        if move is not None:
+            inbox.put(move)
+            unread.append(move)
+        elif unread:
+            assert inbox.get() == unread.pop(0)
+        filled = [(len(unread), limits[0]), (sum(map(len, unread)), limits[1])]
+        assert inbox.full == any(amount >= limit for amount, limit in filled)
+        assert inbox.drained == all(amount <= limit / 4 for amount, limit in filled)
+
+
+async def test_readers_that_were_cancelled_are_forgotten() -> None:
+    inbox = Inbox(1, 1)
+    for _ in range(100):
+        inbox.waiter().cancel()
+    assert len(inbox._waiters) == 1
+    inbox.put(b"x")
+    assert inbox._waiters == []
+
+
+async def test_no_timer_outlives_a_client_that_did_not_read(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    connection.protocol.pause_writing()
+    connection.lose()
+    assert connection.loop.timers == []

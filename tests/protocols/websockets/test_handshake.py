@@ -339,3 +339,31 @@ async def test_config_is_loaded(ws_protocol_cls: Any) -> None:
     protocol = ws_protocol_cls(config=config, server_state=ServerState(), app_state={})
     assert config.loaded
     assert protocol.app is config.loaded_app
+
+
+async def test_an_upgrade_among_others(connect: Any) -> None:
+    connection = connect()
+    await connection.open(request(upgrade=b"h2c , WebSocket"))
+
+
+async def test_extensions_in_several_fields(connect: Any, entry: Any) -> None:
+    connection = connect(entry)
+    await connection.ask(request(b"Sec-WebSocket-Extensions: x-other", DEFLATE, b"Sec-WebSocket-Extensions: x-more"))
+    await connection.send("accept", subprotocol="chat", headers=[(b"x-ours", b"1")])
+    head, _, rest = connection.wire.partition(b"\r\n\r\n")
+    assert rest == b""
+    assert [line.partition(b":")[0] for line in head.split(b"\r\n")[1:]] == [
+        b"server",
+        b"upgrade",
+        b"connection",
+        b"sec-websocket-accept",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
+        b"x-ours",
+    ]
+
+
+async def test_trace_lines_on_a_unix_socket(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(5, "uvicorn.error")
+    connect(transport=MockTransport(sockname="/run/ws.sock", peername=""))
+    assert [record.getMessage() for record in caplog.records] == ["WebSocket connection made"]
