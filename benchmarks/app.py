@@ -1,6 +1,8 @@
 """The application that every server runs; `/` comes first and costs next to nothing."""
 
-from cases import CHUNK, LARGE_BODY
+import asyncio
+
+from cases import CHUNK, EVENT, EVENTS, LARGE_BODY, PARTS
 
 
 async def app(scope, receive, send):
@@ -21,6 +23,10 @@ async def app(scope, receive, send):
         await echo(receive, send)
     elif path == "/stream":
         await stream(send)
+    elif path == "/events":
+        await events(send)
+    elif path == "/download":
+        await download(send)
     else:
         await large(send)
 
@@ -41,6 +47,22 @@ async def stream(send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     for _ in range(10):
         await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def events(send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    for _ in range(EVENTS):
+        await send({"type": "http.response.body", "body": EVENT, "more_body": True})
+        await asyncio.sleep(0)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def download(send):
+    headers = [(b"content-type", b"application/octet-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for _ in range(PARTS):
+        await send({"type": "http.response.body", "body": LARGE_BODY, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 

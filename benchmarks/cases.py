@@ -23,6 +23,10 @@ BROWSER_HEADERS = (
 JSON_BODY = b'{"id": 7, "text": "%s"}' % (b"x" * 1003)
 CHUNK = b"x" * 100
 LARGE_BODY = b"x" * 65536
+# Parts of 64 KiB in one response.
+PARTS = 32
+EVENT = b'data: {"id": 7, "text": "seven"}\n\n'
+EVENTS = 50
 
 
 def _sized(body: bytes, kind: bytes) -> bytes:
@@ -35,10 +39,19 @@ def _sized(body: bytes, kind: bytes) -> bytes:
 # wrk takes an unannounced end of the connection for an error.
 CLOSED = _sized(b"Hello, world!", b"text/plain\r\nconnection: close")
 HELLO = _sized(b"Hello, world!", b"text/plain")
-STREAMED = (
-    b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: floor\r\n"
-    b"content-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n" + b"64\r\n%s\r\n" % CHUNK * 10 + b"0\r\n\r\n"
-)
+
+
+def _chunked(chunk: bytes, count: int, kind: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: floor\r\n"
+        b"content-type: %b\r\ntransfer-encoding: chunked\r\n\r\n"
+        % kind
+        + b"%x\r\n%b\r\n" % (len(chunk), chunk) * count
+        + b"0\r\n\r\n"
+    )
+
+
+STREAMED = _chunked(CHUNK, 10, b"text/plain")
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,18 @@ CASES = {
             body=JSON_BODY,
         ),
         Case("stream", "10 chunks of 100 bytes", floor=STREAMED, path="/stream"),
+        Case(
+            "events",
+            f"{EVENTS} server-sent events, each in its own turn of the loop",
+            floor=_chunked(EVENT, EVENTS, b"text/event-stream"),
+            path="/events",
+        ),
+        Case(
+            "download",
+            "2 MiB in chunks of 64 KiB",
+            floor=_chunked(LARGE_BODY, PARTS, b"application/octet-stream"),
+            path="/download",
+        ),
         Case("large", "64 KiB response", floor=_sized(LARGE_BODY, b"application/octet-stream"), path="/large"),
         Case("close", "keep-alive off", floor=CLOSED, headers=(("Connection", "close"),)),
         Case("installed", "plain `GET /`, access log and proxy headers as they come", as_installed=True),
