@@ -29,6 +29,7 @@ cdef class ResponseFramer:
     cdef readonly int state
     cdef readonly int status
     cdef public bint keep_alive
+    cdef readonly bint begun
     cdef readonly bint head_sent
     cdef readonly int framing
     cdef int facts
@@ -51,6 +52,8 @@ cdef class ResponseFramer:
     cdef _take_options(self, bytes value)
     @cython.locals(fields=dict, lines=list, size=Py_ssize_t, framing=int, more_body=bint)
     cpdef bytes body(self, message)
+    @cython.locals(lines=list)
+    cpdef bytes head(self)
     @cython.locals(options=list, option=bytes)
     cdef bytes _end_head(self)
     cpdef send(self, message, bytes default_block)

@@ -89,11 +89,13 @@ class ResponseFramer:
     Attributes:
         state: EXPECT_START, EXPECT_BODY or COMPLETE.
         status: once the start was accepted.
-        keep_alive: may be set to False until the first body message.
+        keep_alive: may be set to False until the head is given out.
         head_sent: whether the head was given out.
+        begun: whether the last call of `body` gave it out.
     """
 
     __slots__ = (
+        "begun",
         "coded",
         "expected",
         "facts",
@@ -113,6 +115,7 @@ class ResponseFramer:
         self.state = EXPECT_START
         self.status = 0
         self.keep_alive = self.facts & KEEP_ALIVE != 0
+        self.begun = False
         self.head_sent = False
         self.framing = NO_BODY
         self.lines: list[bytes] | None = None
@@ -263,15 +266,28 @@ class ResponseFramer:
         if not more_body:
             self.state = COMPLETE
         if self.lines is None:
+            self.begun = False
             if framing == CHUNKED:
                 return _chunk(data, size, more_body)
             return data
         lines = self.lines
         self.lines = None
-        self.head_sent = True
-        lines.append(self._end_head())
+        self.begun = self.head_sent = True
+        if self.keep_alive and self.options is None and framing != CLOSE:
+            # What _end_head gives nearly always.
+            lines.append(b"\r\n\r\n")
+        else:
+            lines.append(self._end_head())
         if size or framing == CHUNKED:
             lines.append(_chunk(data, size, more_body) if framing == CHUNKED else data)
+        return _join(lines)
+
+    def head(self) -> bytes:
+        """The head alone, once, after the start and before any part of the body."""
+        lines = self.lines or []
+        self.lines = None
+        self.head_sent = True
+        lines.append(self._end_head())
         return _join(lines)
 
     def _end_head(self) -> bytes:

@@ -1,5 +1,6 @@
 """Access lines, and that nothing from a client reaches a log raw."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterator
@@ -66,19 +67,47 @@ async def test_root_path_is_part_of_the_path(connect: Any, access: Records) -> N
     assert access.lines == ['127.0.0.1:12345 - "GET /root/x HTTP/1.1" 200']
 
 
-async def test_the_line_is_written_when_the_response_starts(connect: Any, access: Records) -> None:
+@pytest.mark.parametrize("turns", [0, 1])
+async def test_the_line_is_written_when_the_head_goes_out(connect: Any, access: Records, turns: int) -> None:
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         seen.append(len(access.records))
-        await send(body(b"x"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+            seen.append(len(access.records))
+        await send(body(b"x", True))
+        seen.append(len(access.records))
+        await send(body(b"y"))
 
     connection = connect(app)
     connection.feed(GET)
     await connection.run()
-    assert seen == [1]
+    assert seen == [0] + [1] * turns + [1]
     assert len(access.records) == 1
+
+
+@pytest.mark.parametrize("fail", [True, False])
+async def test_a_start_that_an_error_replaces_is_logged_as_the_error(connect: Any, access: Records, fail: bool) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(201))
+        if fail:
+            raise ZeroDivisionError
+
+    connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert connection.statuses == [500]
+    assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 500']
+
+
+async def test_an_error_after_the_head_is_logged_with_the_status_sent(connect: Any, access: Records) -> None:
+    connection = connect(send_all(start(201), body(b"x", True)))
+    connection.feed(GET)
+    await connection.run()
+    assert connection.transport.closed
+    assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 201']
 
 
 async def test_a_start_that_is_refused_is_not_logged_as_sent(connect: Any, access: Records) -> None:

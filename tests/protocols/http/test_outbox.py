@@ -15,14 +15,21 @@ from uvicorn.server import ServerState
 CHUNKED = {"type": "http.response.start", "status": 200, "headers": []}
 
 
-async def serve(http_protocol_cls: Any, app: Any, *requests: bytes, until: int = 1) -> FullTransport:
-    """Send the requests, one after the other; return once `until` responses are complete or the connection closes."""
+async def serve(
+    http_protocol_cls: Any, app: Any, *requests: bytes, until: int = 1, made: list[FullTransport] | None = None
+) -> FullTransport:
+    """Send the requests, one after the other; return once `until` responses are complete or the connection closes.
+
+    The transport is noted in `made` before the application is called.
+    """
     config = Config(app, lifespan="off", log_config=None, ws="none", proxy_headers=False)
     config.load()
     loop = asyncio.get_running_loop()
     protocol = http_protocol_cls(config=config, server_state=ServerState(), app_state={}, _loop=loop)
     transport = FullTransport()
     transport.protocol = protocol
+    if made is not None:
+        made.append(transport)
     protocol.connection_made(transport)
     for request in requests or (GET,):
         protocol.data_received(request)
@@ -54,42 +61,103 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uvicorn.protocols.http.connection.OUTBOX_GAP", 60.0)
 
 
+async def turn() -> None:
+    """Let the loop run."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 @pytest.mark.usefixtures("patient")
-async def test_the_first_part_goes_at_once_and_those_that_follow_closely_together(http_protocol_cls: Any) -> None:
-    transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", b"d"))
-    first, rest = transport.writes
+async def test_two_parts_go_at_once_and_those_that_follow_in_the_same_turn_together(http_protocol_cls: Any) -> None:
+    transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", b"d", b"e"))
+    first, second, rest = transport.writes
     assert first.endswith(b"\r\n1\r\na\r\n")
-    assert rest == b"1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n0\r\n\r\n"
+    assert second == b"1\r\nb\r\n"
+    assert rest == b"1\r\nc\r\n1\r\nd\r\n1\r\ne\r\n0\r\n\r\n"
 
 
 @pytest.mark.usefixtures("patient")
 async def test_nothing_waits_longer_than_for_the_loop(http_protocol_cls: Any) -> None:
-    async def turn() -> None:
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-
-    transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", turn, b"d", turn, turn, b"e", b"f"))
+    parts = (b"a", b"b", b"c", b"d", turn, b"e", turn, turn, b"f", b"g", b"h", turn)
+    transport = await serve(http_protocol_cls, stream(*parts))
     assert transport.writes[1:] == [
-        b"1\r\nb\r\n1\r\nc\r\n",
-        b"1\r\nd\r\n",
-        b"1\r\ne\r\n1\r\nf\r\n0\r\n\r\n",
+        b"1\r\nb\r\n",
+        b"1\r\nc\r\n1\r\nd\r\n",
+        b"1\r\ne\r\n",
+        b"1\r\nf\r\n",
+        b"1\r\ng\r\n1\r\nh\r\n",
+        b"0\r\n\r\n",
     ]
 
 
+@pytest.mark.usefixtures("patient")
+async def test_a_first_step_that_ends_holds_nothing_back(http_protocol_cls: Any) -> None:
+    """What was gathered is on its way before any other callback of the loop."""
+    seen: list[bytes] = []
+    transports: list[FullTransport] = []
+
+    async def look() -> None:
+        asyncio.get_running_loop().call_soon(lambda: seen.append(transports[0].buffer))
+        await turn()
+
+    transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", look), made=transports)
+    assert seen[0].endswith(b"\r\n1\r\na\r\n1\r\nb\r\n1\r\nc\r\n")
+    assert len(transport.writes) == 4
+
+
+@pytest.mark.usefixtures("patient")
+async def test_one_part_for_each_turn_is_written_at_once(http_protocol_cls: Any) -> None:
+    """And schedules nothing, but for the few that ask whether there is more to gather by now."""
+    loop = asyncio.get_running_loop()
+    written, scheduled, transports = [], [], []
+
+    async def note() -> None:
+        written.append(len(transports[0].writes))
+        await asyncio.sleep(0)
+
+    def call_soon(callback: Any, *arguments: Any, **options: Any) -> Any:
+        scheduled.append(callback)
+        return type(loop).call_soon(loop, callback, *arguments, **options)
+
+    events = [part for number in range(100) for part in (b"%d" % number, note)]
+    loop.call_soon = call_soon  # type: ignore[method-assign]
+    try:
+        await serve(http_protocol_cls, stream(*events), made=transports)
+    finally:
+        del loop.call_soon
+    assert written == list(range(1, 101))
+    assert len([callback for callback in scheduled if getattr(callback, "__name__", "") == "end_turn"]) <= 3
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_stream_of_single_parts_that_begins_to_hurry_is_gathered_again(http_protocol_cls: Any) -> None:
+    singles = [part for _ in range(20) for part in (b"a", turn)]
+    transport = await serve(http_protocol_cls, stream(*singles, *[b"b"] * 300, turn, b"c", b"d", b"e", b"f"))
+    sent = transport.writes
+    assert len(sent) < 20 + 200
+    assert sent[-3:] == [b"1\r\nc\r\n", b"1\r\nd\r\n", b"1\r\ne\r\n1\r\nf\r\n0\r\n\r\n"]
+
+
 async def test_an_application_that_keeps_the_loop_from_running_is_not_held_up(http_protocol_cls: Any) -> None:
+    """Neither one part nor two wait for the work behind them."""
+    before: list[bytes] = []
+    transports: list[FullTransport] = []
+
     async def work() -> None:
+        before.append(transports[0].buffer[-6:])
         time.sleep(0.005)
 
-    transport = await serve(http_protocol_cls, stream(b"a", work, b"b", work, b"c", work))
-    assert transport.writes[1:] == [b"1\r\nb\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"]
+    parts = (b"a", work, b"b", work, b"c", work, b"d", b"e", work, b"f", b"g", work)
+    await serve(http_protocol_cls, stream(*parts), made=transports)
+    assert before == [b"1\r\n%b\r\n" % part for part in (b"a", b"b", b"c", b"e", b"g")]
 
 
 @pytest.mark.usefixtures("patient")
 async def test_much_does_not_wait(http_protocol_cls: Any) -> None:
     large = b"x" * (OUTBOX_MAX + 1)
-    transport = await serve(http_protocol_cls, stream(b"a", b"b", large, b"c"))
-    assert transport.writes[1] == b"1\r\nb\r\n%x\r\n%b\r\n" % (len(large), large)
-    assert transport.writes[2] == b"1\r\nc\r\n0\r\n\r\n"
+    transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", large, b"d"))
+    assert transport.writes[2] == b"1\r\nc\r\n%x\r\n%b\r\n" % (len(large), large)
+    assert transport.writes[3] == b"1\r\nd\r\n0\r\n\r\n"
 
 
 @pytest.mark.usefixtures("patient")
@@ -97,9 +165,9 @@ async def test_what_was_sent_before_an_error_arrives(http_protocol_cls: Any) -> 
     async def fail() -> None:
         raise ZeroDivisionError
 
-    transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", fail))
+    transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", b"d", fail))
     assert transport.is_closing()
-    assert bytes(transport.buffer).endswith(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n")
+    assert bytes(transport.buffer).endswith(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n")
 
 
 @pytest.mark.usefixtures("patient")
@@ -127,16 +195,5 @@ async def test_a_client_that_has_left_is_written_nothing(http_protocol_cls: Any)
         transports[0].close()
         transports[0].protocol.connection_lost(None)
 
-    config = Config(stream(b"a", b"b", leave, b"c"), lifespan="off", log_config=None, ws="none", proxy_headers=False)
-    config.load()
-    protocol = http_protocol_cls(
-        config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop()
-    )
-    transport = FullTransport()
-    transport.protocol = protocol
-    transports.append(transport)
-    protocol.connection_made(transport)
-    protocol.data_received(GET)
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert len(transport.writes) == 1
+    await serve(http_protocol_cls, stream(b"a", b"b", b"c", leave, b"d"), made=transports)
+    assert len(transports[0].writes) == 2

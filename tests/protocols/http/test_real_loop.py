@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import importlib.util
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.cases.outcome import parse_responses
+from tests.doubles import FullTransport
 from tests.processes import exchange, serve
 from tests.protocols.http.connection import GET, HELLO, body, respond, start
 from uvicorn.config import Config
@@ -65,6 +67,37 @@ async def test_many_pipelined_requests(http_protocol_cls: Any) -> None:
         writer.write(GET * 200)
         assert await read_responses(reader, 200) == [200] * 200
         assert state.total_requests == 200
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application has a turn of its own")
+@pytest.mark.parametrize(("seconds", "started"), [(0.0, 10), (0.0005, 4), (0.001, 2), (0.003, 1)])
+async def test_a_client_that_pipelines_leaves_the_loop_to_others(
+    http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, started: int
+) -> None:
+    """A pass ends after 2 ms of work on one connection."""
+    now = 0.0
+    calls = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal now, calls
+        calls += 1
+        now += seconds
+        await respond()(scope, receive, send)
+
+    monkeypatch.setattr("uvicorn.protocols.http.runner.monotonic", lambda: now)
+    config = Config(app, lifespan="off", log_config=None, ws="none", proxy_headers=False)
+    protocol = http_protocol_cls(
+        config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop()
+    )
+    transport = FullTransport()
+    transport.protocol = protocol
+    protocol.connection_made(transport)
+    protocol.data_received(GET * 10)
+    passes = [calls]
+    while calls < 10:
+        await asyncio.sleep(0)
+        passes.append(calls)
+    assert passes == [min(number * started, 10) for number in range(1, len(passes) + 1)]
 
 
 async def test_pipelined_requests_of_applications_that_wait(http_protocol_cls: Any) -> None:

@@ -491,6 +491,74 @@ async def test_a_message_after_the_end(connect: Any) -> None:
     assert connection.statuses == [200]
 
 
+MISTAKES = [start(), start(200, (b"x", b"\n")), body(b"more"), {"type": "foo"}]
+
+
+@pytest.mark.parametrize("message", MISTAKES, ids=["second start", "bad start", "body", "unknown"])
+async def test_nothing_is_wrong_after_http_disconnect_was_given_out(
+    connect: Any, caplog: pytest.LogCaptureFixture, message: dict[str, Any]
+) -> None:
+    """Also where the client has only ended its half of the connection."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"abc", True))
+        assert (await receive())["type"] == "http.request"
+        connection.protocol.eof_received()
+        assert (await receive())["type"] == "http.disconnect"
+        await send(message)
+
+    connection: Connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire.endswith(b"\r\n\r\n3\r\nabc\r\n")
+    assert connection.transport.closed
+    assert caplog.text == ""
+
+
+async def test_no_response_after_http_disconnect_was_given_out(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        connection.protocol.eof_received()
+        await receive()
+        await respond()(scope, receive, send)
+
+    connection: Connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire == b""
+    assert connection.transport.closed
+    assert caplog.text == ""
+
+
+async def test_sends_after_the_end_and_http_disconnect_do_nothing(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond()(scope, receive, send)
+        assert (await receive())["type"] == "http.disconnect"
+        await send(body(b"more"))
+
+    sent, connection = await wire(connect, app)
+    assert sent.endswith(HELLO)
+    assert not connection.ended
+    assert caplog.text == ""
+
+
+async def test_an_error_after_http_disconnect_is_logged_and_closes(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond()(scope, receive, send)
+        await receive()
+        raise ZeroDivisionError
+
+    sent, connection = await wire(connect, app)
+    assert sent.endswith(HELLO)
+    assert connection.transport.closed
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_send_after_the_client_left_does_nothing(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     done = []
 

@@ -28,10 +28,14 @@ logger = logging.getLogger("uvicorn.error")
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
-# Seconds after a write in which a part of a response waits for more, and bytes that may wait: a system call costs more
-# than all else about a part. What comes later is written at once, also where the loop has been kept from running.
+# Seconds after a write in which a part of a response may wait for more, and bytes that may wait: a system call costs
+# more than all else about a part.
 OUTBOX_GAP = 0.001
 OUTBOX_MAX = 16384
+
+# Parts that are written at once before the next ones are gathered. It grows while there is nothing to gather.
+OUTBOX_DIRECT = 2
+OUTBOX_GROWTH = 8
 
 # struct linger: on, for no time.
 _RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -51,37 +55,66 @@ class Due(Enum):
 
 
 class Outbox:
-    """The parts of one response that follow each other closely, until the loop's next turn."""
+    """Gathers the parts of one response that are sent in the same turn of the loop.
 
-    __slots__ = ("_connection", "_parts", "_scheduled", "_size", "_written")
+    The first two parts of a turn are written at once: if the application then keeps the loop from running, the client
+    has them. Later parts of that turn wait for the next one, which takes a callback. After a turn that had nothing to
+    gather, more parts are written at once before that is tried again: a stream of one part for each turn pays nothing.
+    """
+
+    __slots__ = ("_connection", "_direct", "_left", "_parts", "_scheduled", "_size", "_written")
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._parts: list[bytes] = []
         self._size = 0
-        self._scheduled = False
         self._written = 0.0
+        self._scheduled = False
+        # Parts to write at once, and how many of them are left.
+        self._direct = self._left = OUTBOX_DIRECT
 
     def add(self, data: bytes) -> None:
+        if self._left:
+            self._connection.write(data)
+            self._left -= 1
+            if not self._left:
+                self._gather()
+            return
         self._parts.append(data)
         self._size += len(data)
-        if self._size > OUTBOX_MAX or monotonic() - self._written > OUTBOX_GAP:
+        if self._size > OUTBOX_MAX:
             self.flush()
-        elif not self._scheduled:
+        elif monotonic() - self._written > OUTBOX_GAP:
+            # The application has worked since: as at the beginning of a turn.
+            self.flush()
+            self._left = OUTBOX_DIRECT - 1
+
+    def _gather(self) -> None:
+        now = monotonic()
+        if not self._scheduled:
             self._scheduled = True
-            self._connection.loop.call_soon(self._on_turn)
+            self._direct *= OUTBOX_GROWTH
+            # The end of a first step is told by the runner.
+            if self._connection.to_start is None:
+                self._connection.loop.call_soon(self.end_turn)
+        elif now - self._written > OUTBOX_GAP:
+            self._left = OUTBOX_DIRECT - 1
+        self._written = now
 
     def flush(self) -> None:
         parts = self._parts
         if parts:
             self._parts = []
             self._size = 0
+            self._direct = OUTBOX_DIRECT
             self._connection.write(b"".join(parts))
             self._written = monotonic()
 
-    def _on_turn(self) -> None:
+    def end_turn(self) -> None:
+        """The application has let the loop run."""
         self._scheduled = False
         self.flush()
+        self._left = self._direct
 
 
 class Connection(asyncio.Protocol):
@@ -108,6 +141,9 @@ class Connection(asyncio.Protocol):
         "server_state",
         "transport",
     )
+
+    # Set by those that call the application.
+    to_start: Any
 
     response_framer_class: ClassVar[Any] = ResponseFramer
 
@@ -181,7 +217,8 @@ class Connection(asyncio.Protocol):
         """Send the first part of several."""
         if self._real_loop:
             self.outbox = Outbox(self)
-            self.outbox.add(data)
+            if data:
+                self.outbox.add(data)
         elif data:
             self.write(data)
 

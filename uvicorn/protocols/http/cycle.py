@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.protocol import HTTPProtocol
 
 
+# What is known of the client: it takes part; it sends no more; nothing reaches it.
+LISTENS, ENDED, GONE = range(3)
+
+
 def _raise(exc: BaseException) -> None:
     raise exc
 
@@ -27,17 +31,17 @@ class RequestResponseCycle:
         expect_continue: whether the client waits for a 100.
         body: what has arrived and was not received.
         body_pending: whether there is a message to receive; an empty body is one too.
-        disconnected: whether nothing reaches the client any more.
-        ended: whether the client will send no more.
+        client: LISTENS, ENDED or GONE; it only rises.
+        disconnected: whether `send` does nothing: the client is gone, or the application was given `http.disconnect`.
     """
 
     __slots__ = (
         "app",
         "body",
         "body_pending",
+        "client",
         "connection",
         "disconnected",
-        "ended",
         "expect_continue",
         "framer",
         "more_body",
@@ -54,8 +58,8 @@ class RequestResponseCycle:
     expect_continue: bool
     body: bytes | bytearray
     body_pending: bool
+    client: int
     disconnected: bool
-    ended: bool
     waiters: list[asyncio.Future[None]] | None
 
     @property
@@ -125,13 +129,17 @@ class RequestResponseCycle:
         if result is not None:
             logger.error("ASGI callable should return None, but returned '%s'.", result)
             self._fail()
-        elif not self.framer.end() and not self.disconnected:
+        elif self.framer.end() or self.client == GONE:
+            return
+        elif self.disconnected:
+            self.connection.on_response_broken(self)
+        else:
             started = "completing" if self.framer.state == EXPECT_BODY else "starting"
             logger.error("ASGI callable returned without %s response.", started)
             self._fail()
 
     def _fail(self) -> None:
-        if self.disconnected:
+        if self.client == GONE:
             return
         if not self.framer.head_sent:
             self.connection.on_response_missing(self)
@@ -144,11 +152,12 @@ class RequestResponseCycle:
         """The ASGI receive callable."""
         if self.expect_continue:
             self.expect_continue = False
-            if not self.disconnected and self.framer.state == EXPECT_START:
+            if self.client != GONE and self.framer.state == EXPECT_START:
                 self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        while not (self.body_pending or self.ended or self.framer.end()):
+        while not (self.body_pending or self.client or self.framer.end()):
             await self._wait()
         if not self.body_pending or self.framer.end():
+            self.disconnected = True
             return {"type": "http.disconnect"}
         body = self.body
         self.body = b""
@@ -194,8 +203,8 @@ class RequestResponseCycle:
             if self.expect_continue and self.more_body:
                 # The client may leave the body out: the next request could not be found.
                 framer.keep_alive = False
-            if connection.access_log:
-                connection.server_state.log_access(connection.access_logger, self.scope, framer.status)
+            if connection.to_start is None:
+                self._send_head_soon()
             return
         end = framer.end()
         outbox = connection.outbox
@@ -204,16 +213,39 @@ class RequestResponseCycle:
                 outbox.add(data)
             if end:
                 connection.empty_outbox()
-        elif not end:
-            connection.open_outbox(data)
-        elif data:
-            transport = connection.transport
-            if not transport.is_closing():
-                transport.write(data)
+        else:
+            if not end:
+                connection.open_outbox(data)
+            elif data:
+                transport = connection.transport
+                if not transport.is_closing():
+                    transport.write(data)
+            if connection.access_log and framer.begun:
+                connection.server_state.log_access(connection.access_logger, self.scope, framer.status)
         if end:
             if self.waiters is not None:
                 self.wake()
             connection.on_answered(self, end == PERSISTS)
+
+    def _send_head_soon(self) -> None:
+        """Send the head at the loop's next turn, unless the first part of the body has taken it along."""
+        # Not the connection's loop, which may be a double that cannot do it.
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            # The application is driven by hand.
+            self.send_head()
+        else:
+            loop.call_soon(self.send_head)
+
+    def send_head(self) -> None:
+        """Send the head alone, if the response has started and no part of the body has come."""
+        framer = self.framer
+        if framer.state != EXPECT_BODY or framer.head_sent or self.disconnected:
+            return
+        connection = self.connection
+        connection.write(framer.head())
+        if connection.access_log:
+            connection.server_state.log_access(connection.access_logger, self.scope, framer.status)
 
     def _announce_end(self, message: "ASGISendEvent") -> None:
         """A response may come before the end of a large body, and the connection ends with it."""
@@ -230,7 +262,7 @@ class RequestResponseCycle:
 
     def on_body(self, data: bytes, more_body: bool) -> None:
         self.more_body = more_body
-        if self.framer.state == COMPLETE or self.disconnected:
+        if self.framer.state == COMPLETE or self.client == GONE:
             return
         if not self.body:
             self.body = data
@@ -246,12 +278,14 @@ class RequestResponseCycle:
 
     def end(self) -> None:
         """What has come can still be read, and a response be tried."""
-        self.ended = True
+        self.client = max(self.client, ENDED)
         if self.waiters is not None:
             self.wake()
 
     def disconnect(self) -> None:
         """Nothing reaches the client any more."""
+        self.client = GONE
         self.disconnected = True
         self.body_pending = False
-        self.end()
+        if self.waiters is not None:
+            self.wake()

@@ -13,7 +13,7 @@ from uvicorn._speedups.facts import BODY_FOLLOWS, EXPECTS_CONTINUE, HAS_FORWARDE
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.connection import LINGER_BYTES, LINGER_SECONDS, Due
-from uvicorn.protocols.http.cycle import RequestResponseCycle
+from uvicorn.protocols.http.cycle import LISTENS, RequestResponseCycle
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.hooks import INVALID_REQUEST, Events, Hookable, Message, find_hooks, tell_response_complete
 from uvicorn.protocols.http.parser import RequestParser, request_limits
@@ -141,7 +141,7 @@ class HTTPProtocol(Hookable, Runner):
         self._leave()
         if self.logger.isEnabledFor(TRACE_LOG_LEVEL):
             self._trace("HTTP connection lost")
-        self._pipeline = self._to_start = None
+        self._pipeline = self.to_start = None
         if self.cycle is not None:
             self.cycle.disconnect()
             self.flow.resume_writing()
@@ -199,14 +199,14 @@ class HTTPProtocol(Hookable, Runner):
             # Not in its handler, where it would become the context of what the library raises next.
             self._go_on(data, raised)
             raised = None
-        cycle = self._to_start
+        cycle = self.to_start
         if cycle is not None:
             if self._pipeline is None and self._eager:
                 # As _start does.
-                self._to_start = None
                 task = cycle.start(self._new_task)
+                self.to_start = None
                 if task is not None:
-                    self._keep(task)
+                    self._keep(task, cycle)
             else:
                 self._start()
         elif self._upgrade is not None:
@@ -275,10 +275,11 @@ class HTTPProtocol(Hookable, Runner):
         cycle.body_pending = not more_body
         cycle.more_body = more_body
         cycle.expect_continue = more_body and facts & EXPECTS_CONTINUE != 0
-        cycle.disconnected = cycle.ended = False
+        cycle.client = LISTENS
+        cycle.disconnected = False
         cycle.waiters = None
         if self.cycle is None:
-            self.cycle = self._to_start = cycle
+            self.cycle = self.to_start = cycle
         else:
             pipeline = self._open_pipeline()
             pipeline.append(cycle)
@@ -366,7 +367,7 @@ class HTTPProtocol(Hookable, Runner):
 
     def on_response_missing(self, cycle: RequestResponseCycle) -> None:
         cycle.disconnect()
-        if self.access_log and not cycle.response_started:
+        if self.access_log:
             self.server_state.log_access(self.access_logger, cycle.scope, 500)
         self._answer(500, "Internal Server Error", cycle.scope["method"])
         if self._response_hook:
@@ -423,7 +424,7 @@ class HTTPProtocol(Hookable, Runner):
         elif cycle.framer.head_sent:
             self.on_response_broken(cycle)
         else:
-            self._to_start = None
+            self.to_start = None
             cycle.disconnect()
             rejected.method = cycle.scope["method"]
             self._refuse(rejected)

@@ -6,18 +6,21 @@ import sys
 from asyncio import Task
 from functools import partial
 from inspect import CO_COROUTINE
+from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.connection import Connection
 from uvicorn.protocols.http.cycle import RequestResponseCycle
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from uvicorn._types import ASGI3Application
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
-# Applications that are started without giving the loop a turn.
-EAGER_LIMIT = 16
+# Seconds of work on the requests of one connection; then the loop, and with it the other connections, has a turn.
+PASS_SECONDS = 0.002
 
 _PYTHON_312 = sys.version_info >= (3, 12)
 
@@ -29,9 +32,16 @@ def is_coroutine_function(app: Any) -> bool:
 
 
 class Runner(Connection):
-    """A connection that calls the application."""
+    """A connection that calls the application.
 
-    __slots__ = ("_context", "_eager", "_new_task", "_proxied_app", "_starting", "_to_start", "app", "tasks")
+    Attributes:
+        to_start: the request whose application is to be called, until the end of its first step if that runs at once.
+    """
+
+    __slots__ = ("_context", "_eager", "_new_task", "_proxied_app", "_starting", "app", "tasks", "to_start")
+
+    # The requests that wait, from when one of them did.
+    _pipeline: "deque[RequestResponseCycle] | None"
 
     def __init__(self, config: "Config", server_state: "ServerState", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, server_state, loop)
@@ -39,7 +49,7 @@ class Runner(Connection):
         # For requests by way of a proxy.
         self._proxied_app = self.app
         self.tasks = server_state.tasks
-        self._to_start: RequestResponseCycle | None = None
+        self.to_start: RequestResponseCycle | None = None
         self._starting = False
         self._context: contextvars.Context | None = None
         # A task that begins at once saves a turn of the loop.
@@ -64,21 +74,26 @@ class Runner(Connection):
 
     def _start(self) -> None:
         self._starting = True
-        budget = EAGER_LIMIT
-        while self._to_start is not None:
-            if not budget:
-                self.loop.call_soon(self._start)
-                break
-            budget -= 1
-            cycle = self._to_start
-            self._to_start = None
+        end = 0.0
+        while self.to_start is not None:
+            if self._pipeline is not None:
+                # A request may wait behind this one, so the time counts.
+                now = monotonic()
+                if not end:
+                    end = now + PASS_SECONDS
+                elif now >= end:
+                    self.loop.call_soon(self._start)
+                    break
+            cycle = self.to_start
             task = cycle.start(self._new_task) if self._eager else self._create_task(cycle)
+            if self.to_start is cycle:
+                self.to_start = None
             if task is not None:
-                self._keep(task)
+                self._keep(task, cycle)
         self._starting = False
 
     def _serve(self, cycle: RequestResponseCycle) -> None:
-        self._to_start = cycle
+        self.to_start = cycle
         if self._eof:
             cycle.end()
         if not self._real_loop:
@@ -93,6 +108,10 @@ class Runner(Connection):
             return self.loop.create_task(cycle.run_asgi(cycle.app))
         return contextvars.Context().run(self.loop.create_task, cycle.run_asgi(cycle.app))
 
-    def _keep(self, task: "Task[Any]") -> None:
+    def _keep(self, task: "Task[Any]", cycle: RequestResponseCycle) -> None:
+        """Know a task that goes on after its first step."""
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        cycle.send_head()
+        if self.outbox is not None:
+            self.outbox.end_turn()
