@@ -183,7 +183,7 @@ def withdraw(connection: "HTTPProtocol") -> None:
     elif connection._pipeline:
         connection._pipeline.pop()
     else:
-        connection.cycle = connection._to_start = None
+        connection.cycle = connection.to_start = None
 
 
 def tell_response_complete(connection: "HTTPProtocol", cycle: Any, persists: bool) -> None:
