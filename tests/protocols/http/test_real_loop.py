@@ -70,7 +70,7 @@ async def test_many_pipelined_requests(http_protocol_cls: Any) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="each application has a turn of its own")
-@pytest.mark.parametrize(("seconds", "started"), [(0.0, 10), (0.0005, 4), (0.001, 2), (0.003, 1)])
+@pytest.mark.parametrize(("seconds", "started"), [(0.0005, 4), (0.001, 2), (0.003, 1)])
 async def test_a_client_that_pipelines_leaves_the_loop_to_others(
     http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, started: int
 ) -> None:
@@ -92,7 +92,10 @@ async def test_a_client_that_pipelines_leaves_the_loop_to_others(
     transport = FullTransport()
     transport.protocol = protocol
     protocol.connection_made(transport)
-    protocol.data_received(GET * 10)
+    protocol.data_received(GET * 7)
+    for _ in range(3):
+        # More requests do not lengthen the pass, nor add one.
+        protocol.data_received(GET)
     passes = [calls]
     while calls < 10:
         await asyncio.sleep(0)

@@ -207,7 +207,7 @@ class HTTPProtocol(Hookable, Runner):
                 self.to_start = None
                 if task is not None:
                     self._keep(task, cycle)
-            else:
+            elif not self._starting:
                 self._start()
         elif self._upgrade is not None:
             self._hand_over()

@@ -50,6 +50,7 @@ class Runner(Connection):
         self._proxied_app = self.app
         self.tasks = server_state.tasks
         self.to_start: RequestResponseCycle | None = None
+        # Whether a pass that starts applications runs, or is scheduled.
         self._starting = False
         self._context: contextvars.Context | None = None
         # A task that begins at once saves a turn of the loop.
@@ -83,7 +84,7 @@ class Runner(Connection):
                     end = now + PASS_SECONDS
                 elif now >= end:
                     self.loop.call_soon(self._start)
-                    break
+                    return
             cycle = self.to_start
             task = cycle.start(self._new_task) if self._eager else self._create_task(cycle)
             if self.to_start is cycle:
@@ -99,6 +100,7 @@ class Runner(Connection):
         if not self._real_loop:
             self._start()
         elif not self._starting:
+            self._starting = True
             self.loop.call_soon(self._start, context=self._context)
 
     def _create_task(self, cycle: RequestResponseCycle) -> "Task[Any]":
