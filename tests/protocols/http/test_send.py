@@ -476,6 +476,20 @@ async def test_a_bad_body_is_never_a_whole_response(connect: Any, name: str, cap
         assert response.status == 500 or not response.whole
 
 
+async def test_a_body_that_was_too_short_can_be_mended(connect: Any) -> None:
+    """Nothing of a part that is refused counts as sent."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(LENGTH_3)
+        with pytest.raises(RuntimeError, match=r"^Response content shorter than Content-Length$"):
+            await send(body(b"ab"))
+        await send(body(b"abc"))
+
+    sent, connection = await wire(connect, app)
+    assert sent.endswith(b"\r\n\r\nabc")
+    assert not connection.ended
+
+
 async def test_a_message_after_the_end(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await respond()(scope, receive, send)
