@@ -158,6 +158,23 @@ PATIENCE_STEPS = 100
 
 
 @pytest.mark.parametrize("kind", ["pipe", "unbuffered"])
+def test_a_line_longer_than_an_atomic_write_waits_for_room(kind: str, request: pytest.FixtureRequest) -> None:
+    """The system says that there is room, which is for one atomic write."""
+    pipe: Pipe = request.getfixturevalue(kind)
+    lines = open_line_stream(pipe.stream)
+    pipe.fill()
+    # What would wait raises, or is lost.
+    os.set_blocking(pipe.stream.fileno(), False)
+    read = pipe.read() or ""
+    long = "y" * (2 * select.PIPE_BUF) + "\n"
+    lines.write(long)
+    while not lines.flush():
+        read += pipe.read() or ""
+    read += pipe.read_all()
+    assert read.lstrip("\n") == long
+
+
+@pytest.mark.parametrize("kind", ["pipe", "unbuffered"])
 def test_what_is_held_back_is_bounded_and_what_is_lost_is_counted(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
