@@ -1,6 +1,7 @@
 """The application that every server runs; `/` comes first and costs next to nothing."""
 
 import asyncio
+import time
 
 from cases import CHUNK, EVENT, EVENTS, LARGE_BODY, PARTS
 
@@ -23,12 +24,22 @@ async def app(scope, receive, send):
         await echo(receive, send)
     elif path == "/stream":
         await stream(send)
+    elif path == "/work":
+        await work(send)
     elif path == "/events":
         await events(send)
     elif path == "/download":
         await download(send)
     else:
         await large(send)
+
+
+async def work(send):
+    end = time.thread_time() + 0.003
+    while time.thread_time() < end:
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"13")]})
+    await send({"type": "http.response.body", "body": b"Hello, world!"})
 
 
 async def echo(receive, send):
