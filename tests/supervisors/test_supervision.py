@@ -232,6 +232,7 @@ def test_where_the_workers_share_what_they_know(
 def test_a_replacement_that_takes_too_long_is_given_up(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", logger="uvicorn.error")
     running = run()
     eventually(running.serving)
     before = running.serving()
@@ -240,7 +241,6 @@ def test_a_replacement_that_takes_too_long_is_given_up(
     running.send(signal.SIGHUP)
     eventually(lambda: "has not started in time, killing it." in caplog.text)
     eventually(lambda: "The restart is abandoned." in caplog.text)
-    caplog.set_level("INFO", logger="uvicorn.error")
     running.send(signal.SIGTTOU)
     eventually(lambda: "Already reached one process" in caplog.text)
     assert COMPLETE not in caplog.text
