@@ -67,7 +67,7 @@ KILLED, SURVIVED, EQUIVALENT, NOT_WORTH_IT = "killed", "survived", "equivalent",
 MEMORY = 8 << 30
 
 Line = tuple[str, int]
-# Whether it passes, how many seconds it takes, and what it executes.
+# Whether it passes, how many seconds of the processor it takes, and what it executes.
 Note = tuple[bool, float, set[Line]]
 
 
@@ -216,9 +216,10 @@ class Run:
         for number, following in zip(numbers, [*numbers[1:], None], strict=True):
             lines.clear()
             monitoring.restart_events()
-            begun = time.monotonic()
+            # Of the processor: what a test waits for, other mutants use.
+            begun = time.process_time()
             passed = self.passes(number, following)
-            found[number] = (passed, time.monotonic() - begun, lines.copy())
+            found[number] = (passed, time.process_time() - begun, lines.copy())
         return found
 
     def try_file(self, file: str) -> None:
@@ -295,7 +296,7 @@ class Run:
         for number, following in zip(tests, [*tests[1:], None], strict=True):
             os.write(writer, b"%d " % number)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(10 + int(10 * self.seconds[number]))
+            signal.alarm(10 + int(20 * self.seconds[number]))
             if not self.passes(number, following):
                 os._exit(1)
         os._exit(0)

@@ -24,11 +24,11 @@ def test_lengths(leaves: Any, value: bytes) -> None:
     assert b"\r\ncontent-length: %b\r\n" % value in data
 
 
-@pytest.mark.parametrize("value", [b"5", b" 5 ", b"\t5", b" " * 20 + b"5"])
+@pytest.mark.parametrize("value", [b"5", b" 5 ", b"\t5", b" " * 20 + b"5", b" 0 "])
 def test_white_space_around_a_length(leaves: Any, value: bytes) -> None:
     framer = start(leaves, (b"content-length", value))
-    data = framer.send({"type": "http.response.body", "body": b"x" * 5}, b"")
-    assert b"\r\ncontent-length: 5\r\n" in data
+    data = framer.send({"type": "http.response.body", "body": b"x" * int(value)}, b"")
+    assert b"\r\ncontent-length: %d\r\n" % int(value) in data
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,21 @@ def test_new_names_take_a_bounded_memory() -> None:
     for number in range(3000):
         start(_response_py, (b"x-%d" % number, b"a"))
     assert len(_response_py._good_names) <= 1024 + len(KNOWN_FIELDS)
+
+
+@pytest.mark.parametrize("length", [b"0", b"5"])
+def test_a_length_given_twice(leaves: Any, length: bytes) -> None:
+    framer = start(leaves, (b"content-length", length), (b"Content-Length", length))
+    assert framer.send({**LAST, "body": b"x" * int(length)}, b"").count(b"content-length") == 1
+    with pytest.raises(RuntimeError, match="two different"):
+        start(leaves, (b"content-length", length), (b"content-length", b"4"))
+
+
+def test_default_headers_are_those_of_the_moment(leaves: Any) -> None:
+    for block in (b"date: 1\r\n", b"date: 2\r\n", b"date: 2\r\nserver: s\r\n", b"date: 1\r\n"):
+        for status in (200, 204, 200):
+            framer = leaves.ResponseFramer(KEEP_ALIVE)
+            framer.send({"type": "http.response.start", "status": status}, block)
+            assert framer.send(LAST, b"").startswith(
+                b"HTTP/1.1 %d %b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), block)
+            )

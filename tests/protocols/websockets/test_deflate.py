@@ -3,10 +3,12 @@
 import contextlib
 import os
 import zlib
+from typing import Any
 
 import pytest
 
-from tests.protocols.websockets.frames import deflated
+from tests.protocols.websockets.connection import DEFLATE, request
+from tests.protocols.websockets.frames import BINARY, deflated, frame
 from uvicorn.protocols.websockets.deflate import (
     DeflateParameters,
     InflateError,
@@ -257,3 +259,23 @@ def test_a_message_of_many_streams() -> None:
     with pytest.raises(InflateError):
         PerMessageDeflate(PLAIN).decompress(b"\x03\x00" * 1000, False, 10)
     assert PerMessageDeflate(PLAIN).decompress(b"\x03\x00", False, 10) == b""
+
+
+def _with_fixed_codes(payload: bytes) -> bytes:
+    """Bytes from 144 on, each in the nine bits that fixed codes have for it (RFC 1951 section 3.2.6)."""
+    literals = [format(0b110010000 + byte - 144, "09b") for byte in payload]
+    # A block with fixed codes and its end, then the empty block of a flush, whose last bytes are cut off.
+    bits = "".join(["010", *literals, "0000000", "000"])
+    octets = [bits[start : start + 8] for start in range(0, len(bits), 8)]
+    return bytes(int(octet[::-1], 2) for octet in octets)
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+async def test_a_message_at_the_limit_that_compression_makes_longer(connect: Any, size: int) -> None:
+    payload = b"\xff" * size
+    packed = _with_fixed_codes(payload)
+    assert len(packed) > size * 9 // 8
+    connection = connect(ws_max_size=size)
+    await connection.open(request(DEFLATE))
+    connection.feed(frame(BINARY, packed, rsv=4))
+    assert (await connection.receive())["bytes"] == payload
