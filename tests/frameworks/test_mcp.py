@@ -1,12 +1,16 @@
 """The Model Context Protocol's server with its own client: as an application, and started by its own program."""
 
+import asyncio
+import contextlib
 import importlib.util
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.frameworks.conftest import needs
-from tests.processes import ServerProcess, free_port, run_async, serve
+from tests.processes import PATIENCE, ServerProcess, free_port, run_async, serve
 
 pytestmark = needs("mcp")
 
@@ -16,35 +20,52 @@ STREAMABLE = importlib.util.find_spec("mcp") is not None and bool(
 streamable = pytest.mark.skipif(not STREAMABLE, reason="this release has server-sent events alone")
 
 
-async def add_over_sse(url: str) -> int:
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """It takes seconds, which no timeout of a test should count."""
+    import mcp.client.sse  # noqa: F401
+
+
+def over_sse(url: str) -> Any:
+    """A connection to the server, whose type differs between releases."""
     from mcp.client.sse import sse_client
 
-    return await _add(sse_client(f"{url}/sse"))
+    return sse_client(f"{url}/sse")
 
 
-async def add_over_http(url: str) -> int:
+def over_http(url: str, **options: Any) -> Any:
     from mcp.client import streamable_http
 
     # The first is its name since 1.24.
     names = ("streamable_http_client", "streamablehttp_client")
     connect = next(getattr(streamable_http, name) for name in names if hasattr(streamable_http, name))
-    return await _add(connect(f"{url}/mcp"))
+    return connect(f"{url}/mcp", **options)
 
 
-async def _add(connection) -> int:  # type: ignore[no-untyped-def]  # its type differs between releases
+def over_http_without_a_farewell(url: str) -> Any:
+    """A client that does not end its session, which MCP does not expect while requests of it are under way."""
+    return over_http(url, terminate_on_close=False)
+
+
+async def call(connection: Any, tool: str, **arguments: Any) -> str:
     from mcp import ClientSession
 
     async with connection as streams, ClientSession(streams[0], streams[1]) as session:
         await session.initialize()
-        answer = await session.call_tool("add", {"a": 2, "b": 3})
-        return int(answer.content[0].text)
+        answer = await session.call_tool(tool, arguments)
+        text: str = answer.content[0].text
+        return text
+
+
+async def add(connection: Any) -> int:
+    return int(await call(connection, "add", a=2, b=3))
 
 
 @streamable
 def test_streamable_http() -> None:
     with serve("tests.frameworks.apps.mcp_app:app", "--lifespan", "on") as server:
-        assert run_async(add_over_http(server.url)) == 5
-        assert run_async(add_over_http(server.url)) == 5
+        assert run_async(add(over_http(server.url))) == 5
+        assert run_async(add(over_http(server.url))) == 5
 
 
 def test_server_sent_events() -> None:
@@ -53,12 +74,42 @@ def test_server_sent_events() -> None:
     if not hasattr(mcp_app, "sse_app"):
         pytest.skip("this release starts its own server for them")
     with serve("tests.frameworks.apps.mcp_app:sse_app") as server:
-        assert run_async(add_over_sse(server.url)) == 5
+        assert run_async(add(over_sse(server.url))) == 5
+
+
+@pytest.mark.parametrize(
+    ("connect", "app"),
+    [pytest.param(over_http_without_a_farewell, "app", marks=streamable), (over_sse, "sse_app")],
+    ids=["http", "sse"],
+)
+def test_a_client_that_leaves_during_a_call(connect: Callable[[str], Any], app: str) -> None:
+    """The server then answers a client that has gone, which is no error of the application."""
+    from tests.frameworks.apps import mcp_app
+
+    if not hasattr(mcp_app, app):
+        pytest.skip("this release starts its own server for them")
+
+    async def leave(server: ServerProcess) -> None:
+        calling = asyncio.ensure_future(call(connect(server.url), "wait"))
+        await asyncio.to_thread(server.wait_stderr, "waiting")
+        calling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await calling
+        assert await call(connect(server.url), "release") == "1"
+
+    with serve(f"tests.frameworks.apps.mcp_app:{app}") as server:
+        run_async(leave(server), timeout=2 * PATIENCE)
+        assert run_async(add(connect(server.url))) == 5
+        assert server.stop() == 0
+        assert "Finished server process" in server.stderr
+        # MCP has tracebacks of its own for a client that leaves.
+        assert "Exception in ASGI application" not in server.stderr
+        assert "RuntimeError" not in server.stderr
 
 
 def test_its_own_start() -> None:
     command = [sys.executable, "-m", "tests.frameworks.apps.mcp_app", str(free_port())]
     with ServerProcess(command=command) as server:
-        assert run_async((add_over_http if STREAMABLE else add_over_sse)(server.url)) == 5
+        assert run_async(add((over_http if STREAMABLE else over_sse)(server.url))) == 5
         server.stop()
         assert "Finished server process" in server.stderr

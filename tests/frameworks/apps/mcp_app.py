@@ -3,6 +3,7 @@
 Run as a program, with a port, it starts a server by itself, over streamable HTTP where the release has that.
 """
 
+import asyncio
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ except ImportError:  # its name since 2.0, where the port is an argument of run(
 
 RENAMED = FastMCP.__name__ != "FastMCP"
 PORT: dict[str, Any] = {"port": int(sys.argv[1])} if __name__ == "__main__" else {}
+waiting: list[asyncio.Event] = []
 server = FastMCP("tests", **({} if RENAMED else PORT))
 
 
@@ -20,6 +22,24 @@ server = FastMCP("tests", **({} if RENAMED else PORT))
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
+
+
+@server.tool()
+async def wait() -> str:
+    """Answer once another client has released it."""
+    released = asyncio.Event()
+    waiting.append(released)
+    print("waiting", file=sys.stderr)
+    await released.wait()
+    return "released"
+
+
+@server.tool()
+def release() -> int:
+    """Let those that wait answer."""
+    for released in waiting:
+        released.set()
+    return len(waiting)
 
 
 if __name__ == "__main__":
