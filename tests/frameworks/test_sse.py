@@ -27,6 +27,14 @@ def test_events(client: Any) -> None:
     assert re.findall(r"^id: (.*?)\r?$", response.text, re.MULTILINE) == ["0", "1", "2"]
 
 
+def test_the_head_arrives_before_the_first_event(client: Any) -> None:
+    """A browser fires `open` at the head, and pages wait for it before they cause an event."""
+    with client.stream("GET", "/triggered") as response:
+        assert response.status_code == 200
+        assert httpx.post(f"{client.server.url}/trigger", trust_env=False, timeout=PATIENCE).status_code == 204
+        assert next(response.iter_lines()) == "data: triggered"
+
+
 def test_a_client_that_leaves(client: Any) -> None:
     before = client.get("/left").json()
     with client.stream("GET", "/endless") as response:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 left = 0
+triggered = asyncio.Event()
 
 
 async def three(request: Request) -> Response:
@@ -34,8 +35,29 @@ async def endless(request: Request) -> Response:
     return EventSourceResponse(events())
 
 
+async def triggered_events(request: Request) -> Response:
+    async def events() -> AsyncIterator[dict[str, Any]]:
+        await triggered.wait()
+        yield {"data": "triggered"}
+
+    return EventSourceResponse(events())
+
+
+async def trigger(request: Request) -> Response:
+    triggered.set()
+    return Response(status_code=204)
+
+
 async def how_many_left(request: Request) -> Response:
     return JSONResponse(left)
 
 
-app = Starlette(routes=[Route("/three", three), Route("/endless", endless), Route("/left", how_many_left)])
+app = Starlette(
+    routes=[
+        Route("/three", three),
+        Route("/endless", endless),
+        Route("/left", how_many_left),
+        Route("/triggered", triggered_events),
+        Route("/trigger", trigger, methods=["POST"]),
+    ]
+)
