@@ -27,6 +27,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -213,7 +214,7 @@ class Run:
         found: dict[int, Note] = {}
         # In another order than usual, as the mutants have them.
         random.Random(0).shuffle(numbers)
-        for number, following in zip(numbers, [*numbers[1:], None], strict=True):
+        for number, following in zip_longest(numbers, numbers[1:]):
             lines.clear()
             monitoring.restart_events()
             # Of the processor: what a test waits for, other mutants use.
@@ -244,7 +245,10 @@ class Run:
         reader, writer = os.pipe()
         if not (child := os.fork()):
             be_quiet()
-            self.try_mutant(file, tree, mutant, tests, writer)
+            try:
+                self.try_mutant(file, tree, mutant, tests, writer)
+            finally:
+                os._exit(2)
         os.close(writer)
         self.running[child] = (file, mutant, reader)
 
@@ -293,7 +297,7 @@ class Run:
                     function.__code__ = code
         else:
             change_constant(file, mutant)
-        for number, following in zip(tests, [*tests[1:], None], strict=True):
+        for number, following in zip_longest(tests, tests[1:]):
             os.write(writer, b"%d " % number)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(10 + int(20 * self.seconds[number]))
@@ -306,6 +310,7 @@ class Run:
         file, mutant, reader = self.running.pop(child)
         with os.fdopen(reader, "rb") as answer:
             tried = answer.read().split()
+        assert os.waitstatus_to_exitcode(status) != 2, f"this mutant cannot be made: {mutant}"
         self.tables[file][KILLED if status else SURVIVED] += 1
         if status:
             self.killers[file, mutant.function][int(tried[-1])] += 1

@@ -108,3 +108,11 @@ def test_no_timeout() -> None:
     keepalive = Keepalive(5, None)
     for _ in range(10):
         assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
+
+
+def test_a_deaf_server_waits_for_the_whole_timeout_again() -> None:
+    keepalive = Keepalive(20, 5)
+    assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
+    for _ in range(3):
+        assert (keepalive.tick(True), keepalive.delay) == (Action.WAIT, 5)
+    assert keepalive.tick(False) is Action.FAIL
