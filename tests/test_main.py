@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import uvicorn
-from tests.processes import ServerProcess, exchange, serve
+from tests.processes import ServerProcess, exchange, run_async, serve
 from uvicorn.accepts import ForeseenFlag, Kind, Loop, OptionError, Text
 from uvicorn.config import LOGGING_CONFIG, Config
 from uvicorn.main import GroupedCommand, main, run
@@ -563,6 +563,17 @@ def test_an_error_inside_the_users_module_is_shown_as_it_is(tmp_path: Path) -> N
         "    import no_such_dependency\n"
         "ModuleNotFoundError: No module named 'no_such_dependency'\n"
     )
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'Server.serve' was never awaited")
+def test_run_raises_inside_a_running_loop() -> None:
+    """Programs catch it, as in a notebook, and await `Server.serve` instead."""
+
+    async def call() -> None:
+        with pytest.raises(RuntimeError, match="cannot be called from a running event loop"):
+            run("examples.hello:app", port=0, log_config=None)
+
+    run_async(call())
 
 
 def test_the_module_can_be_run(tmp_path: Path) -> None:
