@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import uvicorn
 from tests.processes import ServerProcess, exchange, run_async, serve
+from uvicorn import listeners
 from uvicorn.accepts import ForeseenFlag, Kind, Loop, OptionError, Text
 from uvicorn.config import LOGGING_CONFIG, Config
 from uvicorn.main import GroupedCommand, main, run
@@ -566,14 +567,22 @@ def test_an_error_inside_the_users_module_is_shown_as_it_is(tmp_path: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore:coroutine 'Server.serve' was never awaited")
-def test_run_raises_inside_a_running_loop() -> None:
+def test_run_raises_inside_a_running_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs catch it, as in a notebook, and await `Server.serve` instead."""
+    bound: list[socket.socket] = []
+    bind_socket = listeners.bind_socket
+
+    def bind(config: Config) -> socket.socket:
+        bound.append(bind_socket(config))
+        return bound[-1]
 
     async def call() -> None:
         with pytest.raises(RuntimeError, match="cannot be called from a running event loop"):
             run("examples.hello:app", port=0, log_config=None)
 
+    monkeypatch.setattr(listeners, "bind_socket", bind)
     run_async(call())
+    assert [sock.fileno() for sock in bound] == [-1]
 
 
 def test_the_module_can_be_run(tmp_path: Path) -> None:

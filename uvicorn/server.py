@@ -104,7 +104,10 @@ class Server:
         """
         loop_factory = self.config.get_loop_factory()
         self._prepare(sockets)
-        asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
+        try:
+            asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
+        finally:
+            self._release()  # `serve` does not begin where a loop runs already.
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve in the running event loop until asked to exit.
