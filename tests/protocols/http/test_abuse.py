@@ -162,6 +162,12 @@ async def test_reading_goes_on_while_the_response_is_made(connect: Any) -> None:
     assert len(read[0]["body"]) == 70_000
 
 
+def test_names_of_hosts_take_a_bounded_memory() -> None:
+    for number in range(3000):
+        assert request_line.is_authority(b"host-%d.example" % number)
+    assert len(request_line.GOOD_AUTHORITIES) <= 1024
+
+
 def test_long_names_of_hosts_are_not_remembered() -> None:
     name = b"a" * 100_000
     assert request_line.is_authority(name)

@@ -231,3 +231,18 @@ async def test_the_line_of_a_chunk_without_an_end(connect: Any, length: int, sta
     connection.feed(CHUNKED)
     connection.feed(b"1;" + b"a" * (length - 2))
     assert connection.statuses == statuses
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (GET, 200),
+        (post(b""), 200),
+        (post(b"x"), 413),
+        (CHUNKED + b"0\r\n\r\n", 200),
+        (CHUNKED + b"1\r\nx\r\n0\r\n\r\n", 413),
+    ],
+    ids=["none", "length 0", "length 1", "no chunk", "a chunk"],
+)
+async def test_no_body_at_all(connect: Any, data: bytes, status: int) -> None:
+    assert await outcome(connect(respond(), limit_request_body=0), data, 100_000) == [status]

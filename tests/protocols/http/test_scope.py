@@ -108,6 +108,25 @@ async def test_authority_of_a_target_is_for_one_request(connect: Any, recorder: 
 
 
 @pytest.mark.parametrize(
+    ("method", "rest", "path", "query"),
+    [
+        ("GET", b"", "/", b""),
+        ("GET", b"?x", "/", b"x"),
+        ("OPTIONS", b"", "*", b""),
+        ("OPTIONS", b"?x", "/", b"x"),
+        ("OPTIONS", b"/", "/", b""),
+    ],
+)
+async def test_absolute_form_without_a_path(
+    connect: Any, recorder: Recorder, method: str, rest: bytes, path: str, query: bytes
+) -> None:
+    connection = connect(recorder)
+    await connection.ask(head(b"%b http://a.example%b HTTP/1.1" % (method.encode(), rest)))
+    [scope] = recorder.scopes
+    assert (scope["path"], scope["raw_path"], scope["query_string"]) == (path, path.encode(), query)
+
+
+@pytest.mark.parametrize(
     ("start", "path"),
     [(b"OPTIONS * HTTP/1.1", "*"), (b"CONNECT a.example:443 HTTP/1.1", "a.example:443")],
     ids=["asterisk", "authority"],

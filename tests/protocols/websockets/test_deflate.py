@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.websockets.connection import DEFLATE, request
-from tests.protocols.websockets.frames import BINARY, deflated, frame
+from tests.protocols.websockets.frames import BINARY, CONT, deflated, frame
 from uvicorn.protocols.websockets.deflate import (
     DeflateParameters,
     InflateError,
@@ -270,12 +270,16 @@ def _with_fixed_codes(payload: bytes) -> bytes:
     return bytes(int(octet[::-1], 2) for octet in octets)
 
 
+@pytest.mark.parametrize("fragmented", [False, True])
 @pytest.mark.parametrize("size", [1000, 100_000])
-async def test_a_message_at_the_limit_that_compression_makes_longer(connect: Any, size: int) -> None:
+async def test_a_message_at_the_limit_that_compression_makes_longer(connect: Any, size: int, fragmented: bool) -> None:
     payload = b"\xff" * size
     packed = _with_fixed_codes(payload)
     assert len(packed) > size * 9 // 8
     connection = connect(ws_max_size=size)
     await connection.open(request(DEFLATE))
-    connection.feed(frame(BINARY, packed, rsv=4))
+    if fragmented:
+        connection.feed(frame(BINARY, packed[:1], rsv=4, fin=False) + frame(CONT, packed[1:]))
+    else:
+        connection.feed(frame(BINARY, packed, rsv=4))
     assert (await connection.receive())["bytes"] == payload
