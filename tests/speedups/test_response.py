@@ -114,3 +114,9 @@ def test_default_headers_are_those_of_the_moment(leaves: Any) -> None:
             assert framer.send(LAST, b"").startswith(
                 b"HTTP/1.1 %d %b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), block)
             )
+
+
+@pytest.mark.parametrize("message", [LAST, {**LAST, "body": None}, {**LAST, "body": b""}])
+def test_no_body_is_an_empty_one(leaves: Any, message: dict[str, Any]) -> None:
+    framer = start(leaves, (b"content-length", b"0"))
+    assert framer.send(message, b"").endswith(b"\r\ncontent-length: 0\r\n\r\n")
