@@ -120,3 +120,14 @@ def test_default_headers_are_those_of_the_moment(leaves: Any) -> None:
 def test_no_body_is_an_empty_one(leaves: Any, message: dict[str, Any]) -> None:
     framer = start(leaves, (b"content-length", b"0"))
     assert framer.send(message, b"").endswith(b"\r\ncontent-length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("status", [-1, 0, 99, 100, 101, 199, 1000])
+def test_no_final_status(leaves: Any, status: int) -> None:
+    with pytest.raises(RuntimeError, match="Invalid HTTP status"):
+        start(leaves, status=status)
+
+
+@pytest.mark.parametrize("status", [209, 299, 600, 999])
+def test_a_status_without_a_phrase(leaves: Any, status: int) -> None:
+    assert start(leaves, status=status).send(LAST, b"").startswith(b"HTTP/1.1 %d \r\n" % status)
