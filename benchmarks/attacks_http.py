@@ -11,9 +11,8 @@ from collections.abc import Iterator
 
 from victim import HELLO, Bystander, Peak, Victim, read_response
 
-from uvicorn._speedups import RequestBuilder
-from uvicorn.protocols.http.h11_impl import H11Parser
-from uvicorn.protocols.http.httptools_impl import HttpToolsParser
+from uvicorn._speedups import RequestReader
+from uvicorn.protocols.http import h11_impl, httptools_impl
 
 MIB = 1024 * 1024
 PARSERS = ("httptools", "h11")
@@ -21,6 +20,8 @@ Figure = tuple[str, float, float, str]
 # Requests for one figure of processor time.
 ROUNDS = 10
 NO_BOUND = float("inf")
+
+JUDGES = {"h11": h11_impl.judge, "httptools": httptools_impl.judge}
 
 
 def _drip(connections: list[socket.socket], data: bytes) -> list[socket.socket]:
@@ -250,23 +251,17 @@ def dripped(size: int = 60_000) -> Iterator[Figure]:
             yield f"{library} {what}: each byte", large / length * 1e6, 3, f"us ({large / small:.2f} times for twice)"
 
 
-class _Deaf:
-    """Takes requests and does nothing."""
-
-    def on_request(self, head: object, facts: int) -> None:
-        pass
-
-
 def _dripping_cost(library: str, start: bytes, count: int) -> float:
-    """Processor seconds for so many bytes behind the start, the best of several."""
+    """Processor seconds for so many bytes after the start, the best of several."""
     best = float("inf")
     for _ in range(5):
-        builder = RequestBuilder(_Deaf(), (65536, 256, 131072, -1))
-        parser = HttpToolsParser(builder) if library == "httptools" else H11Parser(builder, 131072, 256)
-        parser.feed(start)
+        reader = RequestReader(JUDGES[library], (65536, 256, 131072, -1))
+        reader.feed(start)
+        reader.next()
         begin = time.process_time()
         for _ in range(count):
-            parser.feed(b"a")
+            reader.feed(b"a")
+            reader.next()
         best = min(best, time.process_time() - begin)
     return best
 

@@ -4,6 +4,4 @@ A test of a case in this list must fail: an entry that is no longer true is an e
 """
 
 # (id of the case, name of the parser) -> which library forbids the right answer, and why.
-KNOWN_DIFFERENCES: dict[tuple[str, str], str] = {
-    ("TE-own-tab-behind", "httptools"): "llhttp takes SP, but not HTAB, for white space behind a transfer coding: 400",
-}
+KNOWN_DIFFERENCES: dict[tuple[str, str], str] = {}

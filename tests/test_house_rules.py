@@ -11,11 +11,6 @@ pytestmark = pytest.mark.once
 
 FILES = sorted((ROOT / "uvicorn").rglob("*.py"))
 LONGEST_FUNCTION = 60
-LONGEST_FILE = 500
-# A longer file needs a reason.
-LONGER = {
-    "uvicorn/_speedups/_request_py.py": "one compiled class, whose C attributes all its methods share",
-}
 
 
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -24,9 +19,7 @@ def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_length(path: Path) -> None:
-    name = path.relative_to(ROOT).as_posix()
-    assert (len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE) == (name not in LONGER)
+def test_length_of_functions(path: Path) -> None:
     long = {
         function.name: length
         for function in functions(path)

@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn.access_log import AccessLog
-    from uvicorn.config import Config
-    from uvicorn.protocols.deadline import Timers
     from uvicorn.protocols.http.hooks import Hooks
-    from uvicorn.protocols.http.parser import ParserPool
 
 _DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -112,11 +108,9 @@ class ServerState:
         self.default_headers = []
         # What the protocol classes override, by class.
         self.hooks: dict[type, Hooks] = {}
-        self._parser_pools: dict[Any, ParserPool] = {}
-        # What starts a task at once, by its loop.
-        self.task_makers: dict[asyncio.AbstractEventLoop, Callable[[Any], asyncio.Task[Any]]] = {}
-        self._timers: dict[asyncio.AbstractEventLoop, Timers] = {}
-        self._scope_templates: dict[Any, ScopeTemplate] = {}
+        # By loop; and by our address and whether the connection is encrypted.
+        self.schedulers: dict[Any, Any] = {}
+        self.scope_templates: dict[Any, Any] = {}
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
@@ -126,43 +120,11 @@ class ServerState:
     @default_headers.setter
     def default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
         self._default_headers = headers
-        self.default_block = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
-
-    def get_timers(self, loop: asyncio.AbstractEventLoop) -> "Timers | asyncio.AbstractEventLoop":
-        """What the deadlines of connections are armed with; the double of a loop arms them itself."""
-        if not isinstance(loop, asyncio.AbstractEventLoop):
-            return loop
-        timers = self._timers.get(loop)
-        if timers is None:
-            from uvicorn.protocols.deadline import Timers
-
-            timers = self._timers[loop] = Timers(loop)
-        return timers
-
-    def get_scope_template(
-        self, config: "Config", server: tuple[str, int | None] | None, scheme: str
-    ) -> "ScopeTemplate":
-        template = self._scope_templates.get((server, scheme))
-        if template is None:
-            asgi = {"version": config.asgi_version, "spec_version": "2.3"}
-            root_path = config.root_path
-            scope: dict[str, Any] = {
-                "type": "http",
-                "asgi": asgi,
-                "http_version": "1.1",
-                "server": server,
-                "client": None,
-                "scheme": scheme,
-                "method": "GET",
-                "root_path": root_path,
-                "path": "",
-                "raw_path": b"",
-                "query_string": b"",
-                "headers": [],
-                "state": {},
-            }
-            template = self._scope_templates[server, scheme] = (scope, asgi, root_path, root_path.encode())
-        return template
+        options = [value for name, value in headers if name == b"connection"]
+        if b"close" in [option.strip(b" \t") for value in options for option in value.lower().split(b",")]:
+            # `--header "connection: close"`. The line is written with each response.
+            self.draining = True
+        self.default_block = b"".join([b"%b: %b\r\n" % field for field in headers if field[0] != b"connection"])
 
     def _open_access_log(self, access_logger: Any, scope: Any, status: int) -> None:
         """Write the first line of the access log, which is only now imported."""
@@ -171,14 +133,6 @@ class ServerState:
         self.access_log = AccessLog()
         self.log_access = self.access_log.write
         self.log_access(access_logger, scope, status)
-
-    def get_parser_pool(self, kind: Any) -> "ParserPool":
-        pool = self._parser_pools.get(kind)
-        if pool is None:
-            from uvicorn.protocols.http.parser import ParserPool
-
-            pool = self._parser_pools[kind] = ParserPool()
-        return pool
 
     def is_full(self, limit: int) -> bool:
         """Whether so many (`limit_concurrency`) are being served."""

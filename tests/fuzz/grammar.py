@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from uvicorn._speedups.facts import KNOWN_FIELDS
+from uvicorn._speedups.tables import KNOWN_FIELDS
 
 # What stands where a rule is, good and bad; a request has mostly good ones.
 _METHODS = [

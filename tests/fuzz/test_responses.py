@@ -11,7 +11,7 @@ from tests.fuzz.parsing import HALVES
 from tests.fuzz.reading import read_one_with_httptools, read_with_h11
 from uvicorn import _speedups
 from uvicorn._speedups._response_py import CHUNKED, CLOSE, COMPLETE, LENGTH, NO_BODY
-from uvicorn._speedups.facts import HEAD_REQUEST, KEEP_ALIVE, OLD_VERSION
+from uvicorn._speedups.flags import HEAD_REQUEST, KEEP_ALIVE, OLD_VERSION
 
 DEFAULT_BLOCK = b"date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
 

@@ -142,7 +142,7 @@ def http_class(parser: str, half: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The public class itself, on one half."""
     cls = import_from_string(PUBLIC[parser])
     leaves = _speedups.load(half)
-    monkeypatch.setattr(cls, "request_builder_class", leaves.RequestBuilder)
+    monkeypatch.setattr(cls, "request_reader_class", leaves.RequestReader)
     monkeypatch.setattr(cls, "response_framer_class", leaves.ResponseFramer)
     return cls
 

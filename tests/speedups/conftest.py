@@ -9,5 +9,5 @@ from uvicorn import _speedups
 
 @pytest.fixture
 def leaves(half: str) -> Any:
-    """ChunkedDecoder, RequestBuilder, RequestHead and ResponseFramer of the half."""
+    """The names of the half."""
     return _speedups.load(half)

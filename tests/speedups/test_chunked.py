@@ -4,26 +4,20 @@ from typing import Any
 
 import pytest
 
-from uvicorn._speedups._chunked_py import DATA, DATA_END, SIZE, TRAILERS
-from uvicorn._speedups.facts import MAX_CHUNK_EXTENSIONS, RequestRejected
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-
-    def on_body(self, data: bytes) -> None:
-        self.pieces.append(data)
+from uvicorn._speedups._chunked_py import DATA, DATA_END, LAST, SIZE
+from uvicorn._speedups.errors import RequestRejected
+from uvicorn._speedups.tables import MAX_CHUNK_EXTENSIONS
 
 
 def decode(leaves: Any, *pieces: bytes) -> tuple[bytes, int, int]:
     """The data, the state and the bytes of the last piece that were taken."""
-    sink = Sink()
-    decoder = leaves.ChunkedDecoder(sink)
+    chunks = leaves.ChunkedBody()
     taken = 0
+    body = b""
     for piece in pieces:
-        taken = decoder.feed(piece, 0)
-    return b"".join(sink.pieces), decoder.state, taken
+        taken = chunks.decode(piece, 0)
+        body += chunks.take()
+    return body, chunks.state, taken
 
 
 @pytest.mark.parametrize(
@@ -36,8 +30,8 @@ def decode(leaves: Any, *pieces: bytes) -> tuple[bytes, int, int]:
     ],
 )
 def test_data(leaves: Any, coded: bytes) -> None:
-    assert decode(leaves, coded + b"X: y\r\n\r\n") == (b"hello", TRAILERS, len(coded))
-    assert decode(leaves, *(coded[i : i + 1] for i in range(len(coded)))) == (b"hello", TRAILERS, 1)
+    assert decode(leaves, coded + b"X: y\r\n\r\n") == (b"hello", LAST, len(coded))
+    assert decode(leaves, *(coded[i : i + 1] for i in range(len(coded)))) == (b"hello", LAST, 1)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +42,10 @@ def test_unfinished(leaves: Any, coded: bytes, state: int) -> None:
 
 
 def test_starts_where_it_is_told(leaves: Any) -> None:
-    sink = Sink()
-    assert leaves.ChunkedDecoder(sink).feed(b"POST5\r\nhello", 4) == 12
-    assert sink.pieces == [b"hello"]
+    chunks = leaves.ChunkedBody()
+    assert chunks.decode(b"POST5\r\nhello", 4) == 12
+    assert chunks.take() == b"hello"
+    assert chunks.take() == b""
 
 
 @pytest.mark.parametrize(
@@ -91,3 +86,7 @@ def test_a_line_without_end(leaves: Any) -> None:
 def test_zeros_in_front(leaves: Any) -> None:
     with pytest.raises(RequestRejected, match="chunk extensions too large"):
         decode(leaves, b"0" * (MAX_CHUNK_EXTENSIONS + 100) + b"1\r\n")
+
+
+def test_many_chunks_of_a_read_are_one_piece(leaves: Any) -> None:
+    assert decode(leaves, b"1\r\na\r\n" * 1000 + b"2\r\nb") == (b"a" * 1000 + b"b", DATA, 6004)

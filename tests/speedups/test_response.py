@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from uvicorn._speedups import _response_py
-from uvicorn._speedups._response_py import CLOSES, PERSISTS
-from uvicorn._speedups.facts import HEAD_REQUEST, KEEP_ALIVE, KNOWN_FIELDS, OLD_VERSION
+from uvicorn._speedups.flags import CLOSES, HEAD_REQUEST, KEEP_ALIVE, OLD_VERSION, PERSISTS
+from uvicorn._speedups.tables import KNOWN_FIELDS
 
 
 def start(leaves: Any, *headers: tuple[bytes, bytes], status: int = 200) -> Any:

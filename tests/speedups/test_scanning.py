@@ -1,5 +1,6 @@
 """The loops that the compiled half has in place of methods of bytes: both halves, over every edge that they have."""
 
+import importlib
 import itertools
 from typing import Any
 
@@ -9,9 +10,13 @@ from hypothesis import strategies as st
 
 from tests.fuzz.parsing import FACTS, HALVES, check_requests
 from tests.fuzz.run import QUIET
-from tests.speedups.test_parity import Trusting, outcome
+from tests.speedups.test_parity import Reading, outcome
 from uvicorn import _speedups
-from uvicorn._speedups.facts import BODY_FOLLOWS, KNOWN_FIELDS, TOKEN_CHARS
+from uvicorn._speedups import _scan_py
+from uvicorn._speedups.flags import BODY_FOLLOWS
+from uvicorn._speedups.tables import KNOWN_FIELDS, TOKEN_CHARS
+
+_scan_c = importlib.import_module("uvicorn._speedups._scan_c") if len(HALVES) == 2 else None
 
 pytestmark = pytest.mark.skipif(len(HALVES) < 2, reason="the compiled half is not there")
 
@@ -21,14 +26,14 @@ NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})
 
 def check(*pieces: bytes) -> list[Any]:
     """Feed the pieces to both halves, one allocation each, up to a rejection; what was told."""
-    both = [Trusting(half) for half in HALVES]
+    both = [Reading(half) for half in HALVES]
     for piece in pieces:
-        pure, compiled = (outcome(one.builder.feed, piece, 0) for one in both)
+        pure, compiled = (outcome(one.read, piece) for one in both)
         assert pure == compiled, pieces
         assert both[0].state() == both[1].state(), pieces
         if isinstance(pure, tuple):
             break
-    return both[0].sink.calls
+    return both[0].events
 
 
 def check_cut(data: bytes) -> None:
@@ -69,7 +74,7 @@ def test_both_libraries_over_names_that_are_nearly_known(name: bytes) -> None:
             else:
                 [(_, facts), *_] = verdict.events
                 assert (field.lower(), b"0") in facts[FACTS.index("headers")]
-                assert not facts[-1] & BODY_FOLLOWS
+                assert not facts[FACTS.index("flags")] & BODY_FOLLOWS
 
 
 @pytest.mark.parametrize("filler", [b"a", b"A", b"-", b"\x00", b"\x80", b"\xff", b"h", b"z"], ids=repr)
@@ -130,15 +135,22 @@ def test_targets(target: bytes) -> None:
                 check(method + b" " + tried + b" HTTP/1.1\r\nHost: a\r\n\r\n")
 
 
-def test_positions_other_than_the_beginning() -> None:
-    """What is read begins within a larger buffer, as behind another request."""
-    data = b"\r\n\r\n\r\n" + head_with(b"Accept: */*")
-    for start in range(len(data) + 1):
-        results = []
-        for half in HALVES:
-            one = Trusting(half)
-            results.append((outcome(one.builder.feed, data, start), one.state()))
-        assert results[0] == results[1]
+buffers = st.binary(max_size=40) | st.text("\r\n :;\t\0\x7faH/?#019fFg", max_size=40).map(str.encode)
+
+
+@settings(max_examples=1000, **QUIET)
+@given(buffers, st.integers(0, 40), st.integers(0, 40), st.sampled_from(b"\n :;a"))
+def test_the_two_bodies_of_each_loop(data: bytes, start: int, stop: int, byte: int) -> None:
+    start, stop = sorted((min(start, len(data)), min(stop, len(data))))
+    for name, arguments in (
+        ("find_byte", (data, byte, start, stop)),
+        ("find_path_end", (data,)),
+        ("find_colon", (data, start, stop)),
+        ("is_field_value", (data, start, stop)),
+        ("parse_hex", (data, start, stop)),
+    ):
+        pure, compiled = (getattr(scan, name)(*arguments) for scan in (_scan_py, _scan_c))
+        assert pure == compiled, (name, arguments)
 
 
 @settings(max_examples=300, **QUIET)

@@ -44,7 +44,7 @@ def without_compiled(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_off(choose: Any) -> None:
     half, reason, names = choose("off")
     assert (half, reason) == ("pure", "UVICORN_SPEEDUPS=off")
-    assert names.RequestBuilder is _speedups.load("pure").RequestBuilder
+    assert names.RequestReader is _speedups.load("pure").RequestReader
 
 
 @pytest.mark.parametrize("choice", ["", "on", "OFF", "0"])
@@ -93,8 +93,8 @@ def test_the_half_that_runs(half: str) -> None:
     suffix = "_c" if half == "compiled" else "_py"
     assert names.keys() == {
         "AccessLineFormat",
-        "ChunkedDecoder",
-        "RequestBuilder",
+        "ChunkedBody",
+        "RequestReader",
         "RequestHead",
         "ResponseFramer",
     }

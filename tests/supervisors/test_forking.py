@@ -191,7 +191,7 @@ def test_workers_import_nothing_but_the_application() -> None:
         server.wait_stderr(r"Application startup complete\.", count=2)
         assert server.stop(signal.SIGTERM) == 0
         imported = Counter(re.findall(r"\| +([a-z_0-9.]+)$", server.stderr, re.MULTILINE))
-    assert imported["uvicorn.config"] == imported["uvicorn.protocols.http.protocol"] == 1
+    assert imported["uvicorn.config"] == imported["uvicorn.protocols.http.http1"] == 1
     ours = ("uvicorn", "uvloop", "httptools", "h11")
     assert [name for name, count in imported.items() if name.partition(".")[0] in ours and count > 1] == []
 

@@ -14,21 +14,21 @@ import warnings
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from uvicorn._speedups.facts import RequestRejected as RequestRejected
+from uvicorn._speedups.errors import RequestRejected as RequestRejected
 
 if TYPE_CHECKING:
     from uvicorn._speedups._access_line_py import AccessLineFormat as AccessLineFormat
-    from uvicorn._speedups._chunked_py import ChunkedDecoder as ChunkedDecoder
-    from uvicorn._speedups._request_py import RequestBuilder as RequestBuilder
+    from uvicorn._speedups._chunked_py import ChunkedBody as ChunkedBody
     from uvicorn._speedups._request_py import RequestHead as RequestHead
+    from uvicorn._speedups._request_py import RequestReader as RequestReader
     from uvicorn._speedups._response_py import ResponseFramer as ResponseFramer
 
 # Name -> the module that gives it, without its half.
 _MODULES = {
     "AccessLineFormat": "_access_line",
-    "ChunkedDecoder": "_chunked",
-    "RequestBuilder": "_request",
+    "ChunkedBody": "_chunked",
     "RequestHead": "_request",
+    "RequestReader": "_request",
     "ResponseFramer": "_response",
 }
 

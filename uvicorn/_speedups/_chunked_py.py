@@ -1,35 +1,40 @@
-"""Decodes the chunked transfer coding: one source, run as it is or compiled as `_chunked_c`.
+"""Decodes the chunked transfer coding (RFC 9112 section 7.1): one source, run as it is or compiled as `_chunked_c`.
 
-The libraries differ in what they let pass in the line of a chunk, and neither tells how long it was (RFC 9112 section
-7.1). The trailer section stays with the library.
+state     what the next byte belongs to          next state
+SIZE      the line of a chunk: size, extensions  DATA; LAST after the size 0
+DATA      the data of a chunk                    DATA_END
+DATA_END  the CRLF after the data                SIZE
+LAST      the trailer section, which the reader of requests takes
 """
 
-from typing import Any
+from uvicorn._speedups._scan_py import find_byte, parse_hex
+from uvicorn._speedups.errors import RequestRejected
+from uvicorn._speedups.tables import CHUNK_LINE, MAX_CHUNK_EXTENSIONS, MAX_CONTENT_LENGTH
 
-from uvicorn._speedups.facts import CHUNK_LINE, MAX_CHUNK_EXTENSIONS, MAX_CONTENT_LENGTH, RequestRejected
-
-# What the next byte belongs to.
-SIZE, DATA, DATA_END, TRAILERS = range(4)
+SIZE, DATA, DATA_END, LAST = range(4)
 
 
-class ChunkedDecoder:
-    """Takes one chunked body up to its trailer section.
+class ChunkedBody:
+    """The chunks of one body.
 
-    Args:
-        sink: its `on_body(data)` is called with the data of the chunks.
+    Attributes:
+        state: SIZE, DATA, DATA_END or LAST.
     """
 
-    __slots__ = ("extensions", "line", "remaining", "sink", "state")
+    __slots__ = ("extensions", "line", "pieces", "remaining", "state")
 
-    def __init__(self, sink: Any) -> None:
-        self.sink = sink
+    def __init__(self) -> None:
         self.state = SIZE
         self.line = b""
         self.remaining = 0
         self.extensions = 0
+        self.pieces: list[bytes] = []
 
-    def feed(self, data: bytes, pos: int) -> int:
-        """Decode `data[pos:]` as far as the coding reaches, and return where that is.
+    def decode(self, data: bytes, pos: int) -> int:
+        """Decode `data[pos:]` up to the end of the last chunk; `take` then gives the data.
+
+        Returns:
+            The index of the first byte that does not belong to the chunks.
 
         Each pass of the loop takes at least one byte, or it raises.
 
@@ -37,41 +42,66 @@ class ChunkedDecoder:
             RequestRejected: the coding is wrong, or its extensions exceed their limit.
         """
         size = len(data)
-        while pos < size and self.state != TRAILERS:
-            if self.state == DATA:
-                end = pos + self.remaining if self.remaining < size - pos else size
-                self.sink.on_body(data[pos:end])
-                self.remaining -= end - pos
-                pos = end
-                if not self.remaining:
-                    self.state = DATA_END
-            elif self.state == SIZE:
-                end = data.find(b"\n", pos) + 1
-                if end:
-                    self._take_size(self.line + data[pos:end] if self.line else data[pos:end])
-                    self.line = b""
-                    pos = end
+        state = self.state
+        remaining = self.remaining
+        # Each pass consumes bytes.
+        while pos < size and state != LAST:
+            if state == SIZE:
+                end = find_byte(data, 10, pos, size) + 1
+                remaining = -1
+                if end - pos > 2 and not self.line and data[pos] != 48 and data[end - 2] == 13:
+                    remaining = parse_hex(data, pos, end - 2)
+                if remaining < 0:
+                    end = self._take_line(data, pos, end if end else size)
+                    remaining = self.remaining
+                    state = self.state
                 else:
-                    self.line += data[pos:]
-                    pos = size
-                    if len(self.line) > MAX_CHUNK_EXTENSIONS:
-                        raise RequestRejected(400, "chunk extensions too large")
+                    state = DATA
+            elif state == DATA:
+                end = pos + remaining if remaining < size - pos else size
+                self.pieces.append(data[pos:end])
+                remaining -= end - pos
+                if not remaining:
+                    state = DATA_END
+                    if size - end >= 2 and data[end] == 13 and data[end + 1] == 10:
+                        state = SIZE
+                        end += 2
             else:
-                end = pos + 2 - len(self.line)
-                self.line += data[pos:end]
-                pos = end if end < size else size
-                if self.line == b"\r\n":
-                    self.state = SIZE
+                end = pos + 1
+                if data[pos] == 13 and not self.line:
+                    self.line = b"\r"
+                elif data[pos] == 10 and self.line:
                     self.line = b""
-                elif self.line != b"\r":
+                    state = SIZE
+                else:
                     raise RequestRejected(400, "chunk data longer than its size")
+            pos = end
+        self.state = state
+        self.remaining = remaining
         return pos
 
-    def _take_size(self, line: bytes) -> None:
+    def take(self) -> bytes:
+        """The data that was decoded since the last call."""
+        pieces = self.pieces
+        if not pieces:
+            return b""
+        self.pieces = []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take_line(self, data: bytes, pos: int, end: int) -> int:
+        """Take a line that is more than a size, or a part of a line."""
+        line = self.line + data[pos:end]
+        if line[-1] != 10:
+            if len(line) > MAX_CHUNK_EXTENSIONS:
+                raise RequestRejected(400, "chunk extensions too large")
+            self.line = line
+            self.state = SIZE
+            return end
+        self.line = b""
         match = CHUNK_LINE.fullmatch(line)
         if match is None:
             raise RequestRejected(400, "malformed chunk size or extension")
-        # Zeros in front of a size count like an extension.
+        # Zeros before a size count like an extension.
         self.extensions += len(line) - 2 - len(match[1].lstrip(b"0"))
         if self.extensions > MAX_CHUNK_EXTENSIONS + 64:
             raise RequestRejected(400, "chunk extensions too large")
@@ -79,4 +109,10 @@ class ChunkedDecoder:
         if size > MAX_CONTENT_LENGTH:
             raise RequestRejected(400, "chunk size too large")
         self.remaining = size
-        self.state = DATA if size else TRAILERS
+        self.state = DATA if size else LAST
+        return end
+
+
+def new_chunks() -> ChunkedBody:
+    """A body of which nothing was decoded. Compiled leaves cannot import a class from each other, only functions."""
+    return ChunkedBody()

@@ -1,31 +1,22 @@
 # The C types of _request_py.py. The tables stay Python objects; sizes and kinds become C integers.
 cimport cython
 
-cdef int CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TRANSFER_ENCODING, UPGRADE
-cdef int LINE, FIELDS, BODY, TRAILERS, ENDED
+from uvicorn._speedups._chunked_c cimport ChunkedBody, new_chunks
+from uvicorn._speedups._scan_c cimport find_byte, find_colon, find_path_end, is_field_value
+
+cdef int PLAIN, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TRANSFER_ENCODING, UPGRADE
+cdef int LINE, FIELDS, LENGTH, CHUNKS, TRAILERS, CLOSED, LAST, TLS_HANDSHAKE
 cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE
-cdef bint COMPILED
-cdef Py_ssize_t _SECTION_MAX
-cdef int _MISSES_MAX
+cdef Py_ssize_t _REUSED_MAX
 cdef dict KNOWN_FIELDS, METHODS
-cdef list _SLOTS
 cdef bytes _HTTP_1_1
 
-@cython.locals(size=Py_ssize_t, last=int)
-cdef int _slot(const unsigned char *data, Py_ssize_t start, Py_ssize_t stop)
-@cython.locals(known=tuple, word=bytes, lower="const unsigned char *", i=Py_ssize_t)
-cdef tuple _find_known(const unsigned char *data, Py_ssize_t start, Py_ssize_t stop)
-@cython.locals(buf="const unsigned char *", size=Py_ssize_t, i=Py_ssize_t)
-cdef Py_ssize_t _find_line_end(bytes data, Py_ssize_t pos) except -1
-@cython.locals(buf="const unsigned char *", size=Py_ssize_t, i=Py_ssize_t)
-cdef Py_ssize_t _find_empty_line(bytes data, Py_ssize_t pos) except -1
-@cython.locals(buf="const unsigned char *", size=Py_ssize_t, path=Py_ssize_t, i=Py_ssize_t)
-cdef Py_ssize_t _measure_path(bytes target) except -2
 @cython.locals(element=bytes)
 cdef list _split_list(bytes value)
 
 
 cdef class RequestHead:
+    cdef public int flags
     cdef public str method
     cdef public bytes target
     cdef public str path
@@ -39,91 +30,89 @@ cdef class RequestHead:
     cpdef dict build_scope(self, tuple template, client, dict state)
 
 
-cdef class RequestBuilder:
-    cdef readonly object sink
-    cdef object tell
-    cdef public object parse
-    cdef public bint hold
-    cdef readonly Py_ssize_t position
+@cython.final
+cdef class FieldLine:
+    cdef bytes raw
+    cdef bytes name
+    cdef tuple field
+    cdef int kind
+
+
+cdef class RequestReader:
+    cdef object judge
     cdef Py_ssize_t limit_line, limit_fields, limit_head
     cdef long long limit_body
-    cdef bytes line
-    cdef readonly int phase
-    cdef RequestHead head
-    cdef Py_ssize_t head_size
-    cdef bint too_large
-    cdef bytes tail
-    cdef bytes block
-    cdef Py_ssize_t block_start, block_end
-    cdef bytearray pieces
-    cdef bytes prefix
-    cdef int facts
-    cdef Py_ssize_t start
-    cdef list headers
-    cdef bytes host
-    cdef bytes known_section
-    cdef list known_headers
+    cdef bytes data
+    cdef Py_ssize_t pos
+    cdef Py_ssize_t unread
+    cdef list later
+    cdef bytearray partial
+    cdef list lines
     cdef bytes known_host
-    cdef int misses
-    cdef bytes authority
+    cdef ChunkedBody chunks
+    cdef readonly long long remaining
+    cdef readonly int state
+    cdef readonly bint more_body
+    cdef Py_ssize_t head_size
+    cdef int flags
+    cdef RequestHead head
+    cdef list headers
+    cdef list to_judge
     cdef Py_ssize_t field_count
-    cdef readonly long long content_length
+    cdef bytes host
+    cdef bytes authority
     cdef bytes coding
-    cdef readonly bint chunked
+    cdef long long content_length
     cdef bytes upgrade
     cdef long long body_size
-    cdef bytes last
-    cdef readonly long long chunks
-    cdef readonly long long remaining
 
-    cdef _reset(self)
-    cpdef attach(self, sink)
-    cpdef release(self)
-    cpdef bint is_fresh(self)
+    cdef _begin(self)
     cpdef bint in_head(self)
     cpdef bint in_message(self)
-    cdef Py_ssize_t _take_piece(self, bytes data, Py_ssize_t pos, Py_ssize_t end) except -1
-    cdef Py_ssize_t _find_end(self, bytes data, Py_ssize_t pos) except -1
-    @cython.locals(
-        buf="const unsigned char *", first=Py_ssize_t, second=Py_ssize_t, third=Py_ssize_t,
-        words=list, name=bytes, target=bytes, version_word=bytes, head=RequestHead, method=str,
-    )
+    cpdef bint has_unread(self)
+    cpdef feed(self, bytes data)
+    cpdef read(self, bytes data)
+    @cython.locals(line=FieldLine)
+    cpdef list sent_names(self)
+    cpdef bytes take_rest(self)
+    cpdef next(self)
+    @cython.locals(later=list, rest=bytes)
+    cdef bytes _take_unread(self)
+    cdef _consume(self, Py_ssize_t pos)
+    @cython.locals(data=bytes, pos=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t)
+    cdef _read_line(self)
+    @cython.locals(line=bytes)
+    cdef _take_line_part(self, bytes data)
+    @cython.locals(first=Py_ssize_t, second=Py_ssize_t, head=RequestHead, word=bytes)
     cdef _parse_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end)
-    @cython.locals(path=Py_ssize_t, size=Py_ssize_t, text=str)
+    cdef _take_method(self, RequestHead head, bytes name)
+    @cython.locals(path=Py_ssize_t, text=str)
     cdef _parse_target(self, RequestHead head, bytes target)
     cdef bytes _take_other_target(self, RequestHead head, bytes target)
-    cdef _decide(self, int kind, bytes value)
-    cdef _note_content_length(self, bytes value)
-
-    @cython.locals(size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, prefix=bytes)
-    cpdef Py_ssize_t feed(self, bytes data, Py_ssize_t pos) except -1
-    @cython.locals(size=Py_ssize_t, eol=Py_ssize_t)
-    cdef Py_ssize_t take_line(self, bytes data, Py_ssize_t pos) except -1
-    @cython.locals(end=Py_ssize_t)
-    cdef Py_ssize_t take_fields(self, bytes data, Py_ssize_t start, Py_ssize_t pos) except -1
-    cdef _keep(self, bytes data, Py_ssize_t pos, Py_ssize_t end)
-    cpdef begin_trailers(self)
-    @cython.locals(end=Py_ssize_t)
-    cpdef Py_ssize_t take_trailers(self, bytes data, Py_ssize_t pos) except -1
+    cdef _begin_fields(self, int state)
     @cython.locals(
-        buf="const unsigned char *", block=bytes, name=bytes, known=tuple,
-        pos=Py_ssize_t, end=Py_ssize_t, i=Py_ssize_t, stop=Py_ssize_t,
+        data=bytes, pos=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, lines=list, known_count=Py_ssize_t,
+        count=Py_ssize_t, line=FieldLine, complete=bint,
     )
-    cdef _split_fields(self)
-    @cython.locals(kind=int)
-    cdef _take_field(self, tuple known, bytes name, bytes value)
-    cpdef on_headers_complete(self)
-    @cython.locals(head=RequestHead, old=bint, facts=int)
-    cdef _finish_head(self, bint recalled)
-    cpdef on_chunk_header(self)
-    @cython.locals(size=Py_ssize_t)
-    cpdef on_body(self, bytes data)
-    @cython.locals(facts=int, last=bytes)
-    cpdef on_message_complete(self)
-    @cython.locals(size=Py_ssize_t)
-    cdef bint _is_known(self)
-    @cython.locals(head=RequestHead)
-    cdef bint _is_known_good(self)
-    cdef _remember_fields(self)
-    @cython.locals(known=tuple)
-    cdef _check_trailers(self)
+    cdef bint _read_section(self) except -1
+    @cython.locals(line=bytes)
+    cdef bint _take_field_part(self, bytes data) except -1
+    @cython.locals(
+        stop=Py_ssize_t, colon=Py_ssize_t, first=Py_ssize_t, name=bytes, sent=bytes, raw=bytes, known=tuple, kind=int,
+        line=FieldLine,
+    )
+    cdef _parse_field(self, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef _take_field(self, FieldLine line)
+    cdef _decide(self, int kind, bytes value)
+    cdef _take_content_length(self, bytes value)
+    @cython.locals(head=RequestHead, flags=int, old=bint)
+    cdef RequestHead _read_fields(self)
+    @cython.locals(host=bytes)
+    cdef _check_host(self, bint old)
+    cdef _frame(self, bint old)
+    @cython.locals(keep_alive=int)
+    cdef _end(self)
+    @cython.locals(data=bytes, pos=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t)
+    cdef bytes _read_length(self)
+    @cython.locals(chunks=ChunkedBody, body=bytes)
+    cdef bytes _read_chunks(self)

@@ -1,35 +1,36 @@
-"""Builds the head of a request: one source, run as it is or compiled as `_request_c`.
+"""Reads requests: one source, run as it is or compiled as `_request_c`.
 
-The request line, the limits and every rule that parsers leave open are here (RFC 9112 sections 2.2, 3, 6 and 9). A
-parser checks the grammar of the fields and frames the body; fields that it let pass are split here, at half the cost of
-taking them over one by one.
+`RequestReader` is the one owner of framing: it alone decides where a message begins and ends, and what its head means
+(RFC 9112 sections 2.2, 3, 6, 7 and 9). It is fed bytes and asked for the next event; not asking is back-pressure.
+
+    state     what the next byte belongs to               next state
+    LINE      the request line, or empty lines before it  FIELDS
+    FIELDS    the field section                           LINE, LENGTH, CHUNKS; CLOSED
+    LENGTH    a body with Content-Length                  LINE, CLOSED
+    CHUNKS    a chunked body                              TRAILERS
+    TRAILERS  the trailer section                         LINE, CLOSED
+    CLOSED    no message: the client asked for the end of the connection, or a message was refused
+
+Clients repeat their fields (RFC 7541 section 1.1). A line that equals, byte for byte, the line at its place in the last
+head of the connection means what it meant there; it is neither parsed nor judged again.
+
+Rule of the leaves: every pass of a loop over input consumes bytes, changes the state or raises.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from uvicorn._speedups.facts import (
+from uvicorn._speedups._chunked_py import LAST, new_chunks
+from uvicorn._speedups._scan_py import find_byte, find_colon, find_path_end, is_field_value
+from uvicorn._speedups.errors import SPEAKS_TLS, TLS_HANDSHAKE, RequestRejected
+from uvicorn._speedups.flags import (
     BODY_FOLLOWS,
-    CONNECTION,
-    CONTENT_LENGTH,
-    EXPECT,
     EXPECTS_CONTINUE,
-    FORWARDED,
     HAS_FORWARDED,
     HEAD_REQUEST,
-    HOST,
     KEEP_ALIVE,
-    KNOWN_FIELDS,
-    MAX_CONTENT_LENGTH,
-    METHODS,
     OLD_VERSION,
-    ORIGIN_FORM,
-    SPEAKS_TLS,
-    TLS_HANDSHAKE,
-    TRANSFER_ENCODING,
-    UPGRADE,
     WANTS_UPGRADE,
-    Field,
-    RequestRejected,
 )
 from uvicorn._speedups.request_line import (
     is_authority,
@@ -38,99 +39,32 @@ from uvicorn._speedups.request_line import (
     replace_host,
     split_absolute_form,
 )
+from uvicorn._speedups.tables import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    FORWARDED,
+    HOST,
+    KNOWN_FIELDS,
+    MAX_CONTENT_LENGTH,
+    METHODS,
+    PLAIN,
+    TRANSFER_ENCODING,
+    UPGRADE,
+)
 
-# Where in a message the next byte belongs.
-LINE, FIELDS, BODY, TRAILERS, ENDED = range(5)
+LINE, FIELDS, LENGTH, CHUNKS, TRAILERS, CLOSED = range(6)
 
-# Bytes of a field section that may be kept, and how often in a row in vain.
-_SECTION_MAX = 2048
-_MISSES_MAX = 4
-
-# With C types, loops take a third of the instructions that the methods of bytes do, or fewer.
-COMPILED = not __name__.endswith("_py")
+# Bytes of a field line that is kept for the next head.
+_REUSED_MAX = 1024
 
 _HTTP_1_1 = b"HTTP/1.1\r\n"
-_MALFORMED_LINE = "a field line is not of the grammar"
 
+# The scope of a GET over HTTP/1.1 without a query; its "asgi"; and the root path, as text and as bytes.
+ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes]
 
-def _slot(data: bytes, start: int, stop: int) -> int:
-    size = stop - start
-    last = data[stop - 1] | 32
-    return (size * 8 + (data[start] | 32) * 57 + (data[start + size * 3 // 4] | 32) * 51 + last * 37) & 511
-
-
-def _find_known(data: bytes, start: int, stop: int) -> Field | None:
-    if start == stop:
-        return None
-    known = _SLOTS[_slot(data, start, stop)]
-    if known is None:
-        return None
-    word = known[0]
-    if len(word) != stop - start:
-        return None
-    # As C sees it, an array.
-    lower = word
-    for i in range(stop - start):
-        # The bit tells the cases of a letter apart; only CR, which is in no name, becomes a hyphen by it.
-        if data[start + i] | 32 != lower[i]:
-            return None
-    return known
-
-
-_SLOTS: list[Field | None] = [None] * 512
-for _field in set(KNOWN_FIELDS.values()):
-    _SLOTS[_slot(_field[0], 0, len(_field[0]))] = _field
-
-
-def _measure_path(target: bytes) -> int:
-    """Where the path of a target ends; -1 where it is not plainly in origin-form."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
-        buf = target
-        size = len(target)
-        if not size or buf[0] != 47:
-            return -1
-        path = size
-        for i in range(size):
-            if buf[i] <= 32 or buf[i] >= 127 or buf[i] == 35:
-                return -1
-            if buf[i] == 63 and path == size:
-                path = i
-        return path
-    match = ORIGIN_FORM.fullmatch(target)
-    return -1 if match is None else match.end(1)
-
-
-def _find_line_end(data: bytes, pos: int) -> int:
-    """The index behind the next LF of `data[pos:]`, or 0."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
-        buf = data
-        size = len(data)
-        for i in range(pos, size):
-            if buf[i] == 10:
-                return i + 1
-        return 0
-    return data.find(b"\n", pos) + 1
-
-
-def _find_empty_line(data: bytes, pos: int) -> int:
-    """The index behind the next CR LF CR LF of `data[pos:]`, or 0."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
-        # Most bytes are neither: the four then begin behind them.
-        buf = data
-        size = len(data)
-        i = pos + 3
-        while i < size:
-            if buf[i] == 10:
-                if buf[i - 1] == 13 and buf[i - 2] == 10 and buf[i - 3] == 13:
-                    return i + 1
-                i += 2
-            elif buf[i] == 13:
-                i += 1
-            else:
-                i += 4
-        return 0
-    end = data.find(b"\r\n\r\n", pos)
-    return end + 4 if end >= 0 else 0
+# Raises RequestRejected if the lines of a field section, each with its CRLF, do not follow the grammar.
+Judge = Callable[[bytes], None]
 
 
 def _split_list(value: bytes) -> list[bytes]:
@@ -138,24 +72,22 @@ def _split_list(value: bytes) -> list[bytes]:
     return [element.strip(b" \t") for element in value.lower().split(b",")]
 
 
-# The scope of a GET over HTTP/1.1 without a query; its "asgi"; and the root path, as text and as bytes.
-ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes]
-
-
 class RequestHead:
     """What a request asks for.
 
     Attributes:
+        flags: KEEP_ALIVE and so on, of `flags`.
         target: as sent.
         path: percent-decoded.
         raw_path: as sent, without the query.
         http_version: "1.0" or "1.1"; a higher minor version counts as 1.1 (RFC 9110 section 2.5).
         headers: in the order of the wire, names lower-cased.
-        upgrade: the lower-cased Upgrade value where Connection names it too, else b"".
+        upgrade: the lower-cased Upgrade value if Connection names it too, else b"".
     """
 
-    __slots__ = ("headers", "http_version", "method", "path", "query_string", "raw_path", "target", "upgrade")
+    __slots__ = ("flags", "headers", "http_version", "method", "path", "query_string", "raw_path", "target", "upgrade")
 
+    flags: int
     method: str
     target: bytes
     path: str
@@ -168,6 +100,7 @@ class RequestHead:
     def build_scope(
         self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]
     ) -> dict[str, Any]:
+        """The HTTP scope of the request (ASGI specification, HTTP)."""
         common, asgi, root_path, raw_root_path = template
         scope = common.copy()
         scope["asgi"] = asgi.copy()
@@ -189,334 +122,270 @@ class RequestHead:
         return scope
 
 
-class RequestBuilder:
-    """Takes the bytes of requests, one after the other, and gives their heads to a sink.
+class FieldLine:
+    """A line of the last field section.
+
+    Attributes:
+        raw: the line with its CRLF; b"" if it is too long to be kept.
+        name: the field name as it was sent.
+        field: (lower-cased name, value).
+        kind: what it decides about: PLAIN, HOST and so on, of `tables`.
+    """
+
+    __slots__ = ("field", "kind", "name", "raw")
+
+    def __init__(self, raw: bytes, name: bytes, field: tuple[bytes, bytes], kind: int) -> None:
+        self.raw = raw
+        self.name = name
+        self.field = field
+        self.kind = kind
+
+
+class RequestReader:
+    """Reads the requests of one connection, one after the other.
 
     Args:
-        sink: its `on_request(head, facts)` is called, and when the head announced a body, `on_content(data, more_body)`
-            until that is False. The facts are bits: `facts.KEEP_ALIVE` and so on.
+        judge: is shown the field lines that were not in the last head, all of a head at once. The reader itself judges
+            the fields that decide about the message, and keeps them to itself.
         limits: (request line in bytes, number of fields, whole head in bytes, body in bytes or -1).
 
     Attributes:
-        parse: the parser's callable for bytes; it calls `on_headers_complete`, `on_body` and `on_message_complete`.
-        hold: True keeps the next request from being taken.
-        position: how far the parser has been fed, where it raised something.
-
-    Raises:
-        RequestRejected: from every method, with the status to answer.
+        state: LINE, FIELDS, LENGTH, CHUNKS, TRAILERS or CLOSED.
+        more_body: whether more of the body of this message follows.
+        remaining: bytes of the body that were not read; -1 for a chunked body.
     """
 
     __slots__ = (
         "authority",
-        "block",
-        "block_end",
-        "block_start",
         "body_size",
-        "chunked",
         "chunks",
         "coding",
         "content_length",
-        "facts",
+        "data",
         "field_count",
+        "flags",
         "head",
         "head_size",
         "headers",
-        "hold",
         "host",
-        "known_headers",
+        "judge",
         "known_host",
-        "known_section",
-        "last",
+        "later",
         "limit_body",
         "limit_fields",
         "limit_head",
         "limit_line",
-        "line",
-        "misses",
-        "parse",
-        "phase",
-        "pieces",
-        "position",
-        "prefix",
+        "lines",
+        "more_body",
+        "partial",
+        "pos",
         "remaining",
-        "sink",
-        "start",
-        "tail",
-        "tell",
-        "too_large",
+        "state",
+        "to_judge",
+        "unread",
         "upgrade",
     )
 
-    def __init__(self, sink: Any, limits: tuple[int, int, int, int]) -> None:
-        self.attach(sink)
+    def __init__(self, judge: Judge, limits: tuple[int, int, int, int]) -> None:
+        self.judge = judge
         self.limit_line, self.limit_fields, self.limit_head, self.limit_body = limits
-        self.parse: Any = None
-        self.hold = False
-        self.position = 0
-        self.line = b""
-        self.known_section = b""
-        self.known_headers: list[tuple[bytes, bytes]] = []
+        self.data = b""
+        self.pos = 0
+        self.unread = 0
+        self.later: list[bytes] | None = None
+        self.partial: bytearray | None = None
+        self.lines: list[FieldLine] = []
         self.known_host: bytes | None = None
-        self.misses = 0
-        self._reset()
-
-    def _reset(self) -> None:
-        self.phase = LINE
-        self.head: RequestHead | None = None
-        self.head_size = 0
-        self.too_large = False
-        self.tail = b""
-        self.block = b""
-        self.block_start = 0
-        self.block_end = 0
-        self.pieces: bytearray | None = None
-        self.prefix = b""
-        self.start = 0
-        self.facts = KEEP_ALIVE
-        self.headers: list[tuple[bytes, bytes]] = None  # type: ignore[assignment]  # made with the first field
+        self.chunks: Any = None
+        self.remaining = 0
+        # Set by the request line.
         self.host: bytes | None = None
         self.authority: bytes | None = None
-        self.field_count = 0
-        self.content_length = -1
         self.coding: bytes | None = None
-        self.chunked = False
-        self.upgrade = b""
-        self.body_size = 0
-        self.last = b""
-        self.chunks = 0
-        self.remaining = 0
+        self._begin()
 
-    def attach(self, sink: Any) -> None:
-        self.sink = sink
-        self.tell = sink.on_request
-
-    def release(self) -> None:
-        """Forget whoever knows the builder too."""
-        self.phase = ENDED
-        self.hold = True
-        self.sink = self.tell = self.parse = None
-
-    def is_fresh(self) -> bool:
-        return self.phase == LINE and not self.line and not self.head_size and not self.hold
+    def _begin(self) -> None:
+        """Expect a request."""
+        self.state = LINE
+        self.more_body = False
+        self.head_size = 0
+        self.flags = KEEP_ALIVE
 
     def in_head(self) -> bool:
-        return self.phase == FIELDS or len(self.line) > 0
+        """Whether a part of a head was read."""
+        return self.state == FIELDS or self.partial is not None
 
     def in_message(self) -> bool:
-        return self.phase == BODY or self.phase == TRAILERS or self.in_head()
+        """Whether a message was begun and not read to its end."""
+        return self.state == LENGTH or self.state == CHUNKS or self.state == TRAILERS or self.in_head()
 
-    def feed(self, data: bytes, pos: int) -> int:
-        """Give the parser `data[pos:]`, one head or piece of a body at a time, so that it stops behind each.
+    def has_unread(self) -> bool:
+        """Whether there are bytes that were fed and not read."""
+        return self.unread > 0
 
-        Each pass of the loop takes at least one byte, or it returns or raises.
+    def feed(self, data: bytes) -> None:
+        """Take bytes; they are read when `next` is asked."""
+        if self.unread:
+            if self.later is None:
+                self.later = []
+            self.later.append(data)
+        else:
+            self.data = data
+            self.pos = 0
+        self.unread += len(data)
+
+    def read(self, data: bytes) -> "RequestHead | bytes | None":
+        """Take bytes, and give the next event: `feed` and `next` in one call."""
+        self.feed(data)
+        return self.next()
+
+    def sent_names(self) -> list[bytes]:
+        """The field names of the last head, as they were sent."""
+        return [line.name for line in self.lines]
+
+    def take_rest(self) -> bytes:
+        """The bytes that were not read, which are no longer the reader's."""
+        rest = self._take_unread()
+        self.data = b""
+        self.unread = 0
+        self.state = CLOSED
+        return rest
+
+    def next(self) -> "RequestHead | bytes | None":
+        """The next event.
 
         Returns:
-            How many bytes were left: of what is held back, or of a chunked body.
+            A head; or bytes of the body, which may be empty at its end, with `more_body`; or None if more bytes are
+            needed. A body follows a head only if its flags have BODY_FOLLOWS.
+
+        Raises:
+            RequestRejected: nothing is read after it.
         """
+        if self.later is not None:
+            self.data = self._take_unread()
+            self.pos = 0
+        try:
+            if self.state == LINE:
+                self._read_line()
+            if self.state == FIELDS:
+                return self._read_fields()
+            if self.state == LENGTH:
+                return self._read_length()
+            if self.state == CHUNKS or self.state == TRAILERS:
+                return self._read_chunks()
+        except BaseException:
+            self.state = CLOSED
+            raise
+        if self.state == CLOSED:
+            self._consume(len(self.data))
+        return None
+
+    def _take_unread(self) -> bytes:
+        later, self.later = self.later, None
+        rest = self.data[self.pos :]
+        return rest if later is None else b"".join([rest, *later])
+
+    def _consume(self, pos: int) -> None:
+        """Have read the bytes before `pos`."""
+        self.unread = len(self.data) - pos
+        if self.unread:
+            self.pos = pos
+        else:
+            # An idle connection keeps no bytes.
+            self.data = b""
+            self.pos = 0
+
+    # The request line (RFC 9112 section 3)
+
+    def _read_line(self) -> None:
+        """Read the request line, and the empty lines before it (section 2.2)."""
+        data = self.data
+        pos = self.pos
         size = len(data)
-        while pos < size:
-            if self.phase == LINE:
-                if self.hold:
-                    return size - pos
-                pos = self.take_line(data, pos)
-                if self.phase == LINE:
-                    continue
-                start = self.start
-                end = self.take_fields(data, start, pos)
-                if self.prefix:
-                    prefix = self.prefix
-                    self.prefix = b""
-                    self.parse(prefix)
-                elif self._is_known_good():
-                    self._finish_head(True)
-                    self.on_message_complete()
-                    pos = end
-                    continue
-            elif self.phase == FIELDS:
-                start = pos
-                end = self.take_fields(data, pos, pos)
-            elif self.phase == ENDED:
-                # What follows a handshake is the WebSocket's.
-                return size - pos if self.hold else 0
-            elif self.chunked:
-                return size - pos
-            elif self.remaining > 0:
-                start = pos
-                end = pos + self.remaining if self.remaining < size - pos else size
+        while pos < size and self.state == LINE:
+            end = find_byte(data, 10, pos, size) + 1
+            if end and self.partial is None and data[pos] > 32:
+                self._parse_line(data, pos, end)
             else:
-                raise RequestRejected(400, "the parser does not end the body where its length does")
-            self.position = end
-            self.parse(data if end - start == size else data[start:end])
-            if self.too_large:
-                raise RequestRejected(431, "request head too large")
+                if not end:
+                    end = size
+                self._take_line_part(data[pos:end])
             pos = end
-        return 0
+        self._consume(pos)
 
-    def take_line(self, data: bytes, pos: int) -> int:
-        """Take the request line, and the empty lines before it (RFC 9112 section 2.2), from `data[pos:]`.
-
-        Returns:
-            The index behind them. The parser's bytes then begin at `start`, behind `prefix`: the line itself, or a
-            plainer one where it could trip over it.
-        """
-        size = len(data)
-        while pos < size and self.phase == LINE:
-            eol = _find_line_end(data, pos)
-            if eol and data[pos] > 32 and not self.line:
-                self.start = pos
-                self._parse_line(data, pos, eol)
-                if self.prefix:
-                    self.start = eol
-                    # The line's own end may be the first half of the empty line.
-                    self.tail = b"\r\n"
-                return eol
-            pos = self._take_piece(data, pos, eol if eol else size)
-        return pos
-
-    def _take_piece(self, data: bytes, pos: int, end: int) -> int:
-        line = self.line + data[pos:end]
+    def _take_line_part(self, data: bytes) -> None:
+        """Take an empty line, or a line that comes in parts."""
+        line = data if self.partial is None else bytes(self.partial) + data
         if line == b"\r\n":
-            self.line = b""
-            # An endless stream of them comes to an end.
+            self.partial = None
+            # A stream of empty lines ends here.
             self.head_size += 2
             if self.head_size > self.limit_line:
                 raise RequestRejected(400, "too many empty lines")
         elif line[0] <= 32 and line != b"\r":
-            raise RequestRejected(
-                400, SPEAKS_TLS if line[0] == TLS_HANDSHAKE else "a request line begins with a method"
-            )
+            reason = SPEAKS_TLS if line[0] == TLS_HANDSHAKE else "a request line begins with a method"
+            raise RequestRejected(400, reason)
         elif line[-1] != 10:
             # A CR may be the first half of the line's end.
             if len(line) - (line[-1] == 13) > self.limit_line:
                 raise RequestRejected(414, "request line too long")
-            self.line = line
+            self.partial = bytearray(line)
         else:
-            self.line = b""
+            self.partial = None
             self._parse_line(line, 0, len(line))
-            if not self.prefix:
-                self.prefix = line
-            self.start = end
-            self.tail = b"\r\n"
-        return end
-
-    def take_fields(self, data: bytes, start: int, pos: int) -> int:
-        """Take the fields of the head from `data[pos:]`, before which the request line stands where `start` is less."""
-        # The line's own end may be the first half of the empty line.
-        end = self._find_end(data, pos - 2 if start < pos else pos)
-        self.head_size += end - pos
-        if self.head_size > self.limit_head:
-            # The parser may find an earlier fault.
-            self.too_large = True
-            end -= self.head_size - self.limit_head
-            if end < pos:
-                end = pos
-        self._keep(data, pos, end)
-        return end
-
-    def _keep(self, data: bytes, pos: int, end: int) -> None:
-        """Keep fields until the parser has let them pass. Nearly always there is nothing to copy."""
-        if self.tail or self.pieces is not None:
-            if self.pieces is None:
-                self.pieces = bytearray()
-            self.pieces += data[pos:end]
-        else:
-            self.block = data
-            self.block_start = pos
-            self.block_end = end
-
-    def begin_trailers(self) -> None:
-        self.phase = TRAILERS
-        # The end of the last chunk's line may be the first half of the empty line.
-        self.tail = b"\r\n"
-
-    def take_trailers(self, data: bytes, pos: int) -> int:
-        end = self._find_end(data, pos)
-        self.head_size += end - pos
-        if self.head_size > self.limit_head:
-            raise RequestRejected(431, "trailer section too large")
-        self._keep(data, pos, end)
-        return end
-
-    def _find_end(self, data: bytes, pos: int) -> int:
-        """The index behind the next empty line, which may have begun earlier, or the end of `data`."""
-        tail = self.tail
-        if tail:
-            end = (tail + data[pos : pos + 3]).find(b"\r\n\r\n")
-            if end >= 0:
-                self.tail = b""
-                return pos + end + 4 - len(tail)
-        end = _find_empty_line(data, pos)
-        if end:
-            self.tail = b""
-            return end
-        end = len(data)
-        self.tail = data[end - 3 :] if end - pos >= 3 else (tail + data[pos:])[-3:]
-        return end
-
-    # The request line
 
     def _parse_line(self, data: bytes, pos: int, end: int) -> None:
-        """request-line = method SP request-target SP HTTP-version CRLF (RFC 9112 section 3)."""
+        """request-line = method SP request-target SP HTTP-version CRLF."""
         self.head_size += end - pos
         if end - pos - 2 > self.limit_line:
             raise RequestRejected(414, "request line too long")
-        if COMPILED:  # pragma: no cover - never true where coverage can see it
-            buf = data
-            first = pos
-            while buf[first] != 32 and first < end - 1:
-                first += 1
-            second = first + 1
-            while second < end and buf[second] != 32:
-                second += 1
-            third = second + 1
-            while third < end and buf[third] != 32:
-                third += 1
-            if third != end:
-                raise RequestRejected(400, "malformed request line")
-            name = b"GET" if first - pos == 3 and data.startswith(b"GET", pos) else buf[pos:first]
-            target = buf[first + 1 : second]
-            version_word = _HTTP_1_1 if data.startswith(_HTTP_1_1, second + 1) else buf[second + 1 : end]
-        else:
-            words = data[pos:end].split(b" ")
-            if len(words) != 3:
-                raise RequestRejected(400, "malformed request line")
-            name, target, version_word = words
+        first = find_byte(data, 32, pos, end)
+        second = find_byte(data, 32, first + 1, end)
+        if first < 0 or second < 0 or find_byte(data, 32, second + 1, end) >= 0:
+            raise RequestRejected(400, "malformed request line")
         head = self.head = RequestHead.__new__(RequestHead)
-        if version_word == _HTTP_1_1:
+        if data.startswith(_HTTP_1_1, second + 1):
             head.http_version = "1.1"
-        elif version_word == b"HTTP/1.0\r\n":
-            head.http_version = "1.0"
-            self.facts = OLD_VERSION
         else:
-            head.http_version = other_version(version_word)
-            version_word = _HTTP_1_1
-            self.prefix = b"POST / HTTP/1.1\r\n"
-        # Cheaper than a hash, and nearly always true.
-        method = "GET" if name == b"GET" else METHODS.get(name)
+            word = data[second + 1 : end]
+            if word == b"HTTP/1.0\r\n":
+                head.http_version = "1.0"
+                self.flags = OLD_VERSION
+            else:
+                head.http_version = other_version(word)
+        if first - pos == 3 and data.startswith(b"GET", pos):
+            head.method = "GET"
+        else:
+            self._take_method(head, data[pos:first])
+        self._parse_target(head, data[first + 1 : second])
+        self.host = None
+        self.coding = None
+        self.content_length = -1
+        self.upgrade = b""
+        self._begin_fields(FIELDS)
+
+    def _take_method(self, head: RequestHead, name: bytes) -> None:
+        method = METHODS.get(name)
         if method is None:
             method = other_method(name)
             if method == "CONNECT":
-                # The client goes on with another protocol, whatever it was answered.
-                self.facts &= ~KEEP_ALIVE
-            # Parsers know a closed list of methods, which mean nothing to the framing.
-            self.prefix = b"POST / " + version_word
+                # The client goes on with another protocol, whatever the answer is.
+                self.flags &= ~KEEP_ALIVE
         elif name == b"HEAD":
-            self.facts |= HEAD_REQUEST
+            self.flags |= HEAD_REQUEST
         head.method = method
-        self._parse_target(head, target)
-        self.phase = FIELDS
 
     def _parse_target(self, head: RequestHead, target: bytes) -> None:
-        """Split the query off a target of whichever form (RFC 9112 section 3.2)."""
+        """Split the query off a target of any form (section 3.2)."""
         head.target = target
-        path = -1 if head.method == "CONNECT" else _measure_path(target)
+        self.authority = None
+        path = -1 if head.method == "CONNECT" else find_path_end(target)
         if path < 0:
             target = self._take_other_target(head, target)
             path = target.find(b"?")
             if path < 0:
                 path = len(target)
-        size = len(target)
-        if path == size:
+        if path == len(target):
             head.raw_path = target
             head.query_string = b""
         else:
@@ -531,7 +400,7 @@ class RequestBuilder:
         head.path = text
 
     def _take_other_target(self, head: RequestHead, target: bytes) -> bytes:
-        """The path and query of a target that is not plainly in origin-form."""
+        """The path and query of a target that is not in origin-form."""
         try:
             text = target.decode("ascii")
         except UnicodeDecodeError:
@@ -549,67 +418,116 @@ class RequestBuilder:
             return text.encode()
         return target
 
-    # What a parser tells
+    # The field section, and the trailer section, which is one too (RFC 9112 sections 5 and 7.1.2)
 
-    def _split_fields(self) -> None:
-        """Split the fields: name ":" OWS value OWS CRLF, and an empty line behind them.
+    def _begin_fields(self, state: int) -> None:
+        self.state = state
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.to_judge: list[bytes] | None = None
+        self.field_count = 0
 
-        Any other line, which no parser lets pass, is refused: the halves would not split it alike.
-        """
-        if self.pieces is not None:
-            self.block = bytes(self.pieces)
-            self.block_start = 0
-            self.block_end = len(self.block)
-            self.pieces = None
-        self.headers = []
-        block = self.block
-        pos = self.block_start
-        end = self.block_end - 2
-        if COMPILED:  # pragma: no cover - never true where coverage can see it
-            buf = block
-            while pos < end:
-                i = pos
-                while i < end and buf[i] != 58 and buf[i] != 13:
-                    i += 1
-                if buf[i] != 58:
-                    raise RequestRejected(400, _MALFORMED_LINE)
-                known = _find_known(block, pos, i)
-                name = b"" if known is not None else buf[pos:i]
-                i += 1
-                while i < end and (buf[i] == 32 or buf[i] == 9):
-                    i += 1
-                pos = i
-                while i < end and buf[i] != 13:
-                    i += 1
-                if buf[i + 1] != 10:
-                    raise RequestRejected(400, _MALFORMED_LINE)
-                stop = i
-                while stop > pos and (buf[stop - 1] == 32 or buf[stop - 1] == 9):
-                    stop -= 1
-                self._take_field(known, name, buf[pos:stop])
-                pos = i + 2
-        else:
-            for line in block[pos : end - 2].split(b"\r\n") if end > pos else ():
-                name, colon, value = line.partition(b":")
-                if not colon or b"\r" in line:
-                    raise RequestRejected(400, _MALFORMED_LINE)
-                self._take_field(KNOWN_FIELDS.get(name) or KNOWN_FIELDS.get(name.lower()), name, value.strip(b" \t"))
+    def _read_section(self) -> bool:
+        """Read the lines of a field section; whether its end has come."""
+        data = self.data
+        pos = self.pos
+        size = len(data)
+        lines = self.lines
+        known_count = len(lines) if self.state == FIELDS else 0
+        while pos < size:
+            count = self.field_count
+            if count < known_count and self.partial is None:
+                line = lines[count]
+                if line.raw and data.startswith(line.raw, pos):
+                    pos += len(line.raw)
+                    self.head_size += len(line.raw)
+                    self._take_field(line)
+                    continue
+            end = find_byte(data, 10, pos, size) + 1
+            if not end or self.partial is not None:
+                complete = self._take_field_part(data[pos : end if end else size])
+                pos = end if end else size
+                if complete:
+                    self._consume(pos)
+                    return True
+                continue
+            self.head_size += end - pos
+            if self.head_size > self.limit_head:
+                raise RequestRejected(431, "request head too large")
+            if end - pos == 2 and data[pos] == 13:
+                self._consume(end)
+                return True
+            self._parse_field(data, pos, end)
+            pos = end
+        self._consume(pos)
+        return False
 
-    def _take_field(self, known: Field | None, name: bytes, value: bytes) -> None:
+    def _take_field_part(self, data: bytes) -> bool:
+        """Take a line that comes in parts; whether it was the empty line."""
+        if self.partial is None:
+            self.partial = bytearray()
+        self.partial += data
+        self.head_size += len(data)
+        if self.head_size > self.limit_head:
+            raise RequestRejected(431, "request head too large")
+        if data[-1] != 10:
+            return False
+        line = bytes(self.partial)
+        self.partial = None
+        if line == b"\r\n":
+            return True
+        self._parse_field(line, 0, len(line))
+        return False
+
+    def _parse_field(self, data: bytes, start: int, end: int) -> None:
+        """field-line = field-name ":" OWS field-value OWS CRLF (RFC 9112 section 5)."""
+        stop = end - 2
+        colon = find_colon(data, start, stop) if stop > start and data[stop] == 13 else -1
+        if colon < 0:
+            raise RequestRejected(400, "a field line is a name, a colon and a value, and ends with CRLF")
+        first = colon + 1
+        while first < stop and (data[first] == 32 or data[first] == 9):
+            first += 1
+        while stop > first and (data[stop - 1] == 32 or data[stop - 1] == 9):
+            stop -= 1
+        if not is_field_value(data, first, stop):
+            raise RequestRejected(400, "a field value has no control characters")
+        name = sent = data[start:colon]
+        known = KNOWN_FIELDS.get(name)
+        if known is None:
+            name = name.lower()
+            known = KNOWN_FIELDS.get(name)
+        kind = PLAIN
+        if known is not None:
+            name, kind, _ = known
+        raw = data[start:end]
+        if kind <= FORWARDED:
+            if self.to_judge is None:
+                self.to_judge = []
+            self.to_judge.append(raw)
+        line = FieldLine(raw if end - start <= _REUSED_MAX else b"", sent, (name, data[first:stop]), kind)
+        if self.state == FIELDS:
+            if self.field_count < len(self.lines):
+                self.lines[self.field_count] = line
+            else:
+                self.lines.append(line)
+        self._take_field(line)
+
+    def _take_field(self, line: FieldLine) -> None:
         self.field_count += 1
         if self.field_count > self.limit_fields:
             raise RequestRejected(431, "too many header fields")
-        if known is None:
-            self.headers.append((name.lower(), value))
+        if self.state == TRAILERS:
+            if line.kind > FORWARDED:
+                # RFC 9110 section 6.5.1.
+                raise RequestRejected(400, "a trailer field that decides about the message")
             return
-        self.headers.append((known[0], value))
-        kind = known[1]
-        if kind:
-            self._decide(kind, value)
+        self.headers.append(line.field)
+        if line.kind != PLAIN:
+            self._decide(line.kind, line.field[1])
 
     def _decide(self, kind: int, value: bytes) -> None:
         if kind == FORWARDED:
-            self.facts |= HAS_FORWARDED
+            self.flags |= HAS_FORWARDED
         elif kind == HOST:
             if self.host is not None:
                 raise RequestRejected(400, "more than one Host field")
@@ -618,11 +536,11 @@ class RequestBuilder:
             if value != b"keep-alive":
                 options = _split_list(value)
                 if b"close" in options:
-                    self.facts &= ~KEEP_ALIVE
+                    self.flags &= ~KEEP_ALIVE
                 if b"upgrade" in options:
-                    self.facts |= WANTS_UPGRADE
+                    self.flags |= WANTS_UPGRADE
         elif kind == CONTENT_LENGTH:
-            self._note_content_length(value)
+            self._take_content_length(value)
         elif kind == TRANSFER_ENCODING:
             if self.coding is not None:
                 raise RequestRejected(400, "more than one Transfer-Encoding field")
@@ -630,40 +548,66 @@ class RequestBuilder:
         elif kind == UPGRADE:
             self.upgrade = self.upgrade + b"," + value.lower() if self.upgrade else value.lower()
         elif kind == EXPECT and b"100-continue" in _split_list(value):
-            self.facts |= EXPECTS_CONTINUE
+            self.flags |= EXPECTS_CONTINUE
 
-    def _note_content_length(self, value: bytes) -> None:
+    def _take_content_length(self, value: bytes) -> None:
         """Content-Length = 1*DIGIT, once (RFC 9110 section 8.6, RFC 9112 section 6.3)."""
         if self.content_length >= 0:
             raise RequestRejected(400, "more than one Content-Length field")
         if not value.isdigit():
             raise RequestRejected(400, "malformed Content-Length")
-        # Zeros in front are digits too.
+        # Zeros before a number are digits too.
         length = int(value) if len(value) <= 20 else MAX_CONTENT_LENGTH + 1
         if length > MAX_CONTENT_LENGTH:
             raise RequestRejected(400, "Content-Length too large")
         self.content_length = length
 
-    def on_headers_complete(self) -> None:
-        if self.phase == FIELDS:
-            self._finish_head(self._is_known())
+    # The head
 
-    def _finish_head(self, recalled: bool) -> None:
-        if recalled:
-            self.misses = 0
-            # The list becomes the application's.
-            self.headers = self.known_headers[:]
-            self.host = self.known_host
-        else:
-            self._split_fields()
-        head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
-        facts = self.facts
-        old = facts & OLD_VERSION != 0
-        if self.host is not None:
-            if self.host != self.known_host and not is_authority(self.host):
+    def _read_fields(self) -> RequestHead | None:
+        if not self._read_section():
+            return None
+        if len(self.lines) > self.field_count:
+            del self.lines[self.field_count :]
+        if self.to_judge is not None:
+            self.judge(b"".join(self.to_judge))
+            self.to_judge = None
+        head = self.head
+        flags = self.flags
+        old = flags & OLD_VERSION != 0
+        self._check_host(old)
+        self._frame(old)
+        if self.coding is not None or self.content_length > 0:
+            flags |= BODY_FOLLOWS
+        if old or not flags & BODY_FOLLOWS:
+            flags &= ~EXPECTS_CONTINUE
+        if old or not self.upgrade:
+            flags &= ~WANTS_UPGRADE
+        head.upgrade = self.upgrade if flags & WANTS_UPGRADE else b""
+        head.headers = self.headers
+        if self.authority is not None:
+            head.headers = replace_host(self.headers, self.authority)
+        head.flags = self.flags = flags
+        # They become the application's.
+        self.head = self.headers = None  # type: ignore[assignment]
+        if not flags & BODY_FOLLOWS:
+            self._end()
+        return head
+
+    def _check_host(self, old: bool) -> None:
+        """RFC 9112 sections 3.2 and 3.2.2."""
+        host = self.host
+        if host is None:
+            if not old:
+                raise RequestRejected(400, "Host field missing")
+            return
+        if host is not self.known_host:
+            if not is_authority(host):
                 raise RequestRejected(400, "malformed Host field")
-        elif not old:
-            raise RequestRejected(400, "Host field missing")
+            self.known_host = host
+
+    def _frame(self, old: bool) -> None:
+        """Decide where the message ends (RFC 9112 section 6.3)."""
         if self.coding is not None:
             if old or self.content_length >= 0:
                 raise RequestRejected(400, "Transfer-Encoding in HTTP/1.0 or beside Content-Length")
@@ -671,92 +615,59 @@ class RequestBuilder:
                 # RFC 9112 section 6.1: 501 for a coding that is not understood.
                 malformed = not self.coding or b"chunked" in self.coding
                 raise RequestRejected(400 if malformed else 501, "unsupported Transfer-Encoding")
-            self.chunked = True
+            self.chunks = new_chunks()
+            self.remaining = -1
+            self.state = CHUNKS
         elif self.content_length > 0:
-            self.remaining = self.content_length
-            if 0 <= self.limit_body < self.remaining:
+            if 0 <= self.limit_body < self.content_length:
                 raise RequestRejected(413, "request body too large")
-        head.headers = self.headers
-        if self.chunked or self.remaining:
-            facts |= BODY_FOLLOWS
-        if old or not facts & BODY_FOLLOWS:
-            facts &= ~EXPECTS_CONTINUE
-        if old or not self.upgrade:
-            facts &= ~WANTS_UPGRADE
-        head.upgrade = self.upgrade if facts & WANTS_UPGRADE else b""
-        self.facts = facts
-        self.phase = BODY
-        self.tail = b""
-        if not recalled and facts == KEEP_ALIVE and self.misses < _MISSES_MAX:
-            self._remember_fields()
-        if self.authority is not None:
-            head.headers = replace_host(self.headers, self.authority)
-        self.block = b""
-        self.field_count = 0
-        self.head_size = 0
-        self.tell(head, facts)
-
-    # Clients repeat their fields (RFC 7541 section 1.1): where a section is the same bytes as one before, so is what it
-    # says.
-
-    def _is_known(self) -> bool:
-        size = len(self.known_section)
-        return (
-            size > 0
-            and self.pieces is None
-            and self.block_end - self.block_start == size
-            and self.block.startswith(self.known_section, self.block_start)
-        )
-
-    def _is_known_good(self) -> bool:
-        """Whether the parser let these very fields pass before. It lets every line pass that is in origin-form."""
-        head: RequestHead = self.head  # type: ignore[assignment]  # there since the request line
-        return self.facts == KEEP_ALIVE and head.target[0] == 47 and self._is_known()
-
-    def _remember_fields(self) -> None:
-        """Keep a section that leaves the connection open and says nothing else of the message."""
-        self.misses += 1
-        if self.block_end - self.block_start <= _SECTION_MAX:
-            self.known_section = self.block[self.block_start : self.block_end]
-            self.known_headers = self.headers[:]
-            self.known_host = self.host
-
-    def on_chunk_header(self) -> None:
-        self.chunks += 1
-
-    def on_body(self, data: bytes) -> None:
-        size = len(data)
-        self.remaining -= size
-        self.body_size += size
-        if 0 <= self.limit_body < self.body_size:
-            raise RequestRejected(413, "request body too large")
-        if self.remaining or self.chunked:
-            self.sink.on_content(data, True)
+            self.remaining = self.content_length
+            self.state = LENGTH
         else:
-            # Given out with the end, which the parser tells next.
-            self.last = data
-
-    def on_message_complete(self) -> None:
-        if self.remaining > 0 or (self.chunked and not self.chunks):
-            # The parser takes what follows an upgrade for no body.
             return
-        if self.chunked:
-            self._check_trailers()
-        facts = self.facts
-        last = self.last
-        self._reset()
-        if not facts & KEEP_ALIVE:
-            self.phase = ENDED
-        if facts & BODY_FOLLOWS:
-            self.sink.on_content(last, False)
+        self.body_size = 0
+        self.more_body = True
 
-    def _check_trailers(self) -> None:
-        """Drop the trailer fields, unless they would frame or route a message."""
-        host, self.host = self.host, None
-        self._split_fields()
-        for name, _ in self.headers:
-            known = KNOWN_FIELDS.get(name)
-            if known is not None and known[1] > FORWARDED:
-                # RFC 9110 section 6.5.1.
-                raise RequestRejected(400, "a trailer field that decides about the message")
-        self.host = host
+    def _end(self) -> None:
+        """Be at the end of a message."""
+        keep_alive = self.flags & KEEP_ALIVE
+        self.remaining = 0
+        self._begin()
+        if not keep_alive:
+            self.state = CLOSED
+
+    # Bodies
+
+    def _read_length(self) -> bytes | None:
+        data = self.data
+        pos = self.pos
+        size = len(data)
+        if pos == size:
+            return None
+        end = pos + self.remaining if self.remaining < size - pos else size
+        self.remaining -= end - pos
+        if end - pos != size:
+            data = data[pos:end]
+        self._consume(end)
+        if not self.remaining:
+            self._end()
+        return data
+
+    def _read_chunks(self) -> bytes | None:
+        chunks = self.chunks
+        body = b""
+        if self.state == CHUNKS:
+            self._consume(chunks.decode(self.data, self.pos))
+            body = chunks.take()
+            self.body_size += len(body)
+            if 0 <= self.limit_body < self.body_size:
+                raise RequestRejected(413, "request body too large")
+            if chunks.state != LAST:
+                return body if body else None
+            self.chunks = None
+            self.head_size = 0
+            self._begin_fields(TRAILERS)
+        if self._read_section():
+            self._end()
+            return body
+        return body if body else None

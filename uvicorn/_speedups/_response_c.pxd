@@ -32,12 +32,14 @@ cdef class ResponseFramer:
     cdef readonly bint begun
     cdef readonly bint head_sent
     cdef readonly int framing
-    cdef int facts
+    cdef int flags
     cdef long long expected
     cdef bint coded
     cdef bint persist
     cdef list lines
     cdef list options
+
+    cpdef begin(self, int flags)
 
     @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple)
     cpdef start(self, message, bytes default_block)

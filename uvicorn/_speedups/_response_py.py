@@ -6,29 +6,32 @@ No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7), 
 from typing import Any
 
 from uvicorn._speedups.buffers import as_bytes
-from uvicorn._speedups.facts import (
+from uvicorn._speedups.flags import (
+    CHUNKED,
+    CLOSE,
+    CLOSES,
+    COMPLETE,
+    EXPECT_BODY,
+    EXPECT_START,
+    HEAD_REQUEST,
+    KEEP_ALIVE,
+    LENGTH,
+    NO_BODY,
+    OLD_VERSION,
+    OPEN,
+    PERSISTS,
+)
+from uvicorn._speedups.tables import (
     CONNECTION,
     CONTENT_LENGTH,
     FORBIDDEN_IN_VALUE,
-    HEAD_REQUEST,
-    KEEP_ALIVE,
     KNOWN_FIELDS,
-    OLD_VERSION,
     STATUS_LINES,
     TOKEN_CHARS,
     TRANSFER_ENCODING,
     Field,
     describe_field,
 )
-
-# How far the response is (ASGI specification, HTTP).
-EXPECT_START, EXPECT_BODY, COMPLETE = range(3)
-
-# What ends the body of a response (RFC 9112 section 6.3).
-NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
-
-# Whether the response goes on, and whether the connection does after it; OPEN is false.
-OPEN, PERSISTS, CLOSES = range(3)
 
 # Digits of a content-length that a signed 64-bit number has room for.
 _MAX_DIGITS = 18
@@ -84,7 +87,7 @@ class ResponseFramer:
     """Turns the messages of one response into bytes.
 
     Args:
-        facts: of the request: KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST.
+        flags: of the request: KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST.
 
     Attributes:
         state: EXPECT_START, EXPECT_BODY or COMPLETE.
@@ -98,7 +101,7 @@ class ResponseFramer:
         "begun",
         "coded",
         "expected",
-        "facts",
+        "flags",
         "framing",
         "head_sent",
         "keep_alive",
@@ -109,12 +112,15 @@ class ResponseFramer:
         "status",
     )
 
-    def __init__(self, facts: int) -> None:
-        # As an attribute it is a C integer.
-        self.facts = facts
+    def __init__(self, flags: int) -> None:
+        self.begin(flags)
+
+    def begin(self, flags: int) -> None:
+        """Expect the response to another request."""
+        self.flags = flags
         self.state = EXPECT_START
         self.status = 0
-        self.keep_alive = self.facts & KEEP_ALIVE != 0
+        self.keep_alive = self.flags & KEEP_ALIVE != 0
         self.begun = False
         self.head_sent = False
         self.framing = NO_BODY
@@ -188,7 +194,7 @@ class ResponseFramer:
             del lines[index : index + 2]
             self.expected = -1
         bodiless = status == 204 or status == 304
-        if bodiless or self.facts & HEAD_REQUEST:
+        if bodiless or self.flags & HEAD_REQUEST:
             self.framing = NO_BODY
             if bodiless or not self.coded:
                 return
@@ -196,8 +202,8 @@ class ResponseFramer:
             self.framing = LENGTH
             return
         else:
-            self.framing = CLOSE if self.facts & OLD_VERSION else CHUNKED
-        if not self.facts & OLD_VERSION:
+            self.framing = CLOSE if self.flags & OLD_VERSION else CHUNKED
+        if not self.flags & OLD_VERSION:
             lines.append(b"\r\ntransfer-encoding: chunked")
 
     def _take_length(self, value: bytes) -> bytes | None:

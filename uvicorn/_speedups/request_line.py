@@ -3,7 +3,8 @@
 import re
 import socket
 
-from uvicorn._speedups.facts import METHODS, TOKEN_CHARS, RequestRejected
+from uvicorn._speedups.errors import RequestRejected
+from uvicorn._speedups.tables import METHODS, TOKEN_CHARS
 
 # Emptied when full; a name longer than any in the DNS (RFC 1035 section 2.3.4) is not kept.
 GOOD_AUTHORITIES: set[bytes] = set()

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups.facts import FORWARDED_FOR, FORWARDED_PROTO
+from uvicorn._speedups.tables import FORWARDED_FOR, FORWARDED_PROTO
 from uvicorn.accepts import network
 
 if TYPE_CHECKING:

@@ -128,6 +128,14 @@ class Deadline(Generic[Reason]):
         self.cancel()
         self._on_due = _ignore
 
+    def pass_now(self) -> None:
+        """Be due now."""
+        reason = self.reason
+        self.reason = None
+        self.due = NEVER
+        if reason is not None:
+            self._on_due(reason)
+
     def arm(self, seconds: float) -> None:
         if self.handle is not None:
             self.handle.cancel()
@@ -146,6 +154,4 @@ class Deadline(Generic[Reason]):
             if remaining > 0:
                 self.arm(remaining)
                 return
-        self.reason = None
-        self.due = NEVER
-        self._on_due(reason)
+        self.pass_now()

@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups.facts import SPEAKS_TLS
+from uvicorn._speedups.errors import SPEAKS_TLS
 
 if TYPE_CHECKING:
     from uvicorn._speedups import RequestRejected

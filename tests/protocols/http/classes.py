@@ -1,4 +1,4 @@
-"""The HTTP protocol classes under test: each parser on each half of the speedups."""
+"""The HTTP protocol classes under test: each judge on each half of the speedups."""
 
 import functools
 from typing import Any
@@ -21,20 +21,5 @@ def protocol_class(parser: str, half: str) -> Any:
     """
     leaves = _speedups.load(half)
     base = import_from_string(PUBLIC[parser])
-
-    def create_parser(self: Any, builder: Any) -> Any:
-        made = base.create_parser(self, builder)
-        made.__class__ = _parser_class(type(made), leaves.ChunkedDecoder)
-        return made
-
-    namespace = {
-        "request_builder_class": leaves.RequestBuilder,
-        "response_framer_class": leaves.ResponseFramer,
-        "create_parser": create_parser,
-    }
+    namespace = {"request_reader_class": leaves.RequestReader, "response_framer_class": leaves.ResponseFramer}
     return type(f"{half.title()}{base.__name__}", (base,), namespace)
-
-
-@functools.cache
-def _parser_class(base: Any, decoder: Any) -> Any:
-    return type(base.__name__, (base,), {"__slots__": (), "chunked_decoder_class": decoder})

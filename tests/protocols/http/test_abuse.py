@@ -9,7 +9,7 @@ import pytest
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, body, post, respond, send_all, start
 from uvicorn._speedups import request_line
-from uvicorn.protocols.http.connection import LINGER_BYTES
+from uvicorn.protocols.connection import LINGER_BYTES
 
 UPGRADE = head(b"GET /ws HTTP/1.1", b"Connection: Upgrade", b"Upgrade: websocket")
 BIG = b"x" * 200_000
@@ -137,7 +137,7 @@ async def test_receives_that_are_cancelled_leave_nothing(connect: Any) -> None:
     connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
-    assert cycles == [None]
+    assert not any(cycles)
     # Nobody waited for the body any more when the response was made.
     assert 60 not in connection.loop.timers
 

@@ -10,8 +10,7 @@ from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
 from tests.protocols.http.test_upgrade import HANDSHAKE, Seamed
 from uvicorn.config import Config
-from uvicorn.protocols.http.connection import Connection as BareConnection
-from uvicorn.protocols.http.protocol import HTTPProtocol
+from uvicorn.protocols.http.http1 import Http1
 from uvicorn.server import ServerState
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
@@ -25,11 +24,10 @@ async def test_a_config_that_is_not_loaded_is_loaded(http_protocol_cls: Any) -> 
     assert config.loaded
 
 
-async def test_the_protocol_alone_has_no_parser() -> None:
+async def test_the_protocol_alone_has_no_judge() -> None:
     config = Config(respond(), lifespan="off", log_config=None, ws="none")
-    protocol = HTTPProtocol(config=config, server_state=ServerState(), app_state={})
     with pytest.raises(NotImplementedError):
-        protocol.make_parser()
+        Http1(config=config, server_state=ServerState(), app_state={})
 
 
 async def test_the_server_is_told_of_its_last_request(connect: Any) -> None:
@@ -539,35 +537,6 @@ async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(con
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
     assert connection.statuses == [408]
-
-
-@pytest.mark.parametrize("method", ["on_request", "on_content"])
-async def test_an_error_in_a_subclass_is_not_the_clients(http_protocol_cls: Any, method: str) -> None:
-    """It reaches the loop as it is, and is not taken for a bad request."""
-
-    def broken(self: Any, *arguments: Any) -> None:
-        raise ZeroDivisionError
-
-    subclass = type("Broken", (http_protocol_cls,), {method: broken})
-    for request in (post(b"hello"), CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"):
-        connection = Connection(subclass, respond())
-        with pytest.raises(ZeroDivisionError):
-            connection.feed(request)
-        assert connection.wire == b""
-        connection.loop.discard()
-
-
-async def test_an_error_outside_the_library_is_raised_as_it_is(connect: Any) -> None:
-    parser = connect(respond()).protocol.make_parser()
-    with pytest.raises(ZeroDivisionError):
-        parser.recover(ZeroDivisionError())
-
-
-async def test_a_connection_alone_waits_for_nothing() -> None:
-    config = Config(respond(), lifespan="off", log_config=None, ws="none")
-    connection = BareConnection(config, ServerState(), asyncio.get_running_loop())
-    with pytest.raises(NotImplementedError):
-        connection._await_next_event()
 
 
 async def test_thousands_of_hosts(connect: Any) -> None:

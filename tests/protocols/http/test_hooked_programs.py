@@ -16,7 +16,7 @@ from tests.protocols.http.connection import GET, HELLO, post, respond
 from tests.protocols.websockets.connection import request as handshake
 from tests.protocols.websockets.frames import close
 from uvicorn.config import Config
-from uvicorn.protocols.http.cycle import RequestResponseCycle
+from uvicorn.protocols.exchange import RequestResponseCycle
 from uvicorn.server_state import ServerState
 
 TIMEOUT = 20

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
-from uvicorn.protocols.http.connection import LINGER_BYTES
+from uvicorn.protocols.connection import LINGER_BYTES
 
 
 class Echo:
@@ -126,32 +126,37 @@ async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
     assert connection.transport.reading
 
 
-async def test_sixteen_requests_may_wait(connect: Any) -> None:
+async def test_reading_pauses_when_a_second_request_waits(connect: Any) -> None:
     connection = connect(respond())
-    for _ in range(16):
-        connection.feed(GET)
-        assert connection.transport.reading
+    connection.feed(GET)
+    assert connection.transport.reading
     connection.feed(GET)
     assert not connection.transport.reading
-    assert connection.state.total_requests == 17
-    for _ in range(17):
-        await connection.run()
+    assert connection.state.total_requests == 1
+    await connection.run()
+    await connection.run()
+    assert connection.statuses == [200, 200]
+    assert connection.transport.reading
 
 
-async def test_the_end_of_the_input_reaches_the_requests_that_wait(connect: Any) -> None:
+@pytest.mark.parametrize("asks", [1, 2, 3])
+async def test_the_end_of_the_input_reaches_the_requests_that_wait(connect: Any, asks: int) -> None:
+    """An application that asks is told of a disconnect, and its response is dropped; the others are answered."""
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        events.append([(await receive())["type"], (await receive())["type"]])
+        events.append((await receive())["type"])
+        if scope["path"] == f"/{asks}":
+            events.append((await receive())["type"])
         await respond()(scope, receive, send)
 
     connection = connect(app, full=True)
-    connection.feed(GET * 3)
+    connection.feed(get("/1") + get("/2") + get("/3"))
     connection.protocol.eof_received()
-    for _ in range(3):
+    for _ in range(asks):
         await asyncio.wait_for(connection.run(), 10)
-    assert events == [["http.request", "http.disconnect"]] * 3
-    assert connection.statuses == [200] * 3
+    assert events == ["http.request"] * asks + ["http.disconnect"]
+    assert connection.statuses == [200] * (asks - 1)
     assert connection.ended
 
 
@@ -191,17 +196,18 @@ async def test_what_follows_a_refusal_is_dropped_up_to_64_kib(connect: Any) -> N
     assert (app.paths, connection.loop.waiting) == ([], 0)
 
 
-async def test_what_follows_a_refusal_that_waits_is_dropped_up_to_64_kib(connect: Any) -> None:
+async def test_garbage_that_waits_is_refused_in_its_turn(connect: Any) -> None:
+    """A transport may deliver what it had read before it was paused."""
     app = Echo()
     connection = connect(app, full=True)
     connection.feed(get("/1") + b"\x00\r\n\r\n")
+    assert not connection.transport.reading
     connection.feed(bytes(LINGER_BYTES))
-    assert not connection.transport.closed
-    connection.feed(b"x")
-    assert connection.transport.closed
-    connection.feed(get("/canary"))
+    assert (connection.wire, connection.ended) == (b"", False)
     await connection.run()
-    assert (app.paths, connection.loop.waiting, connection.wire) == (["/1"], 0, b"")
+    connection.feed(get("/canary"))
+    assert (app.paths, connection.loop.waiting, connection.statuses) == (["/1"], 0, [200, 400])
+    assert connection.ended
 
 
 async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> None:

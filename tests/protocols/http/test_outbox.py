@@ -9,7 +9,7 @@ import pytest
 from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET
 from uvicorn.config import Config
-from uvicorn.protocols.http.connection import OUTBOX_MAX
+from uvicorn.protocols.http.outbox import OUTBOX_MAX
 from uvicorn.server import ServerState
 
 CHUNKED = {"type": "http.response.start", "status": 200, "headers": []}
@@ -58,7 +58,7 @@ def stream(*parts: Any) -> Any:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine, parts follow each other closely."""
-    monkeypatch.setattr("uvicorn.protocols.http.connection.OUTBOX_GAP", 60.0)
+    monkeypatch.setattr("uvicorn.protocols.http.outbox.OUTBOX_GAP", 60.0)
 
 
 async def turn() -> None:

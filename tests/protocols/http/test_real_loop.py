@@ -84,7 +84,7 @@ async def test_a_client_that_pipelines_leaves_the_loop_to_others(
         now += seconds
         await respond()(scope, receive, send)
 
-    monkeypatch.setattr("uvicorn.protocols.http.runner.monotonic", lambda: now)
+    monkeypatch.setattr("uvicorn.protocols.http.http1.monotonic", lambda: now)
     config = Config(app, lifespan="off", log_config=None, ws="none", proxy_headers=False)
     protocol = http_protocol_cls(
         config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop()

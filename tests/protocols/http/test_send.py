@@ -43,6 +43,17 @@ async def test_default_headers_come_first_and_names_are_lower_cased(connect: Any
     assert connection.wire.startswith(b"HTTP/1.1 200 OK\r\ndate: now\r\nserver: other\r\nx-own: 1\r\nx-one: A\r\n")
 
 
+async def test_a_default_connection_close_closes(connect: Any) -> None:
+    """`--header "connection: close"`: it is said once, and done."""
+    connection = connect(respond(headers=[(b"Connection", b"x")]))
+    connection.state.default_headers = [(b"server", b"own"), (b"connection", b"Close")]
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire.lower().count(b"connection:") == 1
+    assert b"\r\nconnection: x, close\r\n" in connection.wire
+    assert connection.ended
+
+
 async def test_no_default_headers(connect: Any) -> None:
     connection = connect(send_all(start(200, (b"content-length", b"0")), body()))
     connection.state.default_headers = []

@@ -18,7 +18,7 @@ from tests.protocols.websockets.frames import (
     deflated,
     frame,
 )
-from uvicorn.protocols.http.connection import LINGER_BYTES
+from uvicorn.protocols.connection import LINGER_BYTES
 
 REASONS = {1002: "protocol error", 1007: "invalid frame payload data", 1009: "message too big"}
 

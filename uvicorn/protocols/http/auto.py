@@ -1,8 +1,8 @@
 """The HTTP protocol that `--http auto` picks: httptools where it is installed, else h11."""
 
-from uvicorn.protocols.http.protocol import HTTPProtocol
+from uvicorn.protocols.http.http1 import Http1
 
-AutoHTTPProtocol: type[HTTPProtocol]
+AutoHTTPProtocol: type[Http1]
 try:
     import httptools  # noqa: F401
 except ImportError:

@@ -1,16 +1,15 @@
-"""HTTP/1.1 with httptools (llhttp)."""
+"""HTTP/1.1 with httptools (llhttp) as the judge of field lines."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import httptools
 
 from uvicorn._speedups import RequestRejected
-from uvicorn._speedups._request_py import BODY
-from uvicorn._speedups.facts import FORBIDDEN_IN_VALUE, STATUS_LINES, TOKEN_CHARS
-from uvicorn.protocols.http.cycle import RequestResponseCycle as RequestResponseCycle
-from uvicorn.protocols.http.parser import RequestParser
-from uvicorn.protocols.http.protocol import HTTPProtocol
+from uvicorn._speedups.tables import FORBIDDEN_IN_VALUE, STATUS_LINES, TOKEN_CHARS
+from uvicorn.protocols.exchange import RequestResponseCycle as RequestResponseCycle
+from uvicorn.protocols.http.http1 import Http1
 
 # Used by other projects: the status lines by code, and what must not be in a field name or value.
 STATUS_LINE = {status: STATUS_LINES.get(status, b"HTTP/1.1 %d \r\n" % status) for status in range(100, 600)}
@@ -18,52 +17,44 @@ HEADER_RE = re.compile(b"[^" + re.escape(TOKEN_CHARS) + b"]")
 HEADER_VALUE_RE = FORBIDDEN_IN_VALUE
 
 
-class HttpToolsParser(RequestParser):
-    """Has llhttp check the fields and frame the body."""
+class LlhttpJudge:
+    """Has llhttp check field lines, as those of a request without a body.
 
-    __slots__ = ()
+    The fields that frame a message are not among them, so a parser is at the start of a message after each call, and
+    one serves all connections.
+    """
 
-    def __init__(self, builder: Any) -> None:
-        super().__init__(builder)
-        self._begin()
+    __slots__ = ("_parser",)
 
-    def _begin(self) -> None:
-        parser = httptools.HttpRequestParser(self.builder)
-        # When a connection persists, the builder knows.
-        parser.set_dangerous_leniencies(lenient_keep_alive=True)
-        self.builder.parse = parser.feed_data
+    def __init__(self) -> None:
+        self._parser: httptools.HttpRequestParser | None = None
 
-    def recover(self, exc: Exception) -> None:
-        if isinstance(exc, httptools.HttpParserUpgrade):
-            self._go_on_after_upgrade()
-        elif isinstance(exc, httptools.HttpParserCallbackError) and exc.__context__ is not None:
-            # It was the builder's.
-            raise exc.__context__ from None
-        elif isinstance(exc, httptools.HttpParserError):
+    def __call__(self, lines: bytes) -> None:
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpRequestParser(object())
+            # Of a `Proxy-Connection: close`.
+            parser.set_dangerous_leniencies(lenient_keep_alive=True)
+        try:
+            parser.feed_data(b"GET / HTTP/1.1\r\n%b\r\n" % lines)
+        except httptools.HttpParserError as exc:
+            self._parser = None
             raise RequestRejected(400, str(exc)) from None
-        else:
-            raise exc
-
-    def _go_on_after_upgrade(self) -> None:
-        """Use another llhttp object: to one that has seen an upgrade, nothing is HTTP any more.
-
-        For the body, that object is fed a plain head, which the builder ignores.
-        """
-        self._begin()
-        builder = self.builder
-        if builder.phase == BODY:
-            framing = b"Transfer-Encoding: chunked" if builder.chunked else b"Content-Length: %d" % builder.remaining
-            builder.parse(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
 
 
-class HttpToolsProtocol(HTTPProtocol):
-    """The HTTP connection, parsed by httptools."""
+judge = LlhttpJudge()
+
+
+class HttpToolsProtocol(Http1):
+    """The HTTP connection, with llhttp as the judge."""
 
     __slots__ = ()
-
-    def create_parser(self, builder: Any) -> RequestParser:
-        return HttpToolsParser(builder)
 
     @classmethod
     def get_cycle_class(cls) -> Any:
+        """The class of the exchanges, which programs replace in this module."""
         return RequestResponseCycle
+
+    def get_judge(self) -> Callable[[bytes], None]:
+        """What is asked whether field lines follow the grammar."""
+        return judge

@@ -7,9 +7,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.connection import LINGER_BYTES, LINGER_SECONDS
 from uvicorn.protocols.deadline import Deadline
-from uvicorn.protocols.http.connection import LINGER_BYTES, LINGER_SECONDS
 from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.tasks import get_scheduler
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.protocols.websockets.codec import Message
 from uvicorn.server_state import ServerState
@@ -174,7 +175,7 @@ class Connection(asyncio.Protocol):
         self.client: tuple[str, int] | None = None
         self.scheme = "ws"
         self._state = State.HEAD
-        self._timer: Deadline[Due] = Deadline(server_state.get_timers(loop), self._on_due)
+        self._timer: Deadline[Due] = Deadline(get_scheduler(server_state, loop).timers, self._on_due)
         self._stall: Deadline[int] | None = None
         self._discarded = 0
         self._close_timeout = _CLOSE_TIMEOUT
@@ -213,7 +214,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.flow.pause_writing()
         if self._stall is None:
-            self._stall = Deadline(self.server_state.get_timers(self.loop), self._on_stall)
+            self._stall = Deadline(get_scheduler(self.server_state, self.loop).timers, self._on_stall)
         self._stall.set(self._unsent(), self.config.timeout_send)
 
     def resume_writing(self) -> None:

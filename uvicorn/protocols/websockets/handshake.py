@@ -5,13 +5,13 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups import RequestBuilder, RequestHead
+from uvicorn._speedups import RequestHead, RequestReader
 from uvicorn._speedups.buffers import as_bytes
-from uvicorn._speedups.facts import FORBIDDEN_IN_VALUE, TOKEN_CHARS
-from uvicorn.protocols.http.h11_impl import H11Parser
-from uvicorn.protocols.http.parser import request_limits
+from uvicorn._speedups.tables import FORBIDDEN_IN_VALUE, TOKEN_CHARS
+from uvicorn.protocols.http.h11_impl import judge
+from uvicorn.protocols.http.http1 import request_limits
 from uvicorn.protocols.websockets.deflate import DeflateParameters, negotiate, parse_extensions
 
 if TYPE_CHECKING:
@@ -38,22 +38,14 @@ class HeadReader:
     """Reads a head by the rules and limits of all: foreign HTTP protocols hand over its bytes."""
 
     def __init__(self, config: "Config") -> None:
-        limits = request_limits(config)
-        limit_line, limit_fields, limit_head, _ = limits
-        self._parser = H11Parser(RequestBuilder(self, limits), limit_line + limit_head, limit_fields)
-        self._head: RequestHead | None = None
+        self._reader = RequestReader(judge, request_limits(config))
 
     def feed(self, data: bytes) -> tuple[RequestHead, bytes] | None:
-        """The head and the bytes behind it, once it is complete. Raises RequestRejected."""
-        self._parser.feed(data)
-        return None if self._head is None else (self._head, self._parser.take_rest())
-
-    def on_request(self, head: RequestHead, facts: int) -> None:
-        self._head = head
-        self._parser.builder.hold = True
-
-    def on_content(self, data: bytes, more_body: bool) -> None:
-        """A handshake that announces a body will be rejected."""
+        """The head and the bytes after it, once it is complete. Raises RequestRejected."""
+        self._reader.feed(data)
+        # The first event is a head.
+        head: Any = self._reader.next()
+        return (head, self._reader.take_rest()) if head is not None else None
 
 
 class HandshakeRejected(Exception):

@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
-from uvicorn._speedups._response_py import CHUNKED
 from uvicorn._speedups.buffers import as_bytes
-from uvicorn._speedups.facts import HEAD_REQUEST, STATUS_LINES
-from uvicorn.protocols.http.connection import LINGER_SECONDS
+from uvicorn._speedups.flags import CHUNKED, HEAD_REQUEST
+from uvicorn._speedups.tables import STATUS_LINES
+from uvicorn.protocols.connection import LINGER_SECONDS
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.utils import (
     ClientDisconnected,

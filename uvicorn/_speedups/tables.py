@@ -1,38 +1,7 @@
-"""Facts that both halves of the speedups share: tables and limits, no behaviour."""
+"""Tables, grammar and limits that both halves of the speedups share."""
 
 import re
 from http import HTTPStatus
-
-
-class RequestRejected(Exception):
-    """A request that must not reach the application.
-
-    Attributes:
-        status: the code that the RFC gives for it.
-        method: of the request, where its head was complete: the answer to HEAD has no body.
-        text: the body of the answer, when a hook has chosen it.
-    """
-
-    method = ""
-    text: str | None = None
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(status, reason)
-        self.status = status
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-# The reason to refuse what begins with a TLS handshake (RFC 8446 section 5.1). No request begins with that byte.
-TLS_HANDSHAKE = 22
-SPEAKS_TLS = "The client speaks TLS (https) to a port without it."
-
-# What a connection has to know of a request. Without any from HAS_FORWARDED on, it has only to answer.
-KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
-    1 << bit for bit in range(7)
-)
 
 # The fields that decide about the message (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1), and those that say
 # who a proxy has got it from.
@@ -80,6 +49,7 @@ for _name in _COMMON_NAMES:
     KNOWN_FIELDS[_field[0]] = KNOWN_FIELDS[_name.encode()] = KNOWN_FIELDS[_name.title().encode()] = _field
 
 # token = 1*tchar (RFC 9110 section 5.6.2).
+TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 TOKEN_CHARS = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 # Methods that every parser takes as they are. CONNECT stands apart.
@@ -98,11 +68,12 @@ FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 ORIGIN_FORM = re.compile(rb"(/[!\"$->@-~]*)(?:\?[!\"$-~]*)?")
 
 # chunk-size [ chunk-ext ] CRLF (RFC 9112 section 7.1).
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]+)(?:[\t ]*;[\t ]*%b(?:[\t ]*=[\t ]*(?:%b|%b))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED)
+    rb"([0-9A-Fa-f]+)(?:[\t ]*;[\t ]*%b(?:[\t ]*=[\t ]*(?:%b|%b))?)*\r\n" % (TOKEN.pattern, TOKEN.pattern, _QUOTED)
 )
+
+HEX_NUMBER = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 # What fits the signed 64-bit numbers that parsers count with.
 MAX_CONTENT_LENGTH = 2**63 - 1

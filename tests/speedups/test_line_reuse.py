@@ -1,0 +1,164 @@
+"""What is kept of the last head changes nothing of what is read: each request is read as on a new connection."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fuzz.parsing import HALVES, PARSERS, make_reader, read
+from uvicorn import _speedups
+from uvicorn._speedups.errors import RequestRejected
+
+SECTIONS = (
+    b"Host: a\r\n",
+    b"Host: b\r\nAccept: */*\r\n",
+    b"Host: a\r\nConnection: keep-alive\r\nX-Own: 1\r\n",
+    b"Host: a\r\nConnection: close\r\n",
+    b"Host: a\r\nContent-Length: 0\r\n",
+    b"Host: a\r\nExpect: 100-continue\r\n",
+    b"Host: a\r\nUpgrade: h2c\r\n",
+    b"Host: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n",
+    b"Host: a\r\nHost: a\r\n",
+    b"Host: \r\nX-Long: " + b"x" * 3000 + b"\r\n",
+    b"X-Forwarded-For: 1.2.3.4\r\nHost: a\r\nX-Own: 1\r\n",
+    b"",
+)
+LINES = (
+    b"GET / HTTP/1.1\r\n",
+    b"HEAD /a?b HTTP/1.1\r\n",
+    b"OPTIONS * HTTP/1.1\r\n",
+    b"GET http://b/ HTTP/1.1\r\n",
+    b"GET / HTTP/1.0\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\n",
+    b"CONNECT /a HTTP/1.1\r\n",
+    b"OPTIONS /a HTTP/1.1\r\n",
+    b"OWN /a HTTP/1.1\r\n",
+    b"GET /a HTTP/1.2\r\n",
+    b"GET /a HTTP/2.0\r\n",
+    b"\r\nGET /a?b=%20 HTTP/1.1\r\n",
+    b"GET  /a HTTP/1.1\r\n",
+    b"GET /a#b HTTP/1.1\r\n",
+)
+
+
+def read_each(library: str, half: str, requests: list[bytes]) -> list[Any]:
+    """What is read of each request; the last may be a rejection, after which nothing is read."""
+    reader = make_reader(library, half)
+    told: list[Any] = []
+    for request in requests:
+        events: list[Any] = []
+        try:
+            read(reader, request, events)
+        except RequestRejected as rejected:
+            return [*told, (rejected.status, rejected.reason)]
+        if not events:
+            break
+        told.append(events)
+    return told
+
+
+requests_in_a_row = st.lists(
+    st.builds(lambda line, section: line + section + b"\r\n", st.sampled_from(LINES), st.sampled_from(SECTIONS)),
+    min_size=2,
+    max_size=8,
+)
+
+
+@given(requests_in_a_row)
+def test_each_request_is_read_as_on_a_new_connection(requests: list[bytes]) -> None:
+    for library in PARSERS:
+        for half in HALVES:
+            told = read_each(library, half, requests)
+            assert told
+            for request, seen in zip(requests, told, strict=False):
+                assert [seen] == read_each(library, half, [request])
+
+
+@pytest.mark.parametrize("library", PARSERS)
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("target", [b"%c", b"/%c", b"//%c@%c", b"/a?%c", b"/a/%c?b%c"])
+def test_any_byte_in_a_target_before_known_fields(library: str, half: str, target: bytes) -> None:
+    fields = b" HTTP/1.1\r\nHost: a\r\n\r\n"
+    for byte in range(256):
+        request = b"GET " + target.replace(b"%c", bytes([byte])) + fields
+        told = read_each(library, half, [b"GET /" + fields, request])
+        assert told[1:] == read_each(library, half, [request]), byte
+
+
+def judged(half: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) -> list[bytes]:
+    """What the judge was shown of each head; b"" if nothing."""
+    shown: list[bytes] = []
+    reader = _speedups.load(half).RequestReader(shown.append, limits)
+    for head in heads:
+        before = len(shown)
+        reader.feed(head)
+        while reader.next() is not None:
+            pass
+        if len(shown) == before:
+            shown.append(b"")
+    return shown
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_the_judge_is_shown_the_lines_that_changed(half: str) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\nX-Id: %d\r\nTE: c\r\n\r\n"
+    assert judged(half, head % 1, head % 1, head % 2) == [
+        b"Accept: b\r\nX-Id: 1\r\nTE: c\r\n",
+        b"",
+        b"X-Id: 2\r\n",
+    ]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_the_judge_is_not_shown_what_frames_or_routes_a_message(half: str) -> None:
+    """What it could take for a body, an upgrade or the end of the connection is the reader's alone."""
+    fields = (b"Host: a", b"Connection: close, upgrade", b"Upgrade: h2c", b"Expect: 100-continue")
+    for framing in (b"Content-Length: 0", b"Transfer-Encoding: chunked"):
+        head = b"POST / HTTP/1.1\r\n" + b"\r\n".join([*fields, framing, b"X: y"]) + b"\r\n\r\n"
+        assert judged(half, head) == [b"X: y\r\n"]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_the_judge_is_shown_lines_that_come_in_parts_and_no_trailers(half: str) -> None:
+    data = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nZ: z\r\n\r\n"
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"
+    )
+    assert [shown for shown in judged(half, *(data[i : i + 1] for i in range(len(data)))) if shown] == [b"X: y\r\n"] * 2
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_what_the_judge_refuses_is_refused(half: str) -> None:
+    def refuse(lines: bytes) -> None:
+        raise RequestRejected(400, "no")
+
+    reader = _speedups.load(half).RequestReader(refuse, (65536, 256, 131072, -1))
+    reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    with pytest.raises(RequestRejected):
+        reader.next()
+    assert reader.next() is None
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_the_list_of_headers_is_the_applications(half: str) -> None:
+    reader = make_reader("h11", half)
+    for _ in range(5):
+        reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\n")
+        headers = reader.next().headers
+        assert headers == [(b"host", b"a"), (b"accept", b"b")]
+        headers.append((b"x-added", b"1"))
+        headers[0] = (b"host", b"changed")
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_line_that_did_not_change_is_the_same_object(half: str) -> None:
+    """And one that is too long to be kept is read again."""
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: %d\r\nAccept: b\r\nCookie: %b\r\n\r\n"
+    reader = make_reader("h11", half)
+    both = []
+    for number, size in ((1, 100), (2, 100), (2, 3000), (2, 3000)):
+        reader.feed(head % (number, b"c" * size))
+        both.append(reader.next().headers)
+    assert [one is two for one, two in zip(both[0], both[1], strict=True)] == [True, False, True, True]
+    assert [one is two for one, two in zip(both[2], both[3], strict=True)] == [True, True, True, False]

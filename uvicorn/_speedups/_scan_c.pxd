@@ -1,0 +1,16 @@
+# The C types of _scan_py.py.
+cimport cython
+
+cdef bint COMPILED
+cdef bytes _TOKEN_TABLE
+
+@cython.locals(buf="const unsigned char *", i=Py_ssize_t)
+cpdef Py_ssize_t find_byte(bytes data, int byte, Py_ssize_t start, Py_ssize_t stop) except -2
+@cython.locals(buf="const unsigned char *", size=Py_ssize_t, path=Py_ssize_t, i=Py_ssize_t)
+cpdef Py_ssize_t find_path_end(bytes target) except -2
+@cython.locals(buf="const unsigned char *", table="const unsigned char *", i=Py_ssize_t)
+cpdef Py_ssize_t find_colon(bytes data, Py_ssize_t start, Py_ssize_t stop) except -2
+@cython.locals(buf="const unsigned char *", i=Py_ssize_t)
+cpdef bint is_field_value(bytes data, Py_ssize_t start, Py_ssize_t stop) except -1
+@cython.locals(buf="const unsigned char *", i=Py_ssize_t, c=int, number="long long")
+cpdef long long parse_hex(bytes data, Py_ssize_t start, Py_ssize_t stop) except -2

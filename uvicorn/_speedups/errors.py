@@ -1,0 +1,27 @@
+"""Why a request is refused."""
+
+# The reason to refuse what begins with a TLS handshake (RFC 8446 section 5.1). No request begins with that byte.
+TLS_HANDSHAKE = 22
+SPEAKS_TLS = "The client speaks TLS (https) to a port without it."
+
+
+class RequestRejected(Exception):
+    """A request that must not reach the application.
+
+    Args:
+        status: the status code that the RFC gives for the fault.
+        reason: what is wrong, for the log.
+
+    Attributes:
+        text: the body of the answer, if a hook has chosen it.
+    """
+
+    text: str | None = None
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,15 @@
+"""What a connection has to know of a request, one bit each."""
+
+# A request without any of the bits from HAS_FORWARDED on needs nothing but an answer.
+KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
+    1 << bit for bit in range(7)
+)
+
+# How far a response is (ASGI specification, HTTP).
+EXPECT_START, EXPECT_BODY, COMPLETE = range(3)
+
+# What ends the body of a response (RFC 9112 section 6.3).
+NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
+
+# Whether the response goes on, and whether the connection does after it; OPEN is false.
+OPEN, PERSISTS, CLOSES = range(3)

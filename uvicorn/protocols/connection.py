@@ -1,0 +1,222 @@
+"""One client's connection, whatever is spoken on it.
+
+A wire (HTTP/1.1, a WebSocket) has a `Connection` and may hand it to another wire. The connection owns the transport:
+who the peer is, flow control in both directions, one deadline, and an end that loses nothing of what was sent.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import struct
+import sys
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+logger = logging.getLogger("uvicorn.error")
+
+# Bytes and seconds for which we read and drop before a close, so that no reset overtakes the last answer (RFC 9112
+# section 9.6).
+LINGER_BYTES = 65536
+LINGER_SECONDS = 2.0
+
+# struct linger: on, zero seconds.
+_RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+
+class Due(Enum):
+    """What the client has to do before the deadline."""
+
+    HEAD = "send the head of a request"
+    KEEP_ALIVE = "send the next request"
+    BODY = "send more of the body"
+    SEND = "take what is sent"
+    LINGER = "close"
+
+
+class Connection:
+    """The transport of one client.
+
+    Args:
+        wire: what is spoken.
+        config: loaded.
+        server_state: shared by all connections of the server.
+        timers: has `call_later`.
+
+    Attributes:
+        server: our own (host, port), or (path, None) on a unix socket.
+        client: the peer's (host, port), or None.
+        secure: whether the transport is encrypted.
+        eof: whether the client has ended its half.
+        lingering: whether we have ended our half; what comes is dropped.
+    """
+
+    __slots__ = (
+        "_discarded",
+        "_unsent",
+        "client",
+        "config",
+        "deadline",
+        "eof",
+        "flow",
+        "lingering",
+        "secure",
+        "server",
+        "server_state",
+        "transport",
+        "wire",
+    )
+
+    def __init__(self, wire: Any, config: "Config", server_state: "ServerState", timers: Any) -> None:
+        self.wire = wire
+        self.config = config
+        self.server_state = server_state
+        self.deadline: Deadline[Due] = Deadline(timers, self._on_due)
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
+        self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
+        self.server: tuple[str, int | None] | None = None
+        self.client: tuple[str, int] | None = None
+        self.secure = False
+        self.eof = False
+        self.lingering = False
+        self._discarded = 0
+        self._unsent = 0
+
+    def made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is open."""
+        self.transport = transport  # type: ignore[assignment]  # a server's is a Transport
+        self.server_state.connections.add(self.wire)
+        self.flow = FlowControl(self.transport)
+        self.server = get_local_addr(transport)
+        self.client = get_remote_addr(transport)
+        self.secure = is_ssl(transport)
+
+    def lost(self) -> None:
+        """The transport is closed. The wire is forgotten: a cycle of references would be work for the collector."""
+        self.server_state.connections.discard(self.wire)
+        self.deadline.close()
+        self.flow.resume_writing()
+        self.wire = None
+
+    def switch(self, wire: Any) -> None:
+        """Speak another wire from now on."""
+        connections = self.server_state.connections
+        connections.add(wire)
+        connections.discard(self.wire)
+        self.deadline.cancel()
+        self.wire = wire
+        self.transport.set_protocol(wire)
+
+    def trace(self, message: str) -> None:
+        if logger.isEnabledFor(TRACE_LOG_LEVEL):
+            prefix = f"{self.client[0]}:{self.client[1]} - " if self.client else ""
+            logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, message)
+
+    # Bytes out
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, unless the connection is closing."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+        self.await_send()
+
+    def resume_writing(self) -> bool:
+        """The transport has room again; whether the wire has to set its own deadline."""
+        self.flow.resume_writing()
+        return self.deadline.reason is Due.SEND
+
+    def unsent(self) -> int:
+        """Bytes that the transport holds back."""
+        get_size = getattr(self.transport, "get_write_buffer_size", None)
+        return 0 if get_size is None else get_size()
+
+    def await_send(self) -> None:
+        """Give the client `timeout_send` to take some of what is sent."""
+        self._unsent = self.unsent()
+        self.deadline.set(Due.SEND, self.config.timeout_send)
+
+    # The end
+
+    def close(self) -> None:
+        """Close the transport, once, after what is to be sent."""
+        if not self.transport.is_closing():
+            self.transport.close()
+        if self.unsent():
+            self.await_send()
+        else:
+            self.deadline.cancel()
+
+    def close_once_sent(self) -> None:
+        """Close now, or when the client has taken what it is still being sent."""
+        if self.unsent():
+            self.await_send()
+        else:
+            self.close()
+
+    def close_gently(self) -> None:
+        """Close so that the answer arrives: end our half, and read on (RFC 9112 section 9.6)."""
+        transport = self.transport
+        can_write_eof = getattr(transport, "can_write_eof", None)
+        if self.eof or transport.is_closing() or can_write_eof is None or not can_write_eof():
+            self.close()
+            return
+        self.lingering = True
+        try:
+            transport.write_eof()
+        except OSError:
+            # The client has reset the connection, and the loop does not know yet.
+            self.close()
+            return
+        if self.flow.write_paused:
+            self.await_send()
+        else:
+            self.deadline.set(Due.LINGER, LINGER_SECONDS)
+        self.flow.resume_reading()
+
+    def discard(self, size: int) -> None:
+        """Drop what was read after our last answer."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.close()
+
+    def reset(self) -> None:
+        """End the connection so that the client cannot take what it has for everything: a FIN may end a body."""
+        transport = self.transport
+        if not hasattr(transport, "abort"):
+            self.close()
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # It may be gone, or have no such option.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+        transport.abort()
+        if sys.platform == "win32" and sock is not None:  # pragma: no cover - coverage is measured on Linux
+            # The proactor would shut it down first, which is the FIN.
+            getattr(sock, "_sock", sock).close()
+
+    def _on_due(self, due: Due) -> None:
+        if due is Due.SEND:
+            unsent = self.unsent()
+            if unsent >= self._unsent:
+                self.reset()
+            elif unsent:
+                self.await_send()
+            else:
+                self.close()
+        elif due is Due.LINGER:
+            self.close_once_sent()
+        else:
+            self.wire.on_due(due)

@@ -1,0 +1,231 @@
+"""One request and its response, as an ASGI application sees them (ASGI specification, HTTP).
+
+An exchange knows its `Stream` and no wire: it is the same for every version of HTTP.
+
+    progress      the application may send        next
+    EXPECT_START  http.response.start             EXPECT_BODY
+    EXPECT_BODY   http.response.body              COMPLETE, after the last part
+    COMPLETE      nothing: RuntimeError
+
+Once the client is known to have gone, or the application was told so, messages are dropped.
+"""
+
+import asyncio
+from asyncio import Task
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
+from uvicorn.protocols.http.hooks import hook
+from uvicorn.protocols.utils import describe_request
+from uvicorn.protocols.waiters import Waiters
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+
+
+# What is known of the client: it takes part; it sends no more; nothing reaches it.
+LISTENS, ENDED, GONE = range(3)
+
+
+def _raise(exc: BaseException) -> None:
+    raise exc
+
+
+class RequestResponseCycle:
+    """The conversation with the application about one request. The wire fills it in.
+
+    Attributes:
+        stream: the `uvicorn.protocols.wire.Stream` of the request.
+        progress: how far the response is.
+        more_body: whether more of the body follows.
+        expect_continue: whether the client waits for a 100.
+        body: what has arrived and was not received.
+        body_pending: whether there is a message to receive; an empty body is one too.
+        client: LISTENS, ENDED or GONE; it only rises.
+        disconnected: whether `send` does nothing: the client is gone, or the application was given `http.disconnect`.
+    """
+
+    __slots__ = (
+        "app",
+        "body",
+        "body_pending",
+        "client",
+        "disconnected",
+        "expect_continue",
+        "more_body",
+        "progress",
+        "scope",
+        "stream",
+        "waiters",
+    )
+
+    stream: Any
+    # Not of its own type, which says that it returns nothing.
+    app: Any
+    scope: Any
+    progress: int
+    more_body: bool
+    expect_continue: bool
+    body: bytes | bytearray
+    body_pending: bool
+    client: int
+    disconnected: bool
+    waiters: Waiters | None
+
+    @property
+    def response_started(self) -> bool:
+        """Whether `http.response.start` was accepted."""
+        return self.progress != EXPECT_START
+
+    @property
+    def response_complete(self) -> bool:
+        """Whether the last part of the body was accepted."""
+        return self.progress == COMPLETE
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection may persist after the response."""
+        return bool(self.stream.keep_alive)
+
+    # The application's side
+
+    def start(self, make_task: Callable[[Any], Task[Any]]) -> Task[Any] | None:
+        """Call the application in a task that begins at once; the task, unless it is done."""
+        try:
+            # To run run_asgi around it would cost 1,500 instructions.
+            task = make_task(self.app(self.scope, self.receive, self.send))
+            if not task.done():
+                task.add_done_callback(self._on_done)
+                return task
+            result = task.result()
+        except BaseException as exc:
+            self._on_exception(exc)
+            if not isinstance(exc, Exception | asyncio.CancelledError):
+                # It ends the loop, as from any other task. uvloop keeps what is raised within a protocol's call.
+                self.stream.loop.call_soon(_raise, exc)
+        else:
+            if result is not None or self.progress != COMPLETE:
+                self._on_returned(result)
+        return None
+
+    def _on_done(self, task: Task[Any]) -> None:
+        try:
+            result = task.result()
+        except BaseException as exc:
+            self._on_exception(exc)
+        else:
+            self._on_returned(result)
+
+    @hook
+    async def run_asgi(self, app: Any) -> None:
+        """Call the application, and answer for it if it fails. Programs replace this method."""
+        try:
+            result = await app(self.scope, self.receive, self.send)
+        except BaseException as exc:
+            self._on_exception(exc)
+            if not isinstance(exc, Exception):
+                raise
+        else:
+            self._on_returned(result)
+
+    def _on_exception(self, exc: BaseException) -> None:
+        if isinstance(exc, Exception):
+            self.stream.logger.error("Exception in ASGI application: %s\n", describe_request(self.scope), exc_info=exc)
+        self._fail()
+
+    def _on_returned(self, result: object) -> None:
+        if result is not None:
+            self.stream.logger.error("ASGI callable should return None, but returned '%s'.", result)
+            self._fail()
+        elif self.progress == COMPLETE or self.client == GONE:
+            return
+        elif self.disconnected:
+            self.stream.break_off()
+        else:
+            started = "completing" if self.progress == EXPECT_BODY else "starting"
+            self.stream.logger.error("ASGI callable returned without %s response.", started)
+            self._fail()
+
+    def _fail(self) -> None:
+        if self.client == GONE:
+            return
+        if self.progress == COMPLETE:
+            self.stream.shutdown()
+        else:
+            self.stream.fail()
+
+    async def receive(self) -> "ASGIReceiveEvent":
+        """The ASGI receive callable."""
+        if self.expect_continue:
+            self.expect_continue = False
+            if self.client != GONE and self.progress == EXPECT_START:
+                self.stream.send_continue()
+        while not (self.body_pending or self.client or self.progress == COMPLETE):
+            await self._wait()
+        if not self.body_pending or self.progress == COMPLETE:
+            self.disconnected = True
+            return {"type": "http.disconnect"}
+        body = self.body
+        more_body = self.more_body
+        self.body = b""
+        self.body_pending = False
+        if self.stream.flow.read_paused:
+            # More of the body may come by this.
+            self.stream.want_body()
+        return {"type": "http.request", "body": body if type(body) is bytes else bytes(body), "more_body": more_body}
+
+    async def _wait(self) -> None:
+        if self.waiters is None:
+            self.waiters = Waiters()
+        if self.more_body:
+            self.stream.want_body()
+        try:
+            await self.waiters.wait()
+        except asyncio.CancelledError:
+            # Applications cancel `receive` when they only look for a disconnect.
+            if not self.waiters and self.progress != COMPLETE:
+                self.stream.unwant_body()
+            raise
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        """The ASGI send callable."""
+        stream = self.stream
+        if stream.flow.write_paused and not self.disconnected:
+            await stream.drain()
+        if self.disconnected:
+            return
+        if self.progress == COMPLETE:
+            raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
+        stream.send(message)
+
+    # The stream's side
+
+    def on_body(self, data: bytes, more_body: bool) -> None:
+        """Part of the body has arrived."""
+        self.more_body = more_body
+        if self.progress == COMPLETE or self.client == GONE:
+            return
+        if not self.body:
+            self.body = data
+        elif data:
+            if type(self.body) is bytes:
+                self.body = bytearray(self.body)
+            self.body += data
+        self.body_pending = True
+        if self.waiters is not None:
+            self.waiters.wake()
+
+    def end(self) -> None:
+        """The client sends no more: what has come can still be read, and a response be tried."""
+        self.client = max(self.client, ENDED)
+        if self.waiters is not None:
+            self.waiters.wake()
+
+    def disconnect(self) -> None:
+        """Nothing reaches the client any more."""
+        self.client = GONE
+        self.disconnected = True
+        self.body_pending = False
+        if self.waiters is not None:
+            self.waiters.wake()

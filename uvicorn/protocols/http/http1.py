@@ -1,0 +1,808 @@
+"""HTTP/1.1 on one connection: requests in, applications started in order, responses out (RFC 9112).
+
+The reader frames and is asked for the next event only when there is room for it. Requests that follow the one being
+served stay bytes until it is answered, so what ends the connection (a refusal, an upgrade, a close) is met in its turn.
+
+    state     what is going on                                       next
+    IDLE      no request is served; perhaps a part of a head is read  STARTING; CLOSED
+    STARTING  an application is called, which may answer at once      SERVING; as SERVING
+    SERVING   an application is to answer                             IDLE, QUEUED, DRAINING; CLOSED
+    QUEUED    the next request was read and has to wait for the       STARTING, IDLE; CLOSED
+              next turn of the loop
+    DRAINING  the response is complete; the rest of the body is       IDLE, QUEUED; CLOSED
+              read and dropped
+    CLOSED    nothing is read any more: what comes is dropped, or
+              another wire is spoken
+"""
+
+import asyncio
+import contextvars
+import enum
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from uvicorn._speedups import RequestHead, RequestReader, RequestRejected, ResponseFramer
+from uvicorn._speedups.flags import (
+    BODY_FOLLOWS,
+    CLOSE,
+    CLOSES,
+    COMPLETE,
+    EXPECT_BODY,
+    EXPECTS_CONTINUE,
+    HAS_FORWARDED,
+    HEAD_REQUEST,
+    KEEP_ALIVE,
+    PERSISTS,
+    WANTS_UPGRADE,
+)
+from uvicorn.protocols.connection import LINGER_BYTES, LINGER_SECONDS, Connection, Due
+from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
+from uvicorn.protocols.http import upgrade
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, service_unavailable
+from uvicorn.protocols.http.hooks import Hookable, Hooks, Message, find_hooks, switch, take_body, take_request
+from uvicorn.protocols.http.outbox import Outbox
+from uvicorn.protocols.scope import get_http_template
+from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
+from uvicorn.protocols.utils import log_invalid_request
+
+if TYPE_CHECKING:
+    from uvicorn._speedups._request_py import ScopeTemplate
+    from uvicorn._types import ASGI3Application, HTTPScope
+    from uvicorn.config import Config
+    from uvicorn.protocols.deadline import Timer
+    from uvicorn.server_state import ServerState
+
+logger = logging.getLogger("uvicorn.error")
+access_logger = logging.getLogger("uvicorn.access")
+
+# Seconds of work on one connection after which the others have their turn.
+PASS_SECONDS = 0.002
+
+# The text of an answer; for other codes it is the phrase.
+_TEXTS = {400: "Invalid HTTP request received."}
+
+
+def request_limits(config: "Config") -> tuple[int, int, int, int]:
+    """(request line in bytes, number of fields, whole head in bytes, body in bytes or -1)."""
+    limit_body = config.limit_request_body
+    return (
+        config.limit_request_line,
+        config.limit_request_fields,
+        config.limit_request_head,
+        -1 if limit_body is None else limit_body,
+    )
+
+
+class State(enum.Enum):
+    """What is going on; the module has the table."""
+
+    IDLE = enum.auto()
+    STARTING = enum.auto()
+    SERVING = enum.auto()
+    QUEUED = enum.auto()
+    DRAINING = enum.auto()
+    CLOSED = enum.auto()
+
+
+# Enum member access is slow before Python 3.12; these globals avoid it.
+_IDLE = State.IDLE
+_STARTING = State.STARTING
+_KEEP_ALIVE = Due.KEEP_ALIVE
+
+
+class Http1(Hookable, asyncio.Protocol):
+    """One HTTP/1.1 connection: the wire, and the stream of the request being served.
+
+    Args:
+        config: loaded, or it is loaded here.
+        server_state: shared by all connections of the server.
+        app_state: the lifespan state, copied into each scope.
+        _loop: the event loop; needs `create_task` and `call_later` only.
+
+    Attributes:
+        state: what is going on.
+        reader: reads the requests.
+        cycle: the exchange that is being served, or None.
+        leaving: whether the response being sent is the last.
+        message: the request whose hooks are called.
+        upgrade: the head of the handshake for which the connection is to be given to a WebSocket.
+    """
+
+    __slots__ = (
+        "_context",
+        "_eager",
+        "_hooks",
+        "_make_task",
+        "_new_cycle",
+        "_proxied_app",
+        "_scheduler",
+        "_ws_protocol_class",
+        "access_log",
+        "access_logger",
+        "app",
+        "app_state",
+        "config",
+        "connection",
+        "cycle",
+        "flow",
+        "framer",
+        "leaving",
+        "limit_concurrency",
+        "logger",
+        "loop",
+        "message",
+        "outbox",
+        "reader",
+        "scope",
+        "scope_template",
+        "server_state",
+        "state",
+        "tasks",
+        "timeout_keep_alive",
+        "transport",
+        "upgrade",
+    )
+
+    request_reader_class: ClassVar[Any] = RequestReader
+    response_framer_class: ClassVar[Any] = ResponseFramer
+
+    def __init__(
+        self,
+        config: "Config",
+        server_state: "ServerState",
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self.config = config
+        self.server_state = server_state
+        self.app_state = app_state
+        self.loop: Any = _loop or asyncio.get_event_loop()
+        self.logger = logger
+        self.access_logger = access_logger
+        self.access_log = access_logger.hasHandlers()
+        self.tasks = server_state.tasks
+        self.limit_concurrency = config.limit_concurrency
+        self.timeout_keep_alive = float(config.timeout_keep_alive)
+
+        self._scheduler = get_scheduler(server_state, self.loop)
+        self.connection = Connection(self, config, server_state, self._scheduler.timers)
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
+        self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
+        self.state = _IDLE
+        self.leaving = False
+        self.reader: Any = self.request_reader_class(self.get_judge(), self.request_limits())
+
+        self.app = cast("ASGI3Application", config.loaded_app)
+        # For requests by way of a proxy.
+        self._proxied_app = self.app
+        self._make_task = self._scheduler.get_task_maker(config.reset_contextvars)
+        self._eager = False
+        self._context: contextvars.Context | None = None
+        # None for a class without hooks, which pays nothing.
+        hooks = server_state.hooks.get(type(self)) or find_hooks(self)
+        self._hooks = hooks if hooks.requests or hooks.responses or hooks.events or hooks.by_instance else None
+        if hooks.run_asgi:
+            self._make_task = self._scheduler.loop.create_task
+        # Looked up once: it is needed for each request.
+        self._new_cycle = hooks.cycle_class
+        self.message: Message | None = None
+        self.upgrade: RequestHead | None = None
+        self.scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
+
+        # The request that was read last, and the one being served.
+        self.scope: HTTPScope | None = None
+        self.cycle: RequestResponseCycle | None = None
+        self.framer: Any = self.response_framer_class(0)
+        # From the first of several parts of a response on.
+        self.outbox: Outbox | None = None
+
+    @classmethod
+    def get_cycle_class(cls) -> Any:
+        """The class of the exchanges, by the name that programs replace it under."""
+        raise NotImplementedError
+
+    def get_judge(self) -> Callable[[bytes], None]:
+        """What is asked whether field lines follow the grammar."""
+        raise NotImplementedError
+
+    def request_limits(self) -> tuple[int, int, int, int]:
+        """The limits of `RequestReader`."""
+        return request_limits(self.config)
+
+    # What subclasses read
+
+    @property
+    def connections(self) -> Any:
+        """The open connections of the server."""
+        return self.server_state.connections
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """Our own (host, port), or (path, None) on a unix socket."""
+        return self.connection.server
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The peer's (host, port), or None."""
+        return self.connection.client
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.connection.secure else "http"
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of the request that was read last."""
+        return [] if self.scope is None else self.scope["headers"]  # type: ignore[return-value]  # ours is a list
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection may persist after the response being sent."""
+        return bool(self.framer.keep_alive)
+
+    @property
+    def timeout_keep_alive_task(self) -> "Timer | asyncio.TimerHandle | None":
+        """The timer that closes the connection, None unless it is idle."""
+        deadline = self.connection.deadline
+        return deadline.handle if self.state is _IDLE and deadline.reason is _KEEP_ALIVE else None
+
+    @property
+    def ws_protocol_class(self) -> Any:
+        """The class of the WebSocket: the config's, unless one was set here."""
+        try:
+            return self._ws_protocol_class
+        except AttributeError:
+            # Only now: this may import a library.
+            return self.config.ws_protocol_class
+
+    @ws_protocol_class.setter
+    def ws_protocol_class(self, value: Any) -> None:
+        self._ws_protocol_class = value
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connection = self.connection
+        connection.made(transport)
+        self.transport = connection.transport
+        self.flow = connection.flow
+        self.scope_template = get_http_template(self.server_state, self.config, connection)
+        middleware = self.config.proxy_headers_middleware
+        if middleware is not None and self.app is middleware:
+            self._proxied_app = middleware.for_peer(connection.client)
+            self.app = middleware.app
+        self._eager = self._scheduler.is_eager(self._make_task) and is_coroutine_function(self.app)
+        # An application is not started in the context of the one before it.
+        self._context = contextvars.copy_context()
+        connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
+        connection.trace("HTTP connection made")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.connection.wire is self:
+            self.connection.trace("HTTP connection lost")
+            self.connection.lost()
+        self.state = State.CLOSED
+        if self.cycle is not None:
+            self.cycle.disconnect()
+
+    def data_received(self, data: bytes) -> None:
+        state = self.state
+        if state is _IDLE and self._hooks is None:
+            self._serve(data)
+        elif state is State.CLOSED:
+            self.connection.discard(len(data))
+        else:
+            self.reader.feed(data)
+            hooks = self._hooks
+            if hooks is not None and hooks.by_instance:
+                self._find_own_hooks(hooks)
+            if hooks is not None and hooks.events:
+                self.handle_events()  # type: ignore[attr-defined]  # only H11Protocol has this hook
+            else:
+                self.read_events()
+
+    def _find_own_hooks(self, hooks: Hooks) -> None:
+        """Look for what was assigned to the instance."""
+        own = set(vars(self))
+        self._hooks = Hooks(self, own)
+        self._hooks.by_instance = False
+
+    def read_events(self) -> None:
+        """Read what has come, as far as there is room."""
+        state = self.state
+        reader = self.reader
+        if state is _IDLE:
+            self._serve(b"")
+        elif state is State.DRAINING:
+            self._drain_body()
+        elif self.cycle is not None and reader.more_body:
+            if not self.flow.read_paused:
+                self._read_body()
+        else:
+            # Requests wait for the one before them.
+            self.flow.pause_reading()
+
+    def eof_received(self) -> bool | None:
+        """The client sends no more; it may still read (RFC 9112 section 9.6)."""
+        self.connection.eof = True
+        state = self.state
+        cycle = self.cycle
+        if state is _IDLE:
+            self._await_request()
+        elif state is State.DRAINING:
+            self._close()
+        elif cycle is not None:
+            if cycle.more_body and not self.reader.has_unread():
+                self._refuse(RequestRejected(400, "the connection ended within a request"))
+            else:
+                cycle.end()
+        # TLS has no half-closed connections.
+        return self.state is not State.CLOSED and not self.connection.secure
+
+    def pause_writing(self) -> None:
+        self.connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self.connection.resume_writing():
+            self._await_client()
+
+    def shutdown(self) -> None:
+        """Close when the request being served, if there is one, has its response."""
+        if self.cycle is not None or self.state is State.QUEUED:
+            self.leaving = True
+            self.framer.keep_alive = False
+        else:
+            self._close()
+
+    # Requests
+
+    def _serve(self, data: bytes) -> None:
+        """Serve what was read, until a request waits: for its application, its body, or the loop's next turn.
+
+        Args:
+            data: what has come, or b"" to go on with what is unread.
+        """
+        reader = self.reader
+        until = 0.0
+        try:
+            head = reader.read(data)
+            # Each pass serves a request.
+            while head is not None:
+                unread = reader.has_unread()
+                if unread and not until:
+                    until = monotonic() + PASS_SECONDS
+                cycle = self.take_request(head) if self._hooks is None else take_request(self, self._hooks, head)
+                if cycle is None:
+                    switch(self, self._hooks)
+                    return
+                if unread and cycle.more_body:
+                    self._read_body()
+                if not data and self.connection.eof:
+                    cycle.end()
+                if self.state is _STARTING:
+                    if self._eager:
+                        task = cycle.start(self._make_task)
+                    else:
+                        task = self._make_task(cycle.run_asgi(cycle.app))
+                    if task is not None:
+                        self.tasks.add(task)
+                        task.add_done_callback(self.tasks.discard)
+                        self._end_first_step(cycle)
+                if self.state is not _IDLE:
+                    if unread or self.flow.read_paused:
+                        self._pace_reading()
+                    return
+                if not (unread and reader.has_unread()):
+                    self._go_idle()
+                    return
+                if monotonic() >= until:
+                    self._queue()
+                    return
+                head = reader.next()
+            self._await_request()
+        except RequestRejected as rejected:
+            self._refuse(rejected)
+
+    def _queue(self) -> None:
+        self.state = State.QUEUED
+        self._scheduler.soon(self._serve_queued, self._context)
+
+    def _serve_queued(self) -> None:
+        if self.state is State.QUEUED:
+            self.state = _IDLE
+            self._serve(b"")
+
+    def take_request(self, head: Any) -> RequestResponseCycle | None:
+        """The exchange for a request, None for an upgrade."""
+        state = self.server_state
+        state.total_requests += 1
+        if state.request_limit is not None and state.request_limit == state.total_requests:
+            state.on_limit()
+        flags = head.flags
+        app = self.app
+        limit = self.limit_concurrency
+        if limit is not None and state.is_full(limit):
+            app = service_unavailable
+            self.logger.warning("Exceeded concurrency limit.")
+            flags &= ~WANTS_UPGRADE
+        more_body = False
+        if flags >= HAS_FORWARDED:
+            if flags & HAS_FORWARDED:
+                app = self._get_proxied(app)
+            more_body = flags & BODY_FOLLOWS != 0
+            if flags >= WANTS_UPGRADE and upgrade.is_accepted(head, more_body, self.ws_protocol_class, self.logger):
+                self.upgrade = head
+                return None
+        if state.draining or self.leaving:
+            flags &= ~KEEP_ALIVE
+        scope = head.build_scope(self.scope_template, self.connection.client, self.app_state)
+        self.scope = scope
+        self.framer.begin(flags)
+        # An __init__ would cost 1,300 instructions.
+        cycle: RequestResponseCycle = self._new_cycle()
+        cycle.stream = self
+        cycle.app = app
+        cycle.scope = scope
+        cycle.progress = 0
+        cycle.body = b""
+        cycle.body_pending = not more_body
+        cycle.more_body = more_body
+        cycle.expect_continue = more_body and flags & EXPECTS_CONTINUE != 0
+        cycle.client = LISTENS
+        cycle.disconnected = False
+        cycle.waiters = None
+        self.cycle = cycle
+        self.state = _STARTING
+        return cycle
+
+    def _get_proxied(self, app: "ASGI3Application") -> "ASGI3Application":
+        middleware = self.config.proxy_headers_middleware
+        return self._proxied_app if middleware is not None and app is middleware.app else app
+
+    def _read_body(self) -> None:
+        """Give the exchange what has come of its body."""
+        reader = self.reader
+        cycle: Any = self.cycle
+        try:
+            data = reader.next()
+            if data is None:
+                return
+            if self._hooks is None or not self._hooks.requests:
+                cycle.on_body(data, reader.more_body)
+            else:
+                take_body(self, data, reader.more_body)
+        except RequestRejected as rejected:
+            self._refuse(rejected)
+            return
+        if self.connection.deadline.reason is Due.BODY:
+            self.connection.deadline.clear()
+        self._pace_reading()
+
+    def _pace_reading(self) -> None:
+        """Read on, unless requests wait for the one before them or the application is behind with its body."""
+        cycle = self.cycle
+        if self.is_closed:
+            return
+        if self.reader.has_unread() or (cycle is not None and len(cycle.body) > HIGH_WATER_LIMIT):
+            self.flow.pause_reading()
+        else:
+            self.flow.resume_reading()
+
+    def _drain_body(self) -> None:
+        """Drop what has come of the body of a request that was answered before its end."""
+        try:
+            self.reader.next()
+        except RequestRejected as rejected:
+            self._refuse(rejected)
+            return
+        if not self.reader.more_body:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The request is over: serve what follows it, or be idle."""
+        if self.reader.has_unread():
+            self._queue()
+        else:
+            self.state = _IDLE
+            self._go_idle()
+
+    def _go_idle(self) -> None:
+        """Nothing is unread, and the client may send another request."""
+        flow = self.flow
+        if self.connection.eof:
+            self._close()
+            return
+        if flow.write_paused:
+            self._await_client()
+        else:
+            # Deadline.set, by hand: 600 instructions less.
+            deadline = self.connection.deadline
+            deadline.reason = _KEEP_ALIVE
+            deadline.due = due = monotonic() + self.timeout_keep_alive
+            if due < deadline.armed_for:
+                deadline.arm(self.timeout_keep_alive)
+        if flow.read_paused:
+            flow.resume_reading()
+
+    def _await_request(self) -> None:
+        """All that came was read, and no request is complete."""
+        if self.connection.eof:
+            if self.reader.in_head():
+                self._refuse(RequestRejected(400, "the connection ended within a request"))
+            else:
+                self._close()
+            return
+        self._await_client()
+        self.flow.resume_reading()
+
+    def _await_client(self) -> None:
+        """Set the deadline for what the client has to do next."""
+        deadline = self.connection.deadline
+        cycle = self.cycle
+        if self.flow.write_paused:
+            # It has to read first.
+            if deadline.reason is not Due.SEND:
+                self.connection.await_send()
+        elif self.state is _IDLE:
+            if self.reader.in_head():
+                if deadline.reason is not Due.HEAD:
+                    deadline.set(Due.HEAD, self.config.timeout_request_head)
+            elif deadline.reason is not Due.HEAD and deadline.reason is not _KEEP_ALIVE:
+                # Empty lines are no request, and prolong nothing.
+                deadline.set(_KEEP_ALIVE, self.timeout_keep_alive)
+        elif self.connection.lingering or self.state is State.DRAINING:
+            deadline.set(Due.LINGER, LINGER_SECONDS)
+        elif cycle is not None and cycle.waiters and cycle.more_body:
+            deadline.set(Due.BODY, self.config.timeout_request_body)
+        else:
+            deadline.clear()
+
+    # The stream of the request being served
+
+    async def drain(self) -> None:
+        """Return once the client takes what is sent."""
+        await self.flow.drain()
+
+    def send(self, message: Any) -> None:
+        """Send a message of the application; see `uvicorn.protocols.wire.Stream`."""
+        framer = self.framer
+        cycle: Any = self.cycle
+        if cycle.more_body and cycle.progress == EXPECT_BODY and not framer.head_sent:
+            self._announce_end(message)
+        data = framer.send(message, self.server_state.default_block)
+        if data is None:
+            cycle.progress = EXPECT_BODY
+            if cycle.expect_continue and cycle.more_body:
+                # The client may leave the body out: the next request could not be found.
+                framer.keep_alive = False
+            if self.state is not _STARTING:
+                self._send_head_soon(cycle)
+            return
+        transport = self.transport
+        is_closing = transport.is_closing()
+        end = framer.end()
+        outbox = self.outbox
+        if outbox is not None:
+            if data:
+                outbox.add(data)
+            if end:
+                self._empty_outbox()
+        else:
+            if not end and self._scheduler.real:
+                outbox = self.outbox = Outbox(self.connection.write, self._call_next_turn)
+                if data:
+                    outbox.add(data)
+            elif data and not is_closing:
+                transport.write(data)
+            if self.access_log and framer.begun:
+                self.server_state.log_access(self.access_logger, cycle.scope, framer.status)
+        if end:
+            cycle.progress = COMPLETE
+            if cycle.waiters is not None:
+                cycle.waiters.wake()
+            if self._hooks is not None and self._hooks.responses:
+                self.on_response_complete()
+            self.cycle = None
+            if end == CLOSES or cycle.more_body or is_closing:
+                self._end_early(end == PERSISTS)
+            elif self.state is _STARTING:
+                self.state = _IDLE
+            else:
+                self._go_on()
+
+    def _end_first_step(self, cycle: RequestResponseCycle) -> None:
+        """The application has let the loop run, and may go on later."""
+        if self.state is _STARTING:
+            self.state = State.SERVING
+        self._send_head(cycle)
+        if self.outbox is not None:
+            self.outbox.end_turn()
+
+    def _send_head_soon(self, cycle: RequestResponseCycle) -> None:
+        """Send the head at the loop's next turn, unless the first part of the body has taken it along."""
+        # Not the connection's loop, which may be a double that cannot do it.
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            # The application is driven by hand.
+            self._send_head(cycle)
+        else:
+            loop.call_soon(self._send_head, cycle)
+
+    def _send_head(self, cycle: RequestResponseCycle) -> None:
+        """Send the head alone, if the response has started and no part of the body has come."""
+        framer = self.framer
+        if cycle is not self.cycle or cycle.progress != EXPECT_BODY or framer.head_sent or cycle.disconnected:
+            return
+        self.connection.write(framer.head())
+        if self.access_log:
+            self.server_state.log_access(self.access_logger, cycle.scope, framer.status)
+
+    def _call_next_turn(self, callback: Callable[[], None]) -> None:
+        """Call at the loop's next turn; the end of a first step is known."""
+        if self.state is not _STARTING:
+            self.loop.call_soon(callback)
+
+    def _empty_outbox(self) -> None:
+        outbox, self.outbox = self.outbox, None
+        if outbox is not None:
+            outbox.flush()
+
+    def _end_early(self, persists: bool) -> None:
+        """End a response that is the last, or came before the end of its body."""
+        if self.transport.is_closing():
+            self.state = State.CLOSED
+            return
+        if not persists or self._is_body_long():
+            self._close_gently()
+            return
+        # The rest is little.
+        self.state = State.DRAINING
+        self.connection.deadline.set(Due.LINGER, LINGER_SECONDS)
+        self.flow.resume_reading()
+        self._drain_body()
+
+    def _announce_end(self, message: Any) -> None:
+        """A response may come before the end of a large body, and the connection ends with it."""
+        if self.framer.keep_alive and not dict(message).get("more_body") and self._is_body_long():
+            self.framer.keep_alive = False
+
+    def _is_body_long(self) -> bool:
+        """Whether more of a body may come than the connection is worth (RFC 9112 section 9.3)."""
+        return not 0 <= self.reader.remaining <= LINGER_BYTES
+
+    def send_continue(self) -> None:
+        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
+        self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def want_body(self) -> None:
+        """The application waits for more of the body, or has room for it again."""
+        cycle = self.cycle
+        if cycle is None:
+            return
+        reader = self.reader
+        if cycle.more_body and reader.has_unread():
+            self._read_body()
+        self._pace_reading()
+        deadline = self.connection.deadline
+        if cycle.more_body and not cycle.body_pending and deadline.reason not in (Due.SEND, Due.BODY):
+            deadline.set(Due.BODY, self.config.timeout_request_body)
+
+    def unwant_body(self) -> None:
+        """The application does not wait for the body any more."""
+        if self.connection.deadline.reason is Due.BODY:
+            self.connection.deadline.clear()
+
+    def fail(self) -> None:
+        """The application has failed: an error response if nothing was sent, else the client must be able to tell."""
+        cycle: Any = self.cycle
+        if self.framer.head_sent:
+            self.break_off()
+            return
+        if self.access_log:
+            self.server_state.log_access(self.access_logger, cycle.scope, 500)
+        self.answer(500, "Internal Server Error")
+        if self._hooks is not None and self._hooks.responses:
+            self.on_response_complete()
+
+    # The end
+
+    def _refuse(self, rejected: RequestRejected) -> None:
+        """Answer a request that is no HTTP, and read no further."""
+        if self.is_closed:
+            # A hook has answered.
+            return
+        if self.transport.is_closing():
+            # A hook, or somebody else, has closed it.
+            self._close()
+            return
+        log_invalid_request(self.logger, self.connection.client, rejected)
+        if self.state is State.DRAINING:
+            self._close_gently()
+        elif rejected.status == 400:
+            self.send_400_response(_TEXTS[400])
+        else:
+            self.answer(rejected.status)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is read any more."""
+        return self.state is State.CLOSED
+
+    def answer(self, status: int, text: str | None = None) -> None:
+        """Answer for the server itself, and close. A response that has begun is broken off instead."""
+        cycle = self.cycle
+        if cycle is not None:
+            if self.framer.head_sent:
+                self.break_off()
+                return
+            cycle.disconnect()
+        request = cycle or self.message
+        is_head = request is not None and request.scope["method"] == "HEAD"
+        if not self.transport.is_closing():
+            body = (text or _TEXTS.get(status) or HTTPStatus(status).phrase).encode()
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+            framer = self.response_framer_class(HEAD_REQUEST if is_head else 0)
+            framer.start(
+                {"type": "http.response.start", "status": status, "headers": headers}, self.server_state.default_block
+            )
+            self.transport.write(framer.body({"type": "http.response.body", "body": body}))
+        self._close_gently()
+
+    def break_off(self) -> None:
+        """End a response that is not complete, so that the client can tell."""
+        if self.cycle is not None:
+            self.cycle.disconnect()
+        self.state = State.CLOSED
+        self._empty_outbox()
+        if self.framer.framing == CLOSE:
+            # A FIN would be the end of the body.
+            self.connection.reset()
+        else:
+            self.connection.close()
+
+    def _close(self) -> None:
+        self.state = State.CLOSED
+        self._empty_outbox()
+        self.connection.close()
+
+    def _close_gently(self) -> None:
+        self.state = State.CLOSED
+        if self.leaving:
+            # A server that shuts down does not wait for clients that keep their half open.
+            self.connection.close()
+        else:
+            self.connection.close_gently()
+
+    def on_due(self, due: Due) -> None:
+        """A deadline has passed."""
+        cycle = self.cycle
+        if due is _KEEP_ALIVE:
+            # The request may have come, which leaves the deadline alone.
+            if self.state is _IDLE:
+                self.timeout_keep_alive_handler()
+        elif due is Due.HEAD:
+            if self.state is _IDLE:
+                self.answer(408)
+        elif due is Due.BODY and cycle is not None:
+            if self.framer.head_sent:
+                self.framer.keep_alive = False
+                cycle.end()
+            else:
+                self.answer(408)
+
+    def close_idle(self) -> None:
+        """Close the idle connection, once the client has taken what it was sent."""
+        self.state = State.CLOSED
+        self.connection.close_once_sent()
+
+    def leave(self) -> bytes:
+        """Give up the connection to another wire; the bytes that were not read."""
+        self.state = State.CLOSED
+        self.connection.lost()
+        rest: bytes = self.reader.take_rest()
+        return rest

@@ -1,0 +1,63 @@
+"""The scopes that applications are called with (ASGI specification)."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uvicorn._speedups import RequestHead
+    from uvicorn._speedups._request_py import ScopeTemplate
+    from uvicorn._types import WebSocketScope
+    from uvicorn.config import Config
+    from uvicorn.protocols.connection import Connection
+    from uvicorn.server_state import ServerState
+
+HTTP_SPEC_VERSION = "2.3"
+WEBSOCKET_SPEC_VERSION = "2.4"
+
+
+def get_http_template(server_state: "ServerState", config: "Config", connection: "Connection") -> "ScopeTemplate":
+    """What the HTTP scopes of a connection have in common; `RequestHead.build_scope` fills in the rest."""
+    key = (connection.server, connection.secure)
+    template: ScopeTemplate | None = server_state.scope_templates.get(key)
+    if template is None:
+        asgi = {"version": config.asgi_version, "spec_version": HTTP_SPEC_VERSION}
+        root_path = config.root_path
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": asgi,
+            "http_version": "1.1",
+            "server": connection.server,
+            "client": None,
+            "scheme": "https" if connection.secure else "http",
+            "method": "GET",
+            "root_path": root_path,
+            "path": "",
+            "raw_path": b"",
+            "query_string": b"",
+            "headers": [],
+            "state": {},
+        }
+        template = server_state.scope_templates[key] = (scope, asgi, root_path, root_path.encode())
+    return template
+
+
+def build_websocket_scope(
+    config: "Config", connection: "Connection", head: "RequestHead", subprotocols: list[str], state: dict[str, Any]
+) -> "WebSocketScope":
+    """The WebSocket scope of a handshake."""
+    root_path = config.root_path
+    return {
+        "type": "websocket",
+        "asgi": {"version": config.asgi_version, "spec_version": WEBSOCKET_SPEC_VERSION},
+        "http_version": head.http_version,
+        "scheme": "wss" if connection.secure else "ws",
+        "server": connection.server,
+        "client": connection.client,
+        "root_path": root_path,
+        "path": root_path + head.path,
+        "raw_path": root_path.encode() + head.raw_path,
+        "query_string": head.query_string,
+        "headers": head.headers,
+        "subprotocols": subprotocols,
+        "state": state.copy(),
+        "extensions": {"websocket.http.response": {}},
+    }

@@ -1,0 +1,32 @@
+"""Waits for something to happen."""
+
+import asyncio
+
+
+class Waiters:
+    """Those who wait for one thing. Nothing is remembered: a wait ends with the next `wake`."""
+
+    __slots__ = ("_futures",)
+
+    def __init__(self) -> None:
+        self._futures: list[asyncio.Future[None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._futures)
+
+    async def wait(self) -> None:
+        """Return at the next `wake`."""
+        future = asyncio.get_running_loop().create_future()
+        self._futures.append(future)
+        try:
+            await future
+        finally:
+            # Cancelled: `wake` takes out the others.
+            if future in self._futures:
+                self._futures.remove(future)
+
+    def wake(self) -> None:
+        futures, self._futures = self._futures, []
+        for future in futures:
+            if not future.done():
+                future.set_result(None)

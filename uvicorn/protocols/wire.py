@@ -1,0 +1,45 @@
+"""The two seams of the protocols: what a connection speaks, and what an exchange answers over."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.connection import Due
+
+
+class Wire(Protocol):
+    """What is spoken on a connection: HTTP/1.1 or a WebSocket. It is the asyncio protocol of the transport."""
+
+    def on_due(self, due: "Due") -> None:
+        """A deadline that the wire has set has passed."""
+
+    def shutdown(self) -> None:
+        """The server is going down: end, once what is being served is complete."""
+
+
+class Stream(Protocol):
+    """One request and the way of its answer, as an exchange sees them."""
+
+    async def drain(self) -> None:
+        """Return once the client takes what is sent."""
+
+    def send(self, message: Any) -> None:
+        """Send a message of the application, and tell the exchange how far the response is.
+
+        Raises:
+            RuntimeError, TypeError: the application's mistake; nothing of the message counts as sent.
+        """
+
+    def send_continue(self) -> None:
+        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
+
+    def want_body(self) -> None:
+        """The application waits for more of the body, or has room for it again."""
+
+    def unwant_body(self) -> None:
+        """The application does not wait for the body any more."""
+
+    def break_off(self) -> None:
+        """End a response that is not complete, so that the client can tell."""
+
+    def fail(self) -> None:
+        """The application has failed: an error response if nothing was sent, else the client must be able to tell."""
