@@ -196,12 +196,7 @@ class RequestReader:
         self.partial: bytearray | None = None
         self.lines: list[FieldLine] = []
         self.known_host: bytes | None = None
-        self.chunks: Any = None
         self.remaining = 0
-        # Set by the request line.
-        self.host: bytes | None = None
-        self.authority: bytes | None = None
-        self.coding: bytes | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -358,8 +353,8 @@ class RequestReader:
         else:
             self._take_method(head, data[pos:first])
         self._parse_target(head, data[first + 1 : second])
-        self.host = None
-        self.coding = None
+        self.host: bytes | None = None
+        self.coding: bytes | None = None
         self.content_length = -1
         self.upgrade = b""
         self._begin_fields(FIELDS)
@@ -378,7 +373,7 @@ class RequestReader:
     def _parse_target(self, head: RequestHead, target: bytes) -> None:
         """Split the query off a target of any form (section 3.2)."""
         head.target = target
-        self.authority = None
+        self.authority: bytes | None = None
         path = -1 if head.method == "CONNECT" else find_path_end(target)
         if path < 0:
             target = self._take_other_target(head, target)
@@ -615,7 +610,7 @@ class RequestReader:
                 # RFC 9112 section 6.1: 501 for a coding that is not understood.
                 malformed = not self.coding or b"chunked" in self.coding
                 raise RequestRejected(400 if malformed else 501, "unsupported Transfer-Encoding")
-            self.chunks = new_chunks()
+            self.chunks: Any = new_chunks()
             self.remaining = -1
             self.state = CHUNKS
         elif self.content_length > 0:
