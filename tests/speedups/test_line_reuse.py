@@ -115,8 +115,9 @@ def test_the_judge_is_not_shown_what_frames_or_routes_a_message(half: str) -> No
     """What it could take for a body, an upgrade or the end of the connection is the reader's alone."""
     fields = (b"Host: a", b"Connection: close, upgrade", b"Upgrade: h2c", b"Expect: 100-continue")
     for framing in (b"Content-Length: 0", b"Transfer-Encoding: chunked"):
-        head = b"POST / HTTP/1.1\r\n" + b"\r\n".join([*fields, framing, b"X: y"]) + b"\r\n\r\n"
-        assert judged(half, head) == [b"X: y\r\n"]
+        others = (b"X-Forwarded-For: b", b"X: y")
+        head = b"POST / HTTP/1.1\r\n" + b"\r\n".join([*fields, framing, *others]) + b"\r\n\r\n"
+        assert judged(half, head) == [b"X-Forwarded-For: b\r\nX: y\r\n"]
 
 
 @pytest.mark.parametrize("half", HALVES)

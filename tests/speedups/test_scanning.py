@@ -153,6 +153,36 @@ def test_the_two_bodies_of_each_loop(data: bytes, start: int, stop: int, byte: i
         assert pure == compiled, (name, arguments)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "result"),
+    [
+        ("find_byte", (b"abcb", 98, 0, 4), 1),
+        ("find_byte", (b"abcb", 98, 2, 4), 3),
+        ("find_byte", (b"abcb", 98, 2, 3), -1),
+        ("find_path_end", (b"/a?b?",), 2),
+        ("find_path_end", (b"/a",), 2),
+        ("find_path_end", (b"a",), -1),
+        ("find_path_end", (b"/a#",), -1),
+        ("find_colon", (b"a:", 0, 2), 1),
+        ("find_colon", (b"a:", 0, 1), -1),
+        ("find_colon", (b"aa:", 1, 3), 2),
+        ("find_colon", (b":a", 0, 2), -1),
+        ("find_colon", (b"a :", 0, 3), -1),
+        ("is_field_value", (b"\x00a\t\x00", 1, 3), True),
+        ("is_field_value", (b"\x00a\t\x00", 0, 3), False),
+        ("is_field_value", (b"\x00a\t\x00", 1, 4), False),
+        ("parse_hex", (b"x1fF\r", 1, 4), 0x1FF),
+        ("parse_hex", (b"1" * 16, 0, 15), 0x111111111111111),
+        ("parse_hex", (b"1" * 16, 0, 16), -1),
+        ("parse_hex", (b"1g", 0, 2), -1),
+        ("parse_hex", (b"1", 1, 1), -1),
+    ],
+)
+def test_each_loop(name: str, arguments: Any, result: int) -> None:
+    for scan in (_scan_py, _scan_c):
+        assert getattr(scan, name)(*arguments) == result
+
+
 @settings(max_examples=300, **QUIET)
 @given(st.lists(st.binary(max_size=30) | st.text("\r\n :\t\0aH", max_size=30).map(str.encode), max_size=4))
 def test_noise(pieces: list[bytes]) -> None:
