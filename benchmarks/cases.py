@@ -122,6 +122,14 @@ CASES = {
         Case("close", "keep-alive off", floor=CLOSED, headers=(("Connection", "close"),)),
         Case("installed", "plain `GET /`, access log and proxy headers as they come", as_installed=True),
         Case(
+            "installed-varying",
+            "the same, with a query, a browser's 12 headers and a 13th that is never the same",
+            path="/?page=2&q=seven",
+            headers=BROWSER_HEADERS,
+            as_installed=True,
+            varying=True,
+        ),
+        Case(
             "fastapi",
             "FastAPI JSON endpoint",
             floor=_sized(b'{"id":7,"name":"seven","tags":["a","b"]}', b"application/json"),

@@ -85,18 +85,48 @@ async def test_the_lines_of_a_pass_are_written_at_its_end(log: Log, records: lis
     assert records == []
 
 
-def test_without_a_loop_each_line_is_a_record(log: Log, records: list[logging.LogRecord]) -> None:
+def test_without_a_loop_each_line_is_written_at_once(log: Log, records: list[logging.LogRecord]) -> None:
     log.write(1)
+    log.write(2)
+    assert log.text == LINE.format(1) + LINE.format(2)
 
     async def write() -> None:
-        log.write(2)
+        log.write(3)
+        log.write(4)
 
     asyncio.run(write())
-    assert len(records) == 1
-    log.write(3)
-    log.write(4)
-    assert log.text == LINE.format(1) + LINE.format(2) + LINE.format(3) + LINE.format(4)
-    assert len(records) == 3
+    log.write(5)
+    assert log.text == "".join(map(LINE.format, range(1, 6)))
+    assert records == []
+
+
+async def test_lines_that_are_alone_in_their_pass_are_written_at_once(log: Log) -> None:
+    """1, 3, 7, 15 and 31 of them, before the next look at whether a pass has several."""
+    waiting = []
+    for number in range(sum((1, 3, 7, 15, 31, 31)) + 7):
+        before = log.text
+        log.write(number)
+        waiting.append(log.text == before)
+        await asyncio.sleep(0)
+        assert log.text == before + LINE.format(number)
+    assert [index for index, waits in enumerate(waiting) if waits] == [0, 2, 6, 14, 30, 62, 94]
+
+
+async def test_a_pass_of_several_lines_makes_the_next_ones_share_a_write(log: Log) -> None:
+    for number in range(4):
+        log.write(number)
+        await asyncio.sleep(0)
+    text = log.text
+    # Two more alone, then those of one pass.
+    for number in range(4, 9):
+        log.write(number)
+    assert log.text == text + LINE.format(4) + LINE.format(5)
+    await asyncio.sleep(0)
+    text = log.text
+    log.write(9)
+    assert log.text == text
+    await asyncio.sleep(0)
+    assert log.text == "".join(map(LINE.format, range(10)))
 
 
 def test_one_loop_after_another(log: Log) -> None:
@@ -212,7 +242,7 @@ async def test_a_stream_that_fails_is_reported_once(log: Log, monkeypatch: pytes
         await asyncio.sleep(0)
         log.write()
         log.access_log.close()
-        assert errors.messages == ["lines of the access log"] * 2
+        assert len(errors.messages) == 2
         os.dup2(null, full.fileno())
         os.close(null)
         os.close(spare)

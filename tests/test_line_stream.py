@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.processes import PATIENCE, ROOT
 from uvicorn import line_stream
-from uvicorn.line_stream import LineStream, UnbufferedLineStream, open_line_stream
+from uvicorn.line_stream import LineStream
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pipe2"), reason="pipes that keep writes apart are Linux's")
 
@@ -71,9 +71,13 @@ def unbuffered() -> Iterator[Pipe]:
     made.close()
 
 
+def way_to_write(kind: str, lines: LineStream) -> Callable[[str], Any]:
+    return lines.write if kind == "pipe" else lines.write_at_once
+
+
 def test_the_lines_of_a_pass_are_one_write(pipe: Pipe) -> None:
-    lines = open_line_stream(pipe.stream)
-    assert type(lines) is LineStream
+    lines = LineStream(pipe.stream)
+    assert not lines.unbuffered
     lines.write("a\n")
     lines.write("b\n")
     assert pipe.read() is None
@@ -85,7 +89,7 @@ def test_the_lines_of_a_pass_are_one_write(pipe: Pipe) -> None:
 
 
 def test_lines_keep_their_place_among_what_others_write(pipe: Pipe) -> None:
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
     lines.write("1\n")
     print("2", file=pipe.stream)
     lines.write("3\n")
@@ -96,7 +100,7 @@ def test_lines_keep_their_place_among_what_others_write(pipe: Pipe) -> None:
 
 
 def test_each_write_into_a_pipe_is_atomic_and_ends_with_a_line(pipe: Pipe) -> None:
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
     for number in range(200):
         lines.write(f"{number:0{number % 90 + 3}}\n")
     lines.flush()
@@ -108,7 +112,7 @@ def test_each_write_into_a_pipe_is_atomic_and_ends_with_a_line(pipe: Pipe) -> No
 
 def test_a_write_into_a_file_may_be_larger_and_ends_with_a_line(tmp_path: Path) -> None:
     with open(tmp_path / "log", "w", encoding="utf-8") as stream, open(tmp_path / "log", encoding="utf-8") as reader:
-        lines = open_line_stream(stream)
+        lines = LineStream(stream)
         for _ in range(81):
             lines.write(LINE)
         assert reader.read() == ""
@@ -120,7 +124,7 @@ def test_a_write_into_a_file_may_be_larger_and_ends_with_a_line(tmp_path: Path) 
 
 
 def test_a_line_longer_than_an_atomic_write(pipe: Pipe) -> None:
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
     long = "y" * (2 * select.PIPE_BUF) + "\n"
     lines.write("a\n")
     lines.write(long)
@@ -131,14 +135,15 @@ def test_a_line_longer_than_an_atomic_write(pipe: Pipe) -> None:
     assert max(map(len, writes)) == select.PIPE_BUF
 
 
-@pytest.mark.parametrize("kind", ["pipe", "unbuffered"])
+@pytest.mark.parametrize("kind", ["pipe", "at once", "unbuffered"])
 def test_a_reader_that_has_stopped_is_not_waited_for(kind: str, request: pytest.FixtureRequest) -> None:
-    pipe: Pipe = request.getfixturevalue(kind)
-    lines = open_line_stream(pipe.stream)
+    pipe: Pipe = request.getfixturevalue("unbuffered" if kind == "unbuffered" else "pipe")
+    lines = LineStream(pipe.stream)
+    write = way_to_write(kind, lines)
     pipe.fill()
     expected = [f"{number}\n" for number in range(2000)]
     for line in expected:
-        lines.write(line)
+        write(line)
     assert not lines.flush()
     read = ""
     for _ in range(PATIENCE_STEPS):
@@ -148,7 +153,7 @@ def test_a_reader_that_has_stopped_is_not_waited_for(kind: str, request: pytest.
     read += pipe.read_all()
     assert read.lstrip("\n") == "".join(expected)
     # And at once again, since there is room.
-    lines.write("again\n")
+    write("again\n")
     assert lines.flush()
     assert pipe.read_all() == "again\n"
     assert lines.lost == 0
@@ -157,36 +162,38 @@ def test_a_reader_that_has_stopped_is_not_waited_for(kind: str, request: pytest.
 PATIENCE_STEPS = 100
 
 
-@pytest.mark.parametrize("kind", ["pipe", "unbuffered"])
+@pytest.mark.parametrize("kind", ["pipe", "at once", "unbuffered"])
 def test_a_line_longer_than_an_atomic_write_waits_for_room(kind: str, request: pytest.FixtureRequest) -> None:
     """The system says that there is room, which is for one atomic write."""
-    pipe: Pipe = request.getfixturevalue(kind)
-    lines = open_line_stream(pipe.stream)
+    pipe: Pipe = request.getfixturevalue("unbuffered" if kind == "unbuffered" else "pipe")
+    lines = LineStream(pipe.stream)
+    write = way_to_write(kind, lines)
     pipe.fill()
     # What would wait raises, or is lost.
     os.set_blocking(pipe.stream.fileno(), False)
     read = pipe.read() or ""
     long = "y" * (2 * select.PIPE_BUF) + "\n"
-    lines.write(long)
+    write(long)
     while not lines.flush():
         read += pipe.read() or ""
     read += pipe.read_all()
     assert read.lstrip("\n") == long
 
 
-@pytest.mark.parametrize("kind", ["pipe", "unbuffered"])
+@pytest.mark.parametrize("kind", ["pipe", "at once", "unbuffered"])
 def test_what_is_held_back_is_bounded_and_what_is_lost_is_counted(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe: Pipe = request.getfixturevalue(kind)
+    pipe: Pipe = request.getfixturevalue("unbuffered" if kind == "unbuffered" else "pipe")
     monkeypatch.setattr(line_stream, "HELD_LIMIT", 250)
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
+    write = way_to_write(kind, lines)
     pipe.fill()
-    lines.write(LINE)
+    write(LINE)
     lines.flush()
     before = lines.lost
     for _ in range(60):
-        lines.write(LINE)
+        write(LINE)
     written = 61 - lines.lost
     assert before == 0
     assert 2 <= written < 60
@@ -196,7 +203,7 @@ def test_what_is_held_back_is_bounded_and_what_is_lost_is_counted(
 
 
 def test_closing_waits_for_a_slow_reader(pipe: Pipe) -> None:
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
     pipe.fill()
     for _ in range(100):
         lines.write(LINE)
@@ -225,7 +232,7 @@ def test_closing_waits_for_a_slow_reader(pipe: Pipe) -> None:
 
 @pytest.mark.parametrize("patience", [0.0, 0.01])
 def test_closing_does_not_wait_for_ever(pipe: Pipe, patience: float) -> None:
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
     pipe.fill()
     for _ in range(100):
         lines.write(LINE)
@@ -236,7 +243,7 @@ def test_closing_does_not_wait_for_ever(pipe: Pipe, patience: float) -> None:
 
 
 def test_a_pipe_that_others_fill_is_not_waited_for(pipe: Pipe) -> None:
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
     lines.write("a\n")
     pipe.fill()
     assert not lines.flush()
@@ -246,20 +253,35 @@ def test_a_pipe_that_others_fill_is_not_waited_for(pipe: Pipe) -> None:
     assert pipe.read_all() == "a\nb\n"
 
 
+def test_a_line_that_is_written_at_once_follows_all_before_it(pipe: Pipe) -> None:
+    lines = LineStream(pipe.stream)
+    lines.write("1\n")
+    print("2", file=pipe.stream)
+    assert lines.write_at_once("3\n")
+    assert pipe.read_all() == "1\n2\n3\n"
+    lines.write("4\n")
+    pipe.fill()
+    assert not lines.write_at_once("5\n")
+    assert not lines.write_at_once("6\n")
+    pipe.read_all()
+    assert lines.write_at_once("7\n")
+    assert pipe.read_all() == "4\n5\n6\n7\n"
+
+
 def test_a_stream_without_a_buffer_is_written_at_once(unbuffered: Pipe) -> None:
-    lines = open_line_stream(unbuffered.stream)
-    assert type(lines) is UnbufferedLineStream
-    lines.write("a\n")
+    lines = LineStream(unbuffered.stream)
+    assert lines.unbuffered
+    lines.write_at_once("a\n")
     assert unbuffered.read() == "a\n"
-    lines.write("y" * 5000 + "\n")
+    lines.write_at_once("y" * 5000 + "\n")
     assert lines.flush()
     assert unbuffered.read_all() == "y" * 5000 + "\n"
 
 
 def test_a_stream_that_is_given_a_buffer_is_flushed(unbuffered: Pipe) -> None:
-    lines = open_line_stream(unbuffered.stream)
+    lines = LineStream(unbuffered.stream)
     unbuffered.stream.reconfigure(write_through=False)
-    lines.write("a\n")
+    lines.write_at_once("a\n")
     assert lines.flush()
     assert unbuffered.read() == "a\n"
 
@@ -270,12 +292,12 @@ def test_a_terminal_that_is_stopped_is_not_waited_for() -> None:
     controller, terminal = os.openpty()
     try:
         with open(terminal, "w", encoding="utf-8", buffering=1) as stream:
-            lines = open_line_stream(stream)
-            assert type(lines) is UnbufferedLineStream
-            lines.write("a\n")
+            lines = LineStream(stream)
+            assert lines.unbuffered
+            lines.write_at_once("a\n")
             assert os.read(controller, 100) == b"a\r\n"
             termios.tcflow(terminal, termios.TCOOFF)
-            lines.write("b\n")
+            lines.write_at_once("b\n")
             assert not lines.flush()
             termios.tcflow(terminal, termios.TCOON)
             assert lines.flush()
@@ -287,15 +309,17 @@ def test_a_terminal_that_is_stopped_is_not_waited_for() -> None:
 @pytest.mark.parametrize("buffering", [-1, 1])
 def test_nothing_waits_where_there_is_always_room(buffering: int) -> None:
     with open(os.devnull, "w", encoding="utf-8", buffering=buffering) as stream:
-        lines = open_line_stream(stream)
-        lines.write(LINE)
+        lines = LineStream(stream)
+        if buffering != 1:
+            lines.write(LINE)
+        assert lines.write_at_once(LINE)
         assert lines.flush()
         lines.close(0.0)
         assert lines.lost == 0
 
 
 def test_a_reader_that_has_gone(pipe: Pipe) -> None:
-    lines = open_line_stream(pipe.stream)
+    lines = LineStream(pipe.stream)
     lines.write(LINE)
     os.close(pipe.reader)
     with pytest.raises(BrokenPipeError):
@@ -314,11 +338,11 @@ def test_a_reader_that_has_gone(pipe: Pipe) -> None:
 def test_forking_does_not_write_twice() -> None:
     code = """
 import os, sys
-from uvicorn.line_stream import open_line_stream
-gone = open_line_stream(open(os.devnull, "w"))
+from uvicorn.line_stream import LineStream
+gone = LineStream(open(os.devnull, "w"))
 gone.stream.close()
 reader, writer = os.pipe()
-stuck = open_line_stream(open(writer, "w"))
+stuck = LineStream(open(writer, "w"))
 os.set_blocking(writer, False)
 while True:
     try:
@@ -326,7 +350,7 @@ while True:
     except BlockingIOError:
         break
 os.set_blocking(writer, True)
-lines = open_line_stream(sys.stdout)
+lines = LineStream(sys.stdout)
 lines.write("once\\n")
 child = os.fork()
 if not child:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -48,14 +49,10 @@ class Handler(logging.StreamHandler):  # type: ignore[type-arg]  # takes none on
     """And a handler."""
 
 
-def put_in_place(name: str, owner: Any = logging.Logger) -> Callable[[Any, pytest.MonkeyPatch], None]:
-    """A change that wraps a function of a class, as error trackers do."""
-
-    def change(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        original = getattr(owner, name)
-        monkeypatch.setattr(owner, name, lambda *args, **options: original(*args, **options))
-
-    return change
+def wrap_call_handlers(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What error trackers do."""
+    original = logging.Logger.callHandlers
+    monkeypatch.setattr(logging.Logger, "callHandlers", lambda *args: original(*args))
 
 
 def disable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,23 +84,9 @@ CHANGES: dict[str, Callable[[Any, pytest.MonkeyPatch], Any]] = {
     "formatter of a subclass": lambda handler, _: handler.setFormatter(Formatter(ACCESS_FORMAT)),
     "other format": lambda handler, _: handler.setFormatter(AccessFormatter("%(asctime)s " + ACCESS_FORMAT)),
     "other style": lambda handler, _: handler.setFormatter(AccessFormatter("{message}", style="{")),
-    "method of the logger": lambda handler, patch: patch.setattr(LOGGER, "handle", print, raising=False),
-    "method of the handler": lambda handler, _: setattr(handler, "emit", print),
-    "method of the formatter": lambda handler, _: setattr(handler.formatter, "format", str),
     "record factory": lambda handler, patch: patch.setattr(logging, "_logRecordFactory", lambda *a, **k: None),
-    "level name": lambda handler, patch: patch.setitem(logging._levelToName, logging.INFO, "info"),
-    "Logger.callHandlers": put_in_place("callHandlers"),
-    "Logger.handle": put_in_place("handle"),
-    "Logger.makeRecord": put_in_place("makeRecord"),
-    "Logger.info": put_in_place("info"),
-    "Logger._log": put_in_place("_log"),
-    "Handler.handle": put_in_place("handle", logging.Handler),
-    "Handler.format": put_in_place("format", logging.Handler),
-    "StreamHandler.emit": put_in_place("emit", logging.StreamHandler),
-    "AccessFormatter.formatMessage": put_in_place("formatMessage", AccessFormatter),
-    "AccessFormatter.get_status_code": put_in_place("get_status_code", AccessFormatter),
-    "Formatter.format": put_in_place("format", logging.Formatter),
-    "terminator": lambda handler, patch: patch.setattr(logging.StreamHandler, "terminator", "\r\n"),
+    "format changed in place": lambda handler, _: setattr(handler.formatter._style, "_fmt", "%(message)s"),
+    "Logger.callHandlers": wrap_call_handlers,
     "stream that is no file": lambda handler, _: handler.setStream(io.StringIO()),
 }
 
@@ -172,19 +155,111 @@ def test_streams_that_are_left_to_logging(handler: Any, make: Any, tmp_path: Pat
     stream.close()
 
 
-def test_what_was_replaced_before_the_import_is_noticed() -> None:
-    code = """
-import logging
-original = logging.Logger.callHandlers
-logging.Logger.callHandlers = lambda *args: original(*args)
-from uvicorn import access_log
-assert access_log._STOCK_BEHAVIOUR is None
-"""
+class Wrapper:
+    """A wrapper that pretends to be what it wraps, as those of wrapt do."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self.__dict__["wrapped"] = wrapped
+
+    @property  # type: ignore[misc]  # that is the point
+    def __class__(self) -> Any:
+        return type(self.wrapped)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["wrapped"], name)
+
+
+def test_a_wrapper_that_pretends_to_be_the_function() -> None:
+    assert access_log._is_defined_by_logging(logging.Logger.callHandlers)
+    assert isinstance(Wrapper(logging.Logger.callHandlers), FunctionType)
+    assert not access_log._is_defined_by_logging(Wrapper(logging.Logger.callHandlers))
+    assert not access_log._is_defined_by_logging(wrap_call_handlers)
+
+
+def run(code: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     answer = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
     assert (answer.returncode, answer.stderr) == (0, "")
+
+
+# The records that something else sees are collected in `seen`; the lines go to standard output.
+WRITE = """
+import asyncio, logging
+from uvicorn.config import Config
+from uvicorn.access_log import AccessLog
+
+Config(None)
+log = AccessLog()
+seen = []
+
+async def write(path):
+    scope = {"client": None, "method": "GET", "path": path, "query_string": b"", "http_version": "1.1"}
+    log.write(logging.getLogger("uvicorn.access"), scope, 200)
+"""
+
+SENTRY = """
+import sentry_sdk
+from sentry_sdk.integrations.logging import LoggingIntegration
+
+def set_up():
+    def keep(crumb, hint):
+        seen.append(hint["log_record"].args[2])
+        return crumb
+
+    sentry_sdk.init(before_breadcrumb=keep, default_integrations=False, integrations=[LoggingIntegration()])
+"""
+
+OPEN_TELEMETRY = """
+from opentelemetry.instrumentation.logging import LoggingInstrumentor
+
+def set_up():
+    def hook(span, record):
+        seen.append(record.args[2])
+
+    provider = TracerProvider()
+    LoggingInstrumentor().instrument(tracer_provider=provider, log_hook=hook)
+    context.attach(trace.set_span_in_context(provider.get_tracer("test").start_span("test")))
+
+from opentelemetry import context, trace
+from opentelemetry.sdk.trace import TracerProvider
+"""
+
+
+@pytest.mark.parametrize(
+    ("packages", "code"),
+    [
+        (["sentry_sdk"], SENTRY),
+        (["opentelemetry.instrumentation.logging", "opentelemetry.sdk"], OPEN_TELEMETRY),
+    ],
+    ids=["Sentry", "OpenTelemetry"],
+)
+@pytest.mark.parametrize("early", [True, False])
+def test_a_tracker_gets_its_records(packages: list[str], code: str, early: bool) -> None:
+    for package in packages:
+        pytest.importorskip(package)
+    if early:
+        # Before the access log is imported.
+        run(
+            f"{code}\nseen = []\nset_up()\n{WRITE}\nset_up.__globals__['seen'] = seen\n"
+            + ("asyncio.run(write('/1'))\nassert seen == ['/1'], seen\n")
+        )
+    else:
+        run(
+            f"{WRITE}\n{code}\nasyncio.run(write('/1'))\nset_up()\nasyncio.run(write('/2'))\n"
+            "assert seen == ['/2'], seen\nlog.close()\n"
+        )
+
+
+def test_what_was_replaced_before_the_import_is_noticed() -> None:
+    run("""
+import logging
+original = logging.Logger.callHandlers
+logging.Logger.callHandlers = lambda *args: original(*args)
+from uvicorn import access_log
+assert access_log._CALL_HANDLERS is None
+""")
 
 
 clients = st.one_of(
@@ -212,9 +287,8 @@ def test_the_line_is_that_of_the_formatter(scope: Any, status: int, colours: boo
     handler.setFormatter(AccessFormatter(ACCESS_FORMAT, use_colors=colours))
     logger = logging.Logger("uvicorn.access", logging.INFO)
     logger.addHandler(handler)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(access_log, "AccessLineFormat", half.AccessLineFormat)
-        stock = StockLogging(logger)
+    stock = StockLogging(logger, handler)
+    stock.line = half.AccessLineFormat(stock._format(200)[:-1], stock._format_ending)
     line = stock.line.format(scope, status)
     logger.info(
         TEMPLATE,

@@ -2,14 +2,14 @@
 
 import io
 import logging
+import math
 import os
 from asyncio import AbstractEventLoop, _get_running_loop
 from types import FunctionType
 from typing import Any
 
-from uvicorn import logging as formatters
 from uvicorn._speedups import AccessLineFormat
-from uvicorn.line_stream import LineStream, open_line_stream
+from uvicorn.line_stream import LineStream
 from uvicorn.logging import ACCESS_FORMAT, AccessFormatter
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
@@ -19,6 +19,9 @@ LAST_RETRY = 0.1
 
 # Seconds for the last lines of a server.
 CLOSE_PATIENCE = 1.0
+
+# How many lines are written at once before the next look at whether a pass of the loop has several.
+MAX_AT_ONCE = 31
 
 # No pass of any loop: None is what there is outside of them.
 _NONE = object()
@@ -30,97 +33,74 @@ TEMPLATE = '%s - "%s %s HTTP/%s" %d'
 _GAP = "\0"
 
 
-def _behaviour() -> tuple[Any, ...]:
-    """What decides, beside the state of the objects, what becomes of a record. Programs replace it."""
-    logger, handler, formatter = logging.Logger, logging.StreamHandler, AccessFormatter
-    return (
-        logger.info,
-        logger._log,
-        logger.makeRecord,
-        logger.handle,
-        logger.callHandlers,
-        handler.handle,
-        handler.emit,
-        handler.format,
-        formatter.format,
-        formatter.formatMessage,
-        formatter.get_status_code,
-        # No functions:
-        handler.terminator,
-        logging.getLogRecordFactory(),
-        logging.getLevelName(logging.INFO),
-    )
+def _is_defined_by_logging(function: Any) -> bool:
+    # Not isinstance(): the wrappers of wrapt pretend to be functions, with the code of what they wrap.
+    return type(function) is FunctionType and function.__code__.co_filename == logging.getLogger.__code__.co_filename
 
 
-def _is_stock_behaviour(behaviour: tuple[Any, ...]) -> bool:
-    """Whether the functions are those of their modules, and the rest the default."""
-    files = {_file(logging.getLogger), _file(formatters.apply_log_config)}
-    *functions, terminator, factory, name = behaviour
-    return {*map(_file, functions)} == files and (terminator, factory, name) == ("\n", logging.LogRecord, "INFO")
+# What error trackers replace to see each record (Sentry, New Relic); None if they have done so already.
+_CALL_HANDLERS = logging.Logger.callHandlers if _is_defined_by_logging(logging.Logger.callHandlers) else None
 
-
-def _file(function: Any) -> str | None:
-    return function.__code__.co_filename if isinstance(function, FunctionType) else None
-
-
-# None where something was replaced before this module was imported.
-_STOCK_BEHAVIOUR = _behaviour() if _is_stock_behaviour(_behaviour()) else None
-
-# Others are somebody's own.
-_STOCK_ATTRIBUTES = [
-    {*vars(logging.Logger("")), "manager"},
-    {*vars(logging.StreamHandler(io.StringIO()))},
-    {*vars(AccessFormatter(ACCESS_FORMAT, use_colors=False))},
-]
-# Read for each pass of the loop.
+# Read for each line.
 _INFO = logging.INFO
 
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class StockLogging:
-    """The access logger, its only handler and its formatter, all as they come."""
+    """The access logger, its only handler and its formatter, as `LOGGING_CONFIG` has them."""
 
-    __slots__ = ("_states", "_variables", "handler", "line", "logger", "stream")
+    __slots__ = ("_colors", "_handlers", "formatter", "handler", "line", "logger", "stream")
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, handler: Any) -> None:
         self.logger = logger
-        handlers: list[Any] = logger.handlers
-        self.handler = handlers[0]
-        self.stream: io.TextIOWrapper = self.handler.stream
-        self._variables = _variables(logger)
-        # The lists change in place.
-        self._states = tuple(
-            {name: value[:] if isinstance(value, list) else value for name, value in variables.items()}
-            for variables in self._variables
-        )
-        self.line = AccessLineFormat(self._format(200)[:-1], self._format_ending, get_path_with_query_string)
+        self.handler = handler
+        self.formatter: Any = handler.formatter
+        self._handlers = [handler]
+        self.stream: io.TextIOWrapper = handler.stream
+        self.line: AccessLineFormat = None  # type: ignore[assignment]  # made by find() once it is needed
+        self._colors = self.formatter.use_colors
 
     @classmethod
     def find(cls, logger: Any) -> "StockLogging | None":
         """The set-up of `logger` if it is the stock one and lets access lines pass."""
-        if type(logger) is not logging.Logger or len(logger.handlers) != 1:
+        if type(logger) is not logging.Logger or len(logger.handlers) != 1 or not logger.isEnabledFor(_INFO):
             return None
         handler: Any = logger.handlers[0]
         formatter = handler.formatter
         if type(handler) is not logging.StreamHandler or type(formatter) is not AccessFormatter:
             return None
         style = formatter._style
-        stock = (
-            logger.isEnabledFor(_INFO)
-            and handler.level <= _INFO
-            and not (logger.propagate or logger.filters or handler.filters)
-            and type(style) is logging.PercentStyle
-            and vars(style) == vars(logging.PercentStyle(ACCESS_FORMAT))
-            and [*map(set, _variables(logger))] == _STOCK_ATTRIBUTES
-            and _behaviour() == _STOCK_BEHAVIOUR
-            and _is_plain(handler.stream)
-        )
-        return cls(logger) if stock else None
+        if type(style) is not logging.PercentStyle or vars(style) != vars(logging.PercentStyle(ACCESS_FORMAT)):
+            return None
+        stock = cls(logger, handler)
+        if not (stock.holds() and _is_plain(handler.stream)):
+            return None
+        stock.line = AccessLineFormat(stock._format(200)[:-1], stock._format_ending)
+        return stock
 
     def holds(self) -> bool:
-        """Whether nothing has changed since, and lines still pass."""
-        return self._variables == self._states and self.logger.isEnabledFor(_INFO) and _behaviour() == _STOCK_BEHAVIOUR
+        """Whether a record would still pass the same way, and nothing else would see it."""
+        logger, handler, formatter = self.logger, self.handler, self.formatter
+        # An `if` costs half of what the same conditions do as a value. The cache is what isEnabledFor() answers from;
+        # each change of a level clears it.
+        if (  # noqa: SIM103
+            logger.handlers != self._handlers
+            or logger.propagate
+            or logger.filters
+            or handler.filters
+            or logger.disabled
+            or not logger._cache.get(_INFO)  # type: ignore[attr-defined]
+            or handler.level > _INFO
+            or handler.formatter is not formatter
+            or handler.stream is not self.stream
+            or formatter.use_colors is not self._colors
+            or formatter._style._fmt != ACCESS_FORMAT
+            or logging.Logger.callHandlers is not _CALL_HANDLERS
+            or logging._logRecordFactory is not logging.LogRecord  # type: ignore[attr-defined]
+        ):
+            return False
+        return True
 
     def _format_ending(self, status: int) -> str:
         return self._format(status)[-1]
@@ -130,12 +110,6 @@ class StockLogging:
         logger, handler = self.logger, self.handler
         record = logging.LogRecord(logger.name, logging.INFO, "", 0, TEMPLATE, (*(_GAP,) * 4, status), None)
         return f"{handler.format(record)}{handler.terminator}".split(_GAP)
-
-
-def _variables(logger: logging.Logger) -> tuple[dict[str, Any], ...]:
-    """The state of the objects that a record passes."""
-    handler = logger.handlers[0]
-    return vars(logger), vars(handler), vars(handler.formatter)
 
 
 def _is_plain(stream: Any) -> bool:
@@ -152,32 +126,52 @@ def _is_plain(stream: Any) -> bool:
 class AccessLog:
     """Writes the access lines of one server.
 
-    A record of `logging` costs many times what its line does. Where the set-up is the stock one, the line goes into
-    the handler's stream, which is flushed once per pass of the loop; elsewhere it is a record.
+    A record of `logging` costs many times what its line does. With the stock set-up the line goes into the handler's
+    stream; otherwise it is a record.
+
+    The lines of a pass of the loop share one look at the set-up and one write, for which the loop calls back at the end
+    of the pass. That call costs as much as a line. So while passes have one line each, it is left out, and lines are
+    written at once: one after the first such pass, then 3, 7, 15, and up to `MAX_AT_ONCE` before the next look.
     """
 
-    __slots__ = ("_delay", "_lines", "_pass", "_retry", "_stock")
+    __slots__ = ("_at_once", "_delay", "_lines", "_pass", "_retry", "_shared", "_single", "_stock")
 
     def __init__(self) -> None:
         self._stock: StockLogging | None = None
         self._lines: LineStream = None  # type: ignore[assignment]  # set with _stock
-        # The loop that flushes at the end of this pass, and the one that will try once more.
+        # The loop at the end of whose present pass the lines are written, and whether there are several.
         self._pass: object = _NONE
+        self._shared = False
+        # How many lines are still to be written at once, and how many that was after the last single line.
+        self._at_once = 0.0
+        self._single = 0
+        # The loop that will try once more.
         self._retry: AbstractEventLoop | None = None
         self._delay = FIRST_RETRY
 
     def write(self, access_logger: Any, scope: Any, status: int) -> None:
         """Log a response to `uvicorn.access`, or what has been put in its place."""
         stock = self._stock
-        if self._pass is not _get_running_loop() or stock is None or stock.logger is not access_logger:
-            stock = self._begin_pass(access_logger)
+        in_pass = not self._at_once and self._pass is _get_running_loop()
+        if stock is None or stock.logger is not access_logger or not (in_pass or stock.holds()):
+            stock = self._find_stock(access_logger)
+            in_pass = False
         line = None if stock is None else stock.line.format(scope, status)
         if line is None:
             _write_record(access_logger, scope, status)
             return
         lines = self._lines
-        buffered = lines.buffered + len(line)
         try:
+            if in_pass:
+                self._shared = True
+            elif not self._at_once:
+                self._begin_pass()
+            if self._at_once:
+                self._at_once -= 1
+                if not lines.write_at_once(line):
+                    self._retry_soon()
+                return
+            buffered = lines.buffered + len(line)
             if buffered <= lines.room:
                 # What LineStream.write does nearly always.
                 lines.buffered = buffered
@@ -193,25 +187,35 @@ class AccessLog:
         if self._lines is not None:
             self._leave_stream(CLOSE_PATIENCE)
 
-    def _begin_pass(self, access_logger: Any) -> StockLogging | None:
-        """See whether the set-up is the stock one, and have the lines of this pass flushed at its end."""
-        loop = _get_running_loop()
-        stock = self._stock
-        if loop is None or stock is None or stock.logger is not access_logger or not stock.holds():
-            stock = self._stock = None if loop is None else StockLogging.find(access_logger)
-            lines = self._lines
-            if loop is None or stock is None:
-                # No record shall overtake a line.
-                if lines is not None:
-                    self._flush()
-                return None
-            if lines is None or lines.stream is not stock.stream:
-                if lines is not None:
-                    self._leave_stream(0.0)
-                self._lines = open_line_stream(stock.stream)
-        self._pass = loop
-        loop.call_soon(self._flush)
+    def _find_stock(self, access_logger: Any) -> StockLogging | None:
+        self._pass = _NONE
+        stock = self._stock = StockLogging.find(access_logger)
+        lines = self._lines
+        if stock is None:
+            # No record shall overtake a line.
+            if lines is not None:
+                self._flush()
+        elif lines is None or lines.stream is not stock.stream:
+            if lines is not None:
+                self._leave_stream(0.0)
+            self._lines = LineStream(stock.stream)
+            self._at_once = math.inf if self._lines.unbuffered else 0
         return stock
+
+    def _begin_pass(self) -> None:
+        """Have the lines of this pass written at its end; without a loop, this one at once."""
+        loop = _get_running_loop()
+        if loop is None:
+            self._at_once = 1
+            return
+        self._pass = loop
+        self._shared = False
+        loop.call_soon(self._end_pass)
+
+    def _end_pass(self) -> None:
+        self._pass = _NONE
+        self._at_once = self._single = 0 if self._shared else min(2 * self._single + 1, MAX_AT_ONCE)
+        self._flush()
 
     def _leave_stream(self, patience: float) -> None:
         try:
@@ -221,18 +225,20 @@ class AccessLog:
         self._tell_lost()
 
     def _flush(self) -> None:
-        """Write the lines of a pass, or try again soon."""
-        self._pass = _NONE
+        """Write out the lines that wait, or try again soon."""
         try:
             written = self._lines.flush()
         except Exception:
             self._fail("lines of the access log")
             return
-        if written:
-            self._delay = FIRST_RETRY
-            if self._lines.lost:
-                self._tell_lost()
+        if not written:
+            self._retry_soon()
             return
+        self._delay = FIRST_RETRY
+        if self._lines.lost:
+            self._tell_lost()
+
+    def _retry_soon(self) -> None:
         loop = _get_running_loop()
         if loop is not None and self._retry is not loop:
             self._retry = loop

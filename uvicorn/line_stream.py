@@ -30,6 +30,7 @@ class LineStream:
     line does. Lines are held back while the descriptor takes none.
 
     Attributes:
+        unbuffered: whether the stream writes each line by itself: that of a terminal, or any with PYTHONUNBUFFERED.
         buffered, room: characters in the stream's buffer, and those that it may hold.
         lost: lines that there was no room to hold back.
         sound: whether the stream took what it was given last; set to False by whoever catches its error.
@@ -49,10 +50,12 @@ class LineStream:
         "room",
         "sound",
         "stream",
+        "unbuffered",
     )
 
     def __init__(self, stream: io.TextIOWrapper) -> None:
         self.stream = stream
+        self.unbuffered = stream.line_buffering or stream.write_through
         self._poll = _poll_for_room(stream.fileno())
         self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
         # Where a write may have to wait, nothing is buffered before there is room for it: the interpreter waits at its
@@ -67,6 +70,7 @@ class LineStream:
         _open_streams.add(self)
 
     def write(self, line: str) -> None:
+        """Have a line written by the next flush. Not for a stream that is unbuffered."""
         buffered = self.buffered + len(line)
         if buffered > self.room:
             buffered = len(line)
@@ -77,6 +81,20 @@ class LineStream:
             self.room = self._limit
         self.buffered = buffered
         self.stream.write(line)
+
+    def write_at_once(self, line: str) -> bool:
+        """Write out a line and all before it, as far as it can be without waiting; return whether nothing is left."""
+        poll = self._poll
+        if (self.buffered or self._held) and not self.flush():
+            self._hold(line)
+            return False
+        if poll is not None and (len(line) > self._limit or not poll(0)):
+            self._hold(line)
+            return self.flush()
+        self.stream.write(line)
+        self.stream.flush()
+        self.sound = True
+        return True
 
     def flush(self) -> bool:
         """Write out what can be without waiting; return whether nothing is left."""
@@ -125,27 +143,6 @@ class LineStream:
             text += held.popleft()
         self._held_size -= len(text)
         return text
-
-
-class UnbufferedLineStream(LineStream):
-    """For a stream that writes each line at once: that of a terminal, or any with PYTHONUNBUFFERED."""
-
-    __slots__ = ()
-
-    def write(self, line: str) -> None:
-        poll = self._poll
-        if poll is not None and (self._held or len(line) > self._limit or not poll(0)):
-            self._hold(line)
-        else:
-            self.stream.write(line)
-            # The stream may have been given a buffer since.
-            self.buffered = len(line)
-
-
-def open_line_stream(stream: io.TextIOWrapper) -> LineStream:
-    """What suits the buffering of `stream`."""
-    unbuffered = stream.line_buffering or stream.write_through
-    return UnbufferedLineStream(stream) if unbuffered else LineStream(stream)
 
 
 def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:

@@ -7,7 +7,6 @@ from cases import CASES
 
 from uvicorn._speedups.flags import KEEP_ALIVE
 from uvicorn.protocols.http.httptools_impl import judge
-from uvicorn.protocols.utils import get_path_with_query_string
 
 LIMITS = (65536, 256, 131072, -1)
 DEFAULT_BLOCK = b"date: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
@@ -92,7 +91,7 @@ def test_access_line(benchmark, leaves, path, request):
     benchmark.group = f"access line: {path}"
     benchmark.param = request.node.callspec.params["leaves"]
     parts = ["INFO:     ", ' - "', " ", " HTTP/"]
-    line = leaves.AccessLineFormat(parts, lambda status: f'" {status} OK\n', get_path_with_query_string)
+    line = leaves.AccessLineFormat(parts, lambda status: f'" {status} OK\n')
     scope = {
         "client": ("127.0.0.1", 54321),
         "method": "GET",

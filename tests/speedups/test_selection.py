@@ -97,6 +97,8 @@ def test_the_half_that_runs(half: str) -> None:
         "RequestReader",
         "RequestHead",
         "ResponseFramer",
+        "quote_path",
+        "quote_query",
     }
     assert all(value.__module__.endswith(suffix) for value in names.values())
     if half == _speedups.HALF:

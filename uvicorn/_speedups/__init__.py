@@ -18,6 +18,8 @@ from uvicorn._speedups.errors import RequestRejected as RequestRejected
 
 if TYPE_CHECKING:
     from uvicorn._speedups._access_line_py import AccessLineFormat as AccessLineFormat
+    from uvicorn._speedups._access_line_py import quote_path as quote_path
+    from uvicorn._speedups._access_line_py import quote_query as quote_query
     from uvicorn._speedups._chunked_py import ChunkedBody as ChunkedBody
     from uvicorn._speedups._request_py import RequestHead as RequestHead
     from uvicorn._speedups._request_py import RequestReader as RequestReader
@@ -30,6 +32,8 @@ _MODULES = {
     "RequestHead": "_request",
     "RequestReader": "_request",
     "ResponseFramer": "_response",
+    "quote_path": "_access_line",
+    "quote_query": "_access_line",
 }
 
 

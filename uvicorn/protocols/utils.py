@@ -3,17 +3,14 @@
 import asyncio
 import contextlib
 import logging
-import string
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from uvicorn._speedups import quote_path, quote_query
 from uvicorn._speedups.errors import SPEAKS_TLS
 
 if TYPE_CHECKING:
     from uvicorn._speedups import RequestRejected
-
-# What of a query string is logged as it came: RFC 3986 section 3.4, and the punctuation that clients send all the same.
-_QUERY_SAFE = string.punctuation
 
 
 class ClientDisconnected(OSError):
@@ -66,27 +63,16 @@ def get_client_addr(scope: Mapping[str, Any]) -> str:
 
 
 def get_path_with_query_string(scope: Mapping[str, Any]) -> str:
-    """The path, percent-encoded again, with `?query` where there is one: printable ASCII whatever the client sent."""
-    # Its package takes long to import, and few lines need it.
-    from urllib.parse import quote
-
-    # Also where a middleware has put into the path what is not UTF-8.
-    path = quote(scope["path"], errors="replace")
-    query: bytes = scope["query_string"]
-    if not query:
-        return path
-    text = query.decode("latin-1")
-    if not (text.isascii() and text.isprintable()):
-        text = quote(query, safe=_QUERY_SAFE)
-    return f"{path}?{text}"
+    """The path, percent-encoded again, with `?query` if there is one: printable ASCII whatever the client sent."""
+    path = quote_path(scope["path"])
+    query = scope["query_string"]
+    return f"{path}?{quote_query(query)}" if query else path
 
 
 def describe_request(scope: Mapping[str, Any]) -> str:
     """Method and path for a log line: printable ASCII, whatever the client sent and the application made of it."""
-    from urllib.parse import quote
-
     method = "WebSocket" if scope["type"] == "websocket" else str(scope.get("method", ""))
-    return f"{quote(method, safe=_QUERY_SAFE, errors='replace')} {quote(str(scope.get('path', '')), errors='replace')}"
+    return f"{quote_query(method.encode('utf-8', 'replace'))} {quote_path(str(scope.get('path', '')))}"
 
 
 def log_invalid_request(logger: logging.Logger, client: tuple[str, int] | None, rejected: "RequestRejected") -> None:
