@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.waiters import Waiters
+
 if TYPE_CHECKING:
     from uvicorn.access_log import AccessLog
     from uvicorn.protocols.http.hooks import Hooks
@@ -19,37 +21,33 @@ class Connections(set[Any]):
 
     def __init__(self, protocols: Iterable[Any] = ()) -> None:
         super().__init__(protocols)
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters = Waiters()
 
     def discard(self, protocol: Any) -> None:
         super().discard(protocol)
-        if self._waiters and not self:
-            self._wake()
+        if not self:
+            self._waiters.wake()
 
     def remove(self, protocol: Any) -> None:
         super().remove(protocol)
-        if self._waiters and not self:
-            self._wake()
+        if not self:
+            self._waiters.wake()
 
     def clear(self) -> None:
         super().clear()
-        self._wake()
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            _resolve(waiter)
+        self._waiters.wake()
 
     async def wait_empty(self) -> None:
         """Return as soon as no connection is left."""
         while self:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
+            await self._waiters.wait()
 
 
 class ExitFlag:
-    """A wish to exit, which any thread or signal handler sets, and event loops wait for."""
+    """A wish to exit, which any thread or signal handler sets, and event loops wait for.
+
+    These are not `Waiters`, which only the thread of their loop may wake.
+    """
 
     def __init__(self) -> None:
         self.value = False

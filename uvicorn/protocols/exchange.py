@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
 from uvicorn.protocols.http.hooks import hook
 from uvicorn.protocols.utils import describe_request
-from uvicorn.protocols.waiters import Waiters
+from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent

@@ -3,6 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from uvicorn.waiters import Waiters
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
@@ -21,16 +23,16 @@ class FlowControl:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: Waiters | None = None
         self.read_paused = False
         self.write_paused = False
 
     async def drain(self) -> None:
         """Return once writing is possible."""
         while self.write_paused:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
+            if self._waiters is None:
+                self._waiters = Waiters()
+            await self._waiters.wait()
 
     def pause_reading(self) -> None:
         if not self.read_paused:
@@ -50,10 +52,8 @@ class FlowControl:
         """The transport's buffer has drained, or does not matter any more."""
         if self.write_paused:
             self.write_paused = False
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            if self._waiters is not None:
+                self._waiters.wake()
 
 
 async def service_unavailable(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
