@@ -1,6 +1,9 @@
+import ast
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -89,6 +92,30 @@ def test_the_websocket_library_waits_for_the_first_handshake() -> None:
         command = [sys.executable, "-c", code, ws]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert output == f"{before} uvicorn.protocols.websockets.websockets_impl True\n"
+
+
+def imports(node: ast.AST) -> Iterator[str]:
+    """What a module imports while it is imported itself, and what it takes from there, which may be a module."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ImportFrom):
+            yield from (str(child.module), *(f"{child.module}.{alias.name}" for alias in child.names))
+        elif isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from imports(child)
+
+
+@pytest.mark.once
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    paths = {path: path.relative_to(ROOT).with_suffix("") for path in (ROOT / "uvicorn").rglob("*.py")}
+    modules = {".".join(name.parts).removesuffix(".__init__"): path for path, name in paths.items()}
+    graph = {name: set(imports(ast.parse(path.read_text(encoding="utf-8")))) for name, path in modules.items()}
+    # To import a module imports its packages first, and this one imports the public names.
+    del graph["uvicorn"]
+    order = list(TopologicalSorter({name: found & graph.keys() for name, found in graph.items()}).static_order())
+    assert order.index("uvicorn.waiters") < order.index("uvicorn.protocols.http.http1")
 
 
 @pytest.mark.parametrize(
