@@ -41,6 +41,8 @@ class Due(Enum):
     BODY = "send more of the body"
     SEND = "take what is sent"
     LINGER = "close"
+    PONG = "answer a ping"
+    CLOSE = "end the closing handshake of a WebSocket, and take what was sent before it"
 
 
 class Connection:
@@ -108,13 +110,17 @@ class Connection:
         self.wire = None
 
     def switch(self, wire: Any) -> None:
-        """Speak another wire from now on."""
+        """Speak another wire from now on, which is given this connection."""
         connections = self.server_state.connections
         connections.add(wire)
         connections.discard(self.wire)
-        self.deadline.cancel()
         self.wire = wire
+        wire.connection = self
         self.transport.set_protocol(wire)
+        if self.flow.write_paused:
+            self.await_send()
+        else:
+            self.deadline.cancel()
 
     def trace(self, message: str) -> None:
         if logger.isEnabledFor(TRACE_LOG_LEVEL):
@@ -135,7 +141,11 @@ class Connection:
     def resume_writing(self) -> bool:
         """The transport has room again; whether the wire has to set its own deadline."""
         self.flow.resume_writing()
-        return self.deadline.reason is Due.SEND
+        if self.deadline.reason is not Due.SEND:
+            return False
+        if self.lingering:
+            self.deadline.set(Due.LINGER, LINGER_SECONDS)
+        return not self.lingering
 
     def unsent(self) -> int:
         """Bytes that the transport holds back."""
@@ -211,6 +221,7 @@ class Connection:
         if due is Due.SEND:
             unsent = self.unsent()
             if unsent >= self._unsent:
+                self.wire.on_due(due)
                 self.reset()
             elif unsent:
                 self.await_send()

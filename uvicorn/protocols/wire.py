@@ -10,7 +10,7 @@ class Wire(Protocol):
     """What is spoken on a connection: HTTP/1.1 or a WebSocket. It is the asyncio protocol of the transport."""
 
     def on_due(self, due: "Due") -> None:
-        """A deadline that the wire has set has passed."""
+        """A deadline that the wire has set has passed, or that of `SEND`, for which the connection is reset next."""
 
     def shutdown(self) -> None:
         """The server is going down: end, once what is being served is complete."""

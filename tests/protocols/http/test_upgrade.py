@@ -94,6 +94,27 @@ async def test_the_seam_without_trailing_bytes(connect: Any) -> None:
     assert taker.received == b"frames"
 
 
+async def test_addresses_are_asked_for_once(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("websockets")
+    connection = connect(respond(), ws="websockets")
+    monkeypatch.setattr(connection.transport, "get_extra_info", None)
+    connection.feed(HANDSHAKE)
+    taker = connection.transport.protocol
+    assert connection.state.connections == {taker}
+    assert (taker.server, taker.client, taker.scheme) == (("127.0.0.1", 8000), ("127.0.0.1", 12345), "ws")
+    connection.loop.discard()
+
+
+async def test_a_client_that_does_not_read_is_still_waited_for(connect: Any) -> None:
+    """The transport tells of its full buffer once, and the WebSocket must know of it too."""
+    connection = connect(respond(), ws=Seamed, timeout_send=7)
+    connection.protocol.pause_writing()
+    connection.feed(HANDSHAKE)
+    taker: Any = Seamed.made[0]
+    assert taker.connection.flow.write_paused
+    assert connection.loop.timers == [7.0]
+
+
 async def test_a_foreign_class_gets_the_request_again(connect: Any) -> None:
     connection = connect(respond(), ws=Foreign)
     connection.feed(HANDSHAKE + b"frames")

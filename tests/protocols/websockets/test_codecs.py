@@ -19,8 +19,8 @@ from uvicorn.protocols.websockets.codec import (
     fitting_reason,
     new_fragments,
 )
-from uvicorn.protocols.websockets.connection import Inbox
 from uvicorn.protocols.websockets.deflate import DeflateParameters, PerMessageDeflate
+from uvicorn.protocols.websockets.inbox import Inbox
 
 websockets_impl = pytest.importorskip("uvicorn.protocols.websockets.websockets_impl")
 wsproto_impl = pytest.importorskip("uvicorn.protocols.websockets.wsproto_impl")
@@ -134,14 +134,14 @@ def test_reasons() -> None:
 
 async def test_inbox() -> None:
     inbox = Inbox(4, 100)
-    waiters = [inbox.waiter() for _ in range(2)]
-    waiters[0].cancel()
-    third = inbox.waiter()
+    cancelled, *readers = [asyncio.ensure_future(inbox.waiters.wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    cancelled.cancel()
     inbox.put("text")
-    await asyncio.wait_for(asyncio.gather(waiters[1], third), 5)
+    await asyncio.wait_for(asyncio.gather(*readers), 5)
+    assert cancelled.cancelled()
     assert inbox.get() == "text"
     assert not inbox.messages
-    inbox.waiter().cancel()
     inbox.put("text")
     assert inbox.get() == "text"
     with pytest.raises(IndexError):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.protocols.websockets.connection import settle
 from tests.protocols.websockets.frames import BINARY, PING, PONG, TEXT, close, frame
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.connection import Inbox
+from uvicorn.protocols.websockets.inbox import Inbox
 
 
 async def test_reading_pauses_at_the_high_water_mark(connect: Any) -> None:
@@ -64,6 +64,22 @@ async def test_a_queue_without_a_limit_of_messages_has_one_of_bytes(connect: Any
     assert connection.transport.reading
     connection.feed(frame(TEXT, b"x" * 10))
     assert not connection.transport.reading
+
+
+async def test_a_cancelled_reader_loses_nothing(connect: Any) -> None:
+    connection = connect()
+    await connection.open()
+    early, late = [asyncio.ensure_future(connection.script.receive()) for _ in range(2)]
+    await settle()
+    early.cancel()
+    await settle()
+    connection.feed(frame(TEXT, b"x"))
+    # Woken, and cancelled before it runs.
+    late.cancel()
+    await settle()
+    assert early.cancelled()
+    assert late.cancelled()
+    assert (await connection.receive())["text"] == "x"
 
 
 async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:
@@ -192,6 +208,19 @@ async def test_a_client_that_takes_nothing_is_cut_off(connect: Any) -> None:
     assert await connection.disconnect() == (1005, None)
 
 
+async def test_nothing_is_written_after_a_client_was_cut_off(connect: Any) -> None:
+    connection = connect(timeout_send=7)
+    await connection.open()
+    connection.protocol.pause_writing()
+    connection.loop.run_later(with_delay=7)
+    assert connection.transport.closed
+    connection.feed(frame(PING) + frame(TEXT, b"x"))
+    connection.loop.run_later(with_delay=1000)
+    connection.lose()
+    assert connection.wire == b""
+    assert await connection.disconnect() == (1005, None)
+
+
 async def test_a_client_that_takes_something_in_time(connect: Any) -> None:
     connection = connect(timeout_send=7, ws_ping_interval=None)
     await connection.open()
@@ -221,15 +250,6 @@ def test_water_marks(limits: tuple[int, int], moves: list[bytes | None]) -> None
         filled = [(len(unread), limits[0]), (sum(map(len, unread)), limits[1])]
         assert inbox.full == any(amount >= limit for amount, limit in filled)
         assert inbox.drained == all(amount <= limit / 4 for amount, limit in filled)
-
-
-async def test_readers_that_were_cancelled_are_forgotten() -> None:
-    inbox = Inbox(1, 1)
-    for _ in range(100):
-        inbox.waiter().cancel()
-    assert len(inbox._waiters) == 1
-    inbox.put(b"x")
-    assert inbox._waiters == []
 
 
 async def test_no_timer_outlives_a_client_that_did_not_read(connect: Any) -> None:

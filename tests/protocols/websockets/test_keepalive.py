@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.websockets.frames import CLOSE, PING, PONG, TEXT, ServerFrame, frame
-from uvicorn.protocols.websockets.connection import Action, Keepalive
+from uvicorn.protocols.websockets.keepalive import Action, Keepalive
 
 
 async def test_pings_and_pongs(connect: Any) -> None:

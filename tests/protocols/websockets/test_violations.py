@@ -99,7 +99,31 @@ async def test_a_refused_client_has_time_to_read(connect: Any) -> None:
     assert connection.transport.eof_written
     connection.feed(b"x" * LINGER_BYTES)
     assert not connection.transport.closed
-    assert connection.loop.timers == [2.0]
+    assert sorted(connection.loop.timers) == [2.0, 10.0]
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+
+
+async def test_a_refused_client_that_does_not_read_is_cut_off(connect: Any) -> None:
+    connection = connect(full=True)
+    await connection.open()
+    connection.feed(frame(TEXT, b"\xff"))
+    connection.transport.unsent = 1
+    connection.loop.run_later(with_delay=2)
+    assert not connection.transport.closed
+    connection.loop.run_later(with_delay=10)
+    assert connection.transport.aborted
+
+
+async def test_a_refused_client_that_reads_late_has_time_to_read(connect: Any) -> None:
+    connection = connect(full=True)
+    await connection.open()
+    connection.protocol.pause_writing()
+    connection.feed(frame(TEXT, b"\xff"))
+    assert sorted(connection.loop.timers) == [10.0, 60.0]
+    connection.protocol.resume_writing()
+    assert sorted(connection.loop.timers) == [2.0, 10.0]
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
     assert not connection.transport.aborted

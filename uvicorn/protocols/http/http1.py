@@ -555,7 +555,7 @@ class Http1(Hookable, asyncio.Protocol):
             elif deadline.reason is not Due.HEAD and deadline.reason is not _KEEP_ALIVE:
                 # Empty lines are no request, and prolong nothing.
                 deadline.set(_KEEP_ALIVE, self.timeout_keep_alive)
-        elif self.connection.lingering or self.state is State.DRAINING:
+        elif self.state is State.DRAINING:
             deadline.set(Due.LINGER, LINGER_SECONDS)
         elif cycle is not None and cycle.waiters and cycle.more_body:
             deadline.set(Due.BODY, self.config.timeout_request_body)
@@ -803,6 +803,5 @@ class Http1(Hookable, asyncio.Protocol):
     def leave(self) -> bytes:
         """Give up the connection to another wire; the bytes that were not read."""
         self.state = State.CLOSED
-        self.connection.lost()
         rest: bytes = self.reader.take_rest()
         return rest

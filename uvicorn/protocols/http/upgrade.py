@@ -31,6 +31,7 @@ def switch(http: "Http1") -> None:
         return
     http.connection.trace("Upgrading to WebSocket")
     rest = http.leave()
+    connection = http.connection
     transport = http.transport
     protocol_class: Any = http.ws_protocol_class
     arguments: dict[str, Any] = {
@@ -40,14 +41,16 @@ def switch(http: "Http1") -> None:
     }
     if hasattr(protocol_class, "handle_upgrade"):
         protocol = protocol_class(**arguments, _loop=http.loop)
+        connection.switch(protocol)
         protocol.connection_made(transport)
         protocol.handle_upgrade(head, rest)
     else:
-        # A foreign class reads the request itself.
+        # A foreign class knows no `Connection`, and reads the request itself.
+        connection.lost()
         protocol = protocol_class(**arguments)
         protocol.connection_made(transport)
         request_line = b"GET %b HTTP/%b\r\n" % (head.target, head.http_version.encode())
         fields = [b"%b: %b\r\n" % field for field in head.headers]
         protocol.data_received(b"".join([request_line, *fields, b"\r\n", rest]))
-    transport.set_protocol(protocol)
-    http.flow.resume_reading()
+        transport.set_protocol(protocol)
+    connection.flow.resume_reading()

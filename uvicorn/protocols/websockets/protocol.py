@@ -1,11 +1,21 @@
-"""The one WebSocket connection, and the ASGI conversation over it.
+"""The one WebSocket wire, and the ASGI conversation over it.
 
 What the application sees, when the connection ends and who is told with which code, the same for every codec (ASGI
 specification, WebSocket; RFC 6455 sections 5.5 and 7).
+
+    state      what is going on                                        next
+    HEAD       the head of the request is awaited                      HANDSHAKE; CLOSED
+    HANDSHAKE  the application has not answered                        OPEN, DENIAL; CLOSED
+    DENIAL     the application is sending a response of its own        CLOSED
+    OPEN       messages go both ways                                   CLOSING; CLOSED
+    CLOSING    our close frame is sent, the peer's is awaited          CLOSED
+    CLOSED     nothing more is written, and what comes is dropped
 """
 
 import asyncio
 import contextvars
+import enum
+import logging
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -13,8 +23,11 @@ from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.flags import CHUNKED, HEAD_REQUEST
 from uvicorn._speedups.tables import STATUS_LINES
-from uvicorn.protocols.connection import LINGER_SECONDS
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.connection import LINGER_SECONDS, Connection, Due
+from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.scope import build_websocket_scope
+from uvicorn.protocols.tasks import get_scheduler
 from uvicorn.protocols.utils import (
     ClientDisconnected,
     describe_request,
@@ -32,7 +45,6 @@ from uvicorn.protocols.websockets.codec import (
     Pong,
     fitting_reason,
 )
-from uvicorn.protocols.websockets.connection import Action, Connection, Due, Inbox, Keepalive, State
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 from uvicorn.protocols.websockets.handshake import (
     Handshake,
@@ -41,11 +53,28 @@ from uvicorn.protocols.websockets.handshake import (
     accept_head,
     read_handshake,
 )
-from uvicorn.server_state import ServerState
+from uvicorn.protocols.websockets.inbox import Inbox
+from uvicorn.protocols.websockets.keepalive import Action, Keepalive
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, WebSocketScope
     from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+logger = logging.getLogger("uvicorn.error")
+
+_CLOSE_TIMEOUT = 10.0
+
+
+class State(enum.Enum):
+    """What is going on; the module has the table."""
+
+    HEAD = enum.auto()
+    HANDSHAKE = enum.auto()
+    DENIAL = enum.auto()
+    OPEN = enum.auto()
+    CLOSING = enum.auto()
+    CLOSED = enum.auto()
 
 
 # Looked up for every message: a global is faster than an enum's member before Python 3.12.
@@ -66,11 +95,12 @@ class Disconnect(NamedTuple):
     by_app: bool
 
 
-class WebSocketProtocol(Connection):
+class WebSocketProtocol(asyncio.Protocol):
     """One connection that asks for a WebSocket; the arguments are those of `HTTPProtocol`."""
 
     __slots__ = (
         "_accepted",
+        "_close_timeout",
         "_codec",
         "_connect_given",
         "_denial",
@@ -83,10 +113,19 @@ class WebSocketProtocol(Connection):
         "_keepalive",
         "_max_size",
         "_replies_unsent",
+        "_state",
+        "_timer",
         "app",
         "app_state",
+        "config",
+        "connection",
+        "flow",
+        "logger",
+        "loop",
         "scope",
+        "server_state",
         "tasks",
+        "transport",
     )
 
     codec_class: ClassVar[type[Codec]]
@@ -94,13 +133,24 @@ class WebSocketProtocol(Connection):
     def __init__(
         self,
         config: "Config",
-        server_state: ServerState,
+        server_state: "ServerState",
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         if not config.loaded:
             config.load()
-        super().__init__(config, server_state, _loop or asyncio.get_running_loop())
+        self.config = config
+        self.server_state = server_state
+        self.loop: Any = _loop or asyncio.get_running_loop()
+        self.logger = logger
+        timers = get_scheduler(server_state, self.loop).timers
+        self.connection = Connection(self, config, server_state, timers)
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
+        self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
+        # Of pings and of the end; beside it the connection has one for what is sent.
+        self._timer: Deadline[Due] = Deadline(timers, self.on_due)
+        self._close_timeout = _CLOSE_TIMEOUT
+        self._state = State.HEAD
         # Its own type says that it returns nothing.
         self.app: Any = config.loaded_app
         self.app_state = app_state
@@ -124,8 +174,53 @@ class WebSocketProtocol(Connection):
         self._replies_unsent = False
         self._keepalive: Keepalive | None = None
 
+    # What subclasses read
+
+    @property
+    def connections(self) -> Any:
+        """The open connections of the server."""
+        return self.server_state.connections
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """Our own (host, port), or (path, None) on a unix socket."""
+        return self.connection.server
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The peer's (host, port), or None."""
+        return self.connection.client
+
+    @property
+    def scheme(self) -> str:
+        return "wss" if self.connection.secure else "ws"
+
+    @property
+    def close_timeout(self) -> float:
+        """Seconds for the peer to answer our close frame, or to take what we wrote before we close."""
+        return self._close_timeout
+
+    @close_timeout.setter
+    def close_timeout(self, seconds: float) -> None:
+        # A slot of this name would hide the attribute of a subclass.
+        self._close_timeout = seconds
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connection = self.connection
+        if transport is not connection.transport:
+            # Else it was HTTP before.
+            connection.made(transport)
+        self.transport = connection.transport
+        self.flow = connection.flow
+        connection.trace("WebSocket connection made")
+
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
+        self.connection.trace("WebSocket connection lost")
+        self.connection.lost()
+        self._timer.close()
+        self._state = State.CLOSED
         if self._accepted:
             self.logger.info("connection closed")
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
@@ -143,11 +238,18 @@ class WebSocketProtocol(Connection):
             self._early += data
             if len(self._early) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
-        elif state is State.LINGERING:
-            self._discard(len(data))
+        elif state is State.CLOSED:
+            self.connection.discard(len(data))
+
+    def eof_received(self) -> None:
+        """Have the transport close: a WebSocket does not outlive one of its directions."""
+
+    def pause_writing(self) -> None:
+        self.connection.pause_writing()
 
     def resume_writing(self) -> None:
-        super().resume_writing()
+        if self.connection.resume_writing():
+            self.connection.deadline.clear()
         if self._replies_unsent:
             self._replies_unsent = False
             if self._inbox.drained:
@@ -174,23 +276,8 @@ class WebSocketProtocol(Connection):
         except HandshakeRejected as rejected:
             self._respond(rejected.status, rejected.text.encode(), rejected.headers)
             return
-        root_path = self.config.root_path
-        self.scope = {
-            "type": "websocket",
-            "asgi": {"version": self.config.asgi_version, "spec_version": "2.4"},
-            "http_version": head.http_version,
-            "scheme": self.scheme,
-            "server": self.server,
-            "client": self.client,
-            "root_path": root_path,
-            "path": root_path + head.path,
-            "raw_path": root_path.encode() + head.raw_path,
-            "query_string": head.query_string,
-            "headers": head.headers,
-            "subprotocols": self._handshake.subprotocols,
-            "state": self.app_state.copy(),
-            "extensions": {"websocket.http.response": {}},
-        }
+        subprotocols = self._handshake.subprotocols
+        self.scope = build_websocket_scope(self.config, self.connection, head, subprotocols, self.app_state)
         self._state = State.HANDSHAKE
         self._early = trailing
         self._start_app()
@@ -239,7 +326,7 @@ class WebSocketProtocol(Connection):
         self.logger.info("connection open")
         if self.config.ws_ping_interval:
             self._keepalive = Keepalive(self.config.ws_ping_interval, self.config.ws_ping_timeout or None)
-            self._timer.set(Due.KEEPALIVE, self._keepalive.delay)
+            self._timer.set(Due.PONG, self._keepalive.delay)
         early, self._early = self._early, b""
         self.flow.resume_reading()
         if early:
@@ -283,7 +370,7 @@ class WebSocketProtocol(Connection):
         self._framer.start(start, self.server_state.default_block)
         self.transport.write(self._framer.body({"type": "http.response.body", "body": text}))
         self._log_rejection(status)
-        self._linger()
+        self._close(gently=True)
 
     def _feed(self, data: bytes) -> None:
         events = self._codec.feed(data)
@@ -315,10 +402,7 @@ class WebSocketProtocol(Connection):
         else:
             assert isinstance(event, PeerClosed | Failed)
             self._end_conversation(event.code, event.reason)
-            if isinstance(event, Failed):
-                self._linger()
-            else:
-                self._close()
+            self._close(gently=isinstance(event, Failed))
 
     async def run_asgi(self) -> None:
         """Run the application, and tell the peer how it ended."""
@@ -344,7 +428,7 @@ class WebSocketProtocol(Connection):
     def _on_app_end(self, code: CloseCode) -> None:
         if self._state is State.DENIAL and self._framer.head_sent:
             # It must not pass for a whole response.
-            self._abort()
+            self._reset()
         elif self._state is State.HANDSHAKE or self._state is State.DENIAL:
             self._framer = ResponseFramer(0)
             self._respond(500, b"Internal Server Error")
@@ -365,7 +449,7 @@ class WebSocketProtocol(Connection):
                 if reason is None:
                     return {"type": "websocket.disconnect", "code": int(code)}
                 return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
-            await inbox.waiter()
+            await inbox.waiters.wait()
         message = inbox.get()
         if self.flow.read_paused and inbox.drained and not self._replies_unsent:
             self.flow.resume_reading()
@@ -448,22 +532,46 @@ class WebSocketProtocol(Connection):
         """Tell the application, unless it was told before, behind the messages that it has not read."""
         if self._disconnect is None:
             self._disconnect = Disconnect(code, reason, by_app)
-            self._inbox.wake()
+            self._inbox.waiters.wake()
 
-    def _on_due(self, due: Due) -> None:
-        if due is not Due.KEEPALIVE:
-            super()._on_due(due)
-            return
+    def _close(self, gently: bool = False) -> None:
+        """Close once the peer has taken what was written, or has not in time; gently so that it can read it."""
+        self._state = State.CLOSED
+        if not self.transport.is_closing():
+            self._timer.set(Due.CLOSE, self.close_timeout)
+            if gently:
+                self.connection.close_gently()
+            else:
+                self.connection.close()
+
+    def _reset(self) -> None:
+        self._state = State.CLOSED
+        self.connection.reset()
+
+    def on_due(self, due: Due) -> None:
+        """A deadline has passed."""
+        if due is Due.PONG:
+            self._on_pong_due()
+        elif due is Due.SEND:
+            # The connection resets itself.
+            self._state = State.CLOSED
+            self._timer.cancel()
+        elif self._state is State.CLOSED or self.connection.unsent():
+            self._reset()
+        else:
+            self._close()
+
+    def _on_pong_due(self) -> None:
         assert self._keepalive is not None
         action = self._keepalive.tick(deaf=self.flow.read_paused)
         if action is Action.FAIL:
             self.transport.write(self._codec.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout"))
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
-            self._linger()
+            self._close(gently=True)
             return
         if action is Action.PING:
             self.transport.write(self._codec.ping())
-        self._timer.set(Due.KEEPALIVE, self._keepalive.delay)
+        self._timer.set(Due.PONG, self._keepalive.delay)
 
     def _log_answer(self, answer: str) -> None:
         self.logger.info(
