@@ -361,6 +361,39 @@ async def test_an_early_response_without_a_small_rest_keeps_the_connection(conne
     assert connection.statuses == [200, 200]
 
 
+async def test_the_time_for_the_rest_of_a_body_is_not_that_of_the_next_request(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100"))
+    await connection.run()
+    assert connection.loop.timers == [2.0]
+    connection.feed(b"x" * 100 + get("/2"))
+    connection.loop.run_later(with_delay=2)
+    assert not connection.ended
+    await connection.run()
+    assert connection.statuses == [200, 200]
+
+
+async def test_a_client_that_owes_the_rest_of_a_body_has_to_read_first(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = connect(respond(), full=True, timeout_send=7)
+    write = connection.transport.write
+
+    def fill(data: bytes) -> None:
+        write(data)
+        connection.protocol.pause_writing()
+
+    monkeypatch.setattr(connection.transport, "write", fill)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100"))
+    await connection.run()
+    assert connection.loop.timers == [7.0]
+    connection.feed(b"x" * 50)
+    connection.protocol.resume_writing()
+    assert connection.loop.timers == [2.0]
+    connection.feed(b"x" * 50)
+    assert connection.loop.timers == [5.0]
+
+
 async def test_a_body_that_is_there_keeps_the_connection_however_large(connect: Any) -> None:
     connection = connect(respond(), full=True)
     connection.feed(post(b"x" * 2 * LINGER_BYTES))

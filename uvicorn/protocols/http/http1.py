@@ -501,6 +501,9 @@ class Http1(Hookable, asyncio.Protocol):
             self._refuse(rejected)
             return
         if not self.reader.more_body:
+            if self.connection.deadline.reason is Due.LINGER:
+                # It is not that of the next request.
+                self.connection.deadline.clear()
             self._go_on()
 
     def _go_on(self) -> None:
@@ -662,7 +665,7 @@ class Http1(Hookable, asyncio.Protocol):
             return
         # The rest is little.
         self.state = State.DRAINING
-        self.connection.deadline.set(Due.LINGER, LINGER_SECONDS)
+        self._await_client()
         self.flow.resume_reading()
         self._drain_body()
 
