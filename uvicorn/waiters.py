@@ -26,7 +26,10 @@ class Waiters:
                 self._futures.remove(future)
 
     def wake(self) -> None:
-        futures, self._futures = self._futures, []
+        futures = self._futures
+        if not futures:
+            return
+        self._futures = []
         for future in futures:
             if not future.done():
                 future.set_result(None)
