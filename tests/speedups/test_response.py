@@ -11,7 +11,7 @@ from uvicorn._speedups.flags import CLOSES, HEAD_REQUEST, KEEP_ALIVE, OLD_VERSIO
 from uvicorn._speedups.tables import KNOWN_FIELDS
 
 
-def start(leaves: Any, *headers: tuple[bytes, bytes], status: int = 200) -> Any:
+def start(leaves: Any, *headers: tuple[Any, Any], status: Any = 200) -> Any:
     framer = leaves.ResponseFramer(KEEP_ALIVE)
     framer.send({"type": "http.response.start", "status": status, "headers": headers}, b"server: s\r\n")
     return framer
@@ -131,3 +131,91 @@ def test_no_final_status(leaves: Any, status: int) -> None:
 @pytest.mark.parametrize("status", [209, 299, 600, 999])
 def test_a_status_without_a_phrase(leaves: Any, status: int) -> None:
     assert start(leaves, status=status).send(LAST, b"").startswith(b"HTTP/1.1 %d \r\n" % status)
+
+
+@pytest.mark.parametrize("flags", [0, KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST | KEEP_ALIVE])
+def test_begins_another_response_like_a_new_framer(leaves: Any, flags: int) -> None:
+    names = ("state", "status", "keep_alive", "begun", "head_sent", "framing")
+    for last in (LAST, {**LAST, "body": b"x", "more_body": True}, None):
+        used, new = start(leaves, (b"connection", b"close, a"), status=404), leaves.ResponseFramer(flags)
+        if last is not None:
+            used.send(last, b"")
+        used.begin(flags)
+        for message in (None, {"type": "http.response.start", "status": 200}, {**LAST, "body": b"hello"}):
+            if message is not None:
+                assert used.send(message, b"server: s\r\n") == new.send(message, b"server: s\r\n")
+            assert [getattr(used, name) for name in names] == [getattr(new, name) for name in names]
+            assert used.end() == new.end()
+        assert new.begun
+
+
+def test_where_the_head_goes_out(leaves: Any) -> None:
+    """Alone, or with the first part of the body, and `begun` tells of the call that gave it out."""
+    for alone in (True, False):
+        framer = start(leaves, (b"connection", b"a"))
+        assert (framer.begun, framer.head_sent) == (False, False)
+        head = framer.head() if alone else b""
+        assert (framer.begun, framer.head_sent) == (False, alone)
+        head += framer.send({**LAST, "more_body": True}, b"")
+        assert head.endswith(b"server: s\r\ntransfer-encoding: chunked\r\nconnection: a\r\n\r\n")
+        assert (framer.begun, framer.head_sent) == (not alone, True)
+        assert framer.send(LAST, b"") == b"0\r\n\r\n"
+        assert (framer.begun, framer.head_sent) == (False, True)
+
+
+@pytest.mark.parametrize("name", [b"host", b"upgrade", b"expect", b"x-forwarded-for", b"x-own"])
+def test_fields_that_decide_about_requests_alone(leaves: Any, name: bytes) -> None:
+    assert b"\r\n%b: A, b\r\n" % name in start(leaves, (name, b"A, b")).send(LAST, b"")
+
+
+def test_what_is_not_bytes_is_named(leaves: Any) -> None:
+    with pytest.raises(TypeError, match="header name"):
+        start(leaves, (5, b"a"))
+    with pytest.raises(TypeError, match="header value"):
+        start(leaves, (b"a", 5))
+    with pytest.raises(TypeError, match=r"^status must be an int, got str: '200'$"):
+        start(leaves, status="200")
+    with pytest.raises(TypeError, match="response body"):
+        start(leaves).send({**LAST, "body": 5}, b"")
+
+
+@pytest.mark.parametrize("name", [b"", b"a b", b"a:", b"\xe9", bytearray(b"a\n")])
+def test_names_that_are_none(leaves: Any, name: Any) -> None:
+    with pytest.raises(RuntimeError, match="Invalid HTTP header name"):
+        start(leaves, (name, b"a"))
+
+
+def test_names_and_values_are_any_bytes(leaves: Any) -> None:
+    for kind in (bytes, bytearray, memoryview):
+        framer = start(leaves, (kind(b"X-A"), kind(b"b")), (kind(b"Content-Length"), kind(b"1")))
+        assert framer.send({**LAST, "body": kind(b"c")}, b"").endswith(b"\r\nx-a: b\r\ncontent-length: 1\r\n\r\nc")
+
+
+def test_a_coding_overrides_the_length_alone(leaves: Any) -> None:
+    fields = [(b"x-a", b"b"), (b"content-length", b"5"), (b"transfer-encoding", b"chunked"), (b"x-c", b"d")]
+    lines = b"server: s\r\nx-a: b\r\nx-c: d\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+    assert start(leaves, *fields).send(LAST, b"").endswith(lines)
+
+
+def test_codings(leaves: Any) -> None:
+    for value in (b"identity", b"Chunked", b"identity, chunked", b""):
+        assert start(leaves, (b"transfer-encoding", value)).send(LAST, b"").endswith(b"chunked\r\n\r\n0\r\n\r\n")
+    for value in (b"gzip", b"gzip, chunked", b"chunked, x"):
+        with pytest.raises(RuntimeError, match="Unsupported transfer-encoding: only 'chunked' can be sent"):
+            start(leaves, (b"transfer-encoding", value))
+
+
+def test_each_part(leaves: Any) -> None:
+    """As a chunk, as it is, or not at all; an empty list of connection options is not written."""
+    parts = [{**LAST, "body": body, "more_body": more} for body, more in ((b"a", 1), (b"bc", 1), (b"", 1), (b"d", 0))]
+    for flags, fields, sent in (
+        (KEEP_ALIVE, [], [b"1\r\na\r\n", b"2\r\nbc\r\n", b"", b"1\r\nd\r\n0\r\n\r\n"]),
+        (KEEP_ALIVE, [(b"content-length", b"4")], [b"a", b"bc", b"", b"d"]),
+        (HEAD_REQUEST | KEEP_ALIVE, [], [b"", b"", b"", b""]),
+    ):
+        framer = leaves.ResponseFramer(flags)
+        fields = [*fields, (b"connection", b" , ")]
+        framer.send({"type": "http.response.start", "status": 200, "headers": fields}, b"server: s\r\n")
+        head, _, first = framer.send(parts[0], b"").partition(b"\r\n\r\n")
+        assert b"connection" not in head
+        assert [first, *(framer.send(part, b"") for part in parts[1:])] == sent
