@@ -226,3 +226,15 @@ async def test_a_broken_head_request_that_waited_is_answered_without_a_body(conn
     await task
     assert [response.status for response in connection.responses("GET", "HEAD")] == [200, 400]
     assert connection.wire.endswith(b"connection: close\r\n\r\n")
+
+
+async def test_thousands_of_hosts(connect: Any) -> None:
+    """What is remembered of clients is bounded."""
+    connection = connect(respond())
+    for number in range(1100):
+        connection.feed(head(host=b"host-%d.example" % number))
+        await connection.run()
+    assert connection.statuses == [200] * 1100
+    connection.transport.clear_buffer()
+    connection.feed(head(host=b"host-<.example"))
+    assert connection.statuses == [400]

@@ -222,3 +222,12 @@ async def test_no_trace_lines_otherwise(connect: Any, caplog: pytest.LogCaptureF
     connection.transport.closed = True
     connection.lose()
     assert caplog.records == []
+
+
+async def test_no_trace_without_an_address(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(5, logger="uvicorn.error"):
+        connection = connect(respond(), log_level="trace", transport=MockTransport(sockname=None, peername=None))
+        connection.transport.closed = True
+        connection.lose()
+    lines = [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
+    assert lines == ["HTTP connection made", "HTTP connection lost"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, respond, send_all, start
 
 SERVER_ERROR = (
@@ -159,3 +160,53 @@ async def test_pipelined_requests_after_a_failure_are_not_served(connect: Any) -
         await connection.run()
     assert connection.statuses == [500]
     assert connection.transport.closed
+
+
+async def test_a_stream_to_an_old_client_that_breaks_is_reset(connect: Any) -> None:
+    """The end of the connection would be the end of the body."""
+    connection = connect(send_all(start(), body(b"abc", True)), full=True)
+    connection.feed(head(b"GET / HTTP/1.0"))
+    await connection.run()
+    assert connection.transport.aborted
+
+
+async def test_a_stream_to_an_old_client_that_breaks_on_a_plain_transport(connect: Any) -> None:
+    connection = connect(send_all(start(), body(b"abc", True)))
+    connection.feed(head(b"GET / HTTP/1.0"))
+    await connection.run()
+    assert connection.transport.closed
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+async def test_an_application_that_ends_the_process(connect: Any, error: type[BaseException]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise error
+
+    connection = connect(app)
+    connection.feed(GET)
+    with pytest.raises(error):
+        await connection.run()
+    assert connection.statuses == [500]
+
+
+async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("too late")
+
+    connection = connect(app)
+    connection.feed(GET)
+    connection.transport.closed = True
+    connection.lose()
+    await connection.run()
+    assert connection.wire == b""
+    assert "too late" in caplog.text
+
+
+async def test_the_body_goes_on_after_the_response_broke(connect: Any) -> None:
+    connection = connect(send_all(start(), body(b"abc", True)))
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    await connection.run()
+    assert connection.transport.closed
+    connection.feed(b"llo" + GET)
+    assert connection.loop.waiting == 0
+    assert not connection.responses()[0].whole

@@ -9,6 +9,9 @@ from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
 from uvicorn.protocols.connection import LINGER_BYTES
 
+CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
+BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
+
 
 class Echo:
     """An application that answers with the path, and knows what it was called for."""
@@ -482,3 +485,67 @@ async def test_upload_after_upload(connect: Any, count: int) -> None:
         connection.feed(b"x" * 50_000)
         await asyncio.wait_for(task, 5)
     assert [response.body for response in connection.responses()] == [b"100000"] * count
+
+
+async def test_pipelined_requests_of_a_half_closed_client_are_answered(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(GET * 3)
+    assert connection.protocol.eof_received()
+    for _ in range(3):
+        await connection.run()
+    assert connection.statuses == [200, 200, 200]
+    assert connection.transport.closed
+
+
+async def test_garbage_behind_requests_that_were_held_back(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(GET * 40 + BAD + GET)
+    while connection.loop.waiting:
+        await connection.run()
+    assert connection.statuses == [200] * 40 + [400]
+    assert connection.ended
+
+
+async def test_bytes_behind_garbage_that_waits_are_dropped(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(GET + BAD)
+    connection.feed(GET)
+    while connection.loop.waiting:
+        await connection.run()
+    assert connection.statuses == [200, 400]
+
+
+async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any) -> None:
+    paths = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        paths.append(scope["path"])
+        await respond()(scope, receive, send)
+
+    connection = connect(app)
+    connection.feed(head(b"GET /1 HTTP/1.1") + CHUNKED.replace(b"POST /", b"POST /2") + b"3\r\nabc\r\nzz\r\n")
+    while connection.loop.waiting:
+        await connection.run()
+    assert paths == ["/1"]
+    assert connection.statuses == [200, 400]
+
+
+async def test_half_a_head_behind_a_pipeline(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(GET * 3 + GET[:20])
+    for _ in range(3):
+        await connection.run()
+    connection.feed(GET[20:])
+    await connection.run()
+    assert connection.statuses == [200] * 4
+
+
+async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
+    """A transport may deliver what it had read before it was paused."""
+    connection = connect(respond())
+    connection.feed(GET * 40)
+    assert not connection.transport.reading
+    connection.feed(GET * 40)
+    while connection.loop.waiting:
+        await connection.run()
+    assert connection.statuses == [200] * 80

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.protocols.http.connection import GET, Connection, respond
+from tests.protocols.http.connection import GET, Connection, body, respond, start
+from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.http1 import Http1
+from uvicorn.server import ServerState
 
 # Attributes that subclasses read (the contract's list).
 ATTRIBUTES = (
@@ -152,3 +155,37 @@ async def test_flow_control() -> None:
     flow.resume_writing()
     assert not flow.write_paused
     await flow.drain()
+
+
+async def test_a_config_that_is_not_loaded_is_loaded(http_protocol_cls: Any) -> None:
+    config = Config(respond(), lifespan="off", log_config=None, ws="none")
+    assert not config.loaded
+    http_protocol_cls(config=config, server_state=ServerState(), app_state={})
+    assert config.loaded
+
+
+async def test_the_protocol_alone_has_no_judge() -> None:
+    config = Config(respond(), lifespan="off", log_config=None, ws="none")
+    with pytest.raises(NotImplementedError):
+        Http1(config=config, server_state=ServerState(), app_state={})
+
+
+async def test_what_a_cycle_tells(connect: Any) -> None:
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        cycle = connection.protocol.cycle
+
+        def note() -> None:
+            seen.append((cycle.response_started, cycle.response_complete, cycle.keep_alive))
+
+        note()
+        await send(start(200, (b"content-length", b"0")))
+        note()
+        await send(body())
+        note()
+
+    connection: Connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert seen == [(False, False, True), (True, False, True), (True, True, True)]

@@ -9,6 +9,8 @@ from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, post, respond, start
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
+CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
+
 INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
 EXPECT = head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 5")
 DISCONNECT = {"type": "http.disconnect"}
@@ -382,3 +384,109 @@ async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert events == [request(b"hello")]
+
+
+@pytest.mark.parametrize("bad", [b"zz\r\n", b"3\r\nabcd\r\n"], ids=["size", "data"])
+async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad: bytes) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while not events or events[-1]["type"] != "http.disconnect":
+            events.append(await receive())
+        await respond()(scope, receive, send)
+
+    connection: Connection = connect(app)
+    connection.feed(CHUNKED + b"3\r\nabc\r\n")
+    task = connection.loop.start_one()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    connection.feed(bad)
+    await asyncio.wait_for(task, 5)
+    assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
+    assert connection.statuses == [400]
+    assert connection.ended
+
+
+async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"abc", True))
+        await receive()
+        await send(body(b"def"))
+
+    connection: Connection = connect(app)
+    connection.feed(CHUNKED)
+    task = connection.loop.start_one()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    connection.feed(b"zz\r\n")
+    await asyncio.wait_for(task, 5)
+    [response] = connection.responses()
+    assert (response.status, response.whole) == (200, False)
+    assert connection.transport.closed
+
+
+async def test_a_body_that_breaks_after_the_whole_response(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(CHUNKED)
+    await connection.run()
+    connection.feed(b"zz\r\n" + GET)
+    assert connection.statuses == [200]
+    assert connection.ended
+    assert connection.loop.waiting == 0
+
+
+async def test_continue_on_a_transport_that_closes(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 5"))
+    connection.transport.close()
+    task = connection.loop.start_one()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    connection.lose()
+    await asyncio.wait_for(task, 5)
+    assert connection.wire == b""
+
+
+async def test_one_of_two_receivers_is_cancelled(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        connection.feed(b"hello")
+        assert (await asyncio.wait_for(second, 5))["body"] == b"hello"
+        # Woken and cancelled in the same pass.
+        third = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await respond()(scope, receive, send)
+        third.cancel()
+        await asyncio.wait([third], timeout=5)
+        assert third.done()
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert connection.statuses == [200]
+
+
+async def test_a_receiver_cancelled_just_before_the_body_arrives(connect: Any) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        connection.feed(b"hello")
+        await asyncio.wait([waiting], timeout=5)
+        assert waiting.cancelled()
+        events.append(await asyncio.wait_for(receive(), 5))
+        await respond()(scope, receive, send)
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert [event["body"] for event in events] == [b"hello"]

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, HELLO, Connection, body, respond, send_all, start
+from tests.protocols.http.connection import GET, HELLO, Connection, body, post, respond, send_all, start
+
+CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
+BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
 
 HEAD_REQUEST = head(b"HEAD / HTTP/1.1")
 OLD = head(b"GET / HTTP/1.0")
@@ -686,3 +689,62 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
     await asyncio.wait_for(task, 5)
     assert connection.wire.endswith(b"abcd")
     assert not connection.ended
+
+
+async def test_a_transport_that_somebody_else_closes(connect: Any) -> None:
+    """A subclass, or the loop, may have closed it: nothing is written, and it is not closed again."""
+    for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED):
+        connection = connect(respond())
+        connection.feed(request)
+        connection.transport.close()
+        await connection.run()
+        assert connection.wire == b""
+    connection = connect(send_all())
+    connection.feed(GET)
+    connection.transport.close()
+    await connection.run()
+    assert connection.wire == b""
+    connection = connect(respond())
+    connection.transport.close()
+    connection.feed(BAD)
+    connection.protocol.shutdown()
+    assert connection.wire == b""
+
+
+async def test_resume_without_pause(connect: Any) -> None:
+    connection = connect(respond())
+    connection.protocol.resume_writing()
+    assert (await connection.ask(post(b"x"))).status == 200
+
+
+async def test_two_senders_wait(connect: Any) -> None:
+    """Both go on when the transport has room; one that was cancelled meanwhile does no harm."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        connection.protocol.pause_writing()
+        senders = [asyncio.ensure_future(send(body(b"x", True))) for _ in range(3)]
+        await asyncio.sleep(0)
+        senders[1].cancel()
+        connection.protocol.resume_writing()
+        await asyncio.wait(senders, timeout=5)
+        assert [sender.cancelled() for sender in senders] == [False, True, False]
+        await send(body())
+
+    connection: Connection = connect(app)
+    connection.feed(GET)
+    await connection.run()
+    assert connection.responses()[0].body == b"xx"
+
+
+async def test_thousands_of_header_names(connect: Any) -> None:
+    """What is remembered of applications is bounded too, and stays right."""
+    number = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond(headers=[(b"X-Name-%d" % number, b"v")])(scope, receive, send)
+
+    connection: Connection = connect(app)
+    for number in range(1100):
+        response = await connection.ask(GET)
+        assert response.headers[1] == (b"x-name-%d" % number, b"v")

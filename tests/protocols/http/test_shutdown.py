@@ -120,3 +120,22 @@ async def test_after_the_connection_is_lost(connect: Any) -> None:
     connection.lose()
     connection.protocol.shutdown()
     assert connection.wire == b""
+
+
+async def test_the_server_is_told_of_its_last_request(connect: Any) -> None:
+    told = []
+    connection = connect(respond())
+    connection.state.request_limit = 2
+    connection.state.on_request_limit = lambda: told.append(connection.state.total_requests)
+    for _ in range(3):
+        await connection.ask(GET)
+    assert told == [2]
+
+
+async def test_a_draining_server_keeps_no_connection(connect: Any) -> None:
+    connection = connect(respond())
+    connection.state.draining = True
+    connection.feed(GET)
+    await connection.run()
+    assert connection.wire.count(b"connection: close\r\n") == 1
+    assert connection.transport.closed

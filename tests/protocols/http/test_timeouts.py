@@ -4,7 +4,10 @@ import asyncio
 from typing import Any
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, body, post, respond, start
+from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
+
+CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
+BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
 
 
 async def passes() -> None:
@@ -148,3 +151,185 @@ async def test_one_timer_at_a_time(connect: Any) -> None:
     for _ in range(50):
         await connection.ask(GET)
     assert len(connection.loop.timers) <= 2
+
+
+async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
+    """Whoever stops waiting for the body may take its time."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        connection.loop.run_later(with_delay=1000)
+        await send(start(200, (b"content-length", b"0")))
+        await send(body())
+
+    connection: Connection = connect(app, timeout_request_body=1)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert connection.statuses == [200]
+
+
+async def test_the_transport_is_full_when_the_response_is_complete(connect: Any) -> None:
+    """The client has to take the answer before it is told to be idle."""
+    connection = connect(respond(), full=True, timeout_send=5, timeout_keep_alive=1)
+    original = connection.transport.write
+
+    def write(data: bytes) -> None:
+        original(data)
+        connection.transport.unsent += len(data)
+        connection.protocol.pause_writing()
+
+    connection.transport.write = write
+    connection.feed(GET)
+    await connection.run()
+    connection.loop.run_later(with_delay=2)
+    assert not connection.transport.closed
+    connection.transport.unsent = 0
+    connection.protocol.resume_writing()
+    assert connection.protocol.timeout_keep_alive_task is not None
+    connection.loop.run_later(with_delay=1)
+    assert connection.transport.closed
+
+
+async def test_half_a_head_behind_a_request_has_its_own_deadline(connect: Any) -> None:
+    connection = connect(respond(), timeout_request_head=3, timeout_keep_alive=100)
+    connection.feed(GET + GET[:20])
+    await connection.run()
+    assert connection.protocol.timeout_keep_alive_task is None
+    connection.loop.run_later(with_delay=3)
+    assert connection.statuses == [200, 408]
+
+
+async def test_empty_lines_do_not_prolong_the_idle_time(connect: Any) -> None:
+    connection = connect(respond(), timeout_keep_alive=3)
+    await connection.ask(GET)
+    before = connection.protocol.timeout_keep_alive_task
+    connection.feed(b"\r\n")
+    assert connection.protocol.timeout_keep_alive_task is before
+
+
+async def test_a_rejected_client_whose_answer_does_not_leave(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    original = connection.transport.write
+
+    def write(data: bytes) -> None:
+        original(data)
+        connection.transport.unsent += len(data)
+        connection.protocol.pause_writing()
+
+    connection.transport.write = write
+    connection.feed(BAD)
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted or connection.transport.closed
+
+
+async def test_a_rejected_client_that_takes_its_answer_late(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.feed(BAD)
+    connection.transport.unsent = 10
+    connection.loop.run_later(with_delay=2)
+    assert not connection.transport.aborted
+    connection.transport.unsent = 0
+    connection.loop.run_later(with_delay=10)
+    assert connection.transport.closed
+
+
+async def test_closing_with_bytes_left_to_send(connect: Any) -> None:
+    """A closing transport waits for the client to take what is left, but not for ever."""
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.feed(head(b"GET / HTTP/1.0"))
+    connection.transport.unsent = 100
+    await connection.run()
+    if not connection.transport.closed:
+        connection.protocol.eof_received()
+    connection.loop.run_later(with_delay=5)
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_a_peer_that_takes_nothing_on_a_plain_transport(connect: Any) -> None:
+    connection: Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body()), timeout_send=5)
+    connection.feed(GET)
+    connection.protocol.pause_writing()
+    task = connection.loop.start_one()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.closed
+    connection.lose()
+    await asyncio.wait_for(task, 5)
+
+
+async def test_what_is_left_to_send_has_a_deadline(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.feed(GET)
+    assert connection.protocol.eof_received()
+    connection.transport.unsent = 100
+    await connection.run()
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_the_deadline_to_send_outlives_a_cancelled_receive(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        connection.protocol.pause_writing()
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=5)
+        connection.loop.run_later(with_delay=5)
+
+    connection: Connection = connect(app, full=True, timeout_send=5)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection.transport.unsent = 100
+    await connection.run()
+    assert connection.transport.aborted
+
+
+async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    original = connection.transport.write
+
+    def write(data: bytes) -> None:
+        original(data)
+        connection.transport.unsent += len(data)
+        connection.protocol.pause_writing()
+
+    connection.transport.write = write
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    connection.feed(b"hello")
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_a_body_breaks_while_the_client_takes_nothing(connect: Any) -> None:
+    connection: Connection = connect(send_all(), full=True, timeout_send=5)
+    connection.feed(CHUNKED)
+    connection.transport.unsent = 100
+    connection.protocol.pause_writing()
+    connection.feed(b"zz\r\n")
+    assert connection.statuses == [400]
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+    await connection.run()
+
+
+async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        event = await receive()
+        assert event["type"] == "http.disconnect"
+
+    connection: Connection = connect(app, timeout_request_body=4)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    task = connection.loop.start_one()
+    await asyncio.sleep(0)
+    connection.protocol.pause_writing()
+    connection.protocol.resume_writing()
+    connection.loop.run_later(with_delay=4)
+    await asyncio.wait_for(task, 5)
+    assert connection.statuses == [408]

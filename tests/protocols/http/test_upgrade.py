@@ -230,3 +230,15 @@ async def test_limit_concurrency_counts_upgrades_too(connect: Any) -> None:
         await connection.run()
     assert connection.statuses == [503]
     assert Seamed.made == []
+
+
+async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:
+    Seamed.made = []
+    connection = connect(respond(), ws=Seamed)
+    connection.feed(GET + HANDSHAKE)
+    connection.feed(b"frames")
+    assert Seamed.made == []
+    await connection.run()
+    [taker] = Seamed.made
+    assert isinstance(taker, Seamed)
+    assert taker.trailing + taker.received == b"frames"
