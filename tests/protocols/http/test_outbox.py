@@ -9,7 +9,7 @@ import pytest
 from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET
 from uvicorn.config import Config
-from uvicorn.protocols.http.outbox import OUTBOX_MAX
+from uvicorn.protocols.http.outbox import OUTBOX_MAX, Outbox
 from uvicorn.server import ServerState
 
 CHUNKED = {"type": "http.response.start", "status": 200, "headers": []}
@@ -197,3 +197,72 @@ async def test_a_client_that_has_left_is_written_nothing(http_protocol_cls: Any)
 
     await serve(http_protocol_cls, stream(b"a", b"b", b"c", leave, b"d"), made=transports)
     assert len(transports[0].writes) == 2
+
+
+class Timed:
+    """An outbox whose clock and turns the test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.writes: list[bytes] = []
+        self.turns: list[Any] = []
+        self._outbox = Outbox(self.writes.append, self.turns.append)
+        monkeypatch.setattr("uvicorn.protocols.http.outbox.monotonic", lambda: self.now)
+
+    def add(self, parts: bytes, at: float = 0.0) -> list[bytes]:
+        """Send single bytes at this time; what is written."""
+        self.now = at
+        before = len(self.writes)
+        for part in parts:
+            self._outbox.add(bytes([part]))
+        return self.writes[before:]
+
+    def add_large(self, size: int) -> None:
+        self._outbox.add(b"x" * size)
+
+    def end_turn(self) -> list[bytes]:
+        before = len(self.writes)
+        self.turns.pop()()
+        return self.writes[before:]
+
+
+def test_at_most_16_kib_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = Timed(monkeypatch)
+    assert timed.add(b"ab") == [b"a", b"b"]
+    timed.add_large(16384)
+    assert len(timed.writes) == 2
+    assert timed.add(b"c") == [b"x" * 16384 + b"c"]
+    # What was written is not counted again.
+    timed.add_large(16384)
+    assert len(timed.writes) == 3
+    assert timed.end_turn() == [b"x" * 16384]
+
+
+def test_parts_wait_within_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After more time, the next two go at once again: the one that came late, and one behind it."""
+    timed = Timed(monkeypatch)
+    assert timed.add(b"ab", at=-1.0) == [b"a", b"b"]
+    assert timed.add(b"c", at=0.0) == [b"c"]
+    assert timed.add(b"de", at=0.001) == [b"d"]
+    assert timed.add(b"fgh", at=0.0031) == [b"ef", b"g"]
+    assert timed.add(b"ij", at=0.0036) == []
+    assert timed.end_turn() == [b"hij"]
+
+
+def test_one_late_part_after_the_other_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = Timed(monkeypatch)
+    written = [part for number in range(5) for part in timed.add(b"a", at=float(number))]
+    assert written == [b"a"] * 5
+    assert timed.add(b"bcde", at=5.0) == [b"b", b"c"]
+    assert timed.end_turn() == [b"de"]
+
+
+def test_the_number_of_parts_to_write_at_once_grows_eightfold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While there is nothing to gather; after a turn that gathered, it is two again."""
+    timed = Timed(monkeypatch)
+    for direct in (2, 16, 128):
+        assert len(timed.add(b"a" * direct)) == direct
+        timed.end_turn()
+    assert len(timed.add(b"a" * 1026)) == 1024
+    assert timed.end_turn() == [b"aa"]
+    assert len(timed.add(b"a" * 20)) == 2
