@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.doubles import MockLoop
 from tests.protocols.http.connection import Connection
 
 
@@ -19,4 +20,5 @@ def connect(http_protocol_cls: Any) -> Iterator[Callable[..., Connection]]:
 
     yield make
     for connection in connections:
-        connection.loop.discard()
+        if isinstance(connection.loop, MockLoop):
+            connection.loop.discard()

@@ -1,5 +1,6 @@
 """An HTTP protocol on doubles of loop and transport, with what a test needs to talk to it."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,6 +58,7 @@ class Connection:
         app: the application.
         transport: a plain `MockTransport` unless given.
         full: use a `FullTransport`.
+        loop: a `MockLoop` unless given.
         app_state: the lifespan state.
         options: of the `Config`.
     """
@@ -68,6 +70,7 @@ class Connection:
         *,
         transport: MockTransport | None = None,
         full: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
         app_state: dict[str, Any] | None = None,
         server_state: ServerState | None = None,
         **options: Any,
@@ -81,7 +84,7 @@ class Connection:
         }
         self.config = Config(app, **settings)
         self.config.load()
-        self.loop = MockLoop()
+        self.loop: Any = loop or MockLoop()
         self.transport: Any = transport or (FullTransport() if full else MockTransport())
         self.state = server_state or ServerState()
         if server_state is None:

@@ -214,6 +214,7 @@ async def test_a_client_that_has_reset_is_not_half_closed(connect: Any, monkeypa
     await connection.run()
     assert connection.statuses == [200]
     assert connection.transport.closed
+    assert connection.loop.timers == []
 
 
 async def test_a_broken_head_request_that_waited_is_answered_without_a_body(connect: Any) -> None:

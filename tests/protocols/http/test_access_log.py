@@ -231,3 +231,15 @@ async def test_no_trace_without_an_address(connect: Any, caplog: pytest.LogCaptu
         connection.lose()
     lines = [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
     assert lines == ["HTTP connection made", "HTTP connection lost"]
+
+
+async def test_an_error_for_a_client_that_left_is_not_logged(connect: Any, access: Records) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("too late")
+
+    connection = connect(app)
+    connection.feed(GET)
+    connection.transport.closed = True
+    connection.lose()
+    await connection.run()
+    assert access.lines == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from typing import Any
 
 import pytest
@@ -210,3 +211,110 @@ async def test_the_body_goes_on_after_the_response_broke(connect: Any) -> None:
     connection.feed(b"llo" + GET)
     assert connection.loop.waiting == 0
     assert not connection.responses()[0].whole
+
+
+async def turns(number: int = 5) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("ends_with", [ValueError, asyncio.CancelledError, "result", "nothing"])
+async def test_an_application_that_fails_on_a_real_loop(
+    connect: Any, ends_with: Any, waits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be done within `data_received`, or not."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> Any:
+        if waits:
+            await asyncio.sleep(0)
+        if isinstance(ends_with, type):
+            raise ends_with
+        return None if ends_with == "nothing" else ends_with
+
+    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection.feed(GET)
+    await turns()
+    assert connection.wire == SERVER_ERROR
+    assert connection.transport.closed
+    assert connection.state.tasks == set()
+    assert [line.partition(":")[0].strip() for line in errors(caplog)] == {
+        ValueError: ["Exception in ASGI application"],
+        asyncio.CancelledError: [],
+        "result": ["ASGI callable should return None, but returned 'result'."],
+        "nothing": ["ASGI callable returned without starting response."],
+    }[ends_with]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application has a turn of its own")
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError, asyncio.CancelledError])
+async def test_only_what_ends_the_process_ends_the_loop(
+    connect: Any, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise error
+
+    loop = asyncio.get_running_loop()
+    soon: list[Any] = []
+
+    def call_soon(callback: Any, *arguments: Any, **options: Any) -> Any:
+        if arguments and isinstance(arguments[0], BaseException):
+            soon.append(lambda: callback(*arguments))
+            return None
+        return type(loop).call_soon(loop, callback, *arguments, **options)
+
+    monkeypatch.setattr(loop, "call_soon", call_soon)
+    connection: Connection = connect(app, loop=loop)
+    try:
+        connection.feed(GET)
+        await turns()
+    finally:
+        monkeypatch.undo()
+    assert connection.wire == SERVER_ERROR
+    assert len(soon) == (error in (SystemExit, KeyboardInterrupt))
+    for callback in soon:
+        with pytest.raises(error):
+            callback()
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
+async def test_a_result_after_the_response_on_a_real_loop(
+    connect: Any, waits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> Any:
+        if waits:
+            await asyncio.sleep(0)
+        await respond()(scope, receive, send)
+        return 1
+
+    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection.feed(GET)
+    await turns()
+    assert connection.statuses == [200]
+    assert connection.transport.closed
+    assert errors(caplog) == ["ASGI callable should return None, but returned '1'."]
+
+
+async def test_an_error_after_the_response_lets_the_next_one_end(connect: Any) -> None:
+    go = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond()(scope, receive, send)
+        if scope["path"] == "/1":
+            await go.wait()
+            raise ValueError("late")
+
+    connection: Connection = connect(app)
+    connection.feed(head(b"GET /1 HTTP/1.1"))
+    first = connection.loop.start_one()
+    await turns()
+    connection.feed(GET + GET)
+    go.set()
+    await first
+    assert connection.statuses == [200]
+    assert not connection.transport.closed
+    await connection.run()
+    assert connection.statuses == [200, 200]
+    assert connection.wire.count(b"connection: close\r\n") == 1
+    assert connection.transport.closed
+    assert connection.loop.waiting == 0

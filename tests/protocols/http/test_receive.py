@@ -490,3 +490,49 @@ async def test_a_receiver_cancelled_just_before_the_body_arrives(connect: Any) -
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert [event["body"] for event in events] == [b"hello"]
+
+
+async def test_no_continue_between_the_start_and_the_body_of_a_response(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(200, (b"content-length", b"2")))
+        assert (await receive())["body"] == b"hello"
+        await send(body(b"ok"))
+
+    connection = connect(app)
+    connection.feed(EXPECT)
+    task = connection.loop.start_one()
+    await passes()
+    connection.feed(b"hello")
+    await task
+    assert connection.statuses == [200]
+
+
+async def test_no_continue_after_a_refusal(connect: Any) -> None:
+    """Our half of the connection is closed: nothing may be written."""
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        events.append(await receive())
+
+    connection = connect(app, full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", b"Expect: 100-continue"))
+    connection.feed(b"zz\r\n")
+    await connection.run()
+    assert events == [DISCONNECT]
+    assert connection.statuses == [400]
+    assert connection.transport.eof_written
+
+
+async def test_a_body_that_came_in_parts_is_of_type_bytes(connect: Any) -> None:
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        events.append(await receive())
+        await respond()(scope, receive, send)
+
+    connection = connect(app)
+    for part in (EXPECT, b"he", b"l", b"lo"):
+        connection.feed(part)
+    await connection.run()
+    assert events == [request(b"hello")]
+    assert type(events[0]["body"]) is bytes

@@ -333,3 +333,57 @@ async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(con
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
     assert connection.statuses == [408]
+
+
+async def test_a_refused_client_has_two_seconds_to_close(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(BAD)
+    assert connection.loop.timers == [2.0]
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+
+
+async def test_a_refused_client_that_was_sent_much_has_two_seconds_to_close_once_it_has_taken_it(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.protocol.pause_writing()
+    connection.feed(BAD)
+    assert connection.loop.timers == [5]
+    connection.protocol.resume_writing()
+    assert connection.loop.timers == [2.0]
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+
+
+async def test_what_a_refused_client_has_to_take_counts_from_the_answer_on(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.transport.unsent = 100
+    connection.protocol.pause_writing()
+    connection.transport.unsent = 200
+    connection.feed(BAD)
+    connection.transport.unsent = 150
+    connection.loop.run_later(with_delay=5)
+    assert not connection.transport.aborted
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_a_peer_that_takes_some_and_then_nothing(connect: Any) -> None:
+    connection: Connection = connect(send_all(start()), timeout_send=5, full=True)
+    connection.feed(GET)
+    connection.transport.unsent = 100_000
+    connection.protocol.pause_writing()
+    connection.transport.unsent = 90_000
+    connection.loop.run_later(with_delay=5)
+    assert not connection.transport.closed
+    assert connection.loop.timers == [5]
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_a_closed_connection_has_no_timer(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"GET / HTTP/1.1", b"Connection: close"))
+    connection.protocol.eof_received()
+    await connection.run()
+    assert connection.transport.closed
+    assert connection.loop.timers == []
