@@ -204,7 +204,7 @@ class RequestResponseCycle:
     def on_body(self, data: bytes, more_body: bool) -> None:
         """Part of the body has arrived."""
         self.more_body = more_body
-        if self.progress == COMPLETE or self.client == GONE:
+        if self.client == GONE:
             return
         if not self.body:
             self.body = data

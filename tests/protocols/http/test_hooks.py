@@ -317,6 +317,25 @@ async def test_refused_by_a_hook(
         assert connection.state.connections == set()
 
 
+async def test_the_body_that_a_hook_refused_does_not_reach_the_application(http_protocol_cls: Any) -> None:
+    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+        def on_body(self, body: bytes) -> None:
+            self.send_400_response("No.")
+            super().on_body(body)
+
+    events = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        events.append(await receive())
+
+    connection = Connection(Refusing, app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection.feed(b"hello")
+    await serve(connection)
+    assert events == [{"type": "http.disconnect"}]
+    assert connection.statuses == [400]
+
+
 async def test_refused_without_a_body(http_protocol_cls: Any, app: Called) -> None:
     """`on_message_complete` of a request without a body comes with its head."""
 

@@ -387,3 +387,18 @@ async def test_a_closed_connection_has_no_timer(connect: Any) -> None:
     await connection.run()
     assert connection.transport.closed
     assert connection.loop.timers == []
+
+
+async def test_one_of_two_receivers_still_waits_for_the_body(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
+        await passes()
+        first.cancel()
+        await passes()
+        connection.loop.run_later(with_delay=4)
+        await second
+
+    connection: Connection = connect(app, timeout_request_body=4)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await asyncio.wait_for(connection.run(), 5)
+    assert connection.statuses == [408]
