@@ -535,8 +535,10 @@ async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any
 async def test_half_a_head_behind_a_pipeline(connect: Any) -> None:
     connection = connect(respond())
     connection.feed(GET * 3 + GET[:20])
+    assert not connection.transport.reading
     for _ in range(3):
         await connection.run()
+    assert connection.transport.reading
     connection.feed(GET[20:])
     await connection.run()
     assert connection.statuses == [200] * 4

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.cases.case import head
+from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, Connection, body, respond, start
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
@@ -168,6 +170,11 @@ async def test_the_protocol_alone_has_no_judge() -> None:
     config = Config(respond(), lifespan="off", log_config=None, ws="none")
     with pytest.raises(NotImplementedError):
         Http1(config=config, server_state=ServerState(), app_state={})
+    for name in ("get_judge", "get_cycle_class"):
+        public = {"get_judge": lambda self: None, "get_cycle_class": classmethod(lambda cls: None)}
+        del public[name]
+        with pytest.raises(NotImplementedError):
+            type("Incomplete", (Http1,), public)(config=config, server_state=ServerState(), app_state={})
 
 
 async def test_what_a_cycle_tells(connect: Any) -> None:
@@ -189,3 +196,22 @@ async def test_what_a_cycle_tells(connect: Any) -> None:
     connection.feed(GET)
     await connection.run()
     assert seen == [(False, False, True), (True, False, True), (True, True, True)]
+
+
+async def test_what_a_protocol_tells_before_the_first_request(connect: Any) -> None:
+    protocol = connect(respond(), transport=MockTransport(sslcontext=True)).protocol
+    assert (protocol.scheme, protocol.headers, protocol.scope, protocol.cycle) == ("https", [], None, None)
+    assert not protocol.is_closed
+    assert connect(respond()).protocol.scheme == "http"
+
+
+@pytest.mark.parametrize("proxy_headers", [False, True])
+async def test_a_subclass_may_replace_the_application(http_protocol_cls: Any, proxy_headers: bool) -> None:
+    class Replacing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.app = respond(b"another")
+
+    connection = Connection(Replacing, respond(), proxy_headers=proxy_headers)
+    for fields in ((), (b"X-Forwarded-For: 1.2.3.4",)):
+        assert (await connection.ask(head(b"GET / HTTP/1.1", *fields))).body == b"another"

@@ -1,13 +1,16 @@
 """What the application receives: the body, its end, the client's leaving (ASGI specification, HTTP)."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
 
 from tests.cases.case import head
+from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET, Connection, body, post, respond, start
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.http1 import State
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 
@@ -264,13 +267,6 @@ async def test_a_half_closed_client_is_answered(connect: Any) -> None:
     await task
     assert connection.statuses == [200]
     assert connection.transport.closed
-
-
-async def test_a_half_closed_idle_client_is_closed(connect: Any) -> None:
-    connection = connect(respond())
-    await connection.ask(GET)
-    stays = connection.protocol.eof_received()
-    assert not stays or connection.transport.closed
 
 
 async def test_continue_is_sent_when_the_application_first_receives(connect: Any) -> None:
@@ -536,3 +532,97 @@ async def test_a_body_that_came_in_parts_is_of_type_bytes(connect: Any) -> None:
     await connection.run()
     assert events == [request(b"hello")]
     assert type(events[0]["body"]) is bytes
+
+
+async def test_an_idle_client_that_ends_its_half_is_closed_at_once(connect: Any) -> None:
+    for asks in (False, True):
+        connection = connect(respond(), full=True)
+        if asks:
+            await connection.ask(GET)
+        assert not connection.protocol.eof_received()
+        assert connection.protocol.is_closed
+        assert connection.transport.closed
+        assert connection.wire == b""
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["first", "second"])
+async def test_a_half_closed_client_in_the_middle_of_its_head(
+    connect: Any, asked: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="uvicorn.error")
+    connection = connect(respond(), full=True)
+    if asked:
+        await connection.ask(GET)
+    connection.feed(GET[:20])
+    assert not connection.protocol.eof_received()
+    assert connection.statuses == [400]
+    assert connection.transport.closed
+    assert caplog.messages[-1].endswith("answered with 400: the connection ended within a request")
+
+
+async def test_a_half_closed_client_within_its_body_is_refused(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="uvicorn.error")
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"hell")
+    assert not connection.protocol.eof_received()
+    await connection.run()
+    assert connection.statuses == [400]
+    assert connection.transport.closed
+    assert caplog.messages[-1].endswith("answered with 400: the connection ended within a request")
+
+
+async def test_a_client_that_ends_its_half_after_an_early_response_is_closed(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert connection.protocol.state is State.DRAINING
+    assert not connection.protocol.eof_received()
+    assert connection.transport.closed
+    assert connection.statuses == [200]
+    assert connection.loop.timers == []
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_tls_has_no_half_closed_connections(connect: Any, secure: bool) -> None:
+    """What `eof_received` returns is whether the transport stays open."""
+    connection = connect(respond(), transport=FullTransport(sslcontext=secure))
+    connection.feed(GET)
+    assert connection.protocol.eof_received() is not secure
+    assert not connection.protocol.is_closed
+
+
+async def test_nothing_is_served_after_the_connection_is_lost(connect: Any) -> None:
+    connection = connect(respond())
+    await connection.ask(GET)
+    connection.transport.closed = True
+    connection.lose()
+    assert connection.protocol.is_closed
+    connection.feed(GET)
+    assert connection.loop.waiting == 0
+
+
+async def test_no_continue_for_a_body_of_length_zero(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() == request()
+        await respond()(scope, receive, send)
+
+    connection = connect(app)
+    connection.feed(head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 0"))
+    await connection.run()
+    assert connection.statuses == [200]
+    assert not connection.ended
+
+
+async def test_reading_pauses_above_64_kib_that_wait(connect: Any) -> None:
+    connection = connect(respond())
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65536)
+    assert connection.transport.reading
+    connection.feed(b"x")
+    assert not connection.transport.reading
+    await connection.run()
+    # The response came before the end of the body: the little that is left is read and dropped.
+    assert connection.transport.reading
+    assert connection.protocol.state is State.DRAINING
+    connection.feed(b"x" * (100000 - 65537))
+    assert connection.protocol.state is State.IDLE
+    assert (await connection.ask(GET)).status == 200

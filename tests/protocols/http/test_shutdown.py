@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, body, respond, start
+from tests.protocols.http.connection import GET, HELLO, Connection, body, respond, start
+from uvicorn.protocols.http.http1 import State
 
 
 async def test_a_connection_that_never_asked_is_closed(connect: Any) -> None:
@@ -139,3 +140,58 @@ async def test_a_draining_server_keeps_no_connection(connect: Any) -> None:
     await connection.run()
     assert connection.wire.count(b"connection: close\r\n") == 1
     assert connection.transport.closed
+
+
+class Waiting:
+    """An application that answers in a later turn of the loop, and then calls what it is given."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.then: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.calls += 1
+        await asyncio.sleep(0)
+        await respond()(scope, receive, send)
+        if self.calls == 1:
+            self.then()
+
+
+async def turns(number: int = 10) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_a_request_that_waits_for_the_next_turn_is_the_last(connect: Any) -> None:
+    app = Waiting()
+    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    states = []
+
+    def shut_down() -> None:
+        states.append(connection.protocol.state)
+        connection.protocol.shutdown()
+
+    app.then = shut_down
+    connection.feed(GET * 3)
+    await turns()
+    assert states == [State.QUEUED]
+    assert connection.statuses == [200, 200]
+    assert connection.wire.count(b"connection: close\r\n") == 1
+    assert connection.wire.endswith(HELLO)
+    assert connection.transport.closed
+    assert app.calls == 2
+
+
+async def test_a_request_that_waits_for_the_next_turn_of_a_lost_connection_is_not_served(connect: Any) -> None:
+    app = Waiting()
+    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+
+    def lose() -> None:
+        connection.transport.closed = True
+        connection.lose()
+
+    app.then = lose
+    connection.feed(GET * 3)
+    await turns()
+    assert app.calls == 1
+    assert connection.state.tasks == set()

@@ -26,8 +26,10 @@ async def test_a_silent_client(connect: Any) -> None:
 async def test_a_dripping_head(connect: Any) -> None:
     """The time counts from the first byte to the end of the head, however often something comes."""
     connection = connect(respond(), timeout_request_head=3)
+    timer = connection.protocol.connection.deadline.handle
     for byte in GET[:-4]:
         connection.feed(bytes([byte]))
+    assert connection.protocol.connection.deadline.handle is timer
     connection.loop.run_later(with_delay=3)
     assert connection.statuses == [408]
     assert connection.ended
@@ -402,3 +404,76 @@ async def test_one_of_two_receivers_still_waits_for_the_body(connect: Any) -> No
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await asyncio.wait_for(connection.run(), 5)
     assert connection.statuses == [408]
+
+
+async def test_the_rest_of_a_body_after_an_early_response_has_two_seconds(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    assert connection.loop.timers == [2.0]
+    # If the client has to take the response first, they count from then on.
+    connection.protocol.pause_writing()
+    assert connection.loop.timers == [5]
+    connection.protocol.resume_writing()
+    assert connection.loop.timers == [2.0]
+    connection.loop.run_later(with_delay=2)
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+    assert connection.statuses == [200]
+
+
+async def test_the_next_request_after_a_drained_body_has_the_idle_time(connect: Any) -> None:
+    connection = connect(respond(), timeout_keep_alive=7)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    connection.feed(b"hello")
+    assert connection.loop.timers == [7]
+    connection.loop.run_later(with_delay=7)
+    assert connection.transport.closed
+
+
+async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_takes_what_was_sent(
+    connect: Any,
+) -> None:
+    go = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await go.wait()
+        await respond()(scope, receive, send)
+
+    connection: Connection = connect(app, timeout_send=5, timeout_request_body=4)
+    connection.feed(post(b"hello"))
+    task = connection.loop.start_one()
+    await passes()
+    connection.protocol.pause_writing()
+    assert connection.loop.timers == [5]
+    connection.protocol.resume_writing()
+    assert connection.loop.timers == []
+    go.set()
+    await task
+    assert connection.statuses == [200]
+
+
+async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -> None:
+    """The next one is set when the application asks for more."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            seen.append(list(connection.loop.timers))
+        await respond()(scope, receive, send)
+
+    seen: list[list[float]] = []
+    connection: Connection = connect(app, timeout_request_body=4)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    task = connection.loop.start_one()
+    await passes()
+    assert connection.loop.timers == [4]
+    connection.feed(b"he")
+    assert connection.loop.timers == []
+    await passes()
+    assert connection.loop.timers == [4]
+    connection.feed(b"llo")
+    await task
+    assert seen == [[]]
+    assert connection.statuses == [200]
