@@ -243,3 +243,15 @@ async def test_an_error_for_a_client_that_left_is_not_logged(connect: Any, acces
     connection.lose()
     await connection.run()
     assert access.lines == []
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+async def test_one_line_for_a_response_on_a_real_loop(connect: Any, access: Records, parts: int) -> None:
+    messages = [start(), *[body(b"x", True)] * (parts - 1), body(b"x")]
+    connection = connect(send_all(*messages), loop=asyncio.get_running_loop())
+    for number in (1, 2):
+        connection.feed(GET)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert [response.whole for response in connection.responses()] == [True] * number
+    assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 200'] * 2

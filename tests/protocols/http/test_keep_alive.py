@@ -1,6 +1,7 @@
 """Persistence and pipelining of one connection (RFC 9112 section 9)."""
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
 from uvicorn.protocols.connection import LINGER_BYTES
+from uvicorn.protocols.http.http1 import State
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
@@ -553,3 +555,16 @@ async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
     while connection.loop.waiting:
         await connection.run()
     assert connection.statuses == [200] * 80
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application has a turn of its own")
+@pytest.mark.parametrize("request_bytes", [GET, post(b"hello"), GET * 3], ids=["plain", "body", "pipelined"])
+async def test_a_connection_is_idle_as_soon_as_the_application_is_done(connect: Any, request_bytes: bytes) -> None:
+    connection = connect(respond(), loop=asyncio.get_running_loop())
+    connection.feed(request_bytes)
+    assert connection.protocol.state is State.IDLE
+    assert connection.protocol.timeout_keep_alive_task is not None
+    assert connection.transport.reading
+    assert connection.state.tasks == set()
+    connection.transport.closed = True
+    connection.lose()

@@ -626,3 +626,12 @@ async def test_reading_pauses_above_64_kib_that_wait(connect: Any) -> None:
     connection.feed(b"x" * (100000 - 65537))
     assert connection.protocol.state is State.IDLE
     assert (await connection.ask(GET)).status == 200
+
+
+async def test_what_follows_a_broken_body_is_read(connect: Any) -> None:
+    """Or a reset could overtake the answer."""
+    connection = connect(respond(), full=True)
+    connection.feed(CHUNKED + b"zz\r\n" + GET * 3)
+    assert connection.statuses == [400]
+    assert connection.transport.eof_written
+    assert connection.transport.reading

@@ -712,7 +712,7 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
     assert not connection.ended
 
 
-async def test_a_transport_that_somebody_else_closes(connect: Any) -> None:
+async def test_a_transport_that_somebody_else_closes(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A subclass, or the loop, may have closed it: nothing is written, and it is not closed again."""
     for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED):
         connection = connect(respond())
@@ -720,6 +720,7 @@ async def test_a_transport_that_somebody_else_closes(connect: Any) -> None:
         connection.transport.close()
         await connection.run()
         assert connection.wire == b""
+    assert caplog.text == ""
     connection = connect(send_all())
     connection.feed(GET)
     connection.transport.close()

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
 
@@ -477,3 +479,33 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
     await task
     assert seen == [[]]
     assert connection.statuses == [200]
+
+
+async def test_a_body_that_comes_does_not_prolong_the_time_to_take_what_was_sent(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection.transport.unsent = 100
+    connection.protocol.pause_writing()
+    connection.feed(b"he")
+    assert connection.loop.timers == [5]
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_an_idle_client_that_ends_its_half_has_to_take_what_was_sent(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_send=5)
+    connection.feed(GET)
+    await connection.run()
+    connection.transport.unsent = 100
+    connection.protocol.eof_received()
+    assert connection.transport.closed
+    assert connection.loop.timers == [5]
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.aborted
+
+
+async def test_the_idle_time_counts_from_the_last_response_on(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvicorn.protocols.http.http1.monotonic", lambda: 1000.0)
+    connection = connect(respond(), timeout_keep_alive=7)
+    await connection.ask(GET)
+    assert connection.protocol.connection.deadline.due == 1007

@@ -242,3 +242,10 @@ async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:
     [taker] = Seamed.made
     assert isinstance(taker, Seamed)
     assert taker.trailing + taker.received == b"frames"
+
+
+async def test_the_upgrade_of_a_client_that_also_says_close(connect: Any) -> None:
+    connection = connect(respond(), ws=Seamed)
+    connection.feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"close, Upgrade"))
+    assert len(Seamed.made) == 1
+    assert connection.wire == b""

@@ -495,11 +495,8 @@ class Http1(Hookable, asyncio.Protocol):
 
     def _drain_body(self) -> None:
         """Drop what has come of the body of a request that was answered before its end."""
-        try:
-            self.reader.next()
-        except RequestRejected as rejected:
-            self._refuse(rejected)
-            return
+        # A body in chunks is never short: what is left has a length, and nothing in it can be wrong.
+        self.reader.next()
         if not self.reader.more_body:
             if self.connection.deadline.reason is Due.LINGER:
                 # It is not that of the next request.
@@ -724,9 +721,7 @@ class Http1(Hookable, asyncio.Protocol):
             self._close()
             return
         log_invalid_request(self.logger, self.connection.client, rejected)
-        if self.state is State.DRAINING:
-            self._close_gently()
-        elif rejected.status == 400:
+        if rejected.status == 400:
             self.send_400_response(_TEXTS[400])
         else:
             self.answer(rejected.status)
