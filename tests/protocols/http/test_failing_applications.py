@@ -169,6 +169,7 @@ async def test_a_stream_to_an_old_client_that_breaks_is_reset(connect: Any) -> N
     connection.feed(head(b"GET / HTTP/1.0"))
     await connection.run()
     assert connection.transport.aborted
+    assert connection.protocol.is_closed
 
 
 async def test_a_stream_to_an_old_client_that_breaks_on_a_plain_transport(connect: Any) -> None:

@@ -568,3 +568,14 @@ async def test_a_connection_is_idle_as_soon_as_the_application_is_done(connect: 
     assert connection.state.tasks == set()
     connection.transport.closed = True
     connection.lose()
+
+
+async def test_the_rest_of_a_body_that_came_while_reading_was_paused_is_dropped(connect: Any) -> None:
+    connection = connect(respond(), full=True)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65537)
+    assert not connection.transport.reading
+    connection.feed(b"x" * (100000 - 65537) + GET)
+    await connection.run()
+    await connection.run()
+    assert connection.statuses == [200, 200]
+    assert connection.transport.reading

@@ -714,12 +714,13 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
 
 async def test_a_transport_that_somebody_else_closes(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A subclass, or the loop, may have closed it: nothing is written, and it is not closed again."""
-    for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED):
+    for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED, post(b"x")[:-1]):
         connection = connect(respond())
         connection.feed(request)
         connection.transport.close()
         await connection.run()
         assert connection.wire == b""
+        assert connection.protocol.is_closed
     assert caplog.text == ""
     connection = connect(send_all())
     connection.feed(GET)
@@ -729,6 +730,7 @@ async def test_a_transport_that_somebody_else_closes(connect: Any, caplog: pytes
     connection = connect(respond())
     connection.transport.close()
     connection.feed(BAD)
+    assert connection.protocol.is_closed
     connection.protocol.shutdown()
     assert connection.wire == b""
 

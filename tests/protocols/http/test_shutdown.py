@@ -195,3 +195,12 @@ async def test_a_request_that_waits_for_the_next_turn_of_a_lost_connection_is_no
     await turns()
     assert app.calls == 1
     assert connection.state.tasks == set()
+
+
+async def test_nothing_is_served_after_the_shutdown_of_an_idle_connection(connect: Any) -> None:
+    """A transport may deliver what it had read before."""
+    connection = connect(respond())
+    connection.protocol.shutdown()
+    assert connection.protocol.is_closed
+    connection.feed(GET)
+    assert connection.loop.waiting == 0

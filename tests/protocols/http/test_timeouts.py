@@ -434,8 +434,9 @@ async def test_the_next_request_after_a_drained_body_has_the_idle_time(connect: 
     assert connection.transport.closed
 
 
+@pytest.mark.parametrize("behind", [b"", GET], ids=["alone", "pipelined"])
 async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_takes_what_was_sent(
-    connect: Any,
+    connect: Any, behind: bytes
 ) -> None:
     go = asyncio.Event()
 
@@ -445,9 +446,10 @@ async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_
         await respond()(scope, receive, send)
 
     connection: Connection = connect(app, timeout_send=5, timeout_request_body=4)
-    connection.feed(post(b"hello"))
+    connection.feed(post(b"hello") + behind)
     task = connection.loop.start_one()
     await passes()
+    assert 4 not in connection.loop.timers
     connection.protocol.pause_writing()
     assert connection.loop.timers == [5]
     connection.protocol.resume_writing()

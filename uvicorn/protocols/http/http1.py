@@ -681,9 +681,7 @@ class Http1(Hookable, asyncio.Protocol):
 
     def want_body(self) -> None:
         """The application waits for more of the body, or has room for it again."""
-        cycle = self.cycle
-        if cycle is None:
-            return
+        cycle: Any = self.cycle
         reader = self.reader
         if cycle.more_body and reader.has_unread():
             self._read_body()
@@ -705,7 +703,7 @@ class Http1(Hookable, asyncio.Protocol):
             return
         if self.access_log:
             self.server_state.log_access(self.access_logger, cycle.scope, 500)
-        self.answer(500, "Internal Server Error")
+        self.answer(500)
         if self._hooks is not None and self._hooks.responses:
             self.on_response_complete()
 
