@@ -235,6 +235,8 @@ def test_at_most_16_kib_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     # What was written is not counted again.
     timed.add_large(16384)
     assert len(timed.writes) == 3
+    assert timed.add(b"d") == [b"x" * 16384 + b"d"]
+    timed.add_large(16384)
     assert timed.end_turn() == [b"x" * 16384]
 
 

@@ -511,3 +511,39 @@ async def test_the_idle_time_counts_from_the_last_response_on(connect: Any, monk
     connection = connect(respond(), timeout_keep_alive=7)
     await connection.ask(GET)
     assert connection.protocol.connection.deadline.due == 1007
+
+
+async def test_a_response_that_has_begun_may_end_after_the_time_for_the_body(connect: Any) -> None:
+    """It is the last: the rest of the body is not waited for."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(200, (b"content-length", b"4")))
+        await send(body(b"ab", True))
+        waiting = asyncio.ensure_future(receive())
+        await passes()
+        connection.loop.run_later(with_delay=4)
+        waiting.cancel()
+        await passes()
+        await send(body(b"cd"))
+
+    connection: Connection = connect(app, full=True, timeout_request_body=4)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    await connection.run()
+    [response] = connection.responses()
+    assert (response.body, response.whole) == (b"abcd", True)
+    assert connection.protocol.is_closed
+    assert connection.transport.eof_written
+
+
+async def test_an_idle_connection_that_waits_to_be_closed_serves_nothing(connect: Any) -> None:
+    connection = connect(respond(), full=True, timeout_keep_alive=7, timeout_send=5)
+    await connection.ask(GET)
+    connection.transport.unsent = 100
+    connection.loop.run_later(with_delay=7)
+    assert not connection.transport.closed
+    connection.feed(GET)
+    assert connection.protocol.is_closed
+    assert connection.loop.waiting == 0
+    connection.transport.unsent = 0
+    connection.loop.run_later(with_delay=5)
+    assert connection.transport.closed

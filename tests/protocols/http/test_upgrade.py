@@ -248,4 +248,5 @@ async def test_the_upgrade_of_a_client_that_also_says_close(connect: Any) -> Non
     connection = connect(respond(), ws=Seamed)
     connection.feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"close, Upgrade"))
     assert len(Seamed.made) == 1
+    assert connection.protocol.is_closed
     assert connection.wire == b""
