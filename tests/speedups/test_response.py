@@ -191,6 +191,16 @@ def test_names_and_values_are_any_bytes(leaves: Any) -> None:
         assert framer.send({**LAST, "body": kind(b"c")}, b"").endswith(b"\r\nx-a: b\r\ncontent-length: 1\r\n\r\nc")
 
 
+def test_values_without_control_characters(leaves: Any) -> None:
+    for byte in range(256):
+        value = b"a%cb" % byte
+        if byte == 9 or 32 <= byte != 127:
+            assert b"\r\nx-a: %b\r\n" % value in start(leaves, (b"x-a", value)).send(LAST, b"")
+        else:
+            with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
+                start(leaves, (b"x-a", value))
+
+
 def test_a_coding_overrides_the_length_alone(leaves: Any) -> None:
     fields = [(b"x-a", b"b"), (b"content-length", b"5"), (b"transfer-encoding", b"chunked"), (b"x-c", b"d")]
     lines = b"server: s\r\nx-a: b\r\nx-c: d\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
