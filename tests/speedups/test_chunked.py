@@ -1,5 +1,6 @@
 """The chunked transfer coding (RFC 9112 section 7.1)."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -42,6 +43,14 @@ def refused(leaves: Any, *pieces: bytes) -> str:
 def test_data(leaves: Any, coded: bytes) -> None:
     assert decode(leaves, coded + b"X: y\r\n\r\n") == (b"hello", LAST, len(coded))
     assert decode(leaves, *(coded[i : i + 1] for i in range(len(coded)))) == (b"hello", LAST, 1)
+
+
+def test_data_in_three_reads(leaves: Any) -> None:
+    """Cut at each two places: a read may end in another state than it began, with a part of a line."""
+    coded = b"3\r\nabc\r\n1;a\r\nd\r\n0\r\n"
+    for first, second in itertools.combinations(range(1, len(coded)), 2):
+        taken = len(coded) - second
+        assert decode(leaves, coded[:first], coded[first:second], coded[second:]) == (b"abcd", LAST, taken)
 
 
 @pytest.mark.parametrize(

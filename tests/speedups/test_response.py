@@ -201,6 +201,19 @@ def test_values_without_control_characters(leaves: Any) -> None:
                 start(leaves, (b"x-a", value))
 
 
+def test_messages_out_of_order(leaves: Any) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"^Expected ASGI message 'http.response.start', but got 'http.response.body'.$"
+    ):
+        leaves.ResponseFramer(KEEP_ALIVE).send(LAST, b"")
+    framer = start(leaves)
+    with pytest.raises(RuntimeError, match=r"^Expected ASGI message 'http.response.body', but got 'x'.$"):
+        framer.send({"type": "x"}, b"")
+    framer.send(LAST, b"")
+    with pytest.raises(RuntimeError, match=r"^Unexpected ASGI message 'x' sent, after response already completed.$"):
+        framer.send({"type": "x"}, b"")
+
+
 def test_a_coding_overrides_the_length_alone(leaves: Any) -> None:
     fields = [(b"x-a", b"b"), (b"content-length", b"5"), (b"transfer-encoding", b"chunked"), (b"x-c", b"d")]
     lines = b"server: s\r\nx-a: b\r\nx-c: d\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
