@@ -227,11 +227,11 @@ async def test_names_are_told_as_they_were_sent(http_protocol_cls: Any, app: Cal
     for line in (b"GET / HTTP/1.1", b"GET http://a.example/ HTTP/1.1"):
         connection.feed(head(line, b"X-Client-CERT: 1", b"X-Long: " + long))
         await connection.run()
-    connection.feed(b"GET http://b/ HTTP/1.0\r\nX-Client-CERT: 1\r\n\r\n")
+    connection.feed(b"GET http://b/ HTTP/1.0\r\nX-Client-CERT: 1\r\nX-Short: 2\r\n\r\n")
     await connection.run()
     assert [call[1:] for call in calls] == [
         *((b"Host", b"a.example"), (b"X-Client-CERT", b"1"), (b"X-Long", long)) * 2,
-        *((b"host", b"b"), (b"X-Client-CERT", b"1")),
+        *((b"host", b"b"), (b"X-Client-CERT", b"1"), (b"X-Short", b"2")),
     ]
     assert [name for name, _ in app.scopes[0]["headers"]] == [b"host", b"x-client-cert", b"x-long"]
 
@@ -247,6 +247,15 @@ async def test_target_can_be_changed(http_protocol_cls: Any, app: Called) -> Non
     assert (scope["root_path"], scope["path"], scope["raw_path"], scope["query_string"]) == (
         *("/r\u00e9", "/r\u00e9/v 2/a", "/r\u00e9".encode() + b"/v%202/a", b"b"),
     )
+
+
+async def test_the_query_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
+    class Asking(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+        def on_url(self, url: bytes) -> None:
+            super().on_url(url.replace(b"b", b"c"))
+
+    await Connection(Asking, app).ask(head(b"GET /a?b HTTP/1.1"))
+    assert [(scope["path"], scope["query_string"]) for scope in app.scopes] == [("/a", b"c")]
 
 
 async def test_body_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
@@ -406,11 +415,15 @@ async def test_hook_that_crashes_is_logged(http_protocol_cls: Any, caplog: pytes
     assert record.exc_info[0] is ZeroDivisionError
 
 
-async def test_without_super_the_request_is_refused(http_protocol_cls: Any, app: Called) -> None:
+async def test_without_super_the_request_is_refused(
+    http_protocol_cls: Any, app: Called, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="uvicorn.error")
     connection = Connection(subclass(http_protocol_cls, on_headers_complete=lambda self: None), app)
     connection.feed(GET)
     assert connection.statuses == [400]
     assert app.scopes == []
+    assert caplog.messages[-1].endswith("answered with 400: on_headers_complete has not called super()")
 
 
 async def test_send_400_response_can_be_replaced(http_protocol_cls: Any, app: Called) -> None:

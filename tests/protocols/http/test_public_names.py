@@ -201,7 +201,7 @@ async def test_what_a_cycle_tells(connect: Any) -> None:
 async def test_what_a_protocol_tells_before_the_first_request(connect: Any) -> None:
     protocol = connect(respond(), transport=MockTransport(sslcontext=True)).protocol
     assert (protocol.scheme, protocol.headers, protocol.scope, protocol.cycle) == ("https", [], None, None)
-    assert not protocol.is_closed
+    assert (protocol.is_closed, protocol.keep_alive) == (False, False)
     assert connect(respond()).protocol.scheme == "http"
 
 
