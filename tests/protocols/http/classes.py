@@ -21,5 +21,10 @@ def protocol_class(parser: str, half: str) -> Any:
     """
     leaves = _speedups.load(half)
     base = import_from_string(PUBLIC[parser])
-    namespace = {"request_reader_class": leaves.RequestReader, "response_framer_class": leaves.ResponseFramer}
+    # Without slots, it would have hooks assigned to the instance looked for, which is another way than that of `base`.
+    namespace = {
+        "__slots__": (),
+        "request_reader_class": leaves.RequestReader,
+        "response_framer_class": leaves.ResponseFramer,
+    }
     return type(f"{half.title()}{base.__name__}", (base,), namespace)
