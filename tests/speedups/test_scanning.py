@@ -190,6 +190,16 @@ def test_noise(pieces: list[bytes]) -> None:
     check(LINE, *pieces, b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("half", HALVES)
+def test_queries_in_access_lines(half: str) -> None:
+    """Each byte alone and among others: an application may put any byte into its scope."""
+    quote_query = _speedups.load(half).quote_query
+    for byte in range(256):
+        shown = chr(byte) if 0x20 < byte < 0x7F else f"%{byte:02X}"
+        assert quote_query(b"a=%c" % byte) == "a=" + shown
+        assert quote_query(b"\xff%c" % byte) == "%FF" + shown
+
+
 class TestAccessLines:
     """`AccessLineFormat`, whose only input from the outside is text."""
 

@@ -25,7 +25,7 @@ def quote_path(path: str) -> str:
 def quote_query(query: bytes) -> str:
     """The bytes of a query as they came, those percent-encoded that are not printable ASCII."""
     text = query.decode("latin-1")
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and " " not in text:
         return text
     return text.translate(_QUERY_ESCAPES)
 
