@@ -345,6 +345,19 @@ async def test_the_end_does_not_wait_for_ever(
     read_all(pipe)
 
 
+async def test_an_error_at_the_end_is_handled_as_that_of_a_record(
+    log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(self: Any, patience: float) -> None:
+        raise OSError("the disk is full")
+
+    log.write(1)
+    monkeypatch.setattr(type(log.access_log._lines), "close", fail)
+    log.access_log.close()
+    log.access_log.close()
+    assert capsys.readouterr().err.count("--- Logging error ---") == 1
+
+
 def test_the_end_of_a_log_without_lines() -> None:
     log = AccessLog()
     log.close()

@@ -33,6 +33,15 @@ class Due:
         return self.reasons
 
 
+def test_no_deadline_passes() -> None:
+    due = Due(MockLoop())
+    due.deadline.pass_now()
+    due.deadline.set("a", 1)
+    due.deadline.pass_now()
+    due.deadline.pass_now()
+    assert due.reasons == ["a"]
+
+
 async def test_falls_due() -> None:
     due = Due(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)

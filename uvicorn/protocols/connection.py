@@ -17,6 +17,7 @@ from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.protocols.wire import Wire
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -79,7 +80,7 @@ class Connection:
     )
 
     def __init__(self, wire: Any, config: "Config", server_state: "ServerState", timers: Any) -> None:
-        self.wire = wire
+        self.wire: Wire = wire
         self.config = config
         self.server_state = server_state
         self.deadline: Deadline[Due] = Deadline(timers, self._on_due)
@@ -107,7 +108,7 @@ class Connection:
         self.server_state.connections.discard(self.wire)
         self.deadline.close()
         self.flow.resume_writing()
-        self.wire = None
+        self.wire = None  # type: ignore[assignment]  # there is no connection to speak on
 
     def switch(self, wire: Any) -> None:
         """Speak another wire from now on, which is given this connection."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
 from uvicorn.protocols.http.hooks import hook
 from uvicorn.protocols.utils import describe_request
+from uvicorn.protocols.wire import Stream
 from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class RequestResponseCycle:
         "waiters",
     )
 
-    stream: Any
+    stream: Stream
     # Not of its own type, which says that it returns nothing.
     app: Any
     scope: Any

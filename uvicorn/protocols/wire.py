@@ -1,9 +1,11 @@
 """The two seams of the protocols: what a connection speaks, and what an exchange answers over."""
 
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.connection import Due
+    from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class Wire(Protocol):
@@ -17,7 +19,21 @@ class Wire(Protocol):
 
 
 class Stream(Protocol):
-    """One request and the way of its answer, as an exchange sees them."""
+    """One request and the way of its answer, as an exchange sees them.
+
+    Attributes:
+        loop: the event loop, or a double of one.
+        logger: `uvicorn.error`.
+        flow: whether the client may be read from and written to.
+        keep_alive: whether the connection may persist after the response.
+    """
+
+    loop: Any
+    logger: logging.Logger
+    flow: "FlowControl"
+
+    @property
+    def keep_alive(self) -> bool: ...
 
     async def drain(self) -> None:
         """Return once the client takes what is sent."""
@@ -40,6 +56,9 @@ class Stream(Protocol):
 
     def break_off(self) -> None:
         """End a response that is not complete, so that the client can tell."""
+
+    def shutdown(self) -> None:
+        """Serve no request after this one."""
 
     def fail(self) -> None:
         """The application has failed: an error response if nothing was sent, else the client must be able to tell."""

@@ -250,3 +250,14 @@ async def test_the_upgrade_of_a_client_that_also_says_close(connect: Any) -> Non
     assert len(Seamed.made) == 1
     assert connection.protocol.is_closed
     assert connection.wire == b""
+
+
+async def test_the_http_protocol_is_told_no_more(connect: Any) -> None:
+    """A double may tell the protocol that it knows of the end, though another one speaks on the connection."""
+    connection = connect(respond(), ws=Foreign)
+    http = connection.protocol
+    connection.feed(HANDSHAKE)
+    assert connection.transport.protocol is not http
+    before = set(connection.state.connections)
+    http.connection_lost(None)
+    assert connection.state.connections == before

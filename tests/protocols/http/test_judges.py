@@ -1,0 +1,28 @@
+"""What the libraries are asked: whether field lines follow the grammar."""
+
+import pytest
+
+from tests.fuzz.parsing import JUDGES
+from uvicorn._speedups.errors import RequestRejected
+from uvicorn.protocols.http.http1 import Http1
+
+
+@pytest.mark.parametrize("library", JUDGES)
+def test_good_lines_pass_again_and_again(library: str) -> None:
+    for _ in range(3):
+        JUDGES[library](b"X-A: b\r\nProxy-Connection: close\r\n")
+        JUDGES[library](b"")
+
+
+@pytest.mark.parametrize("library", JUDGES)
+@pytest.mark.parametrize("line", [b"X A: b\r\n", b": b\r\n", b"X-A: \0\r\n", b"X-A\r\n"])
+def test_bad_lines_are_refused_and_leave_nothing_behind(library: str, line: bytes) -> None:
+    with pytest.raises(RequestRejected) as caught:
+        JUDGES[library](b"X: y\r\n" + line)
+    assert caught.value.status == 400
+    JUDGES[library](b"X: y\r\n")
+
+
+def test_the_wire_alone_has_no_class_of_exchanges() -> None:
+    with pytest.raises(NotImplementedError):
+        Http1.get_cycle_class()
