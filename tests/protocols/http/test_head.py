@@ -76,7 +76,7 @@ async def test_head_and_part_of_the_same_turn_share_a_write(http_protocol_cls: A
             await turns(2)
         await send(START)
         # None of this lets the loop run.
-        await (await asyncio.wait_for(respond_later(), 5))(send)
+        await (await respond_later())(send)
 
     async def respond_later() -> Any:
         async def respond(send: Any) -> None:
@@ -88,6 +88,40 @@ async def test_head_and_part_of_the_same_turn_share_a_write(http_protocol_cls: A
     protocol.data_received(GET)
     await turns()
     assert transport.writes == [HEAD + b"abc"]
+
+
+async def test_an_empty_part_after_the_head_writes_nothing(http_protocol_cls: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await turns()
+        await send(body(b"", True))
+        await send(body(b"abc"))
+
+    protocol, transport = on_real_loop(http_protocol_cls, app)
+    protocol.data_received(GET)
+    await turns(12)
+    assert transport.writes == [HEAD, b"abc"]
+
+
+async def test_without_an_access_log_nothing_is_logged(
+    http_protocol_cls: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither for a head that goes out alone, nor for an application that fails."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/fail":
+            raise ValueError
+        await send(START)
+        await turns()
+        await send(body(b"abc"))
+
+    for request, first in ((GET, HEAD), (head(b"GET /fail HTTP/1.1"), b"HTTP/1.1 500")):
+        protocol, transport = on_real_loop(http_protocol_cls, app)
+        protocol.access_log = False
+        protocol.data_received(request)
+        await turns(12)
+        assert transport.writes[0].startswith(first)
+    assert [record for record in caplog.records if record.name == "uvicorn.access"] == []
 
 
 async def test_the_head_goes_out_on_doubles(connect: Any) -> None:

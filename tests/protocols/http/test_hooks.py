@@ -571,6 +571,15 @@ async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> 
     assert connection.statuses == ([] if way is close else [400])
 
 
+async def test_upgrade_behind_another_hook(http_protocol_cls: Any) -> None:
+    Seamed.made = []
+    calls: list[Any] = []
+    connection = Connection(traced(http_protocol_cls, calls, "on_url"), respond(), ws=Seamed)
+    connection.feed(HANDSHAKE)
+    assert calls == [("on_url", b"/ws?q")]
+    assert len(Seamed.made) == 1
+
+
 @pytest.mark.parametrize("way", [refuse, crash, close])
 @pytest.mark.parametrize("before", [0, 2])
 async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any, before: int) -> None:

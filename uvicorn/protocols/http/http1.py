@@ -545,10 +545,9 @@ class Http1(Hookable, asyncio.Protocol):
         deadline = self.connection.deadline
         cycle = self.cycle
         if self.flow.write_paused:
-            # It has to read first.
-            if deadline.reason is not Due.SEND:
-                self.connection.await_send()
-        elif self.state is _IDLE:
+            # It has to read first: `Due.SEND` is set while writing is paused.
+            return
+        if self.state is _IDLE:
             if self.reader.in_head():
                 if deadline.reason is not Due.HEAD:
                     deadline.set(Due.HEAD, self.config.timeout_request_head)
@@ -751,8 +750,8 @@ class Http1(Hookable, asyncio.Protocol):
 
     def break_off(self) -> None:
         """End a response that is not complete, so that the client can tell."""
-        if self.cycle is not None:
-            self.cycle.disconnect()
+        cycle: Any = self.cycle
+        cycle.disconnect()
         self.state = State.CLOSED
         self._empty_outbox()
         if self.framer.framing == CLOSE:
