@@ -81,7 +81,7 @@ cdef class RequestReader:
     cdef _consume(self, Py_ssize_t pos)
     @cython.locals(data=bytes, pos=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t)
     cdef _read_line(self)
-    @cython.locals(line=bytes)
+    @cython.locals(line=bytes, part=bytearray)
     cdef _take_line_part(self, bytes data)
     @cython.locals(first=Py_ssize_t, second=Py_ssize_t, head=RequestHead, word=bytes)
     cdef _parse_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end)

@@ -310,23 +310,26 @@ class RequestReader:
 
     def _take_line_part(self, data: bytes) -> None:
         """Take an empty line, or a line that comes in parts."""
-        line = data if self.partial is None else bytes(self.partial) + data
+        if self.partial is None:
+            self.partial = bytearray()
+        part = self.partial
+        part += data
+        if part[0] <= 32 and part != b"\r" and part != b"\r\n":
+            reason = SPEAKS_TLS if part[0] == TLS_HANDSHAKE else "a request line begins with a method"
+            raise RequestRejected(400, reason)
+        if part[-1] != 10:
+            # A CR may be the first half of the line's end.
+            if len(part) - (part[-1] == 13) > self.limit_line:
+                raise RequestRejected(414, "request line too long")
+            return
+        line = bytes(part)
+        self.partial = None
         if line == b"\r\n":
-            self.partial = None
             # A stream of empty lines ends here.
             self.head_size += 2
             if self.head_size > self.limit_line:
                 raise RequestRejected(400, "too many empty lines")
-        elif line[0] <= 32 and line != b"\r":
-            reason = SPEAKS_TLS if line[0] == TLS_HANDSHAKE else "a request line begins with a method"
-            raise RequestRejected(400, reason)
-        elif line[-1] != 10:
-            # A CR may be the first half of the line's end.
-            if len(line) - (line[-1] == 13) > self.limit_line:
-                raise RequestRejected(414, "request line too long")
-            self.partial = bytearray(line)
         else:
-            self.partial = None
             self._parse_line(line, 0, len(line))
 
     def _parse_line(self, data: bytes, pos: int, end: int) -> None:
