@@ -103,6 +103,15 @@ async def test_an_empty_part_after_the_head_writes_nothing(http_protocol_cls: An
     assert transport.writes == [HEAD, b"abc"]
 
 
+async def test_an_empty_end_of_a_stream_writes_nothing(http_protocol_cls: Any) -> None:
+    """With a length the end has no bytes of its own."""
+    protocol, transport = on_real_loop(http_protocol_cls, send_all(START, body(b"abc", True), body()))
+    protocol.data_received(GET)
+    await turns(12)
+    assert transport.writes == [HEAD + b"abc"]
+    assert protocol.timeout_keep_alive_task is not None
+
+
 async def test_without_an_access_log_nothing_is_logged(
     http_protocol_cls: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
