@@ -252,7 +252,7 @@ def dripped(size: int = 60_000) -> Iterator[Figure]:
 
 
 def _dripping_cost(library: str, start: bytes, count: int) -> float:
-    """Processor seconds for so many bytes after the start, the best of several."""
+    """Processor seconds for `count` bytes after the start, the best of five runs."""
     best = float("inf")
     for _ in range(5):
         reader = RequestReader(JUDGES[library], (65536, 256, 131072, -1))

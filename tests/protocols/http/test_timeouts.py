@@ -158,7 +158,7 @@ async def test_one_timer_at_a_time(connect: Any) -> None:
 
 
 async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
-    """Whoever stops waiting for the body may take its time."""
+    """An application that stops waiting for the body has no deadline for it."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         waiting = asyncio.ensure_future(receive())
@@ -241,7 +241,7 @@ async def test_a_rejected_client_that_takes_its_answer_late(connect: Any) -> Non
 
 
 async def test_closing_with_bytes_left_to_send(connect: Any) -> None:
-    """A closing transport waits for the client to take what is left, but not for ever."""
+    """A closing transport waits a limited time for the client to take what is left."""
     connection = connect(respond(), full=True, timeout_send=5)
     connection.feed(head(b"GET / HTTP/1.0"))
     connection.transport.unsent = 100
