@@ -57,6 +57,7 @@ IGNORED = (
 SOURCES = (
     "uvicorn/_speedups/*_py.py",
     "uvicorn/_speedups/request_line.py",
+    "uvicorn/waiters.py",
     "uvicorn/protocols/*.py",
     "uvicorn/protocols/http/*.py",
     "uvicorn/protocols/websockets/*.py",
