@@ -17,7 +17,7 @@ from platforms.packages import Packages, Target, cross_wheel
 NAME = "windows (wine)"
 SYSTEM = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"}
 # Which of the tests say something here: what is synchronous, and both loops of this system.
-TESTS = ["tests/speedups", "tests/protocols/http", "tests/test_options.py", "tests/test_importer.py"]
+TESTS = ["tests/speedups", "tests/protocols/http", "tests/config/test_table.py", "tests/test_importer.py"]
 LOOPS = {"Proactor": "asyncio:ProactorEventLoop", "Selector": "asyncio:SelectorEventLoop"}
 
 

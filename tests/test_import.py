@@ -85,7 +85,7 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
 
 def test_the_websocket_library_waits_for_the_first_handshake() -> None:
     code = (
-        "import sys, uvicorn; config = uvicorn.Config('tests.test_config:asgi3_app', ws=sys.argv[1]); config.load(); "
+        "import sys, uvicorn; config = uvicorn.Config('tests.apps:asgi3_app', ws=sys.argv[1]); config.load(); "
         "print('websockets' in sys.modules, config.ws_protocol_class.__module__, 'websockets' in sys.modules)"
     )
     for ws, before in (("auto", False), ("websockets", True)):
@@ -124,7 +124,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_it_works_without_any_optional_library(libraries: list[str]) -> None:
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({libraries!r})); import uvicorn; "
-        "config = uvicorn.Config('tests.test_config:asgi3_app'); config.load(); "
+        "config = uvicorn.Config('tests.apps:asgi3_app'); config.load(); "
         "print(config.http_protocol_class.__module__, config.ws_protocol_class, config.get_loop_factory().__module__)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from uvicorn.accepts import OptionError
 from uvicorn.config import LOGGING_CONFIG, Config
+from uvicorn.config.kinds import OptionError
 from uvicorn.logging import ColourizedFormatter, DefaultFormatter, apply_log_config
 
 INI = """

@@ -14,14 +14,14 @@ from click.testing import CliRunner
 import uvicorn
 from tests.processes import ServerProcess, exchange, run_async, serve
 from uvicorn import listeners
-from uvicorn.accepts import ForeseenFlag, Kind, Loop, OptionError, Text
 from uvicorn.config import LOGGING_CONFIG, Config
+from uvicorn.config.kinds import ForeseenFlag, Kind, Loop, OptionError, Text
+from uvicorn.config.option import Form, Group, Option
+from uvicorn.config.table import OPTIONS
 from uvicorn.main import GroupedCommand, main, run
-from uvicorn.option import Form, Group, Option
-from uvicorn.options import OPTIONS
 from uvicorn.server import Server
 
-APP = "tests.test_config:asgi3_app"
+APP = "tests.apps:asgi3_app"
 MODULE = sys.modules["uvicorn.main"]
 COMMAND_LINE = [option for option in OPTIONS.values() if option.group is not Group.API]
 # Any text does for these: a host is looked up, a path made or matched when the server starts.
@@ -511,9 +511,9 @@ def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
     [
         (["no_such_module:app"], 3, 'ERROR:    Error loading ASGI app. Could not import module "no_such_module".'),
         (
-            ["tests.test_config:no"],
+            ["tests.apps:no"],
             3,
-            'ERROR:    Error loading ASGI app. Attribute "no" not found in module "tests.test_config".',
+            'ERROR:    Error loading ASGI app. Attribute "no" not found in module "tests.apps".',
         ),
         ([APP, "--loop", "no.such:loop"], 3, "ERROR:    Error loading --loop no.such:loop. Could not import module"),
         ([APP, "--http", "no.such:Http"], 3, "ERROR:    Error loading --http no.such:Http. Could not import module"),
@@ -529,9 +529,9 @@ def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
         (
             [f"{APP}x"],
             3,
-            'ERROR:    Error loading ASGI app. Attribute "asgi3_appx" not found in module "tests.test_config"',
+            'ERROR:    Error loading ASGI app. Attribute "asgi3_appx" not found in module "tests.apps"',
         ),
-        (["tests.test_config:wsgi_app"], 3, "ERROR:    Error loading ASGI app. wsgi_app takes the arguments of a WSGI"),
+        (["tests.apps:wsgi_app"], 3, "ERROR:    Error loading ASGI app. wsgi_app takes the arguments of a WSGI"),
         ([APP, "--env-file", "no/such/file"], 2, "Error: Invalid value for '--env-file': 'no/such/file' is not a file"),
     ],
 )

@@ -10,7 +10,7 @@ from uvicorn._subprocess import get_subprocess, subprocess_started
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-APP = "tests.test_config:asgi3_app"
+APP = "tests.apps:asgi3_app"
 
 
 def exit_with_port(sockets: list[socket.socket]) -> None:

@@ -191,7 +191,7 @@ def test_a_factory_may_change_the_default(files: Files) -> None:
 
 def test_a_factory_needs_no_files() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    config = Config("tests.test_config:asgi3_app", ssl_context_factory=lambda config, default_factory: context)
+    config = Config("tests.apps:asgi3_app", ssl_context_factory=lambda config, default_factory: context)
     assert config.is_ssl
     config.load()
     assert config.ssl is context
@@ -204,7 +204,7 @@ def test_a_factory_that_returns_something_else() -> None:
 
 
 def test_https_from_the_command_line(files: Files) -> None:
-    arguments = ["tests.test_config:asgi3_app", "--ssl-certfile", files.certificate, "--ssl-keyfile", files.key]
+    arguments = ["tests.apps:asgi3_app", "--ssl-certfile", files.certificate, "--ssl-keyfile", files.key]
     with serve(*arguments) as server:
         assert "Uvicorn running on https://127.0.0.1:" in server.stderr
         with (

@@ -42,7 +42,7 @@ def test_the_picks(option: str, installed: list[str], picked: str, monkeypatch: 
 
 
 def test_the_picks_are_those_that_are_taken() -> None:
-    config = Config("tests.test_config:asgi3_app")
+    config = Config("tests.apps:asgi3_app")
     config.load()
     assert auto_picks("http") in config.http_protocol_class.__module__
     assert auto_picks("ws") in config.ws_protocol_class.__module__

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from uvicorn._ansi import style
-from uvicorn.accepts import OptionError
+from uvicorn.config.kinds import OptionError
 
 if TYPE_CHECKING:
     from configparser import RawConfigParser

@@ -9,7 +9,9 @@ from typing import Any, ParamSpec
 
 import click
 
-from uvicorn.accepts import (
+from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE, Config
+from uvicorn.config.config import exit_with_startup_failure
+from uvicorn.config.kinds import (
     Choice,
     ChoiceOrImport,
     Flag,
@@ -20,11 +22,10 @@ from uvicorn.accepts import (
     Pattern,
     Seconds,
 )
-from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE, Config, exit_with_startup_failure
+from uvicorn.config.option import Form, Group, Option
+from uvicorn.config.table import OPTIONS
 from uvicorn.importer import show_users_traceback
 from uvicorn.listeners import remove_unix_socket
-from uvicorn.option import Form, Group, Option
-from uvicorn.options import OPTIONS
 from uvicorn.server import Server, ServerState
 
 __all__ = [

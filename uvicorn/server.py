@@ -15,7 +15,8 @@ from typing import Any
 
 from uvicorn._ansi import style
 from uvicorn._compat import asyncio_run
-from uvicorn.config import STARTUP_FAILURE, Config, exit_with_startup_failure
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.config.config import exit_with_startup_failure
 from uvicorn.listeners import AnyServer, Listeners
 from uvicorn.server_state import ExitFlag, ServerState, http_date
 

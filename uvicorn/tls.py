@@ -5,8 +5,8 @@ import os
 import ssl
 from collections.abc import Iterator
 
-from uvicorn.accepts import OptionTypeError
-from uvicorn.options import Options
+from uvicorn.config.kinds import OptionTypeError
+from uvicorn.config.table import Options
 
 # RFC 7301, section 6: the identifier of HTTP/1.1.
 ALPN_PROTOCOLS = ["http/1.1"]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups.tables import FORWARDED_FOR, FORWARDED_PROTO
-from uvicorn.accepts import network
+from uvicorn.config.kinds import network
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope

@@ -6,8 +6,8 @@ from pathlib import Path
 from socket import socket
 
 from uvicorn.config import Config
+from uvicorn.config.reload_patterns import DEFAULT_INCLUDES
 from uvicorn.supervisors.basereload import BaseReload
-from uvicorn.watch_patterns import DEFAULT_INCLUDES
 
 logger = logging.getLogger("uvicorn.error")
 

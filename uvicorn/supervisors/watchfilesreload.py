@@ -7,8 +7,8 @@ from socket import socket
 from watchfiles import watch
 
 from uvicorn.config import Config
+from uvicorn.config.reload_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 from uvicorn.supervisors.basereload import BaseReload
-from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES
 
 
 class FileFilter:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, TypeVar
 
-from uvicorn.accepts import Kind, OptionError, OptionTypeError
+from uvicorn.config.kinds import Kind, OptionError, OptionTypeError
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform

@@ -1,17 +1,17 @@
-"""docs/settings.md lists every option; `python -m tests.test_settings_page` writes its tables anew."""
+"""docs/settings.md lists every option; `python -m tests.docs.test_settings_page` writes its tables anew."""
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from uvicorn.accepts import Flag
+from tests.processes import ROOT
 from uvicorn.config import Config
-from uvicorn.option import Group, Option
-from uvicorn.options import OPTIONS
+from uvicorn.config.kinds import Flag
+from uvicorn.config.option import Group, Option
+from uvicorn.config.table import OPTIONS
 
-PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+PAGE = ROOT / "docs" / "settings.md"
 COMMAND_LINE_HEAD = ["| Option, environment | Default | Accepted | Meaning |", "|---|---|---|---|"]
 PYTHON_HEAD = ["| Parameter | Accepted | Meaning |", "|---|---|---|"]
 
@@ -59,7 +59,7 @@ def test_the_headings_are_the_groups() -> None:
 def test_the_table_of_a_group(group: Group) -> None:
     lines = dict(sections())[group.value]
     written = [line for line in lines if line.startswith("|")]
-    assert written == table(group), "run: python -m tests.test_settings_page"
+    assert written == table(group), "run: python -m tests.docs.test_settings_page"
 
 
 def test_the_examples_hold() -> None:

@@ -6,7 +6,7 @@ import pytest
 from uvicorn import config
 from uvicorn.config import Config, is_dir, resolve_reload_patterns
 
-APP = "tests.test_config:asgi3_app"
+APP = "tests.apps:asgi3_app"
 
 
 @pytest.fixture

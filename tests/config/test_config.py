@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from uvicorn.accepts import OptionError
+from tests.apps import asgi2_app, asgi3_app, create_app, wsgi_app
 from uvicorn.config import (
     HTTP_PROTOCOLS,
     INTERFACES,
@@ -21,6 +21,7 @@ from uvicorn.config import (
     Config,
     UvicornDeprecationWarning,
 )
+from uvicorn.config.kinds import OptionError
 from uvicorn.importer import import_from_string
 from uvicorn.lifespan.off import LifespanOff
 from uvicorn.lifespan.on import LifespanOn
@@ -29,28 +30,6 @@ from uvicorn.middleware.asgi2 import ASGI2Middleware
 from uvicorn.middleware.message_logger import MessageLoggerMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.middleware.wsgi import WSGIMiddleware
-
-
-async def asgi3_app(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-
-def asgi2_app(scope: Any) -> Any:
-    async def instance(receive: Any, send: Any) -> None:
-        await asgi3_app(scope, receive, send)
-
-    return instance
-
-
-def wsgi_app(environ: Any, start_response: Any) -> Any:
-    start_response("200 OK", [])
-    return [b"ok"]
-
-
-def create_app() -> Any:
-    return asgi3_app
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +77,7 @@ def test_options_are_attributes() -> None:
 
 def test_the_application_may_come_later() -> None:
     config = Config(app=None)
-    config.app = "tests.test_config:asgi3_app"
+    config.app = "tests.apps:asgi3_app"
     config.load()
     assert config.loaded_app.app is asgi3_app
 
@@ -114,9 +93,9 @@ def test_wrong_values_are_refused() -> None:
 
 
 def test_a_config_can_be_sent_to_a_child() -> None:
-    config = pickle.loads(pickle.dumps(Config("tests.test_config:asgi3_app", port=1, workers=2)))
+    config = pickle.loads(pickle.dumps(Config("tests.apps:asgi3_app", port=1, workers=2)))
     assert (config.app, config.port, config.workers, config.use_subprocess) == (
-        "tests.test_config:asgi3_app",
+        "tests.apps:asgi3_app",
         1,
         2,
         True,
@@ -195,7 +174,7 @@ def test_an_environment_file_without_its_library(monkeypatch: pytest.MonkeyPatch
 def test_an_application_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.delitem(sys.modules, "lonely_app", raising=False)
-    (tmp_path / "lonely_app.py").write_text("from tests.test_config import asgi3_app as app\n")
+    (tmp_path / "lonely_app.py").write_text("from tests.apps import asgi3_app as app\n")
     config = Config("lonely_app:app", app_dir=tmp_path)
     assert sys.path[0] == str(tmp_path)
     config.load()
@@ -297,7 +276,7 @@ def test_factories(caplog: pytest.LogCaptureFixture) -> None:
     config = Config(create_app, factory=True, proxy_headers=False, log_config=None)
     assert config.load_app() is asgi3_app
     assert caplog.messages == []
-    assert loaded("tests.test_config:create_app", proxy_headers=False, log_config=None).loaded_app is asgi3_app
+    assert loaded("tests.apps:create_app", proxy_headers=False, log_config=None).loaded_app is asgi3_app
     assert caplog.messages == [
         "ASGI app factory detected. Using it, but please consider setting the --factory flag explicitly."
     ]
@@ -308,12 +287,12 @@ def test_factories(caplog: pytest.LogCaptureFixture) -> None:
     [
         ("no_such_module:app", False, 'Error loading ASGI app. Could not import module "no_such_module".'),
         (
-            "tests.test_config:no",
+            "tests.apps:no",
             False,
-            'Error loading ASGI app. Attribute "no" not found in module "tests.test_config".',
+            'Error loading ASGI app. Attribute "no" not found in module "tests.apps".',
         ),
         ("nothing", False, 'Error loading ASGI app. Import string "nothing" must be in format "<module>:<attribute>".'),
-        ("tests.test_config:asgi3_app", True, "Error loading ASGI app factory: asgi3_app() missing 3 required"),
+        ("tests.apps:asgi3_app", True, "Error loading ASGI app factory: asgi3_app() missing 3 required"),
     ],
 )
 def test_an_application_that_cannot_be_loaded(
@@ -334,7 +313,7 @@ class Protocol:
     """Stand for a protocol class of somebody else's."""
 
 
-@pytest.mark.parametrize("given", [Protocol, "tests.test_config:Protocol"], ids=["class", "string"])
+@pytest.mark.parametrize("given", [Protocol, "tests.config.test_config:Protocol"], ids=["class", "string"])
 def test_protocols_of_others(given: Any) -> None:
     config = loaded(http=given, ws=given)
     assert config.http_protocol_class is Protocol

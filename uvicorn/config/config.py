@@ -11,6 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from uvicorn import listeners
+from uvicorn.config.reload_patterns import resolve_watched
+from uvicorn.config.table import (
+    HTTP_PROTOCOLS,
+    LIFESPAN,
+    LOG_LEVELS,
+    LOOP_FACTORIES,
+    OPTIONS,
+    WS_PROTOCOLS,
+    Options,
+)
 from uvicorn.importer import (
     AppLoadingError,
     ImportFromStringError,
@@ -19,52 +29,14 @@ from uvicorn.importer import (
     import_from_string,
     load_app,
 )
-from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL, apply_log_config
-from uvicorn.options import (
-    HTTP_PROTOCOLS,
-    INTERFACES,
-    LIFESPAN,
-    LOG_LEVELS,
-    LOOP_FACTORIES,
-    OPTIONS,
-    WS_PROTOCOLS,
-    HTTPProtocolType,
-    InterfaceType,
-    LifespanType,
-    LoopFactoryType,
-    Options,
-    WSProtocolType,
-)
-from uvicorn.tls import create_ssl_context, load_ssl_context
-from uvicorn.watch_patterns import is_dir, resolve_reload_patterns, resolve_watched
+from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config
+from uvicorn.tls import load_ssl_context
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from uvicorn.logging import LogConfig
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-
-__all__ = [
-    "HTTP_PROTOCOLS",
-    "INTERFACES",
-    "LIFESPAN",
-    "LOGGING_CONFIG",
-    "LOG_LEVELS",
-    "LOOP_FACTORIES",
-    "SSL_PROTOCOL_VERSION",
-    "STARTUP_FAILURE",
-    "WS_PROTOCOLS",
-    "Config",
-    "HTTPProtocolType",
-    "InterfaceType",
-    "LifespanType",
-    "LoopFactoryType",
-    "UvicornDeprecationWarning",
-    "WSProtocolType",
-    "create_ssl_context",
-    "is_dir",
-    "resolve_reload_patterns",
-]
 
 SSL_PROTOCOL_VERSION = OPTIONS["ssl_version"].default
 
@@ -103,7 +75,7 @@ class Config(Options):
 
     Args:
         app: the application, or its import string; it may be None until `load`.
-        host, ...: the options of `uvicorn.options.Options`.
+        host, ...: the options of `uvicorn.config.table.Options`.
 
     Raises:
         OptionError: a value is not accepted; a ValueError, and where the type is at fault a TypeError too.

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import pytest
 
 from uvicorn import config
-from uvicorn.accepts import OptionError, OptionTypeError
 from uvicorn.config import Config
+from uvicorn.config.kinds import OptionError, OptionTypeError
+from uvicorn.config.option import Form, Group
+from uvicorn.config.table import OPTIONS, Options
 from uvicorn.logging import LOGGING_CONFIG
 from uvicorn.main import main, run
-from uvicorn.option import Form, Group
-from uvicorn.options import OPTIONS, Options
 
 # The defaults that programs rely on; a change of one of them is a change for everybody.
 DEFAULTS = {

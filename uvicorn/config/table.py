@@ -6,7 +6,7 @@ from asyncio import AbstractEventLoop, Protocol
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import IO, Any, Literal
 
-from uvicorn.accepts import (
+from uvicorn.config.kinds import (
     INT_MAX,
     Callback,
     Choice,
@@ -31,9 +31,9 @@ from uvicorn.accepts import (
     Text,
     TrustedHosts,
 )
+from uvicorn.config.option import Form, Group, OptionTable, option, option_table
+from uvicorn.config.reload_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES, FilePath
 from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
-from uvicorn.option import Form, Group, OptionTable, option, option_table
-from uvicorn.watch_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES, FilePath
 
 HTTPProtocolType = Literal["auto", "h11", "httptools"]
 WSProtocolType = Literal["auto", "none", "websockets", "websockets-sansio", "wsproto"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from uvicorn import accepts
-from uvicorn.accepts import (
+from uvicorn.config import kinds
+from uvicorn.config.kinds import (
     Callback,
     Choice,
     ChoiceOrImport,
@@ -59,7 +59,7 @@ def a_callable() -> None:
         (ChoiceOrImport(["auto"], "Class"), "Auto", "auto"),
         (ChoiceOrImport(["auto"], "Class"), "Package.module:Class", "Package.module:Class"),
         (LogLevel(["info", "trace"]), "Trace", "trace"),
-        (accepts.Path(), "no/such/path", "no/such/path"),
+        (kinds.Path(), "no/such/path", "no/such/path"),
         (ExistingFile(), HERE, HERE),
         (ExistingDirectory(), DIRECTORY, DIRECTORY),
         (ExistingDirectory(), "", ""),
@@ -148,7 +148,7 @@ def test_every_kind_of_python_value_that_is_accepted() -> None:
         (Seconds(zero_is_off=True), 0.5, 0.5),
         (ChoiceOrImport(["auto"], "Class"), a_callable, a_callable),
         (LogLevel(["info"]), 15, 15),
-        (accepts.Path(), Path("a/b"), os.path.join("a", "b")),
+        (kinds.Path(), Path("a/b"), os.path.join("a", "b")),
         # Files are looked for where they are used.
         (ExistingFile(), "no/such/file", "no/such/file"),
         (ExistingDirectory(), Path("no"), "no"),
@@ -186,8 +186,8 @@ def test_every_kind_of_python_value_that_is_accepted() -> None:
         (Choice(["auto"]), None, TypeError),
         (ChoiceOrImport(["auto"], "Class"), 3, TypeError),
         (LogLevel(["info"]), True, TypeError),
-        (accepts.Path(), b"bytes", TypeError),
-        (accepts.Path(), 3, TypeError),
+        (kinds.Path(), b"bytes", TypeError),
+        (kinds.Path(), 3, TypeError),
         (LogConfig(), 3, TypeError),
         (Header(), "X-Name:value", TypeError),
         (Header(), (b"x", b"y"), TypeError),
@@ -222,7 +222,7 @@ def test_what_python_alone_has_is_not_read_from_text() -> None:
         (Choice(["a", "b"], ["b"]), "one of a"),
         (ChoiceOrImport(["a", "b"], "Class"), "one of a, b or module:Class"),
         (ExistingFile(), "a file that exists"),
-        (accepts.Path(), "a path"),
+        (kinds.Path(), "a path"),
     ],
 )
 def test_what_is_accepted_in_words(kind: Kind, expected: str) -> None:

@@ -1,0 +1,48 @@
+"""`Config`, the table of options that it is made from, and what programs import along with it."""
+
+from uvicorn.config.config import (
+    SSL_PROTOCOL_VERSION,
+    STARTUP_FAILURE,
+    Config,
+    UvicornDeprecationWarning,
+    logger,
+)
+from uvicorn.config.reload_patterns import is_dir, resolve_reload_patterns
+from uvicorn.config.table import (
+    HTTP_PROTOCOLS,
+    INTERFACES,
+    LIFESPAN,
+    LOG_LEVELS,
+    LOOP_FACTORIES,
+    WS_PROTOCOLS,
+    HTTPProtocolType,
+    InterfaceType,
+    LifespanType,
+    LoopFactoryType,
+    WSProtocolType,
+)
+from uvicorn.logging import LOGGING_CONFIG
+from uvicorn.tls import create_ssl_context
+
+__all__ = [
+    "HTTP_PROTOCOLS",
+    "INTERFACES",
+    "LIFESPAN",
+    "LOGGING_CONFIG",
+    "LOG_LEVELS",
+    "LOOP_FACTORIES",
+    "SSL_PROTOCOL_VERSION",
+    "STARTUP_FAILURE",
+    "WS_PROTOCOLS",
+    "Config",
+    "HTTPProtocolType",
+    "InterfaceType",
+    "LifespanType",
+    "LoopFactoryType",
+    "UvicornDeprecationWarning",
+    "WSProtocolType",
+    "create_ssl_context",
+    "is_dir",
+    "logger",
+    "resolve_reload_patterns",
+]
