@@ -13,12 +13,12 @@ from click.testing import CliRunner
 
 import uvicorn
 from tests.processes import ServerProcess, exchange, run_async, serve
-from uvicorn import listeners
 from uvicorn.config import LOGGING_CONFIG, Config
 from uvicorn.config.kinds import ForeseenFlag, Kind, Loop, OptionError, Text
 from uvicorn.config.option import Form, Group, Option
 from uvicorn.config.table import OPTIONS
 from uvicorn.main import GroupedCommand, main, run
+from uvicorn.net import listeners
 from uvicorn.server import Server
 
 APP = "tests.apps:asgi3_app"

@@ -21,7 +21,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.config.table import HTTP_PROTOCOLS, LIFESPAN, LOOP_FACTORIES, WS_PROTOCOLS
 from uvicorn.importer import ImportFromStringError, import_from_string, show_users_traceback
-from uvicorn.listeners import adopt_listening
+from uvicorn.net.listeners import adopt_listening
 
 # Forked, a child would inherit the locks and threads of an application.
 spawn = multiprocessing.get_context("spawn")

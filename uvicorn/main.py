@@ -25,7 +25,7 @@ from uvicorn.config.kinds import (
 from uvicorn.config.option import Form, Group, Option
 from uvicorn.config.table import OPTIONS
 from uvicorn.importer import show_users_traceback
-from uvicorn.listeners import remove_unix_socket
+from uvicorn.net.listeners import remove_unix_socket
 from uvicorn.server import Server, ServerState
 
 __all__ = [

@@ -17,7 +17,7 @@ from uvicorn._ansi import style
 from uvicorn._compat import asyncio_run
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.config.config import exit_with_startup_failure
-from uvicorn.listeners import AnyServer, Listeners
+from uvicorn.net.listeners import AnyServer, Listeners
 from uvicorn.server_state import ExitFlag, ServerState, http_date
 
 __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]

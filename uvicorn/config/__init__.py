@@ -22,7 +22,7 @@ from uvicorn.config.table import (
     WSProtocolType,
 )
 from uvicorn.logging import LOGGING_CONFIG
-from uvicorn.tls import create_ssl_context
+from uvicorn.net.tls import create_ssl_context
 
 __all__ = [
     "HTTP_PROTOCOLS",

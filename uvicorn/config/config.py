@@ -10,7 +10,6 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
-from uvicorn import listeners
 from uvicorn.config.reload_patterns import resolve_watched
 from uvicorn.config.table import (
     HTTP_PROTOCOLS,
@@ -30,7 +29,8 @@ from uvicorn.importer import (
     load_app,
 )
 from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config
-from uvicorn.tls import load_ssl_context
+from uvicorn.net import listeners
+from uvicorn.net.tls import load_ssl_context
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn._subprocess import PipeEnd
 from uvicorn.config import Config
-from uvicorn.listeners import Listeners
+from uvicorn.net.listeners import Listeners
 from uvicorn.server import Server
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
 

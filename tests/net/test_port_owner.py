@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from uvicorn import port_owner
-from uvicorn.listeners import bind_tcp_socket
-from uvicorn.port_owner import owner_of_port
+from uvicorn.net import port_owner
+from uvicorn.net.listeners import bind_tcp_socket
+from uvicorn.net.port_owner import owner_of_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.processes import serve
 from tests.supervisors.clients import eventually
-from uvicorn import listeners
 from uvicorn.config import Config
+from uvicorn.net import listeners
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_what_to_do_when_a_port_cannot_be_bound(
         def bind(self, address: Any) -> None:
             raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("uvicorn.listeners.socket.socket", Refusing)
+    monkeypatch.setattr("uvicorn.net.listeners.socket.socket", Refusing)
     assert refused(capsys, port=port).endswith(f"('127.0.0.1', {port}): {os.strerror(number).lower()}{hint}")
 
 

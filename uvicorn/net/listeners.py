@@ -147,7 +147,7 @@ def _hint(exc: OSError, address: object) -> str:
         return ""
     port = address[1]
     if exc.errno == errno.EADDRINUSE:
-        from uvicorn.port_owner import owner_of_port
+        from uvicorn.net.port_owner import owner_of_port
 
         owner = owner_of_port(port)
         return f"{f' by {owner}' if owner else ''}; --port 0 takes any free port"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.processes import exchange, serve
 from uvicorn.config import Config, create_ssl_context
-from uvicorn.tls import load_ssl_context
+from uvicorn.net.tls import load_ssl_context
 
 UPLOAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n"
 
@@ -224,7 +224,7 @@ def test_https_from_the_command_line(files: Files) -> None:
 @pytest.mark.parametrize("request_head", [UPLOAD, b"GET / HTTP/1.1\r\nbad\r\n\r\n"], ids=["early", "rejected"])
 def test_an_answer_arrives_though_the_client_goes_on_sending(files: Files, request_head: bytes) -> None:
     """There are no half-closed connections in TLS; what is still sent must not cost the answer."""
-    arguments = ["tests.test_tls:unread_app", "--ssl-certfile", files.certificate, "--ssl-keyfile", files.key]
+    arguments = ["tests.net.test_tls:unread_app", "--ssl-certfile", files.certificate, "--ssl-keyfile", files.key]
     with (
         serve(*arguments) as server,
         socket.create_connection((server.host, server.port), timeout=10) as sock,
