@@ -47,6 +47,7 @@ TESTS = (
     "tests/fuzz",
     "tests/cases/test_in_process.py",
     "tests/test_access_log.py",
+    "tests/test_waiters.py",
 )
 # Their servers are processes of their own.
 IGNORED = (
@@ -255,19 +256,19 @@ class Run:
         self.running[child] = (file, mutant, reader)
 
     def choose_tests(self, file: str, mutant: Mutant) -> list[int]:
+        span = [(file, line) for line in range(*self.find_span(file, mutant))]
         if mutant.first_line:
             lines = [(file, line) for line in range(mutant.lines[0], mutant.lines[1] + 1)]
         else:
             lines = [line for line in self.covering if line[0] == file]
-        covering: set[int] = set().union(*(self.covering[line] for line in lines))
+        # A line within a table of constants is none that is executed; the function is.
+        covering = self.find_covering(lines) or self.find_covering(span)
         fastest = sorted(covering, key=self.seconds.__getitem__)
         killers = self.killers[file, mutant.function]
         order = [number for number, _ in killers.most_common() if number in covering]
         # Some for each line of the function, the rarest first; some of each test function, whose cases mostly see the
         # same; then the others.
-        for line in sorted(
-            ((file, line) for line in range(*self.find_span(file, mutant))), key=lambda at: len(self.covering[at])
-        ):
+        for line in sorted(span, key=lambda at: len(self.covering[at])):
             order += [number for number in fastest if number in self.covering[line]][:3]
         siblings: defaultdict[str, list[int]] = defaultdict(list)
         for number in fastest:
@@ -280,6 +281,10 @@ class Run:
             if left > 0 or not chosen:
                 chosen.append(number)
         return chosen
+
+    def find_covering(self, lines: list[Line]) -> set[int]:
+        """The tests that execute one of the lines."""
+        return set().union(*(self.covering[line] for line in lines))
 
     def find_span(self, file: str, mutant: Mutant) -> tuple[int, int]:
         """The lines of the mutant's function."""

@@ -4,6 +4,7 @@ import pytest
 
 from tests.fuzz.parsing import JUDGES
 from uvicorn._speedups.errors import RequestRejected
+from uvicorn.importer import import_from_string
 from uvicorn.protocols.http.http1 import Http1
 
 
@@ -12,6 +13,14 @@ def test_good_lines_pass_again_and_again(library: str) -> None:
     for _ in range(3):
         JUDGES[library](b"X-A: b\r\nProxy-Connection: close\r\n")
         JUDGES[library](b"")
+
+
+def test_a_new_judge_goes_on_after_a_client_that_closes() -> None:
+    pytest.importorskip("httptools")
+    judge = import_from_string("uvicorn.protocols.http.httptools_impl:LlhttpJudge")()
+    for _ in range(3):
+        judge(b"Proxy-Connection: close\r\n")
+        judge(b"X-A: b\r\n")
 
 
 @pytest.mark.parametrize("library", JUDGES)

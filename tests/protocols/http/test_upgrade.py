@@ -244,6 +244,24 @@ async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:
     assert taker.trailing + taker.received == b"frames"
 
 
+async def test_reading_goes_on_when_an_upgrade_has_waited(connect: Any) -> None:
+    connection = connect(respond(), ws=Seamed)
+    connection.feed(GET + HANDSHAKE)
+    assert not connection.transport.reading
+    await connection.run()
+    assert len(Seamed.made) == 1
+    assert connection.transport.reading
+
+
+async def test_a_handshake_with_a_body_is_refused(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect(respond(), ws=Seamed)
+    caplog.set_level(logging.DEBUG, logger="uvicorn.error")
+    connection.feed(HANDSHAKE.replace(b"X-Any: \xff", b"Content-Length: 5") + b"hello")
+    assert connection.statuses == [400]
+    assert Seamed.made == []
+    assert caplog.messages[-1].endswith("answered with 400: a WebSocket handshake has no body")
+
+
 async def test_the_upgrade_of_a_client_that_also_says_close(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed)
     connection.feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"close, Upgrade"))

@@ -1,0 +1,46 @@
+"""Waiting for something to happen."""
+
+import asyncio
+
+from uvicorn.waiters import Waiters
+
+
+async def test_all_are_woken_and_wait_no_more() -> None:
+    waiters = Waiters()
+    assert not waiters
+    waiting = [asyncio.ensure_future(waiters.wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert waiters
+    waiters.wake()
+    # They have not run yet.
+    assert not waiters
+    assert not any(task.done() for task in waiting)
+    await asyncio.wait_for(asyncio.gather(*waiting), 20)
+
+
+async def test_a_wake_is_not_remembered() -> None:
+    waiters = Waiters()
+    waiters.wake()
+    waiting = asyncio.ensure_future(waiters.wait())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    waiters.wake()
+    await asyncio.wait_for(waiting, 20)
+
+
+async def test_one_that_is_cancelled_does_not_wait() -> None:
+    waiters = Waiters()
+    cancelled, waiting = [asyncio.ensure_future(waiters.wait()) for _ in range(2)]
+    await asyncio.sleep(0)
+    # Woken, but cancelled before it runs.
+    cancelled.cancel()
+    waiters.wake()
+    await asyncio.wait_for(waiting, 20)
+    assert cancelled.cancelled()
+    alone = asyncio.ensure_future(waiters.wait())
+    await asyncio.sleep(0)
+    assert waiters
+    alone.cancel()
+    await asyncio.wait([alone], timeout=20)
+    assert not waiters
