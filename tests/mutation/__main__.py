@@ -261,7 +261,7 @@ class Run:
             lines = [(file, line) for line in range(mutant.lines[0], mutant.lines[1] + 1)]
         else:
             lines = [line for line in self.covering if line[0] == file]
-        # A line within a table of constants is none that is executed; the function is.
+        # There is no event for a line inside a table of constants.
         covering = self.find_covering(lines) or self.find_covering(span)
         fastest = sorted(covering, key=self.seconds.__getitem__)
         killers = self.killers[file, mutant.function]

@@ -57,6 +57,14 @@ async def test_sending(connect: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [0, 125, 126, 32767, 32768, 65535, 65536])
+async def test_lengths_are_sent_in_their_shortest_form(connect: Any, size: int) -> None:
+    connection = connect()
+    await connection.open()
+    await connection.send("send", bytes=b"\xff" * size)
+    assert connection.frames() == [ServerFrame(BINARY, b"\xff" * size)]
+
+
 @pytest.mark.parametrize("offer", [None, DEFLATE])
 @pytest.mark.parametrize("kind", BYTES_LIKE)
 async def test_sending_any_type_of_bytes(connect: Any, kind: str, offer: bytes | None) -> None:

@@ -28,6 +28,8 @@ VIOLATIONS = [
     *(pytest.param(1002, frame(PING, rsv=rsv), id=f"ping-rsv-{rsv}") for rsv in (1, 2, 4)),
     pytest.param(1002, frame(TEXT, b"x", mask=None), id="unmasked"),
     pytest.param(1002, frame(TEXT, b"", mask=None), id="unmasked-empty"),
+    pytest.param(1002, frame(BINARY, b"x" * 200, mask=None), id="unmasked-length-in-2-bytes"),
+    pytest.param(1002, frame(BINARY, b"x" * 65536, mask=None), id="unmasked-length-in-8-bytes"),
     pytest.param(1002, frame(PING, mask=None), id="unmasked-ping"),
     pytest.param(1002, frame(TEXT, b"x", width=2), id="length-in-2-bytes"),
     pytest.param(1002, frame(TEXT, b"x" * 125, width=2), id="length-125-in-2-bytes"),
