@@ -18,7 +18,7 @@ from uvicorn.config.kinds import ForeseenFlag, Kind, Loop, OptionError, Text
 from uvicorn.config.option import Form, Group, Option
 from uvicorn.config.table import OPTIONS
 from uvicorn.main import GroupedCommand, main, run
-from uvicorn.net import listeners
+from uvicorn.net.bind import TcpBind
 from uvicorn.server import Server
 
 APP = "tests.apps:asgi3_app"
@@ -570,17 +570,17 @@ def test_an_error_inside_the_users_module_is_shown_as_it_is(tmp_path: Path) -> N
 def test_run_raises_inside_a_running_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs catch it, as in a notebook, and await `Server.serve` instead."""
     bound: list[socket.socket] = []
-    bind_socket = listeners.bind_socket
+    bind_socket = TcpBind._bind
 
-    def bind(config: Config) -> socket.socket:
-        bound.append(bind_socket(config))
+    def bind(address: TcpBind) -> socket.socket:
+        bound.append(bind_socket(address))
         return bound[-1]
 
     async def call() -> None:
         with pytest.raises(RuntimeError, match="cannot be called from a running event loop"):
             run("examples.hello:app", port=0, log_config=None)
 
-    monkeypatch.setattr(listeners, "bind_socket", bind)
+    monkeypatch.setattr(TcpBind, "_bind", bind)
     run_async(call())
     assert [sock.fileno() for sock in bound] == [-1]
 

@@ -25,7 +25,6 @@ from uvicorn.config.kinds import (
 from uvicorn.config.option import Form, Group, Option
 from uvicorn.config.table import OPTIONS
 from uvicorn.importer import show_users_traceback
-from uvicorn.net.listeners import remove_unix_socket
 from uvicorn.server import Server, ServerState
 
 __all__ = [
@@ -313,14 +312,11 @@ def _supervise(config: Config, server: Server) -> None:
         supervisor: Any = functools.partial(supervisors.ChangeReload, target=server.run)
     else:
         supervisor = supervisors.Multiprocess
-    sockets = config.bind_sockets()
+    bind = config.open_bind()
     try:
-        supervisor(config, sockets=sockets).run()
+        supervisor(config, sockets=bind.sockets).run()
     finally:
-        for sock in sockets:
-            sock.close()
-        if config.uds is not None:
-            remove_unix_socket(config.uds)
+        bind.close()
 
 
 def __getattr__(name: str) -> Any:

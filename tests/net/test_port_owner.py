@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from uvicorn.net import port_owner
-from uvicorn.net.listeners import bind_tcp_socket
+from uvicorn.net.bind import TcpBind
 from uvicorn.net.port_owner import owner_of_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
@@ -23,7 +23,7 @@ def test_a_process_that_listens() -> None:
             listener.listen()
             assert owner_of_port(port) == f"process {os.getpid()} ({name})"
             with pytest.raises(OSError) as caught:
-                bind_tcp_socket(host, port)
+                TcpBind(host, port).open()
             assert caught.value.errno == errno.EADDRINUSE
             assert str(caught.value).endswith(
                 f": address already in use by process {os.getpid()} ({name}); --port 0 takes any free port"
@@ -55,7 +55,7 @@ def test_the_process_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(port_owner.os, "listdir", refuse)
         assert owner_of_port(port) == ""
         with pytest.raises(OSError, match=r"address already in use; --port 0 takes any free port$"):
-            bind_tcp_socket("127.0.0.1", port)
+            TcpBind("127.0.0.1", port).open()
 
 
 def test_a_system_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:

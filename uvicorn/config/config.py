@@ -29,7 +29,7 @@ from uvicorn.importer import (
     load_app,
 )
 from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config
-from uvicorn.net import listeners
+from uvicorn.net.bind import Bind, bind_of
 from uvicorn.net.tls import load_ssl_context
 
 if TYPE_CHECKING:
@@ -243,29 +243,30 @@ class Config(Options):
         Raises:
             SystemExit: it cannot be bound; the reason has been logged.
         """
+        bind = bind_of(self)
         try:
-            sock = listeners.bind_socket(self)
+            sock = bind.open_first()
         except OSError as exc:
             exit_with_startup_failure(exc)
-        listeners.log_running(self, sock)
+        bind.log_running(self.is_ssl)
         sock.set_inheritable(True)
         return sock
 
-    def bind_sockets(self) -> list[socket.socket]:
-        """As `bind_socket`, to all addresses of a host.
+    def open_bind(self) -> Bind:
+        """As `bind_socket`, to all addresses of a host; the caller closes it.
 
         Raises:
             SystemExit: as `bind_socket`.
         """
-        sock = self.bind_socket()
+        bind = bind_of(self)
+        bind.adopt(self.bind_socket())
         try:
-            others = listeners.bind_other_addresses(self, sock)
+            bind.open_others()
         except OSError as exc:
-            sock.close()
             exit_with_startup_failure(exc)
-        for other in others:
-            other.set_inheritable(True)
-        return [sock, *others]
+        for sock in bind.sockets:
+            sock.set_inheritable(True)
+        return bind
 
     def _import(self, name: Literal["http", "ws", "loop"], choices: dict[str, Any]) -> Any:
         asked = getattr(self, name)

@@ -13,7 +13,7 @@ import pytest
 from tests.processes import serve
 from tests.supervisors.clients import eventually
 from uvicorn.config import Config
-from uvicorn.net import listeners
+from uvicorn.net.bind import Bind, InheritedBind, TcpBind, UnixBind, _is_served, bind_of
 
 
 @pytest.fixture
@@ -22,9 +22,36 @@ def path(tmp_path: Path) -> str:
 
 
 @contextlib.contextmanager
+def opened(bind: Bind) -> Iterator[list[socket.socket]]:
+    bind.open()
+    try:
+        yield bind.sockets
+    finally:
+        bind.close()
+
+
+@contextlib.contextmanager
 def bound(**options: Any) -> Iterator[socket.socket]:
     with Config(None, **options).bind_socket() as sock:
         yield sock
+
+
+def test_the_options_name_one_address() -> None:
+    kinds = [
+        ({}, TcpBind),
+        ({"fd": 0}, InheritedBind),
+        ({"fd": 0, "uds": "server.sock"}, UnixBind),
+    ]
+    for options, kind in kinds:
+        assert type(bind_of(Config(None, **options))) is kind
+
+
+def test_an_address_can_be_opened_again() -> None:
+    bind = TcpBind("127.0.0.1", 0)
+    for _ in range(2):
+        with opened(bind) as (sock,):
+            assert sock.getsockname()[1] != 0
+        assert bind.sockets == []
 
 
 def test_a_port(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +133,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *found: Any) -> None:
 def test_every_address_of_a_name_is_bound_once_with_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
     resolve_to(monkeypatch, *((INET, (address, 0)) for address in addresses))
-    sockets = Config(None, host="several", port=0).bind_sockets()
+    sockets = Config(None, host="several", port=0).open_bind().sockets
     names = [sock.getsockname() for sock in sockets]
     for sock in sockets:
         assert sock.get_inheritable()
@@ -118,7 +145,7 @@ def test_every_address_of_a_name_is_bound_once_with_one_port(monkeypatch: pytest
 @pytest.mark.skipif(not socket.has_ipv6, reason="IPv6 is not there")
 def test_an_address_that_this_machine_has_not_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve_to(monkeypatch, (INET6, ("2001:db8::1", 0, 0, 0)), (INET, ("127.0.0.1", 0)))
-    (sock,) = Config(None, host="both", port=0).bind_sockets()
+    (sock,) = Config(None, host="both", port=0).open_bind().sockets
     with sock:
         assert sock.getsockname()[0] == "127.0.0.1"
 
@@ -128,7 +155,7 @@ def test_a_further_address_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys
         port = taken.getsockname()[1]
         resolve_to(monkeypatch, *((INET, (f"127.0.0.{last}", port)) for last in (1, 2, 3)))
         with pytest.raises(SystemExit) as exited:
-            Config(None, host="several", port=port).bind_sockets()
+            Config(None, host="several", port=port).open_bind()
         assert exited.value.code == 3
         assert f"('127.0.0.3', {port}): address already in use" in capsys.readouterr().err
         monkeypatch.undo()
@@ -175,7 +202,7 @@ def test_what_to_do_when_a_port_cannot_be_bound(
         def bind(self, address: Any) -> None:
             raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("uvicorn.net.listeners.socket.socket", Refusing)
+    monkeypatch.setattr("uvicorn.net.bind.socket.socket", Refusing)
     assert refused(capsys, port=port).endswith(f"('127.0.0.1', {port}): {os.strerror(number).lower()}{hint}")
 
 
@@ -190,7 +217,7 @@ def test_a_port_in_time_wait_is_free() -> None:
 
 def test_a_port_on_windows_belongs_to_one_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    with listeners.bind_tcp_socket("127.0.0.1", 0) as sock:
+    with TcpBind("127.0.0.1", 0).open_first() as sock:
         assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
 
 
@@ -202,9 +229,9 @@ def test_a_unix_socket(path: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_unix_socket_that_was_left_behind_is_replaced(path: str) -> None:
-    with listeners.bind_unix_socket(path):
+    with UnixBind(path).open_first():
         os.chmod(path, 0o600)
-    with listeners.bind_unix_socket(path) as sock:
+    with UnixBind(path).open_first() as sock:
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
         sock.listen()
         with socket.socket(socket.AF_UNIX) as client:
@@ -212,7 +239,7 @@ def test_a_unix_socket_that_was_left_behind_is_replaced(path: str) -> None:
 
 
 def test_a_unix_socket_that_is_served_is_not_taken_over(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with listeners.bind_unix_socket(path) as served:
+    with UnixBind(path).open_first() as served:
         served.listen()
         assert "address already in use" in refused(capsys, uds=path)
         with socket.socket(socket.AF_UNIX) as client:
@@ -233,28 +260,54 @@ def test_a_unix_socket_of_too_long_a_path(tmp_path: Path, capsys: pytest.Capture
     assert "af_unix path too long" in refused(capsys, uds=str(tmp_path / ("x" * 200)))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")
 def test_an_abstract_unix_socket() -> None:
     name = f"\0uvicorn-{os.getpid()}"
-    with listeners.bind_unix_socket(name) as sock:
+    with opened(UnixBind(name)) as (sock,):
         assert sock.getsockname() == name.encode()
-        listeners.remove_unix_socket(name)
 
 
 def test_windows_has_no_unix_sockets(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(OSError, match="Windows has none"):
-        listeners.bind_unix_socket(path)
-    assert not listeners._is_served(path)
+        UnixBind(path).open()
+    assert not _is_served(path)
 
 
-def test_a_unix_socket_is_removed_and_nothing_else(path: str) -> None:
-    with listeners.bind_unix_socket(path):
-        listeners.remove_unix_socket(path)
+def test_a_unix_socket_is_removed_when_it_is_closed(path: str) -> None:
+    bind = UnixBind(path)
+    with opened(bind) as (sock,):
+        assert os.path.exists(path)
+    assert sock.fileno() == -1
     assert not os.path.exists(path)
-    listeners.remove_unix_socket(path)
+    bind.close()  # once more, which does nothing
+
+
+def test_a_unix_socket_of_another_server_is_not_removed(path: str) -> None:
+    old = UnixBind(path)
+    old.open()
+    os.unlink(path)
+    with opened(UnixBind(path)):
+        old.close()
+        UnixBind(path).close()  # It has not been opened.
+        assert os.path.exists(path)
+
+
+def test_a_file_that_takes_the_place_of_a_unix_socket_is_not_removed(path: str) -> None:
+    with opened(UnixBind(path)):
+        # Both exist for a moment, so that they have different inode numbers.
+        Path(path + ".new").write_text("precious")
+        os.replace(path + ".new", path)
+    assert Path(path).read_text() == "precious"
+
+
+def test_a_file_at_the_path_of_an_adopted_socket_is_not_removed(path: str) -> None:
+    """Programs replace `Config.bind_socket`."""
     Path(path).write_text("precious")
-    listeners.remove_unix_socket(path)
-    assert os.path.exists(path)
+    bind = UnixBind(path)
+    bind.adopt(socket.socket())
+    bind.close()
+    assert Path(path).read_text() == "precious"
 
 
 def test_an_inherited_socket(capsys: pytest.CaptureFixture[str]) -> None:

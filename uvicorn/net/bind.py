@@ -1,0 +1,309 @@
+"""Where a server listens. Each kind of address is a `Bind`, which opens, describes and closes itself.
+
+`bind_of` makes the one that the options name. A server opens it, and listens on its sockets; a supervisor opens it, and
+hands its sockets to the workers.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+import stat
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+
+logger = logging.getLogger("uvicorn.error")
+
+DEFAULT_UDS_MODE = 0o666
+# How the empty host, which stands for all interfaces, is shown.
+ALL_INTERFACES = "0.0.0.0"
+
+# Those below are the system's (RFC 6335, section 6).
+FIRST_FREE_PORT = 1024
+
+
+class Bind(ABC):
+    """An address to listen on.
+
+    To open it binds sockets to it. Clients are refused until a server listens on these.
+
+    Attributes:
+        sockets: those that are open.
+    """
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+
+    def open(self) -> None:
+        """Bind to it; a host may have several addresses, each of which gets a socket.
+
+        Raises:
+            OSError: it cannot be bound; nothing is left open.
+        """
+        self.open_first()
+        self.open_others()
+
+    def open_first(self) -> socket.socket:
+        """Bind to it; if it is a host of several addresses, to the first of them.
+
+        Raises:
+            OSError: as `open`.
+        """
+        return self.adopt(self._bind())
+
+    def adopt(self, sock: socket.socket) -> socket.socket:
+        """Take a socket that has been bound to it, instead of `open_first`."""
+        self.sockets.append(sock)
+        return sock
+
+    def open_others(self) -> None:
+        """Bind to the further addresses of a host, after the first.
+
+        Raises:
+            OSError: as `open`.
+        """
+        try:
+            for sock in self._bind_others():
+                self.sockets.append(sock)
+        except OSError:
+            self.close()
+            raise
+
+    @abstractmethod
+    def _bind(self) -> socket.socket:
+        """Make the first socket, or raise OSError."""
+
+    def _bind_others(self) -> Iterable[socket.socket]:
+        """Make the sockets after the first, or raise OSError."""
+        return ()
+
+    @abstractmethod
+    def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
+        """Say where clients find it, once it is open: a template of `logging` and its arguments.
+
+        Args:
+            is_ssl: whether clients have to speak TLS.
+        """
+
+    def log_running(self, is_ssl: bool) -> None:
+        """Log that a server runs there; `is_ssl` as for `describe`."""
+        where, args = self.describe(is_ssl)
+        text = "Uvicorn running on {} (Press CTRL+C to quit)"
+        logger.info(text.format(where), *args, extra={"color_message": text.format(f"\x1b[1m{where}\x1b[0m")})
+
+    def close(self) -> None:
+        """Close the sockets, and remove the file that was made for them."""
+        for sock in self.sockets:
+            sock.close()
+        self.sockets = []
+
+
+def bind_of(config: "Config") -> Bind:
+    """Return where the options say to listen."""
+    if config.uds is not None:
+        return UnixBind(config.uds)
+    if config.fd is not None:
+        return InheritedBind(config.fd)
+    return TcpBind(config.host, config.port)
+
+
+# --- TCP --------------------------------------------------------------------------------------------------------------
+
+
+class TcpBind(Bind):
+    """A host and a port.
+
+    Args:
+        host: a name or an address; the empty one means all interfaces.
+        port: 0 means any free one, the same for all addresses of the host.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__()
+        self.host = host
+        self.port = port
+
+    def _bind(self) -> socket.socket:
+        family, kind, protocol, _, address = _resolve(self.host, self.port)[0]
+        # The address :: alone means IPv4 too, if the system can.
+        return _bind_tcp_socket(family, kind, protocol, address, only_ipv6=not socket.has_dualstack_ipv6())
+
+    def _bind_others(self) -> Iterator[socket.socket]:
+        for family, kind, protocol, _, (host, _, *rest) in _resolve(self.host, self.port)[1:]:
+            port = self.sockets[0].getsockname()[1]
+            # A name may have an address of a family that this machine has not.
+            with _skipping(errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                yield _bind_tcp_socket(family, kind, protocol, (host, port, *rest), only_ipv6=True)
+
+    def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
+        host = self.host or ALL_INTERFACES
+        # Log handlers read the scheme, the host and the port (which 0 became) from the arguments.
+        port = self.sockets[0].getsockname()[1]
+        return "%s://%s:%d", ("https" if is_ssl else "http", f"[{host}]" if ":" in host else host, port)
+
+
+def _resolve(host: str, port: int) -> list[Any]:
+    """What `getaddrinfo` knows of a host, each address once; those of IPv4, which clients have used so far, first."""
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as exc:
+        raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}") from None
+    return sorted(dict.fromkeys(found), key=lambda info: info[0] != socket.AF_INET)
+
+
+def _bind_tcp_socket(family: int, kind: int, protocol: int, address: Any, *, only_ipv6: bool) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    with _binding(sock, address):
+        if sys.platform not in ("win32", "cygwin"):  # there the option lets two servers share a port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
+        sock.bind(address)
+    return sock
+
+
+@contextlib.contextmanager
+def _skipping(*numbers: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in numbers:
+            raise
+
+
+# --- Unix sockets -----------------------------------------------------------------------------------------------------
+
+
+class UnixBind(Bind):
+    """A unix socket. One that was left behind at its path is replaced, and its mode kept.
+
+    Args:
+        path: of its file; or a name in the abstract namespace of Linux, where a socket has neither a file nor a mode
+            (unix(7)), if it begins with a zero byte.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self._inode: int | None = None
+
+    @property
+    def _has_file(self) -> bool:
+        return not self.path.startswith("\0")
+
+    def _bind(self) -> socket.socket:
+        path = self.path
+        if sys.platform == "win32":
+            raise OSError(errno.EAFNOSUPPORT, f"cannot bind to unix socket {path!r}: Windows has none")
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with _binding(sock, path):
+            mode = self._make_way() if self._has_file else None
+            sock.bind(path)
+            if mode is not None:
+                os.chmod(path, mode)
+        return sock
+
+    def _make_way(self) -> int:
+        """Remove a socket that was left behind; return the mode that the new one gets."""
+        found = self._stat()
+        if found is None:
+            return DEFAULT_UDS_MODE
+        if stat.S_ISSOCK(found.st_mode) and not _is_served(self.path):
+            os.unlink(self.path)
+        return stat.S_IMODE(found.st_mode)
+
+    def adopt(self, sock: socket.socket) -> socket.socket:
+        found = self._stat()
+        if found is not None and stat.S_ISSOCK(found.st_mode):
+            self._inode = found.st_ino
+        return super().adopt(sock)
+
+    def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
+        return "unix socket %s", (self.path,)
+
+    def close(self) -> None:
+        super().close()
+        found = self._stat()
+        # A server that has taken the path over meanwhile keeps it.
+        if found is not None and found.st_ino == self._inode:
+            os.unlink(self.path)
+
+    def _stat(self) -> os.stat_result | None:
+        try:
+            return os.stat(self.path) if self._has_file else None
+        except FileNotFoundError:
+            return None
+
+
+def _is_served(path: str) -> bool:
+    if sys.platform == "win32":
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)  # One whose queue is full is a server too.
+        return client.connect_ex(path) in (0, errno.EAGAIN, errno.EINPROGRESS)
+
+
+# --- Inherited sockets ------------------------------------------------------------------------------------------------
+
+
+class InheritedBind(Bind):
+    """A socket that this process has inherited; a duplicate of it is served.
+
+    Args:
+        fd: its descriptor.
+    """
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self.fd = fd
+
+    def _bind(self) -> socket.socket:
+        try:
+            duplicate = os.dup(self.fd)
+            try:
+                return socket.socket(fileno=duplicate)
+            except OSError:
+                os.close(duplicate)
+                raise
+        except OSError as exc:
+            raise OSError(exc.errno, f"cannot serve file descriptor {self.fd}: {exc.strerror}") from None
+
+    def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
+        return "socket %s", (self.sockets[0].getsockname(),)
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _binding(sock: socket.socket, address: object) -> Iterator[None]:
+    """If it fails, close the socket, and raise the error in the words of asyncio."""
+    try:
+        yield
+    except OSError as exc:
+        sock.close()
+        reason = (exc.strerror or str(exc)).lower() + _hint(exc, address)
+        raise OSError(exc.errno, f"error while attempting to bind on address {address!r}: {reason}") from None
+
+
+def _hint(exc: OSError, address: object) -> str:
+    """What more there is to say of an address that cannot be bound, and what to do."""
+    if not isinstance(address, tuple):
+        return ""
+    port = address[1]
+    if exc.errno == errno.EADDRINUSE:
+        from uvicorn.net.port_owner import owner_of_port
+
+        owner = owner_of_port(port)
+        return f"{f' by {owner}' if owner else ''}; --port 0 takes any free port"
+    if exc.errno == errno.EACCES and port < FIRST_FREE_PORT:
+        return f"; only root, or a process with CAP_NET_BIND_SERVICE, binds to a port below {FIRST_FREE_PORT}"
+    if exc.errno == errno.EADDRNOTAVAIL:
+        return "; --host is an address of this machine, or 0.0.0.0 for all of them"
+    return ""
