@@ -16,9 +16,9 @@ import pytest
 
 from tests.processes import ROOT, ServerProcess, serve
 from tests.supervisors.clients import eventually, get, is_running, state_of
-from uvicorn import _subprocess as forking
-from uvicorn._subprocess import open_pidfd
 from uvicorn.config import Config
+from uvicorn.supervisors import spawn as forking
+from uvicorn.supervisors.spawn import open_pidfd
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="nothing is forked here")
 

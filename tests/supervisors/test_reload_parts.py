@@ -148,7 +148,7 @@ def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_stoppable_target() -> None:
-    from uvicorn._subprocess import spawn
+    from uvicorn.supervisors.spawn import spawn
 
     listener, channel = spawn.Pipe(duplex=False)
     came = threading.Event()

@@ -12,9 +12,9 @@ from socket import socket
 from types import FrameType
 from typing import Any
 
-from uvicorn._subprocess import PipeEnd, get_subprocess, spawn
 from uvicorn.config import Config
 from uvicorn.server import HANDLED_SIGNALS, log_process
+from uvicorn.supervisors.spawn import PipeEnd, get_subprocess, spawn
 
 # What an open stream may hold up a reload, unless the user says so, and then the application's shutdown; in seconds.
 RELOAD_GRACE = 2

@@ -15,11 +15,11 @@ from socket import socket
 from types import FrameType
 from typing import Any
 
-from uvicorn._subprocess import PipeEnd, can_fork, preload, spawn
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Scoreboard, open_scoreboard
 from uvicorn.supervisors.process import Process, ProcessState
+from uvicorn.supervisors.spawn import PipeEnd, can_fork, preload, spawn
 
 __all__ = ["SIGNALS", "Multiprocess", "Process"]
 

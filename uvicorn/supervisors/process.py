@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from socket import socket
 
-from uvicorn._subprocess import get_forked, get_subprocess, open_pidfd, spawn
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Share
+from uvicorn.supervisors.spawn import get_forked, get_subprocess, open_pidfd, spawn
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
 
 # How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for

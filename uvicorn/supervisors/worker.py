@@ -11,11 +11,11 @@ from socket import socket
 from types import FrameType
 from typing import Any
 
-from uvicorn._subprocess import PipeEnd
 from uvicorn.config import Config
 from uvicorn.net.listeners import Listeners
 from uvicorn.server import Server
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
+from uvicorn.supervisors.spawn import PipeEnd
 
 # This signal makes a worker write the stacks of its threads, as the JVM's do, even while the GIL is held.
 DUMP_SIGNAL: int | None = None
@@ -71,7 +71,7 @@ class Worker:
         server.run(sockets)
 
     def tell(self, message: Message) -> None:
-        # OSError: it is gone, and the watch on it (`uvicorn._subprocess`) ends us.
+        # OSError: it is gone, and the watch on it (`uvicorn.supervisors.spawn`) ends us.
         with self._lock, contextlib.suppress(OSError):
             self._channel.send_bytes(message)
 

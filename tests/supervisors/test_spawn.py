@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from uvicorn._subprocess import get_subprocess, subprocess_started
 from uvicorn.config import Config
 from uvicorn.server import Server
+from uvicorn.supervisors.spawn import get_subprocess, subprocess_started
 
 APP = "tests.apps:asgi3_app"
 

@@ -1,0 +1,227 @@
+"""Child processes that serve: spawned, or forked where nothing but this server is loaded."""
+
+import atexit
+import contextlib
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
+from socket import socket
+from typing import Any, TypeAlias
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.config.table import HTTP_PROTOCOLS, LIFESPAN, LOOP_FACTORIES, WS_PROTOCOLS
+from uvicorn.importer import ImportFromStringError, import_from_string, show_users_traceback
+from uvicorn.net.listeners import adopt_listening
+
+# Forked, a child would inherit the locks and threads of an application.
+spawn = multiprocessing.get_context("spawn")
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection
+
+    PipeEnd: TypeAlias = "PipeConnection[Any, Any]"
+else:
+    from multiprocessing.connection import Connection
+    from multiprocessing.reduction import DupFd
+
+    PipeEnd: TypeAlias = "Connection[Any, Any]"
+
+# What an orphan gets for its requests, unless the user says so, and then for the application's shutdown; in seconds.
+ORPHAN_GRACE = 10.0
+ORPHAN_ALLOWANCE = 2.0
+
+# What the server itself may have imported beside the standard library.
+_OURS = {"uvicorn", "click", "dotenv", "h11", "httptools", "uvloop", "websockets", "wsproto", "yaml", "_yaml"}
+
+
+def get_subprocess(config: Config, target: Callable[..., None], sockets: list[socket]) -> SpawnProcess:
+    """Make, but do not start, a process that serves.
+
+    Args:
+        config: sets up logging there.
+        target: is called there, with `sockets=`.
+        sockets: bound ones.
+    """
+    arguments = arguments_of_child(config, target, sockets)
+    if sys.implementation.name == "pypy" and sys.platform != "win32":
+        arguments["sockets"] = [_Handed(sock) for sock in sockets]
+    return spawn.Process(target=subprocess_started, kwargs=arguments)
+
+
+class _Handed:
+    """A socket on its way to a child of PyPy (see `adopt_listening`)."""
+
+    def __init__(self, sock: socket) -> None:
+        self._sock = sock
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if sys.platform != "win32":
+            sock = self._sock
+            return _arrive, (DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
+        raise AssertionError("Windows hands sockets over in another way")
+
+
+def _arrive(fd: Any, family: int, kind: int, protocol: int) -> socket:
+    return adopt_listening(fd.detach(), family, kind, protocol)
+
+
+def arguments_of_child(config: Config, target: Callable[..., None], sockets: list[socket]) -> dict[str, Any]:
+    """The arguments of `subprocess_started` in the child."""
+    # The terminal, for a debugger: multiprocessing would close it.
+    try:
+        stdin_fileno: int | None = sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):  # none, replaced by an object without a descriptor, or closed
+        stdin_fileno = None
+    return {"config": config, "target": target, "sockets": sockets, "stdin_fileno": stdin_fileno}
+
+
+def subprocess_started(
+    config: Config, target: Callable[..., None], sockets: list[socket], stdin_fileno: int | None
+) -> None:
+    """Serve, in the child process.
+
+    Args:
+        config, target, sockets: as for `get_subprocess`.
+        stdin_fileno: the descriptor of the parent's standard input.
+
+    Raises:
+        SystemExit: the application could not be loaded.
+    """
+    if stdin_fileno is not None:
+        with contextlib.suppress(OSError):  # only the descriptors 0 to 2 have come along
+            sys.stdin = os.fdopen(stdin_fileno)
+    config.configure_logging()
+    _end_with_parent(config.timeout_graceful_shutdown)
+    try:
+        target(sockets=sockets)
+    except KeyboardInterrupt:
+        pass  # The parent has said what there is to say.
+    except Exception as exc:
+        if config.loaded:
+            raise
+        show_users_traceback(exc)
+        sys.exit(STARTUP_FAILURE)
+
+
+def open_pidfd(pid: int) -> int | None:
+    """A descriptor that becomes readable when a process ends; None where such are not to be had."""
+    if sys.platform == "linux":
+        # An old kernel or a sandbox has none, and PyPy no name for it.
+        with contextlib.suppress(OSError, AttributeError):
+            return os.pidfd_open(pid)
+    return None
+
+
+def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
+    """See to it that no orphan is left, which would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        grace = ORPHAN_GRACE if timeout_graceful_shutdown is None else timeout_graceful_shutdown
+        assert parent.pid is not None
+        # multiprocessing's stays open in those who are forked after us.
+        pidfd = open_pidfd(parent.pid)
+        sentinel = parent.sentinel if pidfd is None else pidfd
+        threading.Thread(target=_watch, args=(sentinel, grace), daemon=True, name="uvicorn-parent").start()
+
+
+def _watch(parent_sentinel: int, grace: float) -> None:
+    wait([parent_sentinel])
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)
+    else:
+        # Not to this thread: the kernel interrupts the main one.
+        os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(grace + ORPHAN_ALLOWANCE)
+    os._exit(1)  # pragma: no cover - it ends before what was covered is saved
+
+
+def can_fork() -> bool:
+    """Whether nothing runs in this process or is loaded into it but the server, as where `uvicorn` has been called.
+
+    Of anything else a fork would inherit locks, threads and connections, and a restart would not load it anew.
+    """
+    pidfd = open_pidfd(os.getpid())  # Only by one does a forked process learn of its parent's end.
+    if pidfd is None:  # Also on macOS, where what the system loads does not bear a fork.
+        return False
+    os.close(pidfd)
+    return _runs_one_thread() and _main_module_is_ours() and not _foreign_modules()
+
+
+def _runs_one_thread() -> bool:
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # With those that are not Python's.
+    except OSError:
+        return False
+
+
+def _main_module_is_ours() -> bool:
+    """Whether it only calls us, as the `uvicorn` script and `python -m uvicorn` do."""
+    allowed = (sys, re, uvicorn, uvicorn.main)
+    names = vars(sys.modules["__main__"])
+    return all(value in allowed for name, value in names.items() if not name.startswith("__"))
+
+
+def _foreign_modules() -> set[str]:
+    """What else has been imported since the server was: by a logging configuration, say."""
+    names = list(sys.modules)
+    tops = {name.partition(".")[0] for name in names[names.index("uvicorn") :]}
+    # Those without a spec have been made by an extension module.
+    imported = {name for name in tops if getattr(sys.modules.get(name), "__spec__", None) is not None}
+    return imported - _OURS - sys.stdlib_module_names - {"__mp_main__"}  # `multiprocessing`'s name of the main module
+
+
+def preload(config: Config) -> None:
+    """Import what every worker needs; what is of the user's own is left to them."""
+    choices: list[tuple[Any, Mapping[str, str | None]]] = [
+        (config.loop, LOOP_FACTORIES),
+        (config.http, HTTP_PROTOCOLS),
+        (config.lifespan, LIFESPAN),
+    ]
+    if config.ws != "auto":  # Which waits for the first handshake (`Config.ws_protocol_class`).
+        choices.append((config.ws, WS_PROTOCOLS))
+    for asked, named in choices:
+        # The worker will complain of what cannot be imported.
+        with contextlib.suppress(ImportFromStringError, ImportError):
+            found = import_from_string(named.get(asked) if isinstance(asked, str) else None)
+            if named is LOOP_FACTORIES and found is not None:
+                found(use_subprocess=True)  # Which imports what `auto` stands for.
+    if config.proxy_headers:
+        import_from_string("uvicorn.middleware.proxy_headers:ProxyHeadersMiddleware")
+
+
+def get_forked(
+    config: Config, target: Callable[..., None], sockets: list[socket], let_go: Callable[[], None]
+) -> BaseProcess:
+    """As `get_subprocess`, of a forked process, which first calls `let_go`."""
+    arguments = {"let_go": let_go, "started": arguments_of_child(config, target, sockets)}
+    fork: Any = multiprocessing.get_context("fork")  # of another type on Windows, where there is none
+    process: BaseProcess = fork.Process(target=_run, kwargs=arguments)
+    # The name by which applications find out which worker they are in.
+    process.name = process.name.replace("Fork", "Spawn")
+    return process
+
+
+def _run(let_go: Callable[[], None], started: dict[str, Any]) -> None:
+    let_go()
+    # For the application, as in a process that was spawned.
+    multiprocessing.set_start_method("spawn", force=True)
+    if sys.version_info < (3, 13):
+        try:
+            subprocess_started(**started)
+        finally:
+            threading._shutdown()
+            atexit._run_exitfuncs()
+    else:
+        # `multiprocessing` calls what is registered from here on, and has forgotten what was.
+        atexit.register(logging.shutdown)
+        subprocess_started(**started)
