@@ -94,6 +94,10 @@ def test_the_half_that_runs(half: str) -> None:
     assert names.keys() == {
         "AccessLineFormat",
         "ChunkedBody",
+        "Decoder",
+        "Encoder",
+        "FieldsReader",
+        "Http2Framer",
         "RequestReader",
         "RequestHead",
         "ResponseFramer",
@@ -107,7 +111,7 @@ def test_the_half_that_runs(half: str) -> None:
 
 def test_modules_of_both_halves_share_their_facts(half: str) -> None:
     """Whoever compares with a constant may take it from either half."""
-    for name in ("_chunked", "_request", "_response"):
+    for name in ("_chunked", "_hpack", "_http2_fields", "_request", "_response"):
         pure = importlib.import_module(f"uvicorn._speedups.{name}_py")
         module = sys.modules[f"uvicorn._speedups.{name}{'_c' if half == 'compiled' else '_py'}"]
         constants = {key for key, value in vars(pure).items() if key.isupper() and isinstance(value, int)}

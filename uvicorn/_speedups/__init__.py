@@ -21,14 +21,22 @@ if TYPE_CHECKING:
     from uvicorn._speedups._access_line_py import quote_path as quote_path
     from uvicorn._speedups._access_line_py import quote_query as quote_query
     from uvicorn._speedups._chunked_py import ChunkedBody as ChunkedBody
+    from uvicorn._speedups._hpack_py import Decoder as Decoder
+    from uvicorn._speedups._hpack_py import Encoder as Encoder
+    from uvicorn._speedups._http2_fields_py import FieldsReader as FieldsReader
     from uvicorn._speedups._request_py import RequestHead as RequestHead
     from uvicorn._speedups._request_py import RequestReader as RequestReader
+    from uvicorn._speedups._response_py import Http2Framer as Http2Framer
     from uvicorn._speedups._response_py import ResponseFramer as ResponseFramer
 
 # Name -> the module that gives it, without its half.
 _MODULES = {
     "AccessLineFormat": "_access_line",
     "ChunkedBody": "_chunked",
+    "Decoder": "_hpack",
+    "Encoder": "_hpack",
+    "FieldsReader": "_http2_fields",
+    "Http2Framer": "_response",
     "RequestHead": "_request",
     "RequestReader": "_request",
     "ResponseFramer": "_response",

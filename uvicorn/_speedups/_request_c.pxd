@@ -30,6 +30,12 @@ cdef class RequestHead:
     cpdef dict build_scope(self, tuple template, client, dict state)
 
 
+cpdef RequestHead new_head()
+@cython.locals(text=str)
+cpdef split_target(RequestHead head, bytes target, Py_ssize_t path)
+cpdef long long parse_content_length(bytes value) except -2
+
+
 @cython.final
 cdef class FieldLine:
     cdef bytes raw
@@ -86,7 +92,7 @@ cdef class RequestReader:
     @cython.locals(first=Py_ssize_t, second=Py_ssize_t, head=RequestHead, word=bytes)
     cdef _parse_line(self, bytes data, Py_ssize_t pos, Py_ssize_t end)
     cdef _take_method(self, RequestHead head, bytes name)
-    @cython.locals(path=Py_ssize_t, text=str)
+    @cython.locals(path=Py_ssize_t)
     cdef _parse_target(self, RequestHead head, bytes target)
     cdef bytes _take_other_target(self, RequestHead head, bytes target)
     cdef _begin_fields(self, int state)

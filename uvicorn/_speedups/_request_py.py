@@ -80,9 +80,9 @@ class RequestHead:
         target: as sent.
         path: percent-decoded.
         raw_path: as sent, without the query.
-        http_version: "1.0" or "1.1"; a higher minor version counts as 1.1 (RFC 9110 section 2.5).
+        http_version: "1.0", "1.1" or "2"; a higher minor version counts as 1.1 (RFC 9110 section 2.5).
         headers: in the order of the wire, names lower-cased.
-        upgrade: the lower-cased Upgrade value if Connection names it too, else b"".
+        upgrade: the lower-cased Upgrade value if Connection names it too, or the `:protocol` of HTTP/2; else b"".
     """
 
     __slots__ = ("flags", "headers", "http_version", "method", "path", "query_string", "raw_path", "target", "upgrade")
@@ -120,6 +120,39 @@ class RequestHead:
         scope["headers"] = self.headers
         scope["state"] = state.copy()
         return scope
+
+
+def new_head() -> RequestHead:
+    """A head to be filled in. Compiled leaves cannot import a class from each other, only functions."""
+    return RequestHead.__new__(RequestHead)
+
+
+def split_target(head: RequestHead, target: bytes, path: int) -> None:
+    """Split a target whose path ends at `path`, for its head."""
+    if path == len(target):
+        head.raw_path = target
+        head.query_string = b""
+    else:
+        head.raw_path = target[:path]
+        head.query_string = target[path + 1 :]
+    text = head.raw_path.decode("ascii")
+    if "%" in text:
+        # Its package takes long to import, and few paths need it.
+        from urllib.parse import unquote
+
+        text = unquote(text)
+    head.path = text
+
+
+def parse_content_length(value: bytes) -> int:
+    """Content-Length = 1*DIGIT (RFC 9110 section 8.6)."""
+    if not value.isdigit():
+        raise RequestRejected(400, "malformed Content-Length")
+    # Zeros before a number are digits too.
+    length = int(value) if len(value) <= 20 else MAX_CONTENT_LENGTH + 1
+    if length > MAX_CONTENT_LENGTH:
+        raise RequestRejected(400, "Content-Length too large")
+    return length
 
 
 class FieldLine:
@@ -383,19 +416,7 @@ class RequestReader:
             path = target.find(b"?")
             if path < 0:
                 path = len(target)
-        if path == len(target):
-            head.raw_path = target
-            head.query_string = b""
-        else:
-            head.raw_path = target[:path]
-            head.query_string = target[path + 1 :]
-        text = head.raw_path.decode("ascii")
-        if "%" in text:
-            # Its package takes long to import, and few paths need it.
-            from urllib.parse import unquote
-
-            text = unquote(text)
-        head.path = text
+        split_target(head, target, path)
 
     def _take_other_target(self, head: RequestHead, target: bytes) -> bytes:
         """The path and query of a target that is not in origin-form."""
@@ -549,16 +570,10 @@ class RequestReader:
             self.flags |= EXPECTS_CONTINUE
 
     def _take_content_length(self, value: bytes) -> None:
-        """Content-Length = 1*DIGIT, once (RFC 9110 section 8.6, RFC 9112 section 6.3)."""
+        """It comes once (RFC 9112 section 6.3)."""
         if self.content_length >= 0:
             raise RequestRejected(400, "more than one Content-Length field")
-        if not value.isdigit():
-            raise RequestRejected(400, "malformed Content-Length")
-        # Zeros before a number are digits too.
-        length = int(value) if len(value) <= 20 else MAX_CONTENT_LENGTH + 1
-        if length > MAX_CONTENT_LENGTH:
-            raise RequestRejected(400, "Content-Length too large")
-        self.content_length = length
+        self.content_length = parse_content_length(value)
 
     # The head
 

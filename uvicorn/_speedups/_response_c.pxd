@@ -1,14 +1,17 @@
 # The C types of _response_py.py.
 cimport cython
 
-cdef int CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING
+from uvicorn._speedups._hpack_c cimport Encoder, HeaderField, new_field
+
+cdef int CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE
 cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST
 cdef int EXPECT_START, EXPECT_BODY, COMPLETE
-cdef int NO_BODY, LENGTH, CHUNKED, CLOSE
+cdef int NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM
 cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
 cdef Py_ssize_t _MAX_DIGITS, _SMALL
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
+cdef frozenset _CONNECTION_FIELDS
 
 cdef tuple _memo
 cdef object _join, as_bytes
@@ -17,6 +20,7 @@ cdef tuple _remember(bytes line, bytes default_block)
 cdef tuple _check_name(object name)
 @cython.locals(c="unsigned char")
 cdef bint _is_clean(bytes value)
+cdef bytes _check_value(value)
 @cython.locals(head=bytes)
 cdef bytes _chunk(bytes data, Py_ssize_t size, bint more_body)
 cdef bytes _unusual_status_line(object status)
@@ -25,38 +29,58 @@ cdef long long _parse_length(bytes value)
 cdef list _split_list(bytes value)
 
 
-cdef class ResponseFramer:
+cdef class Response:
     cdef readonly int state
     cdef readonly int status
     cdef public bint keep_alive
-    cdef readonly bint begun
     cdef readonly bint head_sent
     cdef readonly int framing
     cdef int flags
     cdef long long expected
     cdef bint coded
     cdef bint persist
-    cdef list lines
     cdef list options
 
-    cpdef begin(self, int flags)
-
-    @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple)
-    cpdef start(self, message, bytes default_block)
     cdef bytes _decide(self, int kind, bytes value, status)
-    @cython.locals(bodiless=bint)
-    cdef _frame(self, list lines, status)
     @cython.locals(length="long long")
     cdef bytes _take_length(self, bytes value)
     @cython.locals(coding=bytes, name=bytes)
     cdef _take_codings(self, bytes value)
     @cython.locals(options=list, option=bytes)
     cdef _take_options(self, bytes value)
-    @cython.locals(fields=dict, lines=list, size=Py_ssize_t, framing=int, more_body=bint)
+    @cython.locals(fields=dict, size=Py_ssize_t, framing=int, more_body=bint)
+    cdef bytes _take_body(self, message)
+    cpdef int end(self)
+
+
+cdef class ResponseFramer(Response):
+    cdef readonly bint begun
+    cdef list lines
+
+    cpdef begin(self, int flags)
+
+    @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple)
+    cpdef start(self, message, bytes default_block)
+    @cython.locals(bodiless=bint)
+    cdef _frame(self, list lines, status)
+    @cython.locals(data=bytes, lines=list, size=Py_ssize_t, framing=int, more_body=bint)
     cpdef bytes body(self, message)
     @cython.locals(lines=list)
     cpdef bytes head(self)
     @cython.locals(options=list, option=bytes)
     cdef bytes _end_head(self)
     cpdef send(self, message, bytes default_block)
-    cpdef int end(self)
+
+
+cdef class Http2Framer(Response):
+    cdef Encoder encoder
+    cdef list fields
+
+    @cython.locals(fields=dict, taken=list, field=HeaderField)
+    cpdef start(self, message, list default_headers)
+    @cython.locals(field=HeaderField, known=tuple)
+    cdef _take(self, list taken, header, name, value, status)
+    cpdef bytes body(self, message)
+    @cython.locals(fields=list)
+    cpdef bytes head(self)
+    cpdef send(self, message, list default_headers)

@@ -1,10 +1,12 @@
 """Frames responses: one source, run as it is or compiled as `_response_c`.
 
-No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7), but an error for the developer.
+No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7, RFC 9113 section 8), but an error for the
+developer. `Response` knows what every version of HTTP checks.
 """
 
 from typing import Any
 
+from uvicorn._speedups._hpack_py import new_field
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.flags import (
     CHUNKED,
@@ -20,6 +22,7 @@ from uvicorn._speedups.flags import (
     OLD_VERSION,
     OPEN,
     PERSISTS,
+    STREAM,
 )
 from uvicorn._speedups.tables import (
     CONNECTION,
@@ -29,6 +32,7 @@ from uvicorn._speedups.tables import (
     STATUS_LINES,
     TOKEN_CHARS,
     TRANSFER_ENCODING,
+    UPGRADE,
     Field,
     describe_field,
 )
@@ -51,6 +55,9 @@ _chunk_heads: dict[int, bytes] = {}
 _SMALL = 1024
 
 _join = b"".join
+
+# HTTP/2 drops them, as it does Upgrade (RFC 9113 section 8.2.2).
+_CONNECTION_FIELDS = frozenset((b"keep-alive", b"proxy-connection"))
 
 
 def _remember(line: bytes, default_block: bytes) -> tuple[bytes, bytes, bytes]:
@@ -83,94 +90,48 @@ def _is_clean(value: bytes) -> bool:
     return FORBIDDEN_IN_VALUE.search(value) is None
 
 
-class ResponseFramer:
-    """Turns the messages of one response into bytes.
+def _check_value(value: Any) -> bytes:
+    if type(value) is not bytes:
+        value = as_bytes(value, "header value")
+    if not _is_clean(value):
+        raise RuntimeError("Invalid HTTP header value.")
+    return value  # type: ignore[no-any-return]  # of which it was made sure
 
-    Args:
-        flags: of the request: KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST.
+
+class Response:
+    """The messages of one response, checked.
 
     Attributes:
         state: EXPECT_START, EXPECT_BODY or COMPLETE.
         status: once the start was accepted.
         keep_alive: may be set to False until the head is given out.
         head_sent: whether the head was given out.
-        begun: whether the last call of `body` gave it out.
+        framing: what ends the body, once the start was accepted: NO_BODY and so on, of `flags`.
     """
 
     __slots__ = (
-        "begun",
         "coded",
         "expected",
         "flags",
         "framing",
         "head_sent",
         "keep_alive",
-        "lines",
         "options",
         "persist",
         "state",
         "status",
     )
 
-    def __init__(self, flags: int) -> None:
-        self.begin(flags)
-
-    def begin(self, flags: int) -> None:
-        """Expect the response to another request."""
-        self.flags = flags
-        self.state = EXPECT_START
-        self.status = 0
-        self.keep_alive = self.flags & KEEP_ALIVE != 0
-        self.begun = False
-        self.head_sent = False
-        self.framing = NO_BODY
-        self.lines: list[bytes] | None = None
-        self.options: list[bytes] | None = None
-
-    def start(self, message: Any, default_block: bytes) -> None:
-        """Accept `http.response.start`.
-
-        Args:
-            default_block: the default headers in their wire form.
-
-        Raises:
-            RuntimeError, TypeError: it would make no valid head; nothing counts as started.
-        """
-        fields = message if type(message) is dict else dict(message)
-        if fields["type"] != "http.response.start":
-            raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{message['type']}'.")
-        status = fields["status"]
-        line = STATUS_LINES.get(status)
-        if line is None or status < 200 or not isinstance(status, int):
-            line = _unusual_status_line(status)
-        memo = _memo
-        if memo[0] is not line or memo[1] is not default_block:
-            memo = _remember(line, default_block)
-        lines = [memo[2]]
-        self.expected = -1
-        self.coded = False
-        self.options = None
-        self.persist = True
-        for name, value in fields.get("headers", ()):
-            known = _good_names.get(name) if type(name) is bytes else None
-            if known is None:
-                known = _check_name(name)
-            if type(value) is not bytes:
-                value = as_bytes(value, "header value")
-            if not _is_clean(value):
-                raise RuntimeError("Invalid HTTP header value.")
-            if known[1]:
-                value = self._decide(known[1], value, status)
-                if value is None:
-                    continue
-            lines.append(known[2])
-            lines.append(value)
-        self._frame(lines, status)
-        if not self.persist:
-            self.keep_alive = False
-        self.lines = lines
-        self.status = status
-        self.state = EXPECT_BODY
+    coded: bool
+    expected: int
+    flags: int
+    framing: int
+    head_sent: bool
+    keep_alive: bool
+    options: list[bytes] | None
+    persist: bool
+    state: int
+    status: int
 
     def _decide(self, kind: int, value: bytes, status: int) -> bytes | None:
         """The value as it is to be written, or None."""
@@ -185,26 +146,6 @@ class ResponseFramer:
             self._take_options(value)
             return None
         return value
-
-    def _frame(self, lines: list[bytes], status: int) -> None:
-        """Decide what ends the body (RFC 9112 section 6.3)."""
-        if self.coded and self.expected >= 0:
-            # The coding overrides the length, and must stand alone.
-            index = lines.index(b"\r\ncontent-length: ")
-            del lines[index : index + 2]
-            self.expected = -1
-        bodiless = status == 204 or status == 304
-        if bodiless or self.flags & HEAD_REQUEST:
-            self.framing = NO_BODY
-            if bodiless or not self.coded:
-                return
-        elif self.expected >= 0:
-            self.framing = LENGTH
-            return
-        else:
-            self.framing = CLOSE if self.flags & OLD_VERSION else CHUNKED
-        if not self.flags & OLD_VERSION:
-            lines.append(b"\r\ntransfer-encoding: chunked")
 
     def _take_length(self, value: bytes) -> bytes | None:
         """Note a content-length; its digits, or None if they were noted before."""
@@ -241,6 +182,124 @@ class ResponseFramer:
             else:
                 options.append(option)
 
+    def _take_body(self, message: Any) -> bytes:
+        """Accept `http.response.body`; what of it belongs on the wire."""
+        fields = message if type(message) is dict else dict(message)
+        if fields["type"] != "http.response.body":
+            raise RuntimeError(f"Expected ASGI message 'http.response.body', but got '{message['type']}'.")
+        data = fields.get("body", b"")
+        more_body = fields.get("more_body", False)
+        if type(data) is not bytes:
+            data = as_bytes(data, "response body") if data is not None else b""
+        framing = self.framing
+        if framing == LENGTH:
+            size = len(data)
+            if size > self.expected:
+                raise RuntimeError("Response content longer than Content-Length")
+            if not more_body and self.expected != size:
+                raise RuntimeError("Response content shorter than Content-Length")
+            self.expected -= size
+        elif framing == NO_BODY:
+            data = b""
+        if not more_body:
+            self.state = COMPLETE
+        return data
+
+    def end(self) -> int:
+        if self.state != COMPLETE:
+            return OPEN
+        return PERSISTS if self.keep_alive else CLOSES
+
+
+class ResponseFramer(Response):
+    """Turns the messages of one response into the bytes of HTTP/1.1.
+
+    Args:
+        flags: of the request: KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST.
+
+    Attributes:
+        begun: whether the last call of `body` gave out the head.
+    """
+
+    __slots__ = ("begun", "lines")
+
+    def __init__(self, flags: int) -> None:
+        self.begin(flags)
+
+    def begin(self, flags: int) -> None:
+        """Expect the response to another request."""
+        self.flags = flags
+        self.state = EXPECT_START
+        self.status = 0
+        self.keep_alive = self.flags & KEEP_ALIVE != 0
+        self.begun = False
+        self.head_sent = False
+        self.framing = NO_BODY
+        self.lines: list[bytes] | None = None
+        self.options = None
+
+    def start(self, message: Any, default_block: bytes) -> None:
+        """Accept `http.response.start`.
+
+        Args:
+            default_block: the default headers in their wire form.
+
+        Raises:
+            RuntimeError, TypeError: it would make no valid head; nothing counts as started.
+        """
+        fields = message if type(message) is dict else dict(message)
+        if fields["type"] != "http.response.start":
+            raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{message['type']}'.")
+        status = fields["status"]
+        line = STATUS_LINES.get(status)
+        if line is None or status < 200 or not isinstance(status, int):
+            line = _unusual_status_line(status)
+        memo = _memo
+        if memo[0] is not line or memo[1] is not default_block:
+            memo = _remember(line, default_block)
+        lines = [memo[2]]
+        self.expected = -1
+        self.coded = False
+        self.options = None
+        self.persist = True
+        for name, value in fields.get("headers", ()):
+            known = _good_names.get(name) if type(name) is bytes else None
+            if known is None:
+                known = _check_name(name)
+            value = _check_value(value)
+            if known[1]:
+                value = self._decide(known[1], value, status)
+                if value is None:
+                    continue
+            lines.append(known[2])
+            lines.append(value)
+        self._frame(lines, status)
+        if not self.persist:
+            self.keep_alive = False
+        self.lines = lines
+        self.status = status
+        self.state = EXPECT_BODY
+
+    def _frame(self, lines: list[bytes], status: int) -> None:
+        """Decide what ends the body (RFC 9112 section 6.3)."""
+        if self.coded and self.expected >= 0:
+            # The coding overrides the length, and must stand alone.
+            index = lines.index(b"\r\ncontent-length: ")
+            del lines[index : index + 2]
+            self.expected = -1
+        bodiless = status == 204 or status == 304
+        if bodiless or self.flags & HEAD_REQUEST:
+            self.framing = NO_BODY
+            if bodiless or not self.coded:
+                return
+        elif self.expected >= 0:
+            self.framing = LENGTH
+            return
+        else:
+            self.framing = CLOSE if self.flags & OLD_VERSION else CHUNKED
+        if not self.flags & OLD_VERSION:
+            lines.append(b"\r\ntransfer-encoding: chunked")
+
     def body(self, message: Any) -> bytes:
         """Accept `http.response.body`.
 
@@ -250,27 +309,10 @@ class ResponseFramer:
         Raises:
             RuntimeError, TypeError: it does not go with what was announced; nothing of it counts as sent.
         """
-        fields = message if type(message) is dict else dict(message)
-        if fields["type"] != "http.response.body":
-            raise RuntimeError(f"Expected ASGI message 'http.response.body', but got '{message['type']}'.")
-        data = fields.get("body", b"")
-        more_body = fields.get("more_body", False)
-        if type(data) is not bytes:
-            data = as_bytes(data, "response body") if data is not None else b""
+        data = self._take_body(message)
         size = len(data)
         framing = self.framing
-        if framing == LENGTH:
-            if size > self.expected:
-                raise RuntimeError("Response content longer than Content-Length")
-            self.expected -= size
-            if not more_body and self.expected:
-                self.expected += size
-                raise RuntimeError("Response content shorter than Content-Length")
-        elif framing == NO_BODY:
-            data = b""
-            size = 0
-        if not more_body:
-            self.state = COMPLETE
+        more_body = self.state != COMPLETE
         if self.lines is None:
             self.begun = False
             if framing == CHUNKED:
@@ -318,10 +360,110 @@ class ResponseFramer:
             return None
         raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
 
-    def end(self) -> int:
-        if self.state != COMPLETE:
-            return OPEN
-        return PERSISTS if self.keep_alive else CLOSES
+
+class Http2Framer(Response):
+    """Turns the messages of one response into a field block and data of HTTP/2.
+
+    The block is made when the head is given out: blocks must leave in the order in which they were made.
+
+    Args:
+        encoder: of the connection.
+        flags: of the request: KEEP_ALIVE and HEAD_REQUEST.
+    """
+
+    __slots__ = ("encoder", "fields")
+
+    def __init__(self, encoder: Any, flags: int) -> None:
+        self.encoder = encoder
+        self.flags = flags
+        self.state = EXPECT_START
+        self.status = 0
+        self.keep_alive = flags & KEEP_ALIVE != 0
+        self.head_sent = False
+        self.framing = NO_BODY
+        self.options = None
+        self.fields: Any = None
+
+    def start(self, message: Any, default_headers: list[tuple[bytes, bytes]]) -> None:
+        """Accept `http.response.start`.
+
+        Args:
+            default_headers: names lower-cased.
+
+        Raises:
+            RuntimeError, TypeError: it would make no valid head; nothing counts as started.
+        """
+        fields = message if type(message) is dict else dict(message)
+        if fields["type"] != "http.response.start":
+            raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{message['type']}'.")
+        status = fields["status"]
+        if status not in STATUS_LINES or status < 200 or not isinstance(status, int):
+            _unusual_status_line(status)
+        self.expected = -1
+        self.coded = False
+        self.persist = True
+        taken: list[Any] = []
+        for header in default_headers:
+            name, value = header
+            self._take(taken, header, name, value, status)
+        for header in fields.get("headers", ()):
+            name, value = header
+            self._take(taken, header, name, value, status)
+        if self.coded and self.expected >= 0:
+            # As HTTP/1.1 does.
+            taken = [field for field in taken if field.kind != CONTENT_LENGTH]
+            self.expected = -1
+        if status == 204 or status == 304 or self.flags & HEAD_REQUEST:
+            self.framing = NO_BODY
+        else:
+            self.framing = LENGTH if self.expected >= 0 else STREAM
+        if not self.persist:
+            self.keep_alive = False
+        self.fields = taken
+        self.status = status
+        self.state = EXPECT_BODY
+
+    def _take(self, taken: list[Any], header: Any, name: Any, value: Any, status: int) -> None:
+        """Take a field of a head."""
+        field: Any = None
+        if type(name) is bytes and type(value) is bytes:
+            # What stands in the table was checked.
+            field = self.encoder.find(header if type(header) is tuple else (name, value))
+        if field is None:
+            known = _good_names.get(name) if type(name) is bytes else None
+            if known is None:
+                known = _check_name(name)
+            field = new_field(known[0], _check_value(value).strip(b" \t"))
+            field.kind = UPGRADE if known[0] in _CONNECTION_FIELDS else known[1]
+        if field.kind:
+            if field.kind == UPGRADE:
+                return
+            if self._decide(field.kind, field.field[1], status) is None:
+                return
+        taken.append(field)
+
+    def body(self, message: Any) -> bytes:
+        """Accept `http.response.body`; its data. The head comes before it.
+
+        Raises:
+            RuntimeError, TypeError: it does not go with what was announced; nothing of it counts as sent.
+        """
+        return self._take_body(message)
+
+    def head(self) -> bytes:
+        """The field block, once, after the start."""
+        fields, self.fields = self.fields, None
+        self.head_sent = True
+        return self.encoder.encode(self.status, fields)  # type: ignore[no-any-return]  # of the encoder
+
+    def send(self, message: Any, default_headers: list[tuple[bytes, bytes]]) -> bytes | None:
+        """The data, None for the start."""
+        if self.state == EXPECT_BODY:
+            return self._take_body(message)
+        if self.state == EXPECT_START:
+            self.start(message, default_headers)
+            return None
+        raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
 
 
 def _chunk(data: bytes, size: int, more_body: bool) -> bytes:

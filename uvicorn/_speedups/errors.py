@@ -25,3 +25,7 @@ class RequestRejected(Exception):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class HpackError(Exception):
+    """A field block that cannot be decoded: a connection error COMPRESSION_ERROR (RFC 9113 section 4.3)."""

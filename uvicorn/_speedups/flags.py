@@ -8,8 +8,8 @@ KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONT
 # How far a response is (ASGI specification, HTTP).
 EXPECT_START, EXPECT_BODY, COMPLETE = range(3)
 
-# What ends the body of a response (RFC 9112 section 6.3).
-NO_BODY, LENGTH, CHUNKED, CLOSE = range(4)
+# What ends the body of a response (RFC 9112 section 6.3); STREAM is a flag of its last frame in HTTP/2.
+NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM = range(5)
 
 # Whether the response goes on, and whether the connection does after it; OPEN is false.
 OPEN, PERSISTS, CLOSES = range(3)

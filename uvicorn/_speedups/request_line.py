@@ -83,3 +83,10 @@ def replace_host(fields: list[tuple[bytes, bytes]], authority: bytes) -> list[tu
         # HTTP/1.0 has none. Elsewhere it comes first (RFC 9110 section 7.2).
         return [(b"host", authority), *fields]
     return [(name, authority if name == b"host" else value) for name, value in fields]
+
+
+def is_same_host(authority: bytes, host: bytes, secure: bool) -> bool:
+    """Whether Host identifies what `:authority` does (RFC 9113 section 8.3.1, RFC 3986 section 6.2.3)."""
+    port = b":443" if secure else b":80"
+    first, second = (value.lower().removesuffix(port).removesuffix(b":") for value in (authority, host))
+    return first == second
