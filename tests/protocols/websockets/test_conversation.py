@@ -39,6 +39,16 @@ async def test_text_and_binary(connect: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("data", [frame(BINARY, b"ab"), frame(BINARY, b"a", fin=False) + frame(CONT, b"b")])
+async def test_binary_messages_are_bytes_themselves(connect: Any, data: bytes) -> None:
+    """Not of a type that equals bytes, but cannot be a key."""
+    connection = connect()
+    await connection.open()
+    connection.feed(data)
+    received = (await connection.receive())["bytes"]
+    assert (type(received), received) == (bytes, b"ab")
+
+
 async def test_sending(connect: Any) -> None:
     connection = connect()
     await connection.open()

@@ -42,6 +42,7 @@ VIOLATIONS = [
     *(pytest.param(1002, frame(code, fin=False), id=f"fragmented-{code}") for code in (CLOSE, PING, PONG)),
     pytest.param(1002, frame(CONT, b"x"), id="continuation-of-nothing"),
     pytest.param(1002, frame(CONT, b"x", fin=False), id="continuation-of-nothing-goes-on"),
+    pytest.param(1002, frame(CONT, length=(16 << 20) + 1), id="continuation-of-nothing-that-is-too-long"),
     pytest.param(1002, frame(TEXT, b"x") + frame(CONT, b"y"), id="continuation-after-the-end"),
     pytest.param(1002, frame(TEXT, b"x", fin=False) + frame(TEXT, b"y"), id="message-in-message"),
     pytest.param(1002, frame(TEXT, b"x", fin=False) + frame(BINARY, b"y", fin=False), id="binary-in-text"),

@@ -210,7 +210,6 @@ class WebsocketsCodec:
         self._ended = True
         if not self._close_sent:
             # The peer's own code and reason go back (RFC 6455 section 5.5.1).
-            self._close_sent = True
             self.replies.append(_frame(_CLOSE, payload))
         self._events.append(PeerClosed(int(close.code), close.reason))
 
