@@ -165,7 +165,8 @@ async def test_shutdown_before_accept(connect: Any, full: bool) -> None:
     connection = connect(full=full)
     await connection.ask()
     connection.protocol.shutdown()
-    assert connection.response().status == 500
+    response = connection.response()
+    assert (response.status, response.body) == (500, b"Internal Server Error")
     assert await connection.receive() == {"type": "websocket.disconnect", "code": 1006}
     assert connection.transport.closed
     with pytest.raises(ClientDisconnected):

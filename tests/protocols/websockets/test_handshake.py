@@ -87,7 +87,10 @@ async def test_the_request_byte_by_byte(connect: Any, entry: Any) -> None:
 async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
     connection = connect()
     await connection.ask()
-    connection.feed(frame(TEXT, b"x" * 65536))
+    early = frame(TEXT, b"x" * 65536)
+    connection.feed(early[:65536])
+    assert connection.transport.reading
+    connection.feed(early[65536:])
     assert not connection.transport.reading
     await connection.send("accept")
     assert connection.transport.reading
@@ -158,8 +161,10 @@ async def test_old_http(connect: Any) -> None:
 async def test_no_upgrade(connect: Any, changes: Any) -> None:
     connection = connect()
     connection.feed(request(**changes))
-    assert connection.response().status == 426
-    assert (b"upgrade", b"websocket") in connection.response().headers
+    response = connection.response()
+    assert (response.status, response.body) == (426, b"This is a WebSocket endpoint.")
+    assert (b"upgrade", b"websocket") in response.headers
+    assert (b"connection", b"upgrade, close") in response.headers
 
 
 async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -167,6 +172,7 @@ async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection.feed(b"\x00\x01\r\n\r\n")
     assert connection.response().status == 400
     assert connection.response().body == b"Invalid HTTP request received."
+    assert (b"connection", b"close") in connection.response().headers
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "Invalid HTTP request received.")
     ]
@@ -301,6 +307,7 @@ async def test_an_encrypted_transport(connect: Any) -> None:
     await connection.ask()
     scope = connection.script.scope
     assert (scope["scheme"], scope["client"], scope["server"]) == ("wss", None, ("/run/socket", None))
+    assert connection.protocol.scheme == "wss"
 
 
 async def test_reset_contextvars(ws_protocol_cls: Any) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from tests.protocols.websockets.connection import Connection
 from tests.protocols.websockets.frames import TEXT, frame
+from uvicorn.config import Config
 from uvicorn.importer import import_from_string
 from uvicorn.protocols.websockets.protocol import WebSocketProtocol
+from uvicorn.server_state import ServerState
 
 NAMES = {
     "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol": "websockets",
@@ -86,3 +88,10 @@ async def test_subclasses_may_override(ws_protocol_cls: Any) -> None:
     assert (await connection.receive())["text"] == "x"
     for name in ("config", "app", "loop", "logger", "server", "client", "scheme", "scope", "tasks", "connections"):
         assert getattr(connection.protocol, name) is not None
+
+
+async def test_what_is_not_known_before_the_request_is_none(ws_protocol_cls: Any) -> None:
+    config = Config(lambda scope: None, log_config=None, lifespan="off")
+    protocol = ws_protocol_cls(config=config, server_state=ServerState(), app_state={})
+    assert (protocol.transport, protocol.flow, protocol.scope) == (None, None, None)
+    assert (protocol.server, protocol.client, protocol.scheme) == (None, None, "ws")
