@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.fuzz.parsing import HALVES, PARSERS, make_reader, read
 from uvicorn import _speedups
 from uvicorn._speedups.errors import RequestRejected
+from uvicorn._speedups.flags import BODY_FOLLOWS, KEEP_ALIVE, OLD_VERSION, UNREAD
 
 SECTIONS = (
     b"Host: a\r\n",
@@ -163,3 +164,40 @@ def test_a_line_that_did_not_change_is_the_same_object(half: str) -> None:
         both.append(reader.next().headers)
     assert [one is two for one, two in zip(both[0], both[1], strict=True)] == [True, False, True, True]
     assert [one is two for one, two in zip(both[2], both[3], strict=True)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_scope_is_the_applications(half: str) -> None:
+    """What an application does to it is not seen by the requests that repeat the same lines."""
+    asgi = {"version": "3.0"}
+    common = {"type": "http", "asgi": asgi, "http_version": "1.1", "method": "GET", "client": None}
+    reader = make_reader("h11", half)
+    reader.set_template((common, asgi, "/r", b"/r"), ("a", 1))
+    for number in range(5):
+        reader.feed(b"PUT /%61?q HTTP/1.1\r\nHost: a\r\n\r\n" if number < 4 else b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert reader.read_head() >= 0
+        scope = reader.build_scope({"key": "value"})
+        method, path = ("PUT", "a") if number < 4 else ("GET", "b")
+        assert (scope["method"], scope["path"]) == (method, "/r/" + path)
+        assert scope["headers"] == [(b"host", b"a")]
+        assert scope["raw_path"] == (b"/r/%61" if number < 4 else b"/r/b")
+        assert scope.get("query_string", b"") == (b"q" if number < 4 else b"")
+        assert (scope["asgi"], scope["state"], scope["client"]) == ({"version": "3.0"}, {"key": "value"}, ("a", 1))
+        for name in ("asgi", "state"):
+            scope[name].clear()
+        scope.clear()
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_read_gives_the_flags_of_a_head_and_whether_bytes_follow_it(half: str) -> None:
+    reader = make_reader("h11", half)
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert reader.read(head[:-1]) == -1
+    assert reader.read(head[-1:] + head) == KEEP_ALIVE | UNREAD
+    assert reader.read_head() == KEEP_ALIVE
+    assert reader.read(b"") == -1
+    assert reader.read(b"POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\n") == OLD_VERSION | BODY_FOLLOWS
+    assert reader.read(b"a") == -1
+    assert reader.next() == b"a"
+    assert reader.read(head) == -1
+    assert not reader.has_unread()

@@ -33,8 +33,10 @@ def outcome(call: Any, *arguments: Any) -> Any:
 class Reading:
     """A reader whose judge believes everything: what libraries refuse comes through to the reader here."""
 
-    def __init__(self, half: str) -> None:
+    def __init__(self, half: str, root_path: str = "/r") -> None:
         self.reader = _speedups.load(half).RequestReader(lambda lines: None, LIMITS)
+        template = {**TEMPLATE, "root_path": root_path}, TEMPLATE["asgi"], root_path, root_path.encode()
+        self.reader.set_template(template, ("a", 1))
         self.events: list[Any] = []
 
     def read(self, data: bytes) -> None:
@@ -47,11 +49,7 @@ class Reading:
         if event is None:
             return False
         if type(event) is not bytes:
-            templates = [
-                ({**TEMPLATE, "root_path": path}, TEMPLATE["asgi"], path, path.encode()) for path in ("", "/r")
-            ]
-            scopes = [event.build_scope(template, ("a", 1), {"b": 2}) for template in templates]
-            event = [getattr(event, name) for name in OF_A_HEAD], scopes
+            event = [getattr(event, name) for name in OF_A_HEAD], self.reader.build_scope({"b": 2})
         self.events.append(event)
         return True
 

@@ -1,7 +1,7 @@
 # The C types of _chunked_py.py.
 cimport cython
 
-from uvicorn._speedups._scan_c cimport find_byte, parse_hex
+from uvicorn._speedups._scan_c cimport cut, find_byte, parse_hex
 
 cdef int SIZE, DATA, DATA_END, LAST
 cdef Py_ssize_t MAX_CHUNK_EXTENSIONS

@@ -7,7 +7,7 @@ DATA_END  the CRLF after the data                SIZE
 LAST      the trailer section, which the reader of requests takes
 """
 
-from uvicorn._speedups._scan_py import find_byte, parse_hex
+from uvicorn._speedups._scan_py import cut, find_byte, parse_hex
 from uvicorn._speedups.errors import RequestRejected
 from uvicorn._speedups.tables import CHUNK_LINE, MAX_CHUNK_EXTENSIONS, MAX_CONTENT_LENGTH
 
@@ -59,7 +59,7 @@ class ChunkedBody:
                     state = DATA
             elif state == DATA:
                 end = pos + remaining if remaining < size - pos else size
-                self.pieces.append(data[pos:end])
+                self.pieces.append(cut(data, pos, end) if end - pos < size else data)
                 remaining -= end - pos
                 if not remaining:
                     state = DATA_END
@@ -90,7 +90,7 @@ class ChunkedBody:
 
     def _take_line(self, data: bytes, pos: int, end: int) -> int:
         """Take a line that is more than a size, or a part of a line."""
-        line = self.line + data[pos:end]
+        line = self.line + cut(data, pos, end)
         if line[-1] != 10:
             if len(line) > MAX_CHUNK_EXTENSIONS:
                 raise RequestRejected(400, "chunk extensions too large")

@@ -11,8 +11,8 @@
     TRAILERS  the trailer section                         LINE, CLOSED
     CLOSED    no message: the client asked for the end of the connection, or a message was refused
 
-Clients repeat their fields (RFC 7541 section 1.1). A line that equals, byte for byte, the line at its place in the last
-head of the connection means what it meant there; it is neither parsed nor judged again.
+Clients repeat themselves (RFC 7541 section 1.1). A request line or field line that equals, byte for byte, the line at
+its place in the last head of the connection means what it meant there; it is neither parsed nor judged again.
 
 Rule of the leaves: every pass of a loop over input consumes bytes, changes the state or raises.
 """
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from uvicorn._speedups._chunked_py import LAST, new_chunks
-from uvicorn._speedups._scan_py import find_byte, find_colon, find_path_end, is_field_value
+from uvicorn._speedups._scan_py import cut, find_byte, find_colon, find_path_end, is_field_value
 from uvicorn._speedups.errors import SPEAKS_TLS, TLS_HANDSHAKE, RequestRejected
 from uvicorn._speedups.flags import (
     BODY_FOLLOWS,
@@ -30,6 +30,7 @@ from uvicorn._speedups.flags import (
     HEAD_REQUEST,
     KEEP_ALIVE,
     OLD_VERSION,
+    UNREAD,
     WANTS_UPGRADE,
 )
 from uvicorn._speedups.request_line import (
@@ -55,7 +56,7 @@ from uvicorn._speedups.tables import (
 
 LINE, FIELDS, LENGTH, CHUNKS, TRAILERS, CLOSED = range(6)
 
-# Bytes of a field line that is kept for the next head.
+# Bytes of a line that is kept for the next head.
 _REUSED_MAX = 1024
 
 _HTTP_1_1 = b"HTTP/1.1\r\n"
@@ -72,8 +73,8 @@ def _split_list(value: bytes) -> list[bytes]:
     return [element.strip(b" \t") for element in value.lower().split(b",")]
 
 
-class RequestHead:
-    """What a request asks for.
+class RequestLine:
+    """What the first line of a request says, or the pseudo-header fields of HTTP/2.
 
     Attributes:
         flags: KEEP_ALIVE and so on, of `flags`.
@@ -81,11 +82,9 @@ class RequestHead:
         path: percent-decoded.
         raw_path: as sent, without the query.
         http_version: "1.0", "1.1" or "2"; a higher minor version counts as 1.1 (RFC 9110 section 2.5).
-        headers: in the order of the wire, names lower-cased.
-        upgrade: the lower-cased Upgrade value if Connection names it too, or the `:protocol` of HTTP/2; else b"".
     """
 
-    __slots__ = ("flags", "headers", "http_version", "method", "path", "query_string", "raw_path", "target", "upgrade")
+    __slots__ = ("flags", "http_version", "method", "path", "query_string", "raw_path", "target")
 
     flags: int
     method: str
@@ -94,16 +93,11 @@ class RequestHead:
     raw_path: bytes
     query_string: bytes
     http_version: str
-    headers: list[tuple[bytes, bytes]]
-    upgrade: bytes
 
-    def build_scope(
-        self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The HTTP scope of the request (ASGI specification, HTTP)."""
-        common, asgi, root_path, raw_root_path = template
+    def describe(self, template: ScopeTemplate, client: tuple[str, int] | None) -> dict[str, Any]:
+        """The part of the HTTP scope that does not depend on fields; its "asgi" and "state" are to be copied."""
+        common, _, root_path, raw_root_path = template
         scope = common.copy()
-        scope["asgi"] = asgi.copy()
         scope["client"] = client
         if self.http_version != "1.1":
             scope["http_version"] = self.http_version
@@ -117,9 +111,49 @@ class RequestHead:
         else:
             scope["path"] = self.path
             scope["raw_path"] = self.raw_path
+        return scope
+
+
+class RequestHead(RequestLine):
+    """What a request asks for.
+
+    Attributes:
+        headers: in the order of the wire, names lower-cased.
+        upgrade: the lower-cased Upgrade value if Connection names it too, or the `:protocol` of HTTP/2; else b"".
+    """
+
+    __slots__ = ("headers", "upgrade")
+
+    headers: list[tuple[bytes, bytes]]
+    upgrade: bytes
+
+    def build_scope(
+        self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The HTTP scope of the request (ASGI specification, HTTP). `RequestReader.build_scope` costs less."""
+        scope = self.describe(template, client)
+        scope["asgi"] = template[1].copy()
         scope["headers"] = self.headers
         scope["state"] = state.copy()
         return scope
+
+
+class KeptLine(RequestLine):
+    """The request line of the last head.
+
+    Attributes:
+        raw: the line with its CRLF; b"" if it is too long to be kept.
+        authority: of a target in absolute-form, else None.
+        scope: as `describe` gives it; None until the line is sent again.
+        is_reused: whether it was.
+    """
+
+    __slots__ = ("authority", "is_reused", "raw", "scope")
+
+    raw: bytes
+    authority: bytes | None
+    scope: dict[str, Any] | None
+    is_reused: bool
 
 
 def new_head() -> RequestHead:
@@ -127,21 +161,21 @@ def new_head() -> RequestHead:
     return RequestHead.__new__(RequestHead)
 
 
-def split_target(head: RequestHead, target: bytes, path: int) -> None:
-    """Split a target whose path ends at `path`, for its head."""
+def split_target(line: RequestLine, target: bytes, path: int) -> None:
+    """Split a target whose path ends at `path`."""
     if path == len(target):
-        head.raw_path = target
-        head.query_string = b""
+        line.raw_path = target
+        line.query_string = b""
     else:
-        head.raw_path = target[:path]
-        head.query_string = target[path + 1 :]
-    text = head.raw_path.decode("ascii")
+        line.raw_path = cut(target, 0, path)
+        line.query_string = cut(target, path + 1, len(target))
+    text = line.raw_path.decode("ascii")
     if "%" in text:
         # Its package takes long to import, and few paths need it.
         from urllib.parse import unquote
 
         text = unquote(text)
-    head.path = text
+    line.path = text
 
 
 def parse_content_length(value: bytes) -> int:
@@ -161,17 +195,59 @@ class FieldLine:
     Attributes:
         raw: the line with its CRLF; b"" if it is too long to be kept.
         name: the field name as it was sent.
-        field: (lower-cased name, value).
         kind: what it decides about: PLAIN, HOST and so on, of `tables`.
     """
 
-    __slots__ = ("field", "kind", "name", "raw")
+    __slots__ = ("kind", "name", "raw")
 
-    def __init__(self, raw: bytes, name: bytes, field: tuple[bytes, bytes], kind: int) -> None:
-        self.raw = raw
-        self.name = name
-        self.field = field
-        self.kind = kind
+    raw: bytes
+    name: bytes
+    kind: int
+
+
+def _take_method(line: KeptLine, name: bytes) -> None:
+    method = METHODS.get(name)
+    if method is None:
+        method = other_method(name)
+        if method == "CONNECT":
+            # The client goes on with another protocol, whatever the answer is.
+            line.flags &= ~KEEP_ALIVE
+    elif name == b"HEAD":
+        line.flags |= HEAD_REQUEST
+    line.method = method
+
+
+def _parse_target(line: KeptLine, target: bytes) -> None:
+    """Split the query off a target of any form (RFC 9112 section 3.2)."""
+    line.target = target
+    line.authority = None
+    path = -1 if line.method == "CONNECT" else find_path_end(target)
+    if path < 0:
+        target = _take_other_target(line, target)
+        path = target.find(b"?")
+        if path < 0:
+            path = len(target)
+    split_target(line, target, path)
+
+
+def _take_other_target(line: KeptLine, target: bytes) -> bytes:
+    """The path and query of a target that is not in origin-form."""
+    try:
+        text = target.decode("ascii")
+    except UnicodeDecodeError:
+        raise RequestRejected(400, "a target is ASCII") from None
+    if not text.isprintable() or "#" in text:
+        raise RequestRejected(400, "a target has no control characters and no fragment")
+    if line.method == "CONNECT":
+        if not is_authority(target) or b":" not in target or target[-1:] == b":":
+            raise RequestRejected(400, "CONNECT takes host:port")
+    elif target == b"*":
+        if line.method != "OPTIONS":
+            raise RequestRejected(400, "* is for OPTIONS only")
+    else:
+        line.authority, text = split_absolute_form(text, line.method)
+        return text.encode()
+    return target
 
 
 class RequestReader:
@@ -189,31 +265,33 @@ class RequestReader:
     """
 
     __slots__ = (
-        "authority",
         "body_size",
         "chunks",
+        "client",
         "coding",
         "content_length",
         "data",
         "field_count",
         "flags",
-        "head",
         "head_size",
         "headers",
         "host",
         "judge",
+        "kept_fields",
         "known_host",
         "later",
         "limit_body",
         "limit_fields",
         "limit_head",
         "limit_line",
+        "line",
         "lines",
         "more_body",
         "partial",
         "pos",
         "remaining",
         "state",
+        "template",
         "to_judge",
         "unread",
         "upgrade",
@@ -227,7 +305,11 @@ class RequestReader:
         self.unread = 0
         self.later: list[bytes] | None = None
         self.partial: bytearray | None = None
+        self.line: KeptLine | None = None
+        # The fields of these lines, without those that are too long to be kept.
         self.lines: list[FieldLine] = []
+        self.kept_fields: list[tuple[bytes, bytes] | None] = []
+        self.headers: list[tuple[bytes, bytes]] = []
         self.known_host: bytes | None = None
         self.remaining = 0
         self._begin()
@@ -237,7 +319,11 @@ class RequestReader:
         self.state = LINE
         self.more_body = False
         self.head_size = 0
-        self.flags = KEEP_ALIVE
+
+    def set_template(self, template: ScopeTemplate, client: tuple[str, int] | None) -> None:
+        """Say what the scopes of the connection have in common."""
+        self.template = template
+        self.client = client
 
     def in_head(self) -> bool:
         """Whether a part of a head was read."""
@@ -262,19 +348,16 @@ class RequestReader:
             self.pos = 0
         self.unread += len(data)
 
-    def read(self, data: bytes) -> "RequestHead | bytes | None":
-        """Take bytes, and give the next event: `feed` and `next` in one call."""
+    def read(self, data: bytes) -> int:
+        """Take bytes, and read a head: `feed` and `read_head` in one call."""
         self.feed(data)
-        return self.next()
-
-    def sent_names(self) -> list[bytes]:
-        """The field names of the last head, as they were sent."""
-        return [line.name for line in self.lines]
+        return self.read_head()
 
     def take_rest(self) -> bytes:
         """The bytes that were not read, which are no longer the reader's."""
         rest = self._take_unread()
         self.data = b""
+        self.pos = 0
         self.unread = 0
         self.state = CLOSED
         return rest
@@ -289,29 +372,94 @@ class RequestReader:
         Raises:
             RequestRejected: nothing is read after it.
         """
+        if self.state == LINE or self.state == FIELDS:
+            return self.get_head() if self.read_head() >= 0 else None
         if self.later is not None:
-            self.data = self._take_unread()
-            self.pos = 0
+            self._join_unread()
+        try:
+            if self.state == LENGTH:
+                return self._read_length()
+            if self.state != CLOSED:
+                return self._read_chunks()
+        except BaseException:
+            self.state = CLOSED
+            raise
+        self._consume(len(self.data))
+        return None
+
+    def read_head(self) -> int:
+        """Read a head: what `next` does between two messages, without making a `RequestHead`.
+
+        Returns:
+            Its flags, of `flags`, and UNREAD if bytes follow it; -1 if more bytes are needed.
+
+        Raises:
+            RequestRejected: nothing is read after it.
+        """
+        if self.later is not None:
+            self._join_unread()
         try:
             if self.state == LINE:
                 self._read_line()
-            if self.state == FIELDS:
-                return self._read_fields()
-            if self.state == LENGTH:
-                return self._read_length()
-            if self.state == CHUNKS or self.state == TRAILERS:
-                return self._read_chunks()
+            if self.state == FIELDS and self._read_section():
+                self._end_head()
+                return self.flags | UNREAD if self.unread else self.flags
         except BaseException:
             self.state = CLOSED
             raise
         if self.state == CLOSED:
             self._consume(len(self.data))
-        return None
+        return -1
+
+    # What was read last
+
+    def get_head(self) -> RequestHead:
+        """The head that was read last."""
+        head = RequestHead()
+        line: Any = self.line
+        head.flags = self.flags
+        head.method = line.method
+        head.target = line.target
+        head.path = line.path
+        head.raw_path = line.raw_path
+        head.query_string = line.query_string
+        head.http_version = line.http_version
+        head.headers = self.headers
+        head.upgrade = self.upgrade if self.flags & WANTS_UPGRADE else b""
+        return head
+
+    def build_scope(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The HTTP scope of the head that was read last (ASGI specification, HTTP). Its headers are the application's.
+
+        Args:
+            state: of the lifespan, to be copied.
+        """
+        line: Any = self.line
+        scope: dict[str, Any] = line.scope
+        if scope is None:
+            scope = line.describe(self.template, self.client)
+            if line.is_reused:
+                # Half of the fields need not be set again.
+                line.scope = scope.copy()
+        else:
+            scope = scope.copy()
+        scope["asgi"] = self.template[1].copy()
+        scope["headers"] = self.headers
+        scope["state"] = state.copy()
+        return scope
+
+    def sent_names(self) -> list[bytes]:
+        """The field names of the last head, as they were sent."""
+        return [line.name for line in self.lines]
 
     def _take_unread(self) -> bytes:
         later, self.later = self.later, None
-        rest = self.data[self.pos :]
+        rest = cut(self.data, self.pos, len(self.data))
         return rest if later is None else b"".join([rest, *later])
+
+    def _join_unread(self) -> None:
+        self.data = self._take_unread()
+        self.pos = 0
 
     def _consume(self, pos: int) -> None:
         """Have read the bytes before `pos`."""
@@ -330,6 +478,12 @@ class RequestReader:
         data = self.data
         pos = self.pos
         size = len(data)
+        line = self.line
+        if line is not None and line.raw and self.partial is None and data.startswith(line.raw, pos):
+            line.is_reused = True
+            pos += len(line.raw)
+            self.head_size += len(line.raw)
+            self._begin_head(line)
         while pos < size and self.state == LINE:
             end = find_byte(data, 10, pos, size) + 1
             if end and self.partial is None and data[pos] > 32:
@@ -337,7 +491,7 @@ class RequestReader:
             else:
                 if not end:
                     end = size
-                self._take_line_part(data[pos:end])
+                self._take_line_part(cut(data, pos, end))
             pos = end
         self._consume(pos)
 
@@ -374,74 +528,41 @@ class RequestReader:
         second = find_byte(data, 32, first + 1, end)
         if first < 0 or second < 0 or find_byte(data, 32, second + 1, end) >= 0:
             raise RequestRejected(400, "malformed request line")
-        head = self.head = RequestHead.__new__(RequestHead)
+        line = KeptLine.__new__(KeptLine)
+        line.raw = cut(data, pos, end) if end - pos <= _REUSED_MAX else b""
+        line.flags = KEEP_ALIVE
+        line.scope = None
+        line.is_reused = False
         if data.startswith(_HTTP_1_1, second + 1):
-            head.http_version = "1.1"
+            line.http_version = "1.1"
         else:
-            word = data[second + 1 : end]
+            word = cut(data, second + 1, end)
             if word == b"HTTP/1.0\r\n":
-                head.http_version = "1.0"
-                self.flags = OLD_VERSION
+                line.http_version = "1.0"
+                line.flags = OLD_VERSION
             else:
-                head.http_version = other_version(word)
+                line.http_version = other_version(word)
         if first - pos == 3 and data.startswith(b"GET", pos):
-            head.method = "GET"
+            line.method = "GET"
         else:
-            self._take_method(head, data[pos:first])
-        self._parse_target(head, data[first + 1 : second])
+            _take_method(line, cut(data, pos, first))
+        _parse_target(line, cut(data, first + 1, second))
+        self.line = line
+        self._begin_head(line)
+
+    def _begin_head(self, line: KeptLine) -> None:
+        """Expect the fields after a request line."""
+        self.flags = line.flags
         self.host: bytes | None = None
         self.coding: bytes | None = None
         self.content_length = -1
         self.upgrade = b""
         self._begin_fields(FIELDS)
 
-    def _take_method(self, head: RequestHead, name: bytes) -> None:
-        method = METHODS.get(name)
-        if method is None:
-            method = other_method(name)
-            if method == "CONNECT":
-                # The client goes on with another protocol, whatever the answer is.
-                self.flags &= ~KEEP_ALIVE
-        elif name == b"HEAD":
-            self.flags |= HEAD_REQUEST
-        head.method = method
-
-    def _parse_target(self, head: RequestHead, target: bytes) -> None:
-        """Split the query off a target of any form (section 3.2)."""
-        head.target = target
-        self.authority: bytes | None = None
-        path = -1 if head.method == "CONNECT" else find_path_end(target)
-        if path < 0:
-            target = self._take_other_target(head, target)
-            path = target.find(b"?")
-            if path < 0:
-                path = len(target)
-        split_target(head, target, path)
-
-    def _take_other_target(self, head: RequestHead, target: bytes) -> bytes:
-        """The path and query of a target that is not in origin-form."""
-        try:
-            text = target.decode("ascii")
-        except UnicodeDecodeError:
-            raise RequestRejected(400, "a target is ASCII") from None
-        if not text.isprintable() or "#" in text:
-            raise RequestRejected(400, "a target has no control characters and no fragment")
-        if head.method == "CONNECT":
-            if not is_authority(target) or b":" not in target or target[-1:] == b":":
-                raise RequestRejected(400, "CONNECT takes host:port")
-        elif target == b"*":
-            if head.method != "OPTIONS":
-                raise RequestRejected(400, "* is for OPTIONS only")
-        else:
-            self.authority, text = split_absolute_form(text, head.method)
-            return text.encode()
-        return target
-
     # The field section, and the trailer section, which is one too (RFC 9112 sections 5 and 7.1.2)
 
     def _begin_fields(self, state: int) -> None:
         self.state = state
-        self.headers: list[tuple[bytes, bytes]] = []
         self.to_judge: list[bytes] | None = None
         self.field_count = 0
 
@@ -450,20 +571,14 @@ class RequestReader:
         data = self.data
         pos = self.pos
         size = len(data)
-        lines = self.lines
-        known_count = len(lines) if self.state == FIELDS else 0
         while pos < size:
-            count = self.field_count
-            if count < known_count and self.partial is None:
-                line = lines[count]
-                if line.raw and data.startswith(line.raw, pos):
-                    pos += len(line.raw)
-                    self.head_size += len(line.raw)
-                    self._take_field(line)
-                    continue
+            if self.state == FIELDS and self.partial is None:
+                pos = self._reuse_lines(data, pos)
+                if pos == size:
+                    break
             end = find_byte(data, 10, pos, size) + 1
             if not end or self.partial is not None:
-                complete = self._take_field_part(data[pos : end if end else size])
+                complete = self._take_field_part(cut(data, pos, end if end else size))
                 pos = end if end else size
                 if complete:
                     self._consume(pos)
@@ -479,6 +594,28 @@ class RequestReader:
             pos = end
         self._consume(pos)
         return False
+
+    def _reuse_lines(self, data: bytes, pos: int) -> int:
+        """Take the lines that equal those at their places in the last head; where the first other one begins."""
+        lines = self.lines
+        start = count = self.field_count
+        begin = pos
+        while count < len(lines):
+            line = lines[count]
+            if not line.raw or not data.startswith(line.raw, pos):
+                break
+            if line.kind != PLAIN:
+                field: Any = self.kept_fields[count]
+                self._decide(line.kind, field[1])
+            pos += len(line.raw)
+            count += 1
+        if not start:
+            self.headers = self.kept_fields[:count]  # type: ignore[assignment]  # the field of a kept line is kept
+        elif count > start:
+            self.headers += self.kept_fields[start:count]  # type: ignore[arg-type]  # as above
+        self.field_count = count
+        self.head_size += pos - begin
+        return pos
 
     def _take_field_part(self, data: bytes) -> bool:
         """Take a line that comes in parts; whether it was the empty line."""
@@ -510,7 +647,7 @@ class RequestReader:
             stop -= 1
         if not is_field_value(data, first, stop):
             raise RequestRejected(400, "a field value has no control characters")
-        name = sent = data[start:colon]
+        name = sent = cut(data, start, colon)
         known = KNOWN_FIELDS.get(name)
         if known is None:
             name = name.lower()
@@ -518,31 +655,35 @@ class RequestReader:
         kind = PLAIN
         if known is not None:
             name, kind, _ = known
-        raw = data[start:end]
+        raw = cut(data, start, end)
         if kind <= FORWARDED:
             if self.to_judge is None:
                 self.to_judge = []
             self.to_judge.append(raw)
-        line = FieldLine(raw if end - start <= _REUSED_MAX else b"", sent, (name, data[first:stop]), kind)
-        if self.state == FIELDS:
-            if self.field_count < len(self.lines):
-                self.lines[self.field_count] = line
-            else:
-                self.lines.append(line)
-        self._take_field(line)
-
-    def _take_field(self, line: FieldLine) -> None:
-        self.field_count += 1
-        if self.field_count > self.limit_fields:
+        count = self.field_count
+        if count == self.limit_fields:
             raise RequestRejected(431, "too many header fields")
+        self.field_count = count + 1
         if self.state == TRAILERS:
-            if line.kind > FORWARDED:
+            if kind > FORWARDED:
                 # RFC 9110 section 6.5.1.
                 raise RequestRejected(400, "a trailer field that decides about the message")
             return
-        self.headers.append(line.field)
-        if line.kind != PLAIN:
-            self._decide(line.kind, line.field[1])
+        field = (name, cut(data, first, stop))
+        line = FieldLine.__new__(FieldLine)
+        line.name = sent
+        line.kind = kind
+        is_kept = end - start <= _REUSED_MAX
+        line.raw = raw if is_kept else b""
+        if count < len(self.lines):
+            self.lines[count] = line
+            self.kept_fields[count] = field if is_kept else None
+        else:
+            self.lines.append(line)
+            self.kept_fields.append(field if is_kept else None)
+        self.headers.append(field)
+        if kind != PLAIN:
+            self._decide(kind, field[1])
 
     def _decide(self, kind: int, value: bytes) -> None:
         if kind == FORWARDED:
@@ -577,15 +718,14 @@ class RequestReader:
 
     # The head
 
-    def _read_fields(self) -> RequestHead | None:
-        if not self._read_section():
-            return None
+    def _end_head(self) -> None:
+        """Decide what the head means."""
         if len(self.lines) > self.field_count:
             del self.lines[self.field_count :]
+            del self.kept_fields[self.field_count :]
         if self.to_judge is not None:
             self.judge(b"".join(self.to_judge))
             self.to_judge = None
-        head = self.head
         flags = self.flags
         old = flags & OLD_VERSION != 0
         self._check_host(old)
@@ -596,16 +736,12 @@ class RequestReader:
             flags &= ~EXPECTS_CONTINUE
         if old or not self.upgrade:
             flags &= ~WANTS_UPGRADE
-        head.upgrade = self.upgrade if flags & WANTS_UPGRADE else b""
-        head.headers = self.headers
-        if self.authority is not None:
-            head.headers = replace_host(self.headers, self.authority)
-        head.flags = self.flags = flags
-        # They become the application's.
-        self.head = self.headers = None  # type: ignore[assignment]
+        line: Any = self.line
+        if line.authority is not None:
+            self.headers = replace_host(self.headers, line.authority)
+        self.flags = flags
         if not flags & BODY_FOLLOWS:
             self._end()
-        return head
 
     def _check_host(self, old: bool) -> None:
         """RFC 9112 sections 3.2 and 3.2.2."""
@@ -660,7 +796,7 @@ class RequestReader:
         end = pos + self.remaining if self.remaining < size - pos else size
         self.remaining -= end - pos
         if end - pos != size:
-            data = data[pos:end]
+            data = cut(data, pos, end)
         self._consume(end)
         if not self.remaining:
             self._end()

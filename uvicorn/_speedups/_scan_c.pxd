@@ -4,6 +4,8 @@ cimport cython
 cdef bint COMPILED
 cdef bytes _TOKEN_TABLE
 
+@cython.locals(buf="const unsigned char *")
+cpdef bytes cut(bytes data, Py_ssize_t start, Py_ssize_t stop)
 @cython.locals(buf="const unsigned char *", i=Py_ssize_t)
 cpdef Py_ssize_t find_byte(bytes data, int byte, Py_ssize_t start, Py_ssize_t stop) except -2
 @cython.locals(buf="const unsigned char *", size=Py_ssize_t, path=Py_ssize_t, i=Py_ssize_t)

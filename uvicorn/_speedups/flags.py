@@ -1,8 +1,8 @@
 """What a connection has to know of a request, one bit each."""
 
-# A request without any of the bits from HAS_FORWARDED on needs nothing but an answer.
-KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
-    1 << bit for bit in range(7)
+# A request without any of the bits from HAS_FORWARDED on needs nothing but an answer. UNREAD: bytes follow the head.
+KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, UNREAD, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
+    1 << bit for bit in range(8)
 )
 
 # How far a response is (ASGI specification, HTTP).

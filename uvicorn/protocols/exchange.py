@@ -7,7 +7,8 @@ An exchange knows its `Stream` and no wire: it is the same for every version of 
     EXPECT_BODY   http.response.body              COMPLETE, after the last part
     COMPLETE      nothing: RuntimeError
 
-Once the client is known to have gone, or the application was told so, messages are dropped.
+Once the client is known to have gone, or the application was given `http.disconnect`, DROPPED is added to it, and
+messages are dropped.
 """
 
 import asyncio
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
 
+# Added to the progress of a response whose messages are dropped; the sum is not less than COMPLETE.
+DROPPED = 4
+
 # What is known of the client: it takes part; it sends no more; nothing reaches it.
 LISTENS, ENDED, GONE = range(3)
 
@@ -41,18 +45,14 @@ class RequestResponseCycle:
         progress: how far the response is.
         more_body: whether more of the body follows.
         expect_continue: whether the client waits for a 100.
-        body: what has arrived and was not received.
-        body_pending: whether there is a message to receive; an empty body is one too.
+        body: what has arrived and was not received, None if there is no message to receive; b"" is one.
         client: LISTENS, ENDED or GONE; it only rises.
-        disconnected: whether `send` does nothing: the client is gone, or the application was given `http.disconnect`.
     """
 
     __slots__ = (
         "app",
         "body",
-        "body_pending",
         "client",
-        "disconnected",
         "expect_continue",
         "more_body",
         "progress",
@@ -68,21 +68,19 @@ class RequestResponseCycle:
     progress: int
     more_body: bool
     expect_continue: bool
-    body: bytes | bytearray
-    body_pending: bool
+    body: bytes | bytearray | None
     client: int
-    disconnected: bool
     waiters: Waiters | None
 
     @property
     def response_started(self) -> bool:
         """Whether `http.response.start` was accepted."""
-        return self.progress != EXPECT_START
+        return self.progress & ~DROPPED != EXPECT_START
 
     @property
     def response_complete(self) -> bool:
         """Whether the last part of the body was accepted."""
-        return self.progress == COMPLETE
+        return self.progress & ~DROPPED == COMPLETE
 
     @property
     def keep_alive(self) -> bool:
@@ -139,9 +137,9 @@ class RequestResponseCycle:
         if result is not None:
             self.stream.logger.error("ASGI callable should return None, but returned '%s'.", result)
             self._fail()
-        elif self.progress == COMPLETE or self.client == GONE:
+        elif self.response_complete or self.client == GONE:
             return
-        elif self.disconnected:
+        elif self.progress & DROPPED:
             self.stream.break_off()
         else:
             started = "completing" if self.progress == EXPECT_BODY else "starting"
@@ -151,7 +149,7 @@ class RequestResponseCycle:
     def _fail(self) -> None:
         if self.client == GONE:
             return
-        if self.progress == COMPLETE:
+        if self.response_complete:
             self.stream.shutdown()
         else:
             self.stream.fail()
@@ -162,15 +160,14 @@ class RequestResponseCycle:
             self.expect_continue = False
             if self.client != GONE and self.progress == EXPECT_START:
                 self.stream.send_continue()
-        while not (self.body_pending or self.client or self.progress == COMPLETE):
+        while self.body is None and not self.client and self.progress < COMPLETE:
             await self._wait()
-        if not self.body_pending or self.progress == COMPLETE:
-            self.disconnected = True
-            return {"type": "http.disconnect"}
         body = self.body
+        if body is None or self.progress >= COMPLETE:
+            self.progress |= DROPPED
+            return {"type": "http.disconnect"}
         more_body = self.more_body
-        self.body = b""
-        self.body_pending = False
+        self.body = None
         if self.stream.flow.read_paused:
             # More of the body may come by this.
             self.stream.want_body()
@@ -185,20 +182,19 @@ class RequestResponseCycle:
             await self.waiters.wait()
         except asyncio.CancelledError:
             # Applications cancel `receive` when they only look for a disconnect.
-            if not self.waiters and self.progress != COMPLETE:
+            if not self.waiters and self.progress < COMPLETE:
                 self.stream.unwant_body()
             raise
 
     async def send(self, message: "ASGISendEvent") -> None:
         """The ASGI send callable."""
-        stream = self.stream
-        if stream.flow.write_paused and not self.disconnected:
-            await stream.drain()
-        if self.disconnected:
-            return
-        if self.progress == COMPLETE:
+        if self.stream.flow.write_paused and self.progress < COMPLETE:
+            await self.stream.drain()
+        if self.progress >= COMPLETE:
+            if self.progress & DROPPED:
+                return
             raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
-        stream.send(message)
+        self.stream.send(message)
 
     # The stream's side
 
@@ -213,7 +209,6 @@ class RequestResponseCycle:
             if type(self.body) is bytes:
                 self.body = bytearray(self.body)
             self.body += data
-        self.body_pending = True
         if self.waiters is not None:
             self.waiters.wake()
 
@@ -226,7 +221,7 @@ class RequestResponseCycle:
     def disconnect(self) -> None:
         """Nothing reaches the client any more."""
         self.client = GONE
-        self.disconnected = True
-        self.body_pending = False
+        self.progress |= DROPPED
+        self.body = None
         if self.waiters is not None:
             self.waiters.wake()

@@ -507,7 +507,8 @@ async def test_an_idle_client_that_ends_its_half_has_to_take_what_was_sent(conne
 
 
 async def test_the_idle_time_counts_from_the_last_response_on(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uvicorn.protocols.http.http1.monotonic", lambda: 1000.0)
+    for module in ("http.http1", "deadline"):
+        monkeypatch.setattr(f"uvicorn.protocols.{module}.monotonic", lambda: 1000.0)
     connection = connect(respond(), timeout_keep_alive=7)
     await connection.ask(GET)
     assert connection.protocol.connection.deadline.due == 1007

@@ -74,9 +74,10 @@ def find_hooks(http: "Http1") -> Hooks:
 
 
 class Message:
-    """A request while its hooks are called. To the connection it is the head.
+    """A request while its hooks are called.
 
     Attributes:
+        flags: of the head.
         head: with the headers that `on_header` has passed on.
         scope: given to the application.
         accepted: whether `on_headers_complete` has given it to the connection.
@@ -85,19 +86,12 @@ class Message:
 
     __slots__ = ("accepted", "cycle", "flags", "head", "scope")
 
-    def __init__(self, head: RequestHead, scope: dict[str, Any]) -> None:
+    def __init__(self, flags: int, head: RequestHead, scope: dict[str, Any]) -> None:
+        self.flags = flags
         self.head = head
-        self.flags = head.flags
         self.scope = scope
         self.accepted = False
         self.cycle: Any = None
-
-    @property
-    def upgrade(self) -> bytes:
-        return self.head.upgrade
-
-    def build_scope(self, *template: Any) -> dict[str, Any]:
-        return self.scope
 
     def change_target(self, target: bytes) -> None:
         from urllib.parse import unquote
@@ -112,16 +106,17 @@ class Message:
         scope["query_string"] = head.query_string
 
 
-def take_request(http: "Http1", hooks: Hooks, head: RequestHead) -> Any:
+def take_request(http: "Http1", hooks: Hooks, flags: int) -> Any:
     """Call the hooks of a head, and take the request as `Http1.take_request` does. Raises RequestRejected."""
     if not hooks.requests:
-        return http.take_request(head)
+        return http.take_request(flags)
+    scope = http.reader.build_scope(http.app_state)
+    head = http.reader.get_head()
     headers = head.headers
     if hooks.headers:
-        head.headers = []
-    scope = head.build_scope(http.scope_template, http.client, http.app_state)
-    http.scope = scope  # type: ignore[assignment]  # as in Http1.take_request
-    message = http.message = Message(head, scope)
+        scope["headers"] = head.headers = []
+    http.scope = scope
+    message = http.message = Message(flags, head, scope)
     _call(http, "on_message_begin")
     _call(http, "on_url", head.target)
     if hooks.headers:
@@ -199,9 +194,7 @@ class Hookable:
         if message is not None and not message.accepted and not self.is_closed:
             message.scope = self.scope
             message.accepted = True
-            message.cycle = self.take_request(message)
-            if self.upgrade is message:
-                self.upgrade = message.head
+            message.cycle = self.take_request(message.flags, message)
 
     @hook
     def on_body(self: Any, body: bytes) -> None:

@@ -31,11 +31,13 @@ from uvicorn._speedups.flags import (
     CLOSES,
     COMPLETE,
     EXPECT_BODY,
+    EXPECT_START,
     EXPECTS_CONTINUE,
     HAS_FORWARDED,
     HEAD_REQUEST,
     KEEP_ALIVE,
     PERSISTS,
+    UNREAD,
     WANTS_UPGRADE,
 )
 from uvicorn.protocols.connection import LINGER_BYTES, LINGER_SECONDS, Connection, Due
@@ -49,7 +51,6 @@ from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
 from uvicorn.protocols.utils import log_invalid_request
 
 if TYPE_CHECKING:
-    from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn._types import ASGI3Application, HTTPScope
     from uvicorn.config import Config
     from uvicorn.protocols.deadline import Timer
@@ -137,7 +138,6 @@ class Http1(Hookable, asyncio.Protocol):
         "outbox",
         "reader",
         "scope",
-        "scope_template",
         "server_state",
         "state",
         "tasks",
@@ -192,7 +192,6 @@ class Http1(Hookable, asyncio.Protocol):
         self._new_cycle = hooks.cycle_class
         self.message: Message | None = None
         self.upgrade: RequestHead | None = None
-        self.scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
 
         # The request that was read last, and the one being served.
         self.scope: HTTPScope | None = None
@@ -271,7 +270,7 @@ class Http1(Hookable, asyncio.Protocol):
         connection.made(transport)
         self.transport = connection.transport
         self.flow = connection.flow
-        self.scope_template = get_http_template(self.server_state, self.config, connection)
+        self.reader.set_template(get_http_template(self.server_state, self.config, connection), connection.client)
         middleware = self.config.proxy_headers_middleware
         if middleware is not None and self.app is middleware:
             self._proxied_app = middleware.for_peer(connection.client)
@@ -291,20 +290,83 @@ class Http1(Hookable, asyncio.Protocol):
             self.cycle.disconnect()
 
     def data_received(self, data: bytes) -> None:
-        state = self.state
-        if state is _IDLE and self._hooks is None:
-            self._serve(data)
-        elif state is State.CLOSED:
+        """Serve what was read, until a request waits: for its application, its body, or the loop's next turn.
+
+        Args:
+            data: what has come, or b"" to go on with what is unread.
+        """
+        if self.state is not _IDLE or (self._hooks is not None and data):
+            self._receive(data)
+            return
+        reader = self.reader
+        until = 0.0
+        try:
+            flags = reader.read(data)
+            # Each pass serves a request.
+            while flags >= 0:
+                cycle = self.take_request(flags) if self._hooks is None else take_request(self, self._hooks, flags)
+                if cycle is None:
+                    switch(self, self._hooks)
+                    return
+                if flags >= UNREAD or not data:
+                    if flags & UNREAD:
+                        until = until or monotonic() + PASS_SECONDS
+                        if cycle.more_body:
+                            self._read_body()
+                    if not data and self.connection.eof:
+                        cycle.end()
+                    if self.state is not _STARTING:
+                        self._pace_reading()
+                        return
+                if self._eager:
+                    task = cycle.start(self._make_task)
+                else:
+                    task = self._make_task(cycle.run_asgi(cycle.app))
+                if task is not None:
+                    self.tasks.add(task)
+                    task.add_done_callback(self.tasks.discard)
+                    self._end_first_step(cycle)
+                flow = self.flow
+                if self.state is not _IDLE:
+                    if flags & UNREAD or flow.read_paused:
+                        self._pace_reading()
+                    return
+                if not (flags & UNREAD and reader.has_unread()):
+                    if flow.write_paused or flow.read_paused or self.connection.eof:
+                        self._go_idle()
+                        return
+                    # Deadline.set, by hand: 600 instructions less.
+                    deadline = self.connection.deadline
+                    deadline.reason = _KEEP_ALIVE
+                    deadline.due = due = monotonic() + self.timeout_keep_alive
+                    if due < deadline.armed_for:
+                        deadline.arm(self.timeout_keep_alive)
+                    return
+                if monotonic() >= until:
+                    self._queue()
+                    return
+                flags = reader.read_head()
+            self._await_request()
+        except RequestRejected as rejected:
+            self._refuse(rejected)
+
+    def _serve_unread(self) -> None:
+        """Go on as after a read. Not by way of a subclass, which might count what has come."""
+        Http1.data_received(self, b"")
+
+    def _receive(self, data: bytes) -> None:
+        """Take what has come while no request could be served at once, or with hooks."""
+        if self.state is State.CLOSED:
             self.connection.discard(len(data))
+            return
+        self.reader.feed(data)
+        hooks = self._hooks
+        if hooks is not None and hooks.by_instance:
+            self._find_own_hooks(hooks)
+        if hooks is not None and hooks.events:
+            self.handle_events()  # type: ignore[attr-defined]  # only H11Protocol has this hook
         else:
-            self.reader.feed(data)
-            hooks = self._hooks
-            if hooks is not None and hooks.by_instance:
-                self._find_own_hooks(hooks)
-            if hooks is not None and hooks.events:
-                self.handle_events()  # type: ignore[attr-defined]  # only H11Protocol has this hook
-            else:
-                self.read_events()
+            self.read_events()
 
     def _find_own_hooks(self, hooks: Hooks) -> None:
         """Look for what was assigned to the instance."""
@@ -317,7 +379,7 @@ class Http1(Hookable, asyncio.Protocol):
         state = self.state
         reader = self.reader
         if state is _IDLE:
-            self._serve(b"")
+            self._serve_unread()
         elif state is State.DRAINING:
             self._drain_body()
         elif self.cycle is not None and reader.more_body:
@@ -361,53 +423,6 @@ class Http1(Hookable, asyncio.Protocol):
 
     # Requests
 
-    def _serve(self, data: bytes) -> None:
-        """Serve what was read, until a request waits: for its application, its body, or the loop's next turn.
-
-        Args:
-            data: what has come, or b"" to go on with what is unread.
-        """
-        reader = self.reader
-        until = 0.0
-        try:
-            head = reader.read(data)
-            # Each pass serves a request.
-            while head is not None:
-                unread = reader.has_unread()
-                if unread and not until:
-                    until = monotonic() + PASS_SECONDS
-                cycle = self.take_request(head) if self._hooks is None else take_request(self, self._hooks, head)
-                if cycle is None:
-                    switch(self, self._hooks)
-                    return
-                if unread and cycle.more_body:
-                    self._read_body()
-                if not data and self.connection.eof:
-                    cycle.end()
-                if self.state is _STARTING:
-                    if self._eager:
-                        task = cycle.start(self._make_task)
-                    else:
-                        task = self._make_task(cycle.run_asgi(cycle.app))
-                    if task is not None:
-                        self.tasks.add(task)
-                        task.add_done_callback(self.tasks.discard)
-                        self._end_first_step(cycle)
-                if self.state is not _IDLE:
-                    if unread or self.flow.read_paused:
-                        self._pace_reading()
-                    return
-                if not (unread and reader.has_unread()):
-                    self._go_idle()
-                    return
-                if monotonic() >= until:
-                    self._queue()
-                    return
-                head = reader.next()
-            self._await_request()
-        except RequestRejected as rejected:
-            self._refuse(rejected)
-
     def _queue(self) -> None:
         self.state = State.QUEUED
         self._scheduler.soon(self._serve_queued, self._context)
@@ -415,32 +430,38 @@ class Http1(Hookable, asyncio.Protocol):
     def _serve_queued(self) -> None:
         if self.state is State.QUEUED:
             self.state = _IDLE
-            self._serve(b"")
+            self._serve_unread()
 
-    def take_request(self, head: Any) -> RequestResponseCycle | None:
-        """The exchange for a request, None for an upgrade."""
+    def take_request(self, flags: int, message: Message | None = None) -> RequestResponseCycle | None:
+        """The exchange for the request that was read last, None for an upgrade.
+
+        Args:
+            flags: of its head.
+            message: what the hooks have made of it.
+        """
         state = self.server_state
         state.total_requests += 1
         if state.request_limit is not None and state.request_limit == state.total_requests:
             state.on_limit()
-        flags = head.flags
         app = self.app
-        limit = self.limit_concurrency
-        if limit is not None and state.is_full(limit):
+        if self.limit_concurrency is not None and state.is_full(self.limit_concurrency):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
             flags &= ~WANTS_UPGRADE
-        more_body = False
+        more_body = expect_continue = False
         if flags >= HAS_FORWARDED:
             if flags & HAS_FORWARDED:
                 app = self._get_proxied(app)
             more_body = flags & BODY_FOLLOWS != 0
-            if flags >= WANTS_UPGRADE and upgrade.is_accepted(head, more_body, self.ws_protocol_class, self.logger):
-                self.upgrade = head
-                return None
+            expect_continue = flags & EXPECTS_CONTINUE != 0
+            if flags >= WANTS_UPGRADE:
+                head = self.reader.get_head() if message is None else message.head
+                if upgrade.is_accepted(head, more_body, self.ws_protocol_class, self.logger):
+                    self.upgrade = head
+                    return None
         if state.draining or self.leaving:
             flags &= ~KEEP_ALIVE
-        scope = head.build_scope(self.scope_template, self.connection.client, self.app_state)
+        scope: Any = self.reader.build_scope(self.app_state) if message is None else message.scope
         self.scope = scope
         self.framer.begin(flags)
         # An __init__ would cost 1,300 instructions.
@@ -448,13 +469,11 @@ class Http1(Hookable, asyncio.Protocol):
         cycle.stream = self
         cycle.app = app
         cycle.scope = scope
-        cycle.progress = 0
-        cycle.body = b""
-        cycle.body_pending = not more_body
+        cycle.progress = EXPECT_START
+        cycle.body = None if more_body else b""
         cycle.more_body = more_body
-        cycle.expect_continue = more_body and flags & EXPECTS_CONTINUE != 0
+        cycle.expect_continue = expect_continue
         cycle.client = LISTENS
-        cycle.disconnected = False
         cycle.waiters = None
         self.cycle = cycle
         self.state = _STARTING
@@ -488,7 +507,9 @@ class Http1(Hookable, asyncio.Protocol):
         cycle = self.cycle
         if self.is_closed:
             return
-        if self.reader.has_unread() or (cycle is not None and len(cycle.body) > HIGH_WATER_LIMIT):
+        if self.reader.has_unread() or (
+            cycle is not None and cycle.body is not None and len(cycle.body) > HIGH_WATER_LIMIT
+        ):
             self.flow.pause_reading()
         else:
             self.flow.resume_reading()
@@ -520,14 +541,8 @@ class Http1(Hookable, asyncio.Protocol):
         if flow.write_paused:
             self._await_client()
         else:
-            # Deadline.set, by hand: 600 instructions less.
-            deadline = self.connection.deadline
-            deadline.reason = _KEEP_ALIVE
-            deadline.due = due = monotonic() + self.timeout_keep_alive
-            if due < deadline.armed_for:
-                deadline.arm(self.timeout_keep_alive)
-        if flow.read_paused:
-            flow.resume_reading()
+            self.connection.deadline.set(_KEEP_ALIVE, self.timeout_keep_alive)
+        flow.resume_reading()
 
     def _await_request(self) -> None:
         """All that came was read, and no request is complete."""
@@ -571,14 +586,11 @@ class Http1(Hookable, asyncio.Protocol):
         """Send a message of the application; see `uvicorn.protocols.wire.Stream`."""
         framer = self.framer
         cycle: Any = self.cycle
-        if cycle.more_body and cycle.progress == EXPECT_BODY and not framer.head_sent:
-            self._announce_end(message)
+        if cycle.more_body and not framer.head_sent:
+            self._announce_end(cycle, message)
         data = framer.send(message, self.server_state.default_block)
         if data is None:
             cycle.progress = EXPECT_BODY
-            if cycle.expect_continue and cycle.more_body:
-                # The client may leave the body out: the next request could not be found.
-                framer.keep_alive = False
             if self.state is not _STARTING:
                 self._send_head_soon(cycle)
             return
@@ -635,7 +647,7 @@ class Http1(Hookable, asyncio.Protocol):
     def _send_head(self, cycle: RequestResponseCycle) -> None:
         """Send the head alone, if the response has started and no part of the body has come."""
         framer = self.framer
-        if cycle is not self.cycle or cycle.progress != EXPECT_BODY or framer.head_sent or cycle.disconnected:
+        if cycle is not self.cycle or cycle.progress != EXPECT_BODY or framer.head_sent:
             return
         self.connection.write(framer.head())
         if self.access_log:
@@ -665,9 +677,12 @@ class Http1(Hookable, asyncio.Protocol):
         self.flow.resume_reading()
         self._drain_body()
 
-    def _announce_end(self, message: Any) -> None:
-        """A response may come before the end of a large body, and the connection ends with it."""
-        if self.framer.keep_alive and not dict(message).get("more_body") and self._is_body_long():
+    def _announce_end(self, cycle: RequestResponseCycle, message: Any) -> None:
+        """Say in the head that the connection ends with a response that comes before the end of the body."""
+        if cycle.expect_continue:
+            # The client may leave the body out: the next request could not be found.
+            self.framer.keep_alive = False
+        elif cycle.progress == EXPECT_BODY and not dict(message).get("more_body") and self._is_body_long():
             self.framer.keep_alive = False
 
     def _is_body_long(self) -> bool:
@@ -686,7 +701,7 @@ class Http1(Hookable, asyncio.Protocol):
             self._read_body()
         self._pace_reading()
         deadline = self.connection.deadline
-        if cycle.more_body and not cycle.body_pending and deadline.reason not in (Due.SEND, Due.BODY):
+        if cycle.more_body and cycle.body is None and deadline.reason not in (Due.SEND, Due.BODY):
             deadline.set(Due.BODY, self.config.timeout_request_body)
 
     def unwant_body(self) -> None:
