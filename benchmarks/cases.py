@@ -27,6 +27,7 @@ LARGE_BODY = b"x" * 65536
 PARTS = 32
 EVENT = b'data: {"id": 7, "text": "seven"}\n\n'
 EVENTS = 50
+ECHO = "websocket_app:app"
 
 
 def _sized(body: bytes, kind: bytes) -> bytes:
@@ -63,6 +64,8 @@ class Case:
     floor: what the floor answers without looking at the request.
     as_installed: access log and proxy headers are left as the server has them, instead of the log being off.
     varying: each request has a field whose value no other has, which wrk cannot do.
+    message: bytes of a WebSocket message that is echoed, in place of a request; 0 if it is no WebSocket.
+    fragments: the frames that it comes in.
     """
 
     name: str
@@ -75,6 +78,8 @@ class Case:
     app: str = "app:app"
     as_installed: bool = False
     varying: bool = False
+    message: int = 0
+    fragments: int = 1
 
     @property
     def closes(self) -> bool:
@@ -136,5 +141,8 @@ CASES = {
             path="/items/7?verbose=true",
             app="fastapi_app:app",
         ),
+        Case("echo", "WebSocket: 32 bytes echoed", app=ECHO, message=32),
+        Case("echo-large", "WebSocket: 64 KiB echoed", app=ECHO, message=1 << 16),
+        Case("echo-fragments", "WebSocket: 1 MiB in 16 fragments echoed", app=ECHO, message=1 << 20, fragments=16),
     )
 }

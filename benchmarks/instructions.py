@@ -25,16 +25,19 @@ from pathlib import Path
 from cases import CASES, Case
 from report import Table, report
 from servers import HERE, HOST, Server, chosen, running
+from websocket_bytes import echo_length, message_of, open_websocket
 
 FIGURES = HERE / "instructions.json"
 WARM_UP = 300
 COUNTED = 1000
 TOLERANCE = 1.03
+# Of large messages there are fewer.
+ECHOED_BYTES = 16 << 20
 TIMEOUT = 60  # seconds, for one answer under callgrind
 DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54"]
 DEFAULT_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying", "fastapi"]
 # The others are measured where somebody looks at the table; a check has to be short.
-CHECKED_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying"]
+CHECKED_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying", "echo"]
 
 
 def answer_length(case: Case, port: int) -> int:
@@ -77,6 +80,15 @@ def request(case: Case, port: int, times: int, length: int) -> None:
             read_exactly(connection, length)
 
 
+def echo(case: Case, connection: socket.socket, times: int) -> None:
+    """Send the case's message again and again, each time after the whole echo of the one before."""
+    data, length = message_of(case.message, case.fragments), echo_length(case.message)
+    for _ in range(times):
+        # What is echoed is read once all is sent: the echo of a message that is not complete has not begun.
+        connection.sendall(data)
+        read_exactly(connection, length)
+
+
 def dump(pid: int, out: Path, number: int) -> int:
     """Tell callgrind to write its counters and start again from zero; the instructions since the last dump."""
     subprocess.run(["callgrind_control", "--dump", str(pid)], check=True, capture_output=True)
@@ -93,11 +105,23 @@ def count(server: Server, case: Case) -> int:
         out = Path(folder, "callgrind.out")
         prefix = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
         with running(server, case, prefix=prefix) as (process, port):
+            if case.message:
+                return count_echoes(case, process.pid, port, out)
             length = answer_length(case, port)
             request(case, port, WARM_UP, length)
             dump(process.pid, out, 1)
             request(case, port, COUNTED, length)
             return round(dump(process.pid, out, 2) / COUNTED)
+
+
+def count_echoes(case: Case, pid: int, port: int, out: Path) -> int:
+    """Instructions per message on an open WebSocket."""
+    counted = min(COUNTED, ECHOED_BYTES // case.message)
+    with closing(open_websocket(port)) as connection:
+        echo(case, connection, min(WARM_UP, counted))
+        dump(pid, out, 1)
+        echo(case, connection, counted)
+        return round(dump(pid, out, 2) / counted)
 
 
 def python_version() -> str:

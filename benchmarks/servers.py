@@ -49,9 +49,15 @@ class Server:
         return ", ".join(f"{name} {version}" for name, version in found if version)
 
 
+# The clients of the benchmarks do not answer any.
+NO_PINGS = ("--ws-ping-interval", "86400")
+
+
 def _uvicorn(*options: str) -> Callable[[Case, int], list[str]]:
     def arguments(case: Case, port: int) -> list[str]:
         chosen = [] if case.as_installed else ["--no-access-log", "--no-proxy-headers"]
+        if case.message:
+            chosen += NO_PINGS
         return ["-m", "uvicorn", case.app, "--port", str(port), *options, *chosen]
 
     return arguments

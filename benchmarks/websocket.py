@@ -6,6 +6,7 @@ connections add, without and with permessage-deflate negotiated (and never used)
 connections between two pings.
 
 python benchmarks/websocket.py [--server picows --server ours] [--size 32] [--rounds 3] [--report]
+python benchmarks/websocket.py --instructions      instructions per echoed message, as benchmarks/instructions.py counts
 """
 
 from __future__ import annotations
@@ -14,27 +15,28 @@ import argparse
 import os
 import resource
 import select
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from cases import Case
+from cases import CASES, Case
+from instructions import count
 from processes import cpu_seconds, resident_bytes
 from report import Table, report
-from servers import HOST, Server, running
+from servers import NO_PINGS, Server, running
+from websocket_bytes import echo_length, message_of, open_websocket
 
-CASE = Case("websocket", "WebSocket echo", app="websocket_app:app")
+CASE = CASES["echo"]
+COUNTED = ("echo", "echo-large", "echo-fragments")
 CONNECTIONS = 32
 IDLE_FIRST, IDLE = 200, 1000
 WARM_UP = 0.5  # seconds
-MASK = b"\x12\x34\x56\x78"
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 SIZES = (32, 65536)
 
 
 def _uvicorn(*options: str) -> Callable[[Case, int], list[str]]:
-    fixed = ("--loop", "uvloop", "--http", "httptools", "--log-level", "warning")
+    fixed = ("--loop", "uvloop", "--http", "httptools", "--log-level", "warning", *NO_PINGS)
     return lambda case, port: ["-m", "uvicorn", case.app, "--port", str(port), *fixed, *options]
 
 
@@ -55,36 +57,6 @@ SERVERS = {
         Server("granian", _granian, "granian", ("granian",)),
     )
 }
-
-
-def message_of(size: int) -> bytes:
-    """A text frame as clients send it."""
-    if size < 126:
-        length = bytes([0x80 | size])
-    elif size < 1 << 16:
-        length = b"\xfe" + size.to_bytes(2, "big")
-    else:
-        length = b"\xff" + size.to_bytes(8, "big")
-    return b"\x81" + length + MASK + bytes(ord("x") ^ MASK[place % 4] for place in range(size))
-
-
-def echo_length(size: int) -> int:
-    return size + (2 if size < 126 else 4 if size < 1 << 16 else 10)
-
-
-def open_websocket(port: int, extensions: str = "") -> socket.socket:
-    connection = socket.create_connection((HOST, port))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.sendall(
-        f"GET / HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n".encode()
-    )
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += connection.recv(1)
-    if not answer.startswith(b"HTTP/1.1 101 "):
-        raise RuntimeError(f"no WebSocket: {answer!r}")
-    return connection
 
 
 def measure(pid: int, port: int, size: int, seconds: float) -> float:
@@ -162,12 +134,19 @@ def best_of(servers: list[Server], size: int, rounds: int, seconds: float) -> di
     return best
 
 
+def count_instructions(servers: list[Server], table: Table) -> None:
+    for case in (CASES[name] for name in COUNTED):
+        counts = [count(server, case) / 1000 for server in servers]
+        table.add(f"thousand instructions, {case.title}", *(f"{counted:.1f}" for counted in counts))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", action="append", choices=list(SERVERS), help="which servers; all of them if none")
     parser.add_argument("--size", action="append", type=int, help="bytes of a message; 32 and 65536 if none")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--instructions", action="store_true", help="count them (valgrind), and nothing else")
     parser.add_argument("--no-memory", action="store_true", help="CPU only")
     parser.add_argument("--report", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
@@ -179,6 +158,9 @@ def main() -> None:
         if server not in servers:
             print(f"{server.name} is left out: run benchmarks/environments.py {server.environment}")
     table = Table("", *(server.name for server in servers))
+    if options.instructions:
+        count_instructions(servers, table)
+        return
     for size in options.size or SIZES:
         costs = best_of(servers, size, options.rounds, options.seconds)
         floor = costs.get("picows")
