@@ -15,7 +15,17 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # Each is compiled from its pure twin, with the types of <name>_c.pxd, under a module name of its own.
-COMPILED = ["_access_line", "_chunked", "_hpack", "_http2_fields", "_request", "_response", "_scan"]
+COMPILED = [
+    "_access_line",
+    "_chunked",
+    "_hpack",
+    "_http2_fields",
+    "_payload",
+    "_request",
+    "_response",
+    "_scan",
+    "_websocket",
+]
 # The annotations are for type checkers; the C types stand in the .pxd alone.
 # Without binding, methods are of the kind that the interpreter calls fastest.
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}

@@ -1,9 +1,10 @@
-"""Building request heads, framing responses, decoding chunks, putting access lines together."""
+"""Building request heads, framing responses, decoding chunks, putting access lines together, WebSocket frames."""
 
 import itertools
 
 import pytest
 from cases import CASES
+from websocket_bytes import message_of
 
 from uvicorn._speedups.flags import KEEP_ALIVE
 from uvicorn.protocols.http.httptools_impl import judge
@@ -100,3 +101,19 @@ def test_access_line(benchmark, leaves, path, request):
         "http_version": "1.1",
     }
     assert benchmark(line.format, scope, 200) == f'INFO:     127.0.0.1:54321 - "GET {path} HTTP/1.1" 200 OK\n'
+
+
+@pytest.mark.parametrize("size", [32, 1024, 65536])
+def test_websocket_message(benchmark, leaves, size, request):
+    benchmark.group = f"WebSocket message in: {size} bytes"
+    benchmark.param = request.node.callspec.params["leaves"]
+    codec, data = leaves.WebSocketCodec(1 << 20, None), message_of(size)
+    assert benchmark(codec.feed, data) == ["x" * size]
+
+
+@pytest.mark.parametrize("size", [32, 1024, 65536])
+def test_websocket_frame(benchmark, leaves, size, request):
+    benchmark.group = f"WebSocket frame out: {size} bytes"
+    benchmark.param = request.node.callspec.params["leaves"]
+    codec, message = leaves.WebSocketCodec(1 << 20, None), "x" * size
+    assert benchmark(codec.text, message).endswith(b"x" * 32)

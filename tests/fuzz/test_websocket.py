@@ -1,4 +1,4 @@
-"""The WebSocket conversation: frames right and wrong, in random pieces, over both codecs."""
+"""The WebSocket conversation: frames right and wrong, in random pieces, over all codecs."""
 
 import asyncio
 import contextlib
@@ -13,22 +13,17 @@ from tests.fuzz.grammar import mutated
 from tests.fuzz.parsing import cut
 from tests.processes import run_async
 from tests.protocols.http.classes import protocol_class
+from tests.protocols.websockets import classes
 from tests.protocols.websockets.connection import DEFLATE, request
 from tests.protocols.websockets.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, close, deflated, frame, read_frames
 from uvicorn.config import Config
-from uvicorn.importer import import_from_string
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.codec import Codec, Failed, PeerClosed
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate, negotiate, parse_extensions, wire_limit
-from uvicorn.protocols.websockets.websockets_impl import WebsocketsCodec
-from uvicorn.protocols.websockets.wsproto_impl import WSProtoCodec
 from uvicorn.server_state import ServerState
 
 MAX_SIZE = 400
-CLASSES = [
-    "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol",
-    "uvicorn.protocols.websockets.wsproto_impl:WSProtocol",
-]
+CODECS = classes.installed()
 # Completes whatever frame of a size that is allowed.
 PADDING = bytes(wire_limit(MAX_SIZE) + 20)
 # How a peer that broke the protocol is parted from.
@@ -76,10 +71,7 @@ def _fragmented(parts: list[bytes]) -> bytes:
 
 def _codecs(deflate: bool) -> list[Codec]:
     parameters = negotiate(parse_extensions("permessage-deflate")) if deflate else None
-    return [
-        kind(MAX_SIZE, None if parameters is None else PerMessageDeflate(parameters))
-        for kind in (WebsocketsCodec, WSProtoCodec)
-    ]
+    return [kind(MAX_SIZE, None if parameters is None else PerMessageDeflate(parameters)) for kind in CODECS.values()]
 
 
 def _feed(codec: Codec, pieces: Iterable[bytes]) -> tuple[list[object], list[tuple[int, bytes]]]:
@@ -113,7 +105,7 @@ def test_codecs(data: bytes, positions: Iterable[int], deflate: bool) -> None:
 
 
 def check_codecs(data: bytes, positions: Iterable[int], deflate: bool) -> None:
-    """Hold both codecs together, over the bytes whole and cut."""
+    """Hold the codecs together, over the bytes whole and cut."""
     first, *others = _outcomes(data, positions, deflate)
     if any(other != first for other in others):
         # One library sees the fault in the beginning of a frame, the other waits for all of it: here it is.
@@ -123,7 +115,7 @@ def check_codecs(data: bytes, positions: Iterable[int], deflate: bool) -> None:
     assert all(other == first for other in others), "\n".join(map(str, [first, *others]))
 
 
-async def _converse(implementation: str, deflate: bool, pieces: Iterable[bytes]) -> tuple[list[Any], ...]:
+async def _converse(codec: str, deflate: bool, pieces: Iterable[bytes]) -> tuple[list[Any], ...]:
     """What an echoing application saw, what the client saw, and nothing left behind."""
     seen: list[dict[str, Any]] = []
 
@@ -137,8 +129,14 @@ async def _converse(implementation: str, deflate: bool, pieces: Iterable[bytes])
                 await send({"type": "websocket.send", "bytes": event.get("bytes"), "text": event.get("text")})
         seen.append(event)
 
-    ws = import_from_string(implementation)
-    config = Config(app, ws=ws, lifespan="off", log_config=None, ws_max_size=MAX_SIZE, proxy_headers=False)
+    config = Config(
+        app,
+        ws=classes.protocol_class(codec),
+        lifespan="off",
+        log_config=None,
+        ws_max_size=MAX_SIZE,
+        proxy_headers=False,
+    )
     config.load()
     state, transport = ServerState(), Pipe()
     transport.protocol = protocol_class("h11", "pure")(config=config, server_state=state, app_state={})
@@ -179,15 +177,16 @@ async def _settle() -> None:
 
 @given(mutated(streams), cuts, st.booleans())
 def test_conversation(data: bytes, positions: Iterable[int], deflate: bool) -> None:
-    async def both(data: bytes) -> list[tuple[list[Any], ...]]:
-        return [await _converse(implementation, deflate, cut(data, positions)) for implementation in CLASSES]
+    async def on_each(data: bytes) -> list[tuple[list[Any], ...]]:
+        return [await _converse(codec, deflate, cut(data, positions)) for codec in CODECS]
 
-    first, second = run_async(both(data))
-    if first[0][-1].get("code") == UNKNOWN_TO_WSPROTO:
+    first, *others = run_async(on_each(data))
+    if any(events[-1].get("code") == UNKNOWN_TO_WSPROTO for events, _ in [first, *others]):
         return
-    if first[0] != second[0]:
+    if any(events != first[0] for events, _ in others):
         # As above.
-        first, second = run_async(both(data + PADDING))
-    assert first[0] == second[0]
-    if first[0][-1] is not FAILED:
-        assert first == second
+        first, *others = run_async(on_each(data + PADDING))
+    for other in others:
+        assert other[0] == first[0]
+        if first[0][-1] is not FAILED:
+            assert other == first

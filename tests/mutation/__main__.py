@@ -58,6 +58,7 @@ IGNORED = (
 SOURCES = (
     "uvicorn/_speedups/*_py.py",
     "uvicorn/_speedups/request_line.py",
+    "uvicorn/_speedups/websocket_events.py",
     "uvicorn/waiters.py",
     "uvicorn/protocols/*.py",
     "uvicorn/protocols/http/*.py",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from uvicorn._speedups._request_py import RequestReader as RequestReader
     from uvicorn._speedups._response_py import Http2Framer as Http2Framer
     from uvicorn._speedups._response_py import ResponseFramer as ResponseFramer
+    from uvicorn._speedups._websocket_py import WebSocketCodec as WebSocketCodec
 
 # Name -> the module that gives it, without its half.
 _MODULES = {
@@ -40,6 +41,7 @@ _MODULES = {
     "RequestHead": "_request",
     "RequestReader": "_request",
     "ResponseFramer": "_response",
+    "WebSocketCodec": "_websocket",
     "quote_path": "_access_line",
     "quote_query": "_access_line",
 }

@@ -1,4 +1,4 @@
-"""The codecs by themselves: the same bytes give the same events and replies, on both and however they are split."""
+"""The codecs by themselves: the same bytes give the same events and replies, on all and however they are split."""
 
 import asyncio
 import itertools
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.protocols.websockets.classes import installed
 from tests.protocols.websockets.frames import CONT, TEXT, apply_mask, close, deflated, frame
 from uvicorn.protocols.websockets.codec import (
     SENDABLE_CODES,
@@ -22,11 +23,8 @@ from uvicorn.protocols.websockets.codec import (
 from uvicorn.protocols.websockets.deflate import DeflateParameters, PerMessageDeflate
 from uvicorn.protocols.websockets.inbox import Inbox
 
-websockets_impl = pytest.importorskip("uvicorn.protocols.websockets.websockets_impl")
-wsproto_impl = pytest.importorskip("uvicorn.protocols.websockets.wsproto_impl")
-
 MAX_SIZE = 200
-CLASSES: tuple[type[Codec], ...] = (websockets_impl.WebsocketsCodec, wsproto_impl.WSProtoCodec)
+CLASSES = tuple(installed().values())
 
 
 def converse(codec_class: type[Codec], pieces: list[bytes], deflate: bool) -> tuple[list[Event], bytes]:
@@ -65,7 +63,7 @@ frames |= st.builds(lambda code, reason: close(code, reason), codes, st.sampled_
 
 
 @given(st.lists(frames, max_size=6), st.lists(st.integers(0, 10_000), max_size=5), st.booleans())
-def test_both_codecs_agree(sent: list[bytes], places: list[int], deflate: bool) -> None:
+def test_the_codecs_agree(sent: list[bytes], places: list[int], deflate: bool) -> None:
     data = b"".join(sent)
     whole = converse(CLASSES[0], [data], deflate)
     for codec_class in CLASSES:
@@ -93,7 +91,7 @@ def test_masks(mask: bytes, payload: bytes) -> None:
     assert apply_mask(apply_mask(payload, mask), mask) == payload
 
 
-@pytest.mark.parametrize("codec_class", CLASSES)
+@pytest.mark.parametrize("codec_class", CLASSES, ids=installed())
 def test_nothing_comes_after_the_end(codec_class: type[Codec]) -> None:
     codec = codec_class(1000, None)
     assert codec.feed(close(1000) + frame(TEXT, b"x")) == [PeerClosed(1000, "")]
@@ -101,14 +99,14 @@ def test_nothing_comes_after_the_end(codec_class: type[Codec]) -> None:
     assert len(codec.replies) == 1
 
 
-@pytest.mark.parametrize("codec_class", CLASSES)
+@pytest.mark.parametrize("codec_class", CLASSES, ids=installed())
 def test_pongs(codec_class: type[Codec]) -> None:
     codec = codec_class(1000, None)
     assert codec.feed(frame(10, b"any")) == [Pong.RECEIVED]
     assert codec.ping() == b"\x89\x00"
 
 
-@pytest.mark.parametrize("codec_class", CLASSES)
+@pytest.mark.parametrize("codec_class", CLASSES, ids=installed())
 def test_many_small_fragments_take_little_memory(codec_class: type[Codec]) -> None:
     codec: Any = codec_class(1 << 20, None)
     piece = frame(CONT, b"x", fin=False)
@@ -146,3 +144,11 @@ async def test_inbox() -> None:
     assert inbox.get() == "text"
     with pytest.raises(IndexError):
         inbox.get()
+
+
+def test_ends() -> None:
+    assert PeerClosed(1000, "") == PeerClosed(1000, "")
+    assert len({PeerClosed(1000, ""), PeerClosed(1000, ""), PeerClosed(1001, ""), Failed(1000, "")}) == 3
+    assert PeerClosed(1002, "") != Failed(1002, "")
+    assert PeerClosed(1002, "") != PeerClosed(1002, "why")
+    assert repr(Failed(1002, "why")) == "Failed(1002, 'why')"

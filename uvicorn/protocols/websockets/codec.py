@@ -3,74 +3,25 @@
 A codec knows frames (RFC 6455 section 5) and nothing of applications, transports or clocks.
 """
 
-import enum
 import io
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from uvicorn._speedups.websocket_events import SENDABLE_CODES as SENDABLE_CODES
+from uvicorn._speedups.websocket_events import CloseCode as CloseCode
+from uvicorn._speedups.websocket_events import Failed as Failed
+from uvicorn._speedups.websocket_events import PeerClosed as PeerClosed
+from uvicorn._speedups.websocket_events import Pong as Pong
+from uvicorn._speedups.websocket_events import failure as failure
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
-
-
-class CloseCode(enum.IntEnum):
-    """Those that the server itself gives or reports (RFC 6455 section 7.4.1)."""
-
-    NORMAL_CLOSURE = 1000
-    PROTOCOL_ERROR = 1002
-    NO_STATUS_RECEIVED = 1005
-    ABNORMAL_CLOSURE = 1006
-    INVALID_DATA = 1007
-    MESSAGE_TOO_BIG = 1009
-    INTERNAL_ERROR = 1011
-    SERVICE_RESTART = 1012
-
-
-# What a close frame may carry: the codes of IANA's registry but for those that stand for the lack of a frame, then the
-# ranges of RFC 6455 section 7.4.2.
-SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 # Of the 125 bytes of a control frame two are the code (RFC 6455 sections 5.5 and 5.5.1).
 _MAX_REASON = 123
-
-_FAILURE_REASONS = {
-    CloseCode.PROTOCOL_ERROR: "protocol error",
-    CloseCode.INVALID_DATA: "invalid frame payload data",
-    CloseCode.MESSAGE_TOO_BIG: "message too big",
-}
 
 
 def fitting_reason(reason: str) -> str:
     """The longest beginning of `reason` that a close frame has room for."""
     encoded = reason.encode()
     return reason if len(encoded) <= _MAX_REASON else encoded[:_MAX_REASON].decode(errors="ignore")
-
-
-class Pong(enum.Enum):
-    """Asked for or not (RFC 6455 section 5.5.3)."""
-
-    RECEIVED = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Closed:
-    code: int
-    reason: str
-
-
-class PeerClosed(_Closed):
-    """The peer's close frame, code 1005 where it had none; ours is among the replies, unless sent before."""
-
-    __slots__ = ()
-
-
-class Failed(_Closed):
-    """The peer broke the protocol or a limit: so says our close frame among the replies."""
-
-    __slots__ = ()
-
-
-def failure(code: CloseCode) -> Failed:
-    """The failure of this code, in our words."""
-    return Failed(code, _FAILURE_REASONS[code])
 
 
 Message: TypeAlias = str | bytes

@@ -6,6 +6,9 @@ import zlib
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from uvicorn._speedups.websocket_events import CloseCode, FrameRejected
+from uvicorn._speedups.websocket_events import MessageTooBig as MessageTooBig
+
 EXTENSION_NAME = "permessage-deflate"
 
 # A tenth of zlib's default in memory, and little worse in compression for messages of common size.
@@ -119,18 +122,24 @@ def _accept(parameters: list[tuple[str, str | None]]) -> DeflateParameters | Non
     return DeflateParameters(server_flag, client_flag, server_bits, client_bits)
 
 
-class InflateError(Exception):
+class InflateError(FrameRejected):
     """This is not deflate data."""
 
+    code = CloseCode.INVALID_DATA
 
-class MessageTooBig(Exception):
-    """A message is over the limit, or would be when inflated."""
+
+def wire_limit(limit: int) -> int:
+    """The length of a compressed frame above which its content is over `limit`, however bad the compression."""
+    # Fixed Huffman codes take up to 9 bits for a byte (RFC 1951 section 3.2.6), stored blocks 5 bytes more.
+    return limit + (limit >> 3) + 64
 
 
 class PerMessageDeflate:
     """Both directions; zlib's buffers, some 40 KiB, come with the first compressed messages."""
 
     __slots__ = ("_compressor", "_decompressor", "_parameters")
+
+    wire_limit = staticmethod(wire_limit)
 
     def __init__(self, parameters: DeflateParameters) -> None:
         self._parameters = parameters
@@ -208,9 +217,3 @@ def _measure(decompressor: "zlib._Decompress", data: bytes, limit: int) -> None:
         if inflated < size:
             return
         data = decompressor.unconsumed_tail
-
-
-def wire_limit(limit: int) -> int:
-    """The length of a compressed frame above which its content is over `limit`, however bad the compression."""
-    # Fixed Huffman codes take up to 9 bits for a byte (RFC 1951 section 3.2.6), stored blocks 5 bytes more.
-    return limit + (limit >> 3) + 64

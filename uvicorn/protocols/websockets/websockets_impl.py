@@ -7,6 +7,7 @@ from typing import Any
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close
 
+from uvicorn._speedups.websocket_events import FrameRejected
 from uvicorn.protocols.websockets import protocol
 from uvicorn.protocols.websockets.codec import (
     SENDABLE_CODES,
@@ -17,7 +18,7 @@ from uvicorn.protocols.websockets.codec import (
     failure,
     new_fragments,
 )
-from uvicorn.protocols.websockets.deflate import InflateError, MessageTooBig, PerMessageDeflate, wire_limit
+from uvicorn.protocols.websockets.deflate import MessageTooBig, PerMessageDeflate, wire_limit
 
 try:
     from websockets.speedups import apply_mask
@@ -36,13 +37,6 @@ _FIRST_BYTES_DEFLATE = _FIRST_BYTES | {0x41, 0x42, 0xC1, 0xC2}
 # A frame that is a message: its first byte -> whether it is text.
 _WHOLE = {0x81: True, 0x82: False}
 _WHOLE_DEFLATE = {**_WHOLE, 0xC1: True, 0xC2: False}
-
-_FAILURES: dict[type[Exception], CloseCode] = {
-    ProtocolError: CloseCode.PROTOCOL_ERROR,
-    MessageTooBig: CloseCode.MESSAGE_TOO_BIG,
-    InflateError: CloseCode.INVALID_DATA,
-    UnicodeDecodeError: CloseCode.INVALID_DATA,
-}
 
 
 def _frame(first: int, payload: bytes) -> bytes:
@@ -99,12 +93,11 @@ class WebsocketsCodec:
                 del self._rest[: self._take_frames(self._rest)]
             elif (position := self._take_frames(data)) < len(data):
                 self._rest += memoryview(data)[position:]
-        except tuple(_FAILURES) as error:
-            self._ended = True
-            failed = failure(next(code for kind, code in _FAILURES.items() if isinstance(error, kind)))
-            if not self._close_sent:
-                self.replies.append(self.close(failed.code, failed.reason))
-            self._events.append(failed)
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_DATA)
+        except (FrameRejected, ProtocolError) as rejected:
+            # The library refuses close frames that are malformed.
+            self._fail(rejected.code if isinstance(rejected, FrameRejected) else CloseCode.PROTOCOL_ERROR)
         events, self._events = self._events, []
         return events
 
@@ -125,6 +118,13 @@ class WebsocketsCodec:
         self._close_sent = True
         return _frame(_CLOSE, Close(code, reason).serialize())
 
+    def _fail(self, code: CloseCode) -> None:
+        self._ended = True
+        failed = failure(code)
+        if not self._close_sent:
+            self.replies.append(self.close(failed.code, failed.reason))
+        self._events.append(failed)
+
     def _take_frames(self, data: bytes | bytearray) -> int:
         """Take the frames that have come whole; return where what is left begins (RFC 6455 section 5.2)."""
         position, end = 0, len(data)
@@ -141,7 +141,7 @@ class WebsocketsCodec:
                 size = int.from_bytes(data[position + 2 : begin - 4], "big")
                 # The shortest form is the only one, and the highest bit is zero.
                 if size < shortest or size >= 1 << 63:
-                    raise ProtocolError("malformed length")
+                    raise FrameRejected("malformed length")
             if size > self._budget:
                 self._check_size(first, size)
             if begin + size > end:
@@ -160,12 +160,12 @@ class WebsocketsCodec:
 
     def _check_header(self, first: int, length: int) -> None:
         if length < 0 or first not in self._first_bytes:
-            raise ProtocolError("no mask, reserved bits or opcode")
+            raise FrameRejected("no mask, reserved bits or opcode")
         if first & _CONTROL:
             if length > 125:
-                raise ProtocolError("control frame too long")
+                raise FrameRejected("control frame too long")
         elif bool(first & _OPCODE) == (self._fragments is not None):
-            raise ProtocolError("continuation of nothing, or a new message inside another")
+            raise FrameRejected("continuation of nothing, or a new message inside another")
 
     def _check_size(self, first: int, size: int) -> None:
         if first & _CONTROL:
@@ -205,7 +205,7 @@ class WebsocketsCodec:
     def _on_close(self, payload: bytes) -> None:
         if len(payload) >= 2 and int.from_bytes(payload[:2], "big") not in SENDABLE_CODES:
             # The reason, which is looked at next, may be wrong too.
-            raise ProtocolError("close code")
+            raise FrameRejected("close code")
         close = Close.parse(payload)
         self._ended = True
         if not self._close_sent:

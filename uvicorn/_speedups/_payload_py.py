@@ -1,0 +1,89 @@
+"""Payloads of WebSocket frames (RFC 6455 sections 5.2 and 5.3): one source, run as it is or compiled as `_payload_c`.
+
+As in `_scan_py.py`, each function has two bodies, and a property test holds them to each other. In C a mask is taken
+off eight bytes at a time, straight into the object that the application gets, and a frame is one allocation and one
+copy. Python cannot do either; there the mask is left to the C function of `websockets` if that is installed.
+
+Indexes are those of bytes that are there: 0 <= start <= stop <= len(data).
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Cython takes the name from _payload_c.pxd.
+    from uvicorn._speedups import c_payload  # noqa: TC004  # only the compiled bodies have it at run time
+
+COMPILED = not __name__.endswith("_py")
+
+# The second byte of a frame whose length is in the 2 or the 8 bytes that follow.
+_LENGTH_IN_2, _LENGTH_IN_8 = 126, 127
+
+ApplyMask = Callable[[bytes, bytes], bytes]
+
+_apply_mask: ApplyMask | None = None
+
+
+def unmask(data: bytes, start: int, stop: int, mask: int) -> bytes:
+    """`data[start:stop]` without its mask, of which the first byte is the highest of `mask`."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        return c_payload.unmask_into_bytes(data, start, stop, mask)
+    return _choose_apply_mask()(data[start:stop], mask.to_bytes(4, "big"))
+
+
+def unmask_text(data: bytes, start: int, stop: int, mask: int) -> str | bytes:
+    """The same, as a str if it is ASCII."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        return c_payload.unmask_into_text(data, start, stop, mask)
+    payload = _choose_apply_mask()(data[start:stop], mask.to_bytes(4, "big"))
+    return payload.decode("ascii") if payload.isascii() else payload
+
+
+def read_number(data: bytes, start: int, stop: int) -> int:
+    """The number that `data[start:stop]` is, at most 8 bytes of which the highest bit is zero."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        buf = data
+        number = 0
+        for i in range(start, stop):
+            number = number << 8 | buf[i]
+        return number
+    return int.from_bytes(data[start:stop], "big")
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    """A server's frame with this first byte."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        return c_payload.new_frame(first, payload)
+    size = len(payload)
+    if size < _LENGTH_IN_2:
+        return bytes((first, size)) + payload
+    if size < 1 << 16:
+        return bytes((first, _LENGTH_IN_2)) + size.to_bytes(2, "big") + payload
+    return bytes((first, _LENGTH_IN_8)) + size.to_bytes(8, "big") + payload
+
+
+def text_frame(first: int, text: str) -> bytes:
+    """The same, of text. Raises UnicodeEncodeError for lone surrogates."""
+    if COMPILED and text.isascii():  # pragma: no cover - never true where coverage can see it
+        return c_payload.new_ascii_frame(first, text)
+    return frame(first, text.encode())
+
+
+def _choose_apply_mask() -> ApplyMask:
+    """What takes off masks in Python; looked for at the first frame, as nothing is imported that is not needed."""
+    global _apply_mask
+    if _apply_mask is None:
+        try:
+            from websockets.speedups import apply_mask
+        except ImportError:
+            _apply_mask = apply_mask_by_int
+        else:
+            _apply_mask = apply_mask
+    return _apply_mask
+
+
+def apply_mask_by_int(data: bytes, mask: bytes) -> bytes:
+    """The mask of a number as long as the payload: the way of pure Python that takes the least time."""
+    size = len(data)
+    repeated = mask * (size // 4) + mask[: size % 4]
+    return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(size, "little")

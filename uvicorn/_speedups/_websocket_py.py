@@ -1,0 +1,301 @@
+"""Reads and writes WebSocket frames, the server's side: one source, run as it is or compiled as `_websocket_c`.
+
+`WebSocketCodec` is fed bytes and gives what they complete (RFC 6455 section 5). A payload is unmasked as it comes,
+straight into what the application gets: a frame that comes in several reads is treated as a message in several frames
+is. So no byte is copied more than twice, out of the read and into the message; one that comes whole is copied once.
+
+    state    what the next byte belongs to           next state
+    HEADER   the header of a frame                   PAYLOAD; ENDED
+    PAYLOAD  the payload of that frame, if it has one  HEADER; ENDED
+    ENDED    nothing: the peer has closed, or has failed
+
+Each pass of the loop over the frames takes a header or the rest of the bytes, or it raises.
+"""
+
+import codecs
+from typing import Any
+
+from uvicorn._speedups._payload_py import frame, read_number, text_frame, unmask, unmask_text
+from uvicorn._speedups.websocket_events import (
+    SENDABLE_CODES,
+    CloseCode,
+    FrameRejected,
+    MessageTooBig,
+    PeerClosed,
+    Pong,
+    failure,
+)
+
+HEADER, PAYLOAD, ENDED = range(3)
+
+_UTF8 = codecs.getincrementaldecoder("utf-8")
+
+# The first byte of a frame.
+_FIN, _RSV1, _OPCODE, _CONTROL = 0x80, 0x40, 0x0F, 0x08
+_TEXT, _BINARY, _CLOSE, _PING = 0x81, 0x82, 0x88, 0x89
+
+# 1 for each first byte that a frame may have: defined opcodes, control frames whole (RFC 6455 sections 5.2 and 5.5),
+# and with permessage-deflate RSV1 on the first frame of a message (RFC 7692 section 6).
+_ALLOWED = bytes(first in (0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A) for first in range(256))
+_ALLOWED_DEFLATE = bytes(_ALLOWED[first] or first in (0x41, 0x42, 0xC1, 0xC2) for first in range(256))
+
+# Bytes of the longest header: two, the length in eight more, the mask.
+_LONGEST_HEADER = 14
+
+_MAX_CONTROL = 125
+
+# Parts of a message up to this size are put together: each is an object, and many small ones would take many times
+# the memory that the limit of a message allows.
+_SMALL_PART = 4096
+
+
+class WebSocketCodec:
+    """The server's side of one WebSocket connection, behind an accepted handshake.
+
+    Args:
+        max_size: bytes of the largest message that is taken.
+        deflate: permessage-deflate if it was negotiated, else None.
+
+    Attributes:
+        state: HEADER, PAYLOAD or ENDED.
+        replies: what `feed` wants to be sent: pongs and close frames. Whoever sends them empties the list.
+    """
+
+    __slots__ = (
+        "allowed",
+        "budget",
+        "close_sent",
+        "compressed",
+        "control",
+        "decoder",
+        "deflate",
+        "first",
+        "header",
+        "mask",
+        "max_size",
+        "parts",
+        "remaining",
+        "replies",
+        "state",
+        "text_message",
+    )
+
+    def __init__(self, max_size: int, deflate: Any) -> None:
+        self.max_size = max_size
+        # Bytes that the current message may still grow by.
+        self.budget = max_size
+        self.deflate = deflate
+        self.allowed = _ALLOWED if deflate is None else _ALLOWED_DEFLATE
+        self.state = HEADER
+        # A part of one.
+        self.header = b""
+        # Of the current frame:
+        self.first = 0
+        self.mask = 0
+        self.remaining = 0
+        # What has come of a control frame, and of a message in several parts.
+        self.control = b""
+        self.parts: list[Any] | None = None
+        self.text_message = False
+        self.compressed = False
+        self.decoder: codecs.IncrementalDecoder | None = None
+        self.close_sent = False
+        self.replies: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Any]:
+        """What the peer's bytes complete; nothing comes after `PeerClosed` or `Failed`."""
+        events: list[Any] = []
+        if self.state == ENDED:
+            return events
+        try:
+            self._read(data, events)
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_DATA, events)
+        except FrameRejected as rejected:
+            self._fail(rejected.code, events)
+        return events
+
+    def text(self, message: str) -> bytes:
+        """A frame. Raises UnicodeEncodeError for lone surrogates."""
+        if self.deflate is None:
+            return text_frame(_TEXT, message)
+        return frame(_TEXT | _RSV1, self.deflate.compress(message.encode()))
+
+    def binary(self, message: bytes) -> bytes:
+        """A frame."""
+        if self.deflate is None:
+            return frame(_BINARY, message)
+        return frame(_BINARY | _RSV1, self.deflate.compress(message))
+
+    def ping(self) -> bytes:
+        """A frame without a payload."""
+        return frame(_PING, b"")
+
+    def close(self, code: int, reason: str) -> bytes:
+        """The close frame. `code` must be sendable, `reason` fitting."""
+        self.close_sent = True
+        return frame(_CLOSE, code.to_bytes(2, "big") + reason.encode())
+
+    def _fail(self, code: CloseCode, events: list[Any]) -> None:
+        self.state = ENDED
+        self.parts = None
+        failed = failure(code)
+        if not self.close_sent:
+            self.replies.append(self.close(failed.code, failed.reason))
+        events.append(failed)
+
+    def _read(self, data: bytes, events: list[Any]) -> None:
+        """Take all of the bytes, up to the end of the connection."""
+        pos = 0
+        size = len(data)
+        known = len(self.header)
+        if known:
+            header = self.header + data[: _LONGEST_HEADER - known]
+            begin = self._take_header(header, 0, len(header))
+            if not begin:
+                # It is shorter than the longest header, so that all of the data is in it.
+                self.header = header
+                return
+            self.header = b""
+            pos = begin - known
+        # Each pass takes a header, or the last of the bytes.
+        while self.state != ENDED:
+            if self.state == HEADER:
+                begin = self._take_header(data, pos, size)
+                if not begin:
+                    self.header = data[pos:]
+                    return
+                pos = begin
+            stop = pos + self.remaining if self.remaining < size - pos else size
+            self.remaining -= stop - pos
+            if not self.remaining:
+                self.state = HEADER
+            self._take_payload(data, pos, stop, events)
+            pos = stop
+            if self.remaining:
+                return
+
+    def _take_header(self, data: bytes, pos: int, size: int) -> int:
+        """Take the header at `pos` (RFC 6455 section 5.2); the index of the byte after it, 0 if it is not complete.
+
+        What a frame is refused for is known before the rest of it has come, and before memory is taken for it.
+        """
+        buf = data
+        if size - pos < 2:
+            return 0
+        first = buf[pos]
+        length = buf[pos + 1] - 0x80
+        allowed = self.allowed
+        if length < 0 or not allowed[first]:
+            raise FrameRejected("no mask, reserved bits or opcode")
+        begin = pos + 6
+        if first & _CONTROL:
+            if length > _MAX_CONTROL:
+                raise FrameRejected("control frame too long")
+        elif (first & _OPCODE != 0) == (self.parts is not None):
+            raise FrameRejected("continuation of nothing, or a new message inside another")
+        if length >= 126:
+            begin += 2 if length == 126 else 8
+            if begin - 4 > size:
+                return 0
+            # The shortest form is the only one, and the highest bit is zero.
+            shortest = 126 if length == 126 else 1 << 16
+            length = -1 if buf[pos + 2] & 0x80 and shortest > 126 else read_number(data, pos + 2, begin - 4)
+            if length < shortest:
+                raise FrameRejected("malformed length")
+        if length > self.budget and not first & _CONTROL:
+            self._check_length(first, length)
+        if begin > size:
+            return 0
+        self.first = first
+        self.remaining = length
+        self.mask = read_number(data, begin - 4, begin)
+        self.state = PAYLOAD
+        return begin
+
+    def _check_length(self, first: int, length: int) -> None:
+        """Of a frame that is over the limit: compressed, it may become a message that is not."""
+        compressed = first & _RSV1 if first & _OPCODE else self.compressed
+        if not compressed or length > self.deflate.wire_limit(self.budget):
+            raise MessageTooBig
+
+    def _take_payload(self, data: bytes, start: int, stop: int, events: list[Any]) -> None:
+        """Take `data[start:stop]`, which is the rest of a payload unless `remaining` is more than nothing."""
+        first = self.first
+        if first & _CONTROL:
+            self.control += unmask(data, start, stop, self.mask)
+            if not self.remaining:
+                payload, self.control = self.control, b""
+                self._on_control(first, payload, events)
+        elif self.parts is None and not self.remaining and first & (_FIN | _RSV1) == _FIN:
+            if first == _TEXT:
+                text = unmask_text(data, start, stop, self.mask)
+                events.append(text if isinstance(text, str) else text.decode())
+            else:
+                events.append(unmask(data, start, stop, self.mask))
+            return
+        else:
+            self._take_part(first, data, start, stop, events)
+        if self.remaining:
+            # The next byte of the payload has the next byte of the mask.
+            turn = 8 * ((stop - start) & 3)
+            self.mask = (self.mask << turn | self.mask >> (32 - turn)) & 0xFFFFFFFF
+
+    def _take_part(self, first: int, data: bytes, start: int, stop: int, events: list[Any]) -> None:
+        """Take a part of a message (RFC 6455 section 5.4)."""
+        parts = self.parts
+        if parts is None:
+            parts = self.parts = []
+            self.text_message = first & _OPCODE == 0x01
+            self.compressed = first & _RSV1 != 0
+        last = first & _FIN != 0 and not self.remaining
+        part: Any
+        if self.compressed:
+            part = self.deflate.decompress(unmask(data, start, stop, self.mask), last, self.budget)
+        elif self.text_message:
+            part = unmask_text(data, start, stop, self.mask)
+        else:
+            part = unmask(data, start, stop, self.mask)
+        self.budget -= len(part)
+        if self.text_message and (self.decoder is not None or not isinstance(part, str)):
+            part = self._decode(part, last)
+        # As long as all is ASCII, no decoder is needed.
+        if parts and len(parts[-1]) < _SMALL_PART:
+            parts[-1] += part
+        else:
+            parts.append(part)
+        if last:
+            events.append(parts[0] if len(parts) == 1 else ("" if self.text_message else b"").join(parts))
+            self.parts = None
+            self.decoder = None
+            self.budget = self.max_size
+
+    def _decode(self, part: Any, last: bool) -> str:
+        """The text of a part, up to the last whole character in it."""
+        if self.decoder is None:
+            self.decoder = _UTF8()
+        return self.decoder.decode(part.encode() if isinstance(part, str) else part, last)
+
+    def _on_control(self, first: int, payload: bytes, events: list[Any]) -> None:
+        """RFC 6455 section 5.5."""
+        if first == _CLOSE:
+            self._on_close(payload, events)
+        elif first != _PING:
+            events.append(Pong.RECEIVED)
+        elif not self.close_sent:
+            self.replies.append(frame(_PING + 1, payload))
+
+    def _on_close(self, payload: bytes, events: list[Any]) -> None:
+        code, reason = int(CloseCode.NO_STATUS_RECEIVED), ""
+        if payload:
+            code = int.from_bytes(payload[:2], "big")
+            if code not in SENDABLE_CODES or len(payload) == 1:
+                raise FrameRejected("close code")
+            reason = payload[2:].decode()
+        self.state = ENDED
+        self.parts = None
+        if not self.close_sent:
+            # The peer's own code and reason go back (RFC 6455 section 5.5.1).
+            self.close_sent = True
+            self.replies.append(frame(_CLOSE, payload))
+        events.append(PeerClosed(code, reason))
