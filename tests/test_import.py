@@ -23,6 +23,8 @@ LATE = [
     "uvicorn._speedups",
     "uvicorn._subprocess",
     "uvicorn.middleware",
+    "uvicorn.net.port_owner",
+    "uvicorn.net.tls",
     "uvicorn.protocols",
     "uvicorn.supervisors",
     "uvloop",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import uvicorn.config
 from tests.apps import asgi2_app, asgi3_app, create_app, wsgi_app
 from uvicorn.config import (
     HTTP_PROTOCOLS,
@@ -64,6 +65,11 @@ def test_the_names_that_programs_use() -> None:
     assert list(LIFESPAN) == ["auto", "on", "off"]
     assert list(LOOP_FACTORIES) == ["none", "auto", "asyncio", "uvloop"]
     assert INTERFACES == ["auto", "asgi3", "asgi2", "wsgi"]
+
+
+def test_unknown_names_of_the_module_are_refused() -> None:
+    with pytest.raises(AttributeError, match=r"module 'uvicorn\.config' has no attribute 'no'"):
+        uvicorn.config.no  # type: ignore[attr-defined]  # noqa: B018 - the error under test
 
 
 def test_options_are_attributes() -> None:

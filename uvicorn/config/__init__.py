@@ -1,5 +1,7 @@
 """`Config`, the table of options that it is made from, and what programs import along with it."""
 
+from typing import TYPE_CHECKING, Any
+
 from uvicorn.config.config import (
     SSL_PROTOCOL_VERSION,
     STARTUP_FAILURE,
@@ -22,7 +24,9 @@ from uvicorn.config.table import (
     WSProtocolType,
 )
 from uvicorn.logging import LOGGING_CONFIG
-from uvicorn.net.tls import create_ssl_context
+
+if TYPE_CHECKING:
+    from uvicorn.net.tls import create_ssl_context
 
 __all__ = [
     "HTTP_PROTOCOLS",
@@ -46,3 +50,11 @@ __all__ = [
     "logger",
     "resolve_reload_patterns",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "create_ssl_context":  # Imported when it is used: most servers have no TLS.
+        from uvicorn.net.tls import create_ssl_context
+
+        return create_ssl_context
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,7 +30,6 @@ from uvicorn.importer import (
 )
 from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config
 from uvicorn.net.bind import Bind, bind_of
-from uvicorn.net.tls import load_ssl_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,6 +195,8 @@ class Config(Options):
             Exception: whatever the user's module or factory raises.
         """
         if self.is_ssl:
+            from uvicorn.net.tls import load_ssl_context
+
             try:
                 self.ssl = load_ssl_context(self)
             except OSError as exc:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from uvicorn.net.bind import bind_of
-from uvicorn.net.tls import tls_options
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -16,6 +15,20 @@ if TYPE_CHECKING:
 # In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets
 # get the real one afterwards.
 ACCEPTED_AT_ONCE = 16
+
+# How long a client may take to confirm the end of TLS, in seconds; the loop's 30 would hold up a shutdown.
+TLS_SHUTDOWN_TIMEOUT = 2.0
+
+
+def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+    """Return the arguments about TLS for the methods of a loop that make servers and connections."""
+    if config.ssl is None:
+        return {}
+    options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
+    # asyncio of Python 3.10 has no such limit.
+    if sys.version_info >= (3, 11) or not isinstance(loop, asyncio.BaseEventLoop):
+        options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
+    return options
 
 
 class AnyServer(Protocol):

@@ -1,21 +1,12 @@
-"""TLS: the context of a server, and what event loops take along with it."""
+"""TLS contexts."""
 
-import asyncio
 import contextlib
 import os
 import ssl
-import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 from uvicorn.config.kinds import OptionTypeError
 from uvicorn.config.table import Options
-
-if TYPE_CHECKING:
-    from uvicorn.config import Config
-
-# How long a client may take to confirm the end of TLS, in seconds; the loop's 30 would hold up a shutdown.
-TLS_SHUTDOWN_TIMEOUT = 2.0
 
 # RFC 7301, section 6: the identifier of HTTP/1.1.
 ALPN_PROTOCOLS = ["http/1.1"]
@@ -93,14 +84,3 @@ def _naming(what: str) -> Iterator[None]:
         yield
     except ssl.SSLError as exc:
         raise ssl.SSLError(exc.errno, f"{what} ({exc.reason or exc.strerror})") from exc
-
-
-def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """Return the arguments about TLS for the methods of a loop that make servers and connections."""
-    if config.ssl is None:
-        return {}
-    options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
-    # asyncio of Python 3.10 has no such limit.
-    if sys.version_info >= (3, 11) or not isinstance(loop, asyncio.BaseEventLoop):
-        options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
-    return options

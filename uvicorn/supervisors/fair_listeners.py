@@ -13,8 +13,7 @@ from socket import socket
 from typing import IO, Any
 
 from uvicorn.config import Config
-from uvicorn.net.listeners import Listeners
-from uvicorn.net.tls import tls_options
+from uvicorn.net.listeners import Listeners, tls_options
 from uvicorn.server_state import Connections
 
 # Nothing helps but to wait, in seconds; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
