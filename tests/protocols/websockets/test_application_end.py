@@ -104,6 +104,28 @@ async def test_an_application_that_lets_a_disconnect_pass(connect: Any, caplog: 
     assert caplog.records == []
 
 
+async def test_an_application_that_lets_the_disconnect_of_another_pass(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that sends to several clients may be told of any of them."""
+    connection = connect()
+    await connection.open()
+    await connection.finish(ClientDisconnected())
+    assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xe8")]
+    assert caplog.records == []
+
+
+async def test_a_receiver_that_outlives_an_application_which_never_accepted(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    waiting = asyncio.ensure_future(connection.disconnect())
+    await settle()
+    await connection.finish()
+    assert await waiting == (1006, None)
+    with pytest.raises(RuntimeError, match=r"after sending 'websocket\.close'"):
+        await connection.send("accept")
+
+
 async def test_an_application_that_fails_after_the_end(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect()
     await connection.open()

@@ -81,6 +81,34 @@ async def test_a_denial_of_one_part_has_its_length(connect: Any, headers: Any, b
     assert response.whole
 
 
+@pytest.mark.parametrize("refused", [False, True])
+async def test_connection_options_are_told_once(connect: Any, refused: bool) -> None:
+    connection = connect()
+    await connection.ask()
+    if refused:
+        with pytest.raises(RuntimeError):
+            await connection.send("http.response.start", status=401, headers=[(b"connection", b"no"), (b"a b", b"")])
+    await connection.send("http.response.start", status=401, headers=[(b"connection", b"x-hop")])
+    await connection.send("http.response.body", body=b"nope")
+    assert [value for name, value in connection.response().headers if name == b"connection"] == [b"x-hop, close"]
+
+
+async def test_a_denial_that_was_begun_leaves_nothing_in_the_answer_to_its_failure(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    headers = [(b"connection", b"x-hop"), (b"content-length", b"7"), (b"x-ours", b"1")]
+    await connection.send("http.response.start", status=401, headers=headers)
+    await connection.finish(ValueError())
+    response = connection.response()
+    assert (response.status, response.body) == (500, b"Internal Server Error")
+    assert response.headers == (
+        (b"server", b"uvicorn"),
+        (b"content-length", b"21"),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"connection", b"close"),
+    )
+
+
 async def test_a_denial_with_204_has_no_length(connect: Any) -> None:
     connection = connect()
     await connection.ask()

@@ -430,7 +430,6 @@ class WebSocketProtocol(asyncio.Protocol):
             # It must not pass for a whole response.
             self._reset()
         elif self._state is State.HANDSHAKE or self._state is State.DENIAL:
-            self._framer = ResponseFramer(0)
             self._respond(500, b"Internal Server Error")
         elif self._state is State.OPEN:
             self._send_close(code, "")
