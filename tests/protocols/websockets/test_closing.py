@@ -78,8 +78,9 @@ async def test_a_long_reason_is_cut_between_characters(connect: Any) -> None:
 async def test_a_code_that_cannot_be_sent(connect: Any, code: Any) -> None:
     connection = connect()
     await connection.open()
-    with pytest.raises(RuntimeError, match="invalid code"):
+    with pytest.raises(RuntimeError) as caught:
         await connection.send("close", code=code)
+    assert str(caught.value) == f"'websocket.close' has an invalid code: {code!r}."
     assert connection.wire == b""
 
 
