@@ -256,9 +256,11 @@ def test_garbage() -> None:
 
 
 def test_a_message_of_many_streams() -> None:
-    with pytest.raises(InflateError):
-        PerMessageDeflate(PLAIN).decompress(b"\x03\x00" * 1000, False, 10)
-    assert PerMessageDeflate(PLAIN).decompress(b"\x03\x00", False, 10) == b""
+    for streams in (1, 4):
+        assert PerMessageDeflate(PLAIN).decompress(b"\x03\x00" * streams, False, 10) == b""
+    for streams in (5, 1000):
+        with pytest.raises(InflateError):
+            PerMessageDeflate(PLAIN).decompress(b"\x03\x00" * streams, False, 10)
 
 
 def _with_fixed_codes(payload: bytes) -> bytes:

@@ -179,6 +179,8 @@ async def test_a_denial_that_breaks_off(connect: Any, full: bool) -> None:
     assert not connection.response().whole
     assert connection.transport.closed
     assert getattr(connection.transport, "aborted", full) == full
+    with pytest.raises(RuntimeError, match=r"after sending 'websocket\.close'"):
+        await connection.send("http.response.body", body=b"the other half")
 
 
 async def test_the_connection_is_lost_within_a_denial(connect: Any) -> None:

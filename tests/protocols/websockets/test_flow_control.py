@@ -214,6 +214,7 @@ async def test_nothing_is_written_after_a_client_was_cut_off(connect: Any) -> No
     connection.protocol.pause_writing()
     connection.loop.run_later(with_delay=7)
     assert connection.transport.closed
+    assert connection.loop.timers == []
     connection.feed(frame(PING) + frame(TEXT, b"x"))
     connection.loop.run_later(with_delay=1000)
     connection.lose()

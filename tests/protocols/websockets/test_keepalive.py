@@ -32,6 +32,17 @@ async def test_no_pong(connect: Any) -> None:
     assert await connection.disconnect() == (1005, None)
 
 
+async def test_a_client_without_a_pong_has_time_to_read_why(connect: Any) -> None:
+    connection = connect(full=True, ws_ping_interval=20, ws_ping_timeout=5)
+    await connection.open()
+    connection.loop.run_later(with_delay=20)
+    connection.loop.run_later(with_delay=5)
+    assert [item.opcode for item in connection.frames()] == [PING, CLOSE]
+    assert connection.transport.eof_written
+    assert not connection.transport.closed
+    assert sorted(connection.loop.timers) == [2.0, 10.0]
+
+
 async def test_messages_touch_no_timer(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = connect()
     await connection.open()

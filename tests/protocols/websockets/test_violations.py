@@ -217,6 +217,20 @@ async def test_no_limit(connect: Any, limit: Any, offer: bytes | None) -> None:
     assert connection.wire == b""
 
 
+@pytest.mark.parametrize(("length", "codes"), [(1000 + 125 + 64, []), (1000 + 125 + 65, [1009])])
+async def test_a_compressed_frame_is_refused_by_its_length(connect: Any, length: int, codes: list[int]) -> None:
+    """What nine bits for a byte and some blocks cannot explain; the rest is counted while it is inflated."""
+    connection = connect(ws_max_size=1000)
+    await connection.open(request(DEFLATE))
+    connection.feed(frame(BINARY, length=length, rsv=4))
+    assert [item.code for item in connection.frames()] == codes
+
+
+def _stream(message: bytes) -> bytes:
+    compressor = zlib.compressobj(9, wbits=-15)
+    return compressor.compress(message) + compressor.flush()
+
+
 BOMB = deflated(bytes(1 << 20))
 
 
@@ -230,8 +244,9 @@ BOMB = deflated(bytes(1 << 20))
         [frame(TEXT, b"", rsv=4, fin=False), frame(CONT, BOMB)],
         [frame(BINARY, deflated(bytes(1001)), rsv=4)],
         [frame(BINARY, length=2000, rsv=4)],
+        [frame(BINARY, _stream(bytes(900)) + BOMB, rsv=4)],
     ],
-    ids=["whole", "fragments", "after-the-limit", "after-nothing", "by-one", "by-its-length"],
+    ids=["whole", "fragments", "after-the-limit", "after-nothing", "by-one", "by-its-length", "after-a-stream"],
 )
 async def test_bombs(connect: Any, frames: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     inflated = 0

@@ -524,7 +524,6 @@ class WebSocketProtocol(asyncio.Protocol):
         self.transport.write(self._codec.close(code, fitting_reason(reason)))
         self._timer.set(Due.CLOSE, self.close_timeout)
         # The peer's answer stands behind what the application did not read.
-        self._replies_unsent = False
         self.flow.resume_reading()
 
     def _end_conversation(self, code: int, reason: str | None = None, by_app: bool = False) -> None:
