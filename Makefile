@@ -89,7 +89,7 @@ leaks: $(VENV)/.dev ## Serve 10^6 requests and 10^5 connections of each kind: me
 soak: $(VENV)/.dev ## Ten minutes of good, bad, slow and aborting clients: no answer crossed, none lost
 	@$(BIN)/python benchmarks/mixed_soak.py
 
-autobahn: $(VENV)/.dev ## Run the Autobahn suite (CASES, all if empty) against both WebSocket codecs; needs Python 2.7
+autobahn: $(VENV)/.dev ## Run the Autobahn suite (CASES, all if empty) against the WebSocket codecs; needs Python 2.7
 	@$(BIN)/python tests/autobahn.py $(foreach case,$(CASES),--cases '$(case)')
 
 build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and the pure wheel into dist/

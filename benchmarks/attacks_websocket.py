@@ -13,7 +13,7 @@ from victim import Peak, Victim
 from websocket_bytes import HANDSHAKE, frame
 
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-CODECS = ("websockets", "wsproto")
+CODECS = ("builtin", "websockets", "wsproto")
 MAX_SIZE = 16 * MIB
 
 

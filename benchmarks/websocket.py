@@ -48,7 +48,9 @@ SERVERS = {
     server.name: server
     for server in (
         Server("picows", lambda case, port: ["websocket_floor.py", str(port)], "picows", ("picows",)),
-        Server("ours", _uvicorn("--ws", "websockets")),
+        Server("ours", _uvicorn("--ws", "builtin")),
+        Server("ours-pure", _uvicorn("--ws", "builtin"), variables={"UVICORN_SPEEDUPS": "off"}),
+        Server("ours-websockets", _uvicorn("--ws", "websockets")),
         Server("ours-wsproto", _uvicorn("--ws", "wsproto")),
         Server(
             "uvicorn-0.54", _uvicorn("--ws", "websockets-sansio"), "uvicorn-0.54", ("uvicorn", "websockets", "wsproto")

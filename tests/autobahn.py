@@ -1,6 +1,6 @@
-"""The Autobahn test suite's fuzzing client against both codecs.
+"""The Autobahn test suite's fuzzing client against the codecs.
 
-python tests/autobahn.py [--codec websockets] [--cases 1.* --cases 7.*]
+python tests/autobahn.py [--codec builtin] [--cases 1.* --cases 7.*]
 
 Some 500 cases for each codec, 10 to 30 minutes for them all on two cores, nearly all of it for the compressed messages
 of the groups 12 and 13. The suite needs Python 2.7 (AUTOBAHN_PYTHON, or pyenv's, or the one on PATH) and is installed
@@ -27,7 +27,7 @@ HOME = ROOT / ".venv-autobahn"
 WSTEST = HOME / "suite" / "bin" / "wstest"
 REPORT = HOME / "report"
 APP = "tests.protocols.websockets.live_app:app"
-CODECS = ("websockets", "wsproto")
+CODECS = ("builtin", "websockets", "wsproto")
 GOOD = ("OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED")
 
 
@@ -79,7 +79,7 @@ def judge() -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--codec", action="append", choices=CODECS, help="both if not given")
+    parser.add_argument("--codec", action="append", choices=CODECS, help="all of them if not given")
     parser.add_argument("--cases", action="append", help="patterns such as 7.*; all if not given")
     options = parser.parse_args()
     if not WSTEST.exists():

@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from tests.processes import PATIENCE, serve
+from tests.protocols.websockets.classes import SERVED
 
 # Everything below a space, DEL, and C1 in UTF-8 and as single bytes: in a path, a query, a method, a field.
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
@@ -61,9 +62,9 @@ def test_no_control_character_reaches_a_log(parser: str, tmp_path: Path) -> None
     assert "\x1b" not in logged
 
 
-@pytest.mark.parametrize("codec", ["websockets", "wsproto"])
+@pytest.mark.parametrize("codec", SERVED)
 def test_no_control_character_of_a_websocket_reaches_a_log(codec: str, tmp_path: Path) -> None:
-    pytest.importorskip(codec)
+    pytest.importorskip(SERVED[codec])
     upgrade = (
         b"GET /a%%1B%%C2%%9B?%%0A%b HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

@@ -85,15 +85,15 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_the_websocket_library_waits_for_the_first_handshake() -> None:
+def test_a_websocket_library_is_imported_if_it_is_named() -> None:
     code = (
         "import sys, uvicorn; config = uvicorn.Config('tests.apps:asgi3_app', ws=sys.argv[1]); config.load(); "
-        "print('websockets' in sys.modules, config.ws_protocol_class.__module__, 'websockets' in sys.modules)"
+        "print(config.ws_protocol_class.__module__, 'websockets' in sys.modules)"
     )
-    for ws, before in (("auto", False), ("websockets", True)):
+    for ws, module, imported in (("auto", "builtin_impl", False), ("websockets", "websockets_impl", True)):
         command = [sys.executable, "-c", code, ws]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert output == f"{before} uvicorn.protocols.websockets.websockets_impl True\n"
+        assert output == f"uvicorn.protocols.websockets.{module} {imported}\n"
 
 
 def imports(node: ast.AST) -> Iterator[str]:
@@ -127,10 +127,11 @@ def test_it_works_without_any_optional_library(libraries: list[str]) -> None:
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({libraries!r})); import uvicorn; "
         "config = uvicorn.Config('tests.apps:asgi3_app'); config.load(); "
-        "print(config.http_protocol_class.__module__, config.ws_protocol_class, config.get_loop_factory().__module__)"
+        "classes = config.http_protocol_class, config.ws_protocol_class; "
+        "print(*(found.__name__ for found in classes), config.get_loop_factory().__module__)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout == "uvicorn.protocols.http.h11_impl None asyncio.unix_events\n"
+    assert result.stdout == "H11Protocol BuiltinWebSocketProtocol asyncio.unix_events\n"
 
 
 @pytest.mark.parametrize(("option", "name"), [("workers=2", "multiprocess"), ("reload=True", "basereload")])

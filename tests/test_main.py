@@ -111,7 +111,7 @@ def test_help_names_the_variable_that_cannot_be_guessed() -> None:
 def test_hidden_choices_are_not_shown() -> None:
     _, text = invoke("--help")
     assert "[auto|asyncio|uvloop|module:factory]" in text
-    assert "[auto|websockets|websockets-sansio|wsproto|module:Class]" in text
+    assert "[auto|builtin|websockets|websockets-sansio|wsproto|module:Class]" in text
 
 
 def test_a_group_without_options_has_no_heading() -> None:

@@ -17,7 +17,7 @@ def test_the_lines() -> None:
         f"{platform.python_version()} on {platform.system()}"
     )
     assert re.fullmatch(
-        r"Speedups: (compiled|pure) \(.+\); auto: (httptools|h11), (uvloop|asyncio), (websockets|wsproto|none)",
+        r"Speedups: (compiled|pure) \(.+\); auto: (httptools|h11), (uvloop|asyncio), builtin",
         second,
     )
     assert _speedups.HALF in second
@@ -31,9 +31,7 @@ def test_the_lines() -> None:
         ("http", [], "h11"),
         ("loop", ["uvloop"], "uvloop"),
         ("loop", [], "asyncio"),
-        ("ws", ["websockets", "wsproto"], "websockets"),
-        ("ws", ["wsproto"], "wsproto"),
-        ("ws", [], "none"),
+        ("ws", ["websockets", "wsproto"], "builtin"),
     ],
 )
 def test_the_picks(option: str, installed: list[str], picked: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ EPILOG = (
 AUTO = {
     "http": (("httptools",), "h11"),
     "loop": (("uvloop",), "asyncio"),
-    "ws": (("websockets", "wsproto"), "none"),
+    "ws": ((), "builtin"),
 }
 
 

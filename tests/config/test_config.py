@@ -61,7 +61,7 @@ def test_the_names_that_programs_use() -> None:
     assert SSL_PROTOCOL_VERSION == 17
     assert LOG_LEVELS == {"critical": 50, "error": 40, "warning": 30, "info": 20, "debug": 10, "trace": 5}
     assert list(HTTP_PROTOCOLS) == ["auto", "h11", "httptools"]
-    assert list(WS_PROTOCOLS) == ["auto", "none", "websockets", "websockets-sansio", "wsproto"]
+    assert list(WS_PROTOCOLS) == ["auto", "none", "builtin", "websockets", "websockets-sansio", "wsproto"]
     assert list(LIFESPAN) == ["auto", "on", "off"]
     assert list(LOOP_FACTORIES) == ["none", "auto", "asyncio", "uvloop"]
     assert INTERFACES == ["auto", "asgi3", "asgi2", "wsgi"]

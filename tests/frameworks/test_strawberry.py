@@ -1,4 +1,4 @@
-"""strawberry's GraphQL over HTTP, and its subscriptions in both WebSocket subprotocols, with both codecs."""
+"""strawberry's GraphQL over HTTP, and its subscriptions in both WebSocket subprotocols, with each codec."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.processes import PATIENCE
 pytestmark = needs("strawberry", "websockets", "wsproto")
 
 
-@pytest.fixture(scope="module", params=["websockets", "wsproto"])
+@pytest.fixture(scope="module", params=["auto", "websockets", "wsproto"])
 def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any:
     return serve_app("strawberry_app", "--ws", request.param)
 

@@ -1,4 +1,4 @@
-"""FastAPI's WebSocket endpoints on a real server, with both codecs."""
+"""FastAPI's WebSocket endpoints on a real server, with each codec."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.processes import PATIENCE
 pytestmark = needs("fastapi", "websockets", "wsproto")
 
 
-@pytest.fixture(scope="module", params=["websockets", "wsproto"])
+@pytest.fixture(scope="module", params=["auto", "websockets", "wsproto"])
 def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any:
     return serve_app("websockets_fastapi", "--ws", request.param)
 

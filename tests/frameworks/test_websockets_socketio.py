@@ -12,7 +12,7 @@ from tests.processes import PATIENCE
 pytestmark = needs("socketio", "aiohttp", "websockets", "wsproto")
 
 
-@pytest.fixture(scope="module", params=["websockets", "wsproto"])
+@pytest.fixture(scope="module", params=["auto", "websockets", "wsproto"])
 def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any:
     return serve_app("websockets_socketio", "--ws", request.param)
 

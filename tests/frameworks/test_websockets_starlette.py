@@ -1,4 +1,4 @@
-"""Starlette's WebSocket endpoints on a real server, with both codecs."""
+"""Starlette's WebSocket endpoints on a real server, with each codec."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from tests.processes import PATIENCE
 pytestmark = needs("starlette", "websockets", "wsproto")
 
 
-@pytest.fixture(scope="module", params=["websockets", "wsproto"])
+@pytest.fixture(scope="module", params=["auto", "websockets", "wsproto"])
 def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any:
     return serve_app("websockets_starlette", "--ws", request.param)
 

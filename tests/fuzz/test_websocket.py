@@ -131,7 +131,7 @@ async def _converse(codec: str, deflate: bool, pieces: Iterable[bytes]) -> tuple
 
     config = Config(
         app,
-        ws=classes.protocol_class(codec),
+        ws=classes.codec_protocol(codec),
         lifespan="off",
         log_config=None,
         ws_max_size=MAX_SIZE,

@@ -36,7 +36,7 @@ from uvicorn.config.reload_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES, F
 from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
 
 HTTPProtocolType = Literal["auto", "h11", "httptools"]
-WSProtocolType = Literal["auto", "none", "websockets", "websockets-sansio", "wsproto"]
+WSProtocolType = Literal["auto", "none", "builtin", "websockets", "websockets-sansio", "wsproto"]
 LifespanType = Literal["auto", "on", "off"]
 LoopFactoryType = Literal["none", "auto", "asyncio", "uvloop"]
 InterfaceType = Literal["auto", "asgi3", "asgi2", "wsgi"]
@@ -49,6 +49,7 @@ HTTP_PROTOCOLS: dict[str, str] = {
 WS_PROTOCOLS: dict[str, str | None] = {
     "auto": "uvicorn.protocols.websockets.auto:AutoWebSocketsProtocol",
     "none": None,
+    "builtin": "uvicorn.protocols.websockets.builtin_impl:BuiltinWebSocketProtocol",
     "websockets": "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol",
     "websockets-sansio": "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol",
     "wsproto": "uvicorn.protocols.websockets.wsproto_impl:WSProtocol",

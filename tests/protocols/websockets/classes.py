@@ -1,35 +1,37 @@
 """The codecs under test: our own on each half of the speedups, and those over a library that is installed."""
 
 import functools
-import importlib
 import importlib.util
 from typing import Any
 
 from uvicorn import _speedups
+from uvicorn.importer import import_from_string
 from uvicorn.protocols.websockets.codec import Codec
-from uvicorn.protocols.websockets.protocol import WebSocketProtocol
 
-# Name -> (value of --ws, half of the speedups).
+_BUILTIN = "uvicorn.protocols.websockets.builtin_impl:BuiltinWebSocketProtocol"
+
+# Name -> (the public class, the half of the speedups if it has two).
 CODECS = {
-    "builtin-pure": ("builtin", "pure"),
-    "builtin-compiled": ("builtin", "compiled"),
-    "websockets": ("websockets", ""),
-    "wsproto": ("wsproto", ""),
+    "builtin-pure": (_BUILTIN, "pure"),
+    "builtin-compiled": (_BUILTIN, "compiled"),
+    "websockets": ("uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol", ""),
+    "wsproto": ("uvicorn.protocols.websockets.wsproto_impl:WSProtocol", ""),
 }
-_LIBRARIES = {
-    "websockets": "uvicorn.protocols.websockets.websockets_impl:WebsocketsCodec",
-    "wsproto": "uvicorn.protocols.websockets.wsproto_impl:WSProtoCodec",
-}
+# The values of --ws that tests serve with, each with its library.
+SERVED = {"builtin": "uvicorn", "websockets": "websockets", "wsproto": "wsproto"}
 
 
 @functools.cache
-def codec_class(name: str) -> Any:
-    """The class of a codec. Raises ImportError if its library or its half is not there."""
-    ws, half = CODECS[name]
-    if half:
-        return _speedups.load(half).WebSocketCodec
-    module, _, attribute = _LIBRARIES[ws].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+def codec_protocol(name: str) -> Any:
+    """The protocol class over a codec. Raises ImportError if the library or the half is not there."""
+    path, half = CODECS[name]
+    if not half and importlib.util.find_spec(name) is None:
+        raise ImportError(f"{name} is not installed")
+    public = import_from_string(path)
+    if not half:
+        return public
+    namespace = {"__slots__": (), "codec_class": _speedups.load(half).WebSocketCodec}
+    return type(f"{half.title()}{public.__name__}", (public,), namespace)
 
 
 def installed() -> dict[str, type[Codec]]:
@@ -37,13 +39,7 @@ def installed() -> dict[str, type[Codec]]:
     found = {}
     for name in CODECS:
         try:
-            found[name] = codec_class(name)
+            found[name] = codec_protocol(name).codec_class
         except ImportError:
             continue
     return found
-
-
-@functools.cache
-def protocol_class(name: str) -> type[WebSocketProtocol]:
-    """A protocol over that codec. Raises as `codec_class` does."""
-    return type(f"{name.title()}Protocol", (WebSocketProtocol,), {"__slots__": (), "codec_class": codec_class(name)})

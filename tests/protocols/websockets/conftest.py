@@ -6,27 +6,17 @@ from typing import Any
 import pytest
 
 from tests.protocols.http.classes import protocol_class
+from tests.protocols.websockets.classes import CODECS, codec_protocol
 from tests.protocols.websockets.connection import Connection
-from uvicorn.importer import import_from_string
-
-CODECS = {
-    "websockets": "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol",
-    "wsproto": "uvicorn.protocols.websockets.wsproto_impl:WSProtocol",
-}
 
 
 @pytest.fixture(params=list(CODECS))
-def codec(request: pytest.FixtureRequest) -> str:
-    """The name of the library behind the codec seam."""
-    name: str = request.param
-    pytest.importorskip(name)
-    return name
-
-
-@pytest.fixture
-def ws_protocol_cls(codec: str) -> Any:
-    """The public class of that codec."""
-    return import_from_string(CODECS[codec])
+def ws_protocol_cls(request: pytest.FixtureRequest) -> Any:
+    """The public class over a codec."""
+    try:
+        return codec_protocol(request.param)
+    except ImportError as error:
+        pytest.skip(f"{request.param} is not there: {error}")
 
 
 @pytest.fixture(params=["itself", "h11", "httptools"])

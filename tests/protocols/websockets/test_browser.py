@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import serve
+from tests.protocols.websockets.classes import SERVED
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Nothing of the browser's own talks to the network.
@@ -30,9 +31,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("codec_name", ["websockets", "wsproto"])
+@pytest.mark.parametrize("codec_name", SERVED)
 def test_a_page(codec_name: str, tmp_path: Path) -> None:
-    pytest.importorskip(codec_name)
+    pytest.importorskip(SERVED[codec_name])
     application = "tests.protocols.websockets.browser_app:app"
     with serve(application, "--ws", codec_name, "--lifespan", "off") as server:
         command = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path}", server.url]

@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from tests.processes import PATIENCE, ServerProcess, serve
+from tests.protocols.websockets.classes import SERVED
 from tests.protocols.websockets.connection import request
 from tests.protocols.websockets.frames import (
     BINARY,
@@ -33,24 +34,27 @@ exceptions = pytest.importorskip("websockets.exceptions")
 APP = "tests.protocols.websockets.live_app:app"
 
 
+SERVERS = [("builtin", "httptools"), ("builtin", "h11"), ("websockets", "httptools"), ("wsproto", "httptools")]
+
+
 def arguments(codec: str, *more: str, parser: str = "auto") -> list[str]:
     return [APP, "--ws", codec, "--http", parser, "--lifespan", "off", *more]
 
 
-@pytest.fixture(scope="module", params=[("websockets", "httptools"), ("websockets", "h11"), ("wsproto", "httptools")])
+@pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    """One server for each codec and each parser."""
+    """A server for each codec, and one for the other parser."""
     codec, parser = request.param
-    pytest.importorskip(codec)
+    pytest.importorskip(SERVED[codec])
     pytest.importorskip(parser)
     with serve(*arguments(codec, parser=parser)) as process:
         yield process
 
 
-@pytest.fixture(params=["websockets", "wsproto"])
+@pytest.fixture(params=SERVED)
 def codec_name(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    pytest.importorskip(name)
+    pytest.importorskip(SERVED[name])
     return name
 
 

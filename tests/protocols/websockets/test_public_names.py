@@ -1,4 +1,4 @@
-"""The import paths that others use, and what `auto` finds."""
+"""The import paths that others use, and what `auto` is."""
 
 import importlib.util
 import sys
@@ -8,12 +8,15 @@ import pytest
 
 from tests.protocols.websockets.connection import Connection
 from tests.protocols.websockets.frames import TEXT, frame
+from uvicorn import _speedups
 from uvicorn.config import Config
 from uvicorn.importer import import_from_string
+from uvicorn.protocols.websockets.builtin_impl import BuiltinWebSocketProtocol
 from uvicorn.protocols.websockets.protocol import WebSocketProtocol
 from uvicorn.server_state import ServerState
 
 NAMES = {
+    "uvicorn.protocols.websockets.builtin_impl:BuiltinWebSocketProtocol": "uvicorn",
     "uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol": "websockets",
     "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": "websockets",
     "uvicorn.protocols.websockets.wsproto_impl:WSProtocol": "wsproto",
@@ -49,21 +52,11 @@ async def test_the_class_of_another_name_serves() -> None:
     await connection.finish()
 
 
-@pytest.mark.parametrize(
-    ("missing", "found"),
-    [
-        ((), "websockets_impl:WebSocketProtocol"),
-        (("websockets",), "wsproto_impl:WSProtocol"),
-        (("websockets", "wsproto"), None),
-    ],
-)
-def test_auto(missing: tuple[str, ...], found: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     for library in ("websockets", "wsproto"):
-        pytest.importorskip(library)
-    for library in missing:
-        monkeypatch.setitem(sys.modules, f"uvicorn.protocols.websockets.{library}_impl", None)
-    expected = found and import_from_string(f"uvicorn.protocols.websockets.{found}")
-    assert load_again("uvicorn.protocols.websockets.auto").AutoWebSocketsProtocol is expected
+        monkeypatch.setitem(sys.modules, library, None)
+    assert load_again("uvicorn.protocols.websockets.auto").AutoWebSocketsProtocol is BuiltinWebSocketProtocol
+    assert BuiltinWebSocketProtocol.codec_class is _speedups.WebSocketCodec
 
 
 def test_without_the_compiled_half_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,5 @@
-"""`--ws auto`: the first library that is installed."""
+"""`--ws auto`: the server's own frames."""
 
-from typing import TYPE_CHECKING
+from uvicorn.protocols.websockets.builtin_impl import BuiltinWebSocketProtocol as AutoWebSocketsProtocol
 
-if TYPE_CHECKING:
-    from uvicorn.protocols.websockets.protocol import WebSocketProtocol
-
-AutoWebSocketsProtocol: "type[WebSocketProtocol] | None"
-
-try:
-    from uvicorn.protocols.websockets.websockets_impl import WebSocketProtocol as AutoWebSocketsProtocol
-except ImportError:
-    try:
-        from uvicorn.protocols.websockets.wsproto_impl import WSProtocol as AutoWebSocketsProtocol
-    except ImportError:
-        AutoWebSocketsProtocol = None
+__all__ = ["AutoWebSocketsProtocol"]

@@ -167,7 +167,7 @@ class WebSocketProtocol(asyncio.Protocol):
         # And from then on:
         self._accepted = False
         self._codec: Codec
-        self._max_size = config.ws_max_size or sys.maxsize
+        self._max_size = min(config.ws_max_size or sys.maxsize, sys.maxsize)
         self._inbox = Inbox(config.ws_max_queue or sys.maxsize, self._max_size)
         self._disconnect: Disconnect | None = None
         self._connect_given = False
