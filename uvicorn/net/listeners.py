@@ -24,11 +24,10 @@ def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, 
     """Return the arguments about TLS for the methods of a loop that make servers and connections."""
     if config.ssl is None:
         return {}
-    options: dict[str, Any] = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
-    # asyncio of Python 3.10 has no such limit.
-    if sys.version_info >= (3, 11) or not isinstance(loop, asyncio.BaseEventLoop):
-        options["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
-    return options
+    options = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
+    if sys.version_info < (3, 11) and isinstance(loop, asyncio.BaseEventLoop):
+        return options  # asyncio of Python 3.10 does not limit the end of TLS.
+    return {**options, "ssl_shutdown_timeout": TLS_SHUTDOWN_TIMEOUT}
 
 
 class AnyServer(Protocol):
