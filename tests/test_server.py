@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import pickle
+import random
 import signal
 import socket
 import struct
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ import pytest
 from tests.processes import PATIENCE, exchange, free_port, run_async, serve
 from uvicorn._compat import asyncio_run
 from uvicorn.config import Config
-from uvicorn.server import HANDLED_SIGNALS, Server, ServerState
+from uvicorn.server import HANDLED_SIGNALS, Server, ServerState, http_date
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 
@@ -328,6 +330,16 @@ def test_it_can_be_pickled() -> None:
     server = pickle.loads(pickle.dumps(Server(Config("tests.test_server:State", log_config=None))))
     assert isinstance(server, Server)
     assert isinstance(server.server_state, ServerState)
+
+
+def test_the_date_of_the_example_of_the_rfc() -> None:
+    assert http_date(784111777) == b"Sun, 06 Nov 1994 08:49:37 GMT"  # RFC 9110 section 5.6.7
+
+
+def test_the_date_is_what_the_standard_library_writes() -> None:
+    days = (86400 * day + random.Random(day).random() * 86400 for day in range(0, 60000, 17))
+    for seconds in days:
+        assert http_date(seconds).decode() == formatdate(seconds, usegmt=True)
 
 
 async def test_the_date_is_kept_up() -> None:

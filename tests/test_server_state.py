@@ -1,10 +1,8 @@
 """What the protocols of one server share."""
 
 import asyncio
-import random
-from email.utils import formatdate
 
-from uvicorn.server_state import Connections, ServerState, http_date
+from uvicorn.server_state import Connections, ServerState
 
 
 async def waiting(connections: Connections) -> "asyncio.Task[None]":
@@ -90,13 +88,3 @@ def test_requests_are_counted_up_to_the_limit() -> None:
     for _ in range(3):
         state.count_request()
     assert told == [2]
-
-
-def test_the_date_of_the_example_of_the_rfc() -> None:
-    assert http_date(784111777) == b"Sun, 06 Nov 1994 08:49:37 GMT"  # RFC 9110 section 5.6.7
-
-
-def test_the_date_is_what_the_standard_library_writes() -> None:
-    days = (86400 * day + random.Random(day).random() * 86400 for day in range(0, 60000, 17))
-    for seconds in days:
-        assert http_date(seconds).decode() == formatdate(seconds, usegmt=True)

@@ -18,7 +18,7 @@ from uvicorn._compat import asyncio_run
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.config.config import exit_with_startup_failure
 from uvicorn.net.listeners import AnyServer, Listeners
-from uvicorn.server_state import ExitFlag, ServerState, http_date
+from uvicorn.server_state import ExitFlag, ServerState
 
 __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
 
@@ -33,6 +33,10 @@ TICKS_PER_DAY = 864_000
 
 # What cancelled applications get for their `finally` clauses, in seconds.
 CANCELLATION_GRACE = 1.0
+
+# The names in a date (RFC 9110 section 5.6.7).
+_DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -409,6 +413,13 @@ def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -
     for word in ("%d", *words):
         coloured = coloured.replace(word, style(word, fg="cyan", bold=bold))
     logger.info(message, pid, extra={"color_message": coloured})
+
+
+def http_date(seconds: float) -> bytes:
+    """A time as an IMF-fixdate (RFC 9110 section 5.6.7); `strftime` would follow the locale."""
+    now = time.gmtime(seconds)
+    day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
+    return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (day, now.tm_mday, month, now.tm_year, *now[3:6])
 
 
 def _restore_handler(sig: int, handler: Any) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,6 @@ from uvicorn.waiters import Waiters
 if TYPE_CHECKING:
     from uvicorn.access_log import AccessLog
     from uvicorn.protocols.http.hooks import Hooks
-
-_DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
-_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 class Connections(set[Any]):
@@ -146,10 +142,3 @@ class ServerState:
         """Tell the server that its last request has come."""
         if self.on_request_limit is not None:
             self.on_request_limit()
-
-
-def http_date(seconds: float) -> bytes:
-    """A time as an IMF-fixdate (RFC 9110 section 5.6.7); `strftime` would follow the locale."""
-    now = time.gmtime(seconds)
-    day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
-    return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (day, now.tm_mday, month, now.tm_year, *now[3:6])
