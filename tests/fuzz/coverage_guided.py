@@ -43,6 +43,17 @@ def _responses(data: bytes) -> None:
     )
 
 
+def _hpack(data: bytes) -> None:
+    """The first bytes say where the others are cut into blocks, and which limits there are."""
+    from tests.fuzz.hpack import LIMITS, SMALL, check_blocks, check_sections
+    from tests.fuzz.parsing import UNLIMITED, cut
+
+    if len(data) > 3:
+        many = cut(data[3:], data[1:3])
+        check_blocks(many, (5, 300) if data[0] & 1 else LIMITS)
+        check_sections(many, bool(data[0] & 2), SMALL if data[0] & 1 else UNLIMITED)
+
+
 def _websocket(data: bytes) -> None:
     from tests.fuzz.test_websocket import check_codecs
 
@@ -54,6 +65,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "requests": _requests,
     "chunks": _chunks,
     "responses": _responses,
+    "hpack": _hpack,
     "websocket": _websocket,
 }
 
@@ -65,6 +77,7 @@ def main() -> None:
     kept, finds = HERE / "corpus" / name, FINDS / name
     finds.mkdir(parents=True, exist_ok=True)
     with atheris.instrument_imports(include=["uvicorn"]):
+        import tests.fuzz.hpack
         import tests.fuzz.test_responses
         import tests.fuzz.test_websocket  # noqa: F401  # imported here to be instrumented
 

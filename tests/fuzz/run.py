@@ -30,12 +30,15 @@ TARGETS = {
     "chunks": ("test_requests", "test_chunks"),
     "responses": ("test_responses", "test_responses"),
     "arrival": ("test_responses", "test_what_was_sent_arrives"),
+    "blocks": ("test_hpack", "test_blocks"),
+    "block_noise": ("test_hpack", "test_block_noise"),
+    "sections": ("test_hpack", "test_sections"),
     "connection": ("test_connection", "test_connection"),
     "machine": ("test_connection", "Machine"),
     "codecs": ("test_websocket", "test_codecs"),
     "conversation": ("test_websocket", "test_conversation"),
 }
-COVERAGE_GUIDED = ("requests", "chunks", "responses", "websocket")
+COVERAGE_GUIDED = ("requests", "chunks", "responses", "hpack", "websocket")
 
 
 class Counter:

@@ -69,7 +69,8 @@ cpdef Decoder new_decoder(Py_ssize_t limit_fields, Py_ssize_t limit_size)
 
 cdef class Encoder:
     cdef dict index
-    cdef list table, seen
+    cdef list table
+    cdef set seen, seen_before
     cdef long long added, dropped
     cdef Py_ssize_t table_size, table_limit, lowest_limit
 
@@ -82,7 +83,6 @@ cdef class Encoder:
     cdef _announce_size(self, bytearray out)
     @cython.locals(name=bytes, value=bytes, first=int, prefix=int, known=HeaderField)
     cdef _write_literal(self, bytearray out, HeaderField field)
-    @cython.locals(code=Py_ssize_t, place=Py_ssize_t)
     cdef bint _repeats(self, HeaderField field) except -1
     cdef _add(self, HeaderField field)
     @cython.locals(dropped=Py_ssize_t, field=HeaderField)

@@ -37,8 +37,8 @@ _MAX_INTEGER = 1 << 28
 _GUESSABLE = 20
 _SENSITIVE = frozenset((b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"))
 
-# How many fields that were written without index are remembered, by their hash; a power of two.
-_SEEN = 32
+# How many fields that were written without an index are remembered, by their hash, and as many before them.
+_SEEN = 16
 
 # Name -> its literal form, until it is full.
 _name_literals: dict[bytes, bytes] = {}
@@ -384,6 +384,7 @@ class Encoder:
         "index",
         "lowest_limit",
         "seen",
+        "seen_before",
         "table",
         "table_limit",
         "table_size",
@@ -400,7 +401,8 @@ class Encoder:
         self.table_limit = TABLE_SIZE
         # The lowest limit since the last block, -1 if it was not changed.
         self.lowest_limit = -1
-        self.seen: list[int] = [0] * _SEEN
+        self.seen: set[int] = set()
+        self.seen_before: set[int] = self.seen
 
     def set_table_size(self, limit: int) -> None:
         """The peer allows a table of that many bytes (SETTINGS_HEADER_TABLE_SIZE)."""
@@ -481,10 +483,12 @@ class Encoder:
         if field.size > self.table_limit >> 1:
             return False
         code = hash(field.field)
-        place = code & _SEEN - 1
-        if self.seen[place] == code:
+        if code in self.seen or code in self.seen_before:
             return True
-        self.seen[place] = code
+        if len(self.seen) >= _SEEN:
+            self.seen_before = self.seen
+            self.seen = set()
+        self.seen.add(code)
         return False
 
     def _add(self, field: HeaderField) -> None:

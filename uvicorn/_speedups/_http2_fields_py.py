@@ -112,8 +112,8 @@ def _judge(field: Any) -> int:
 
 def _judge_pseudo_field(field: Any, name: bytes, value: bytes) -> int:
     """As `_judge` (section 8.3.1)."""
-    kind = _PSEUDO_FIELDS.get(name)
-    if kind is None:
+    kind = _PSEUDO_FIELDS.get(name, PLAIN)
+    if kind == PLAIN:
         raise RequestRejected(400, "a pseudo-header field that requests do not have")
     if kind == METHOD:
         field.meaning = METHODS.get(value) or other_method(value)
