@@ -158,6 +158,13 @@ def measure(servers: list[Server], cases: list[Case], table: Table) -> dict[str,
     for case in cases:
         counts[case.name] = {server.name: count(server, case) for server in servers}
         table.add(case.title, *(f"{value / 1000:.1f}" for value in counts[case.name].values()))
+    if "get" in counts and "installed" in counts:
+        with_log, without = counts["installed"], counts["get"]
+        counts["access-line"] = {name: with_log[name] - without[name] for name in without}
+        table.add(
+            "the access line alone: the case with it, without the plain one",
+            *(f"{value / 1000:.1f}" for value in counts["access-line"].values()),
+        )
     return counts
 
 

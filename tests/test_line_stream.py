@@ -318,6 +318,44 @@ def test_nothing_waits_where_there_is_always_room(buffering: int) -> None:
         assert lines.lost == 0
 
 
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_standard_output_that_is_a_file(buffering: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines go past the buffers of the stream, but after what others have left there."""
+    binary: Any = open(tmp_path / "log", "wb", buffering)  # noqa: SIM115 - the stream closes it
+    with io.TextIOWrapper(binary, encoding="utf-8", write_through=not buffering) as stream:
+        monkeypatch.setattr(sys, "__stdout__", stream)
+        lines = LineStream(stream)
+        print("é", file=stream)
+        assert lines.write_at_once("1\n")
+        print("2", file=stream)
+        assert lines.write_at_once("3\n")
+        assert (tmp_path / "log").read_text("utf-8") == "é\n1\n2\n3\n"
+
+
+def test_standard_output_that_takes_a_part_of_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(tmp_path / "log", "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "__stdout__", stream)
+        lines = LineStream(stream)
+        write = lines._write
+        assert write is not None
+        lines._write = lambda data: write(data[:3])
+        assert not lines.write_at_once("12345\n")
+        assert not lines.write_at_once("6789\n")
+        lines._write = lambda data: None
+        assert not lines.write_at_once("a\n")
+        assert lines.flush()
+    assert (tmp_path / "log").read_text() == "12345\n6789\na\n"
+
+
+def test_a_stream_that_changes_what_is_written(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "w", encoding="utf-8", newline="\r\n") as stream:
+        lines = LineStream(stream)
+        assert lines.write_at_once("a\n")
+        lines.write("b\n")
+        assert lines.flush()
+    assert (tmp_path / "log").read_bytes() == b"a\r\nb\r\n"
+
+
 def test_a_reader_that_has_gone(pipe: Pipe) -> None:
     lines = LineStream(pipe.stream)
     lines.write(LINE)

@@ -50,7 +50,7 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 class StockLogging:
     """The access logger, its only handler and its formatter, as `LOGGING_CONFIG` has them."""
 
-    __slots__ = ("_colors", "_handlers", "formatter", "handler", "line", "logger", "stream")
+    __slots__ = ("_handlers", "formatter", "handler", "line", "logger", "stream")
 
     def __init__(self, logger: logging.Logger, handler: Any) -> None:
         self.logger = logger
@@ -58,8 +58,7 @@ class StockLogging:
         self.formatter: Any = handler.formatter
         self._handlers = [handler]
         self.stream: io.TextIOWrapper = handler.stream
-        self.line: AccessLineFormat = None  # type: ignore[assignment]  # made by find() once it is needed
-        self._colors = self.formatter.use_colors
+        self.line = AccessLineFormat(self._format(200)[:-1], self._format_ending)
 
     @classmethod
     def find(cls, logger: Any) -> "StockLogging | None":
@@ -74,28 +73,25 @@ class StockLogging:
         if type(style) is not logging.PercentStyle or vars(style) != vars(logging.PercentStyle(ACCESS_FORMAT)):
             return None
         stock = cls(logger, handler)
-        if not (stock.holds() and _is_plain(handler.stream)):
-            return None
-        stock.line = AccessLineFormat(stock._format(200)[:-1], stock._format_ending)
-        return stock
+        return stock if stock.holds() and _is_plain(handler.stream) else None
 
     def holds(self) -> bool:
-        """Whether a record would still pass the same way, and nothing else would see it."""
-        logger, handler, formatter = self.logger, self.handler, self.formatter
+        """Whether a record would still pass the same way, and nothing else would see it.
+
+        It looks at what programs are known to change, and at nothing else.
+        """
+        logger, handler = self.logger, self.handler
         # An `if` costs half of what the same conditions do as a value. The cache is what isEnabledFor() answers from;
-        # each change of a level clears it.
+        # each change of a level clears it. Sentry replaces `callHandlers`, OpenTelemetry sets a record factory.
         if (  # noqa: SIM103
             logger.handlers != self._handlers
             or logger.propagate
             or logger.filters
             or handler.filters
-            or logger.disabled
             or not logger._cache.get(_INFO)  # type: ignore[attr-defined]
             or handler.level > _INFO
-            or handler.formatter is not formatter
+            or handler.formatter is not self.formatter
             or handler.stream is not self.stream
-            or formatter.use_colors is not self._colors
-            or formatter._style._fmt != ACCESS_FORMAT
             or logging.Logger.callHandlers is not _CALL_HANDLERS
             or logging._logRecordFactory is not logging.LogRecord  # type: ignore[attr-defined]
         ):
@@ -152,32 +148,19 @@ class AccessLog:
     def write(self, access_logger: Any, scope: Any, status: int) -> None:
         """Log a response to `uvicorn.access`, or what has been put in its place."""
         stock = self._stock
-        in_pass = not self._at_once and self._pass is _get_running_loop()
-        if stock is None or stock.logger is not access_logger or not (in_pass or stock.holds()):
+        if stock is None or access_logger is not stock.logger or (self._pass is _NONE and not stock.holds()):
             stock = self._find_stock(access_logger)
-            in_pass = False
         line = None if stock is None else stock.line.format(scope, status)
         if line is None:
             _write_record(access_logger, scope, status)
             return
-        lines = self._lines
         try:
-            if in_pass:
-                self._shared = True
-            elif not self._at_once:
-                self._begin_pass()
             if self._at_once:
                 self._at_once -= 1
-                if not lines.write_at_once(line):
+                if not self._lines.write_at_once(line):
                     self._retry_soon()
-                return
-            buffered = lines.buffered + len(line)
-            if buffered <= lines.room:
-                # What LineStream.write does nearly always.
-                lines.buffered = buffered
-                lines.stream.write(line)
             else:
-                lines.write(line)
+                self._add(line)
         except Exception:
             self._fail(line)
 
@@ -202,15 +185,28 @@ class AccessLog:
             self._at_once = math.inf if self._lines.unbuffered else 0
         return stock
 
-    def _begin_pass(self) -> None:
-        """Have the lines of this pass written at its end; without a loop, this one at once."""
+    def _add(self, line: str) -> None:
+        """Have a line written at the end of this pass; without a loop, at once."""
         loop = _get_running_loop()
-        if loop is None:
-            self._at_once = 1
+        if self._pass is loop:
+            self._shared = True
+        elif loop is None:
+            self._pass = _NONE
+            if not self._lines.write_at_once(line):
+                self._retry_soon()
             return
-        self._pass = loop
-        self._shared = False
-        loop.call_soon(self._end_pass)
+        else:
+            self._pass = loop
+            self._shared = False
+            loop.call_soon(self._end_pass)
+        lines = self._lines
+        buffered = lines.buffered + len(line)
+        if buffered <= lines.room:
+            # What LineStream.write does nearly always.
+            lines.buffered = buffered
+            lines.stream.write(line)
+        else:
+            lines.write(line)
 
     def _end_pass(self) -> None:
         self._pass = _NONE

@@ -153,9 +153,25 @@ def test_the_two_bodies_of_each_loop(data: bytes, start: int, stop: int, byte: i
         assert pure == compiled, (name, arguments)
 
 
+@settings(max_examples=300, **QUIET)
+@given(st.text(st.characters(max_codepoint=300)) | st.text("/azAZ09_.~-?&= %\n\x7f"))
+def test_the_two_bodies_of_the_loops_over_text(text: str) -> None:
+    for name in ("is_plain_path", "is_plain_query"):
+        pure, compiled = (getattr(scan, name)(text) for scan in (_scan_py, _scan_c))
+        assert pure == compiled, (name, text)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "result"),
     [
+        ("is_plain_path", ("/a-Z_0.9~",), True),
+        ("is_plain_path", ("/a%20",), False),
+        ("is_plain_path", ("/a\n",), False),
+        ("is_plain_path", ("/\xe9",), False),
+        ("is_plain_query", ("a=!~",), True),
+        ("is_plain_query", ("a b",), False),
+        ("is_plain_query", ("a\x7f",), False),
+        ("is_plain_query", ("\xe9",), False),
         ("find_byte", (b"abcb", 98, 0, 4), 1),
         ("find_byte", (b"abcb", 98, 2, 4), 3),
         ("find_byte", (b"abcb", 98, 2, 3), -1),
@@ -201,7 +217,7 @@ def test_queries_in_access_lines(half: str) -> None:
 
 
 class TestAccessLines:
-    """`AccessLineFormat`, whose only input from the outside is text."""
+    """`AccessLineFormat`: its lines, and whether they are still the right ones."""
 
     def lines(self, scope: Any, status: Any) -> list[Any]:
         def make_ending(status: int) -> str:
@@ -219,6 +235,20 @@ class TestAccessLines:
                 scope["client"] = client
                 [line, *others] = self.lines(scope, status)
                 assert others == [line] * 3
+
+    def test_text_of_a_class_of_its_own(self) -> None:
+        class Path(str):
+            __slots__ = ()
+
+        scope = {"method": "GET", "path": Path("/a b"), "http_version": "1.1", "query_string": b"", "client": None}
+        assert self.lines(scope, 200) == [":GET /a%20b HTTP/1.1 200 end"] * 4
+
+    @pytest.mark.parametrize("half", HALVES)
+    def test_lines_of_many_clients(self, half: str) -> None:
+        line = _speedups.load(half).AccessLineFormat(["", ":", " ", " HTTP/"], lambda status: "")
+        scope = {"method": "GET", "path": "/", "http_version": "1.1", "query_string": b""}
+        for port in [*range(3000), *range(3000)]:
+            assert line.format({**scope, "client": ("a", port)}, 200) == f"a:{port}:GET / HTTP/1.1"
 
     @pytest.mark.parametrize("scope", [{}, {"method": "GET", "path": 1}, None])
     def test_what_is_no_scope(self, scope: Any) -> None:

@@ -3,6 +3,7 @@ cimport cython
 
 cdef bint COMPILED
 cdef bytes _TOKEN_TABLE
+cdef bytes _PATH_TABLE
 
 @cython.locals(buf="const unsigned char *")
 cpdef bytes cut(bytes data, Py_ssize_t start, Py_ssize_t stop)
@@ -16,3 +17,7 @@ cpdef Py_ssize_t find_colon(bytes data, Py_ssize_t start, Py_ssize_t stop) excep
 cpdef bint is_field_value(bytes data, Py_ssize_t start, Py_ssize_t stop) except -1
 @cython.locals(buf="const unsigned char *", i=Py_ssize_t, c=int, number="long long")
 cpdef long long parse_hex(bytes data, Py_ssize_t start, Py_ssize_t stop) except -2
+@cython.locals(table="const unsigned char *", c=Py_UCS4)
+cpdef bint is_plain_path(str text) except -1
+@cython.locals(c=Py_UCS4)
+cpdef bint is_plain_query(str text) except -1

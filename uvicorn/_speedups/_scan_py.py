@@ -5,12 +5,23 @@ times as many. So each function here has two bodies, and a property test holds t
 only that of WebSocket payloads asks whether it is compiled.
 """
 
-from uvicorn._speedups.tables import FORBIDDEN_IN_VALUE, HEX_NUMBER, ORIGIN_FORM, TOKEN, TOKEN_CHARS
+from uvicorn._speedups.tables import (
+    FORBIDDEN_IN_VALUE,
+    HEX_NUMBER,
+    ORIGIN_FORM,
+    PLAIN_PATH,
+    PLAIN_QUERY,
+    TOKEN,
+    TOKEN_CHARS,
+)
 
 COMPILED = not __name__.endswith("_py")
 
 # 1 for each byte that a token may have (RFC 9110 section 5.6.2).
 _TOKEN_TABLE = bytes(byte in TOKEN_CHARS for byte in range(256))
+
+# 1 for each ASCII character that a path is logged with as it is.
+_PATH_TABLE = bytes(PLAIN_PATH.fullmatch(chr(code)) is not None for code in range(128))
 
 
 def cut(data: bytes, start: int, stop: int) -> bytes:
@@ -90,3 +101,24 @@ def parse_hex(data: bytes, start: int, stop: int) -> int:
         return number
     digits = data[start:stop]
     return int(digits, 16) if HEX_NUMBER.fullmatch(digits) else -1
+
+
+def is_plain_path(text: str) -> bool:
+    """Whether a path is logged as it is."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        table = _PATH_TABLE
+        for c in text:  # noqa: SIM110  # a generator would not become a loop in C
+            if ord(c) >= 128 or not table[ord(c)]:
+                return False
+        return True
+    return PLAIN_PATH.fullmatch(text) is not None
+
+
+def is_plain_query(text: str) -> bool:
+    """Whether a query is logged as it is: all of it is printable ASCII, and nothing is a space."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        for c in text:  # noqa: SIM110  # a generator would not become a loop in C
+            if not 32 < ord(c) < 127:
+                return False
+        return True
+    return PLAIN_QUERY.fullmatch(text) is not None
