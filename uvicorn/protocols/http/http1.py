@@ -586,9 +586,21 @@ class Http1(Hookable, asyncio.Protocol):
         """Send a message of the application; see `uvicorn.protocols.wire.Stream`."""
         framer = self.framer
         cycle: Any = self.cycle
-        if cycle.more_body and not framer.head_sent:
+        outbox = self.outbox
+        if outbox is None and cycle.more_body and not framer.head_sent:
             self._announce_end(cycle, message)
         data = framer.send(message, self.server_state.default_block)
+        if outbox is not None and framer.state == EXPECT_BODY:
+            # Neither the first part nor the last.
+            if data:
+                if outbox.left > 1:
+                    # Outbox.add, by hand: without its two calls an event costs a tenth less.
+                    outbox.left -= 1
+                    if not self.transport.is_closing():
+                        self.transport.write(data)
+                else:
+                    outbox.add(data)
+            return
         if data is None:
             cycle.progress = EXPECT_BODY
             if self.state is not _STARTING:
@@ -597,12 +609,10 @@ class Http1(Hookable, asyncio.Protocol):
         transport = self.transport
         is_closing = transport.is_closing()
         end = framer.end()
-        outbox = self.outbox
         if outbox is not None:
             if data:
                 outbox.add(data)
-            if end:
-                self._empty_outbox()
+            self._empty_outbox()
         else:
             if not end and self._scheduler.real:
                 outbox = self.outbox = Outbox(self.connection.write, self._call_next_turn)

@@ -24,9 +24,12 @@ class Outbox:
     Args:
         write: writes bytes to the client.
         call_next_turn: calls a function at the loop's next turn, or earlier if the turn's end is known.
+
+    Attributes:
+        left: parts to be written at once before the next ones are gathered.
     """
 
-    __slots__ = ("_call_next_turn", "_direct", "_left", "_parts", "_scheduled", "_size", "_write", "_written")
+    __slots__ = ("_call_next_turn", "_direct", "_parts", "_scheduled", "_size", "_write", "_written", "left")
 
     def __init__(self, write: Callable[[bytes], None], call_next_turn: Callable[[Callable[[], None]], object]) -> None:
         self._write = write
@@ -35,15 +38,15 @@ class Outbox:
         self._size = 0
         self._written = 0.0
         self._scheduled = False
-        # Parts to write at once, and how many of them are left.
-        self._direct = self._left = OUTBOX_DIRECT
+        # Parts to write at once in this turn, and how many of them are left.
+        self._direct = self.left = OUTBOX_DIRECT
 
     def add(self, data: bytes) -> None:
         """Send a part, now or with others."""
-        if self._left:
+        if self.left:
             self._write(data)
-            self._left -= 1
-            if not self._left:
+            self.left -= 1
+            if not self.left:
                 self._gather()
             return
         self._parts.append(data)
@@ -53,7 +56,7 @@ class Outbox:
         elif monotonic() - self._written > OUTBOX_GAP:
             # The application has worked since: as at the beginning of a turn.
             self.flush()
-            self._left = OUTBOX_DIRECT - 1
+            self.left = OUTBOX_DIRECT - 1
 
     def _gather(self) -> None:
         now = monotonic()
@@ -62,7 +65,7 @@ class Outbox:
             self._direct *= OUTBOX_GROWTH
             self._call_next_turn(self.end_turn)
         elif now - self._written > OUTBOX_GAP:
-            self._left = OUTBOX_DIRECT - 1
+            self.left = OUTBOX_DIRECT - 1
         self._written = now
 
     def flush(self) -> None:
@@ -79,4 +82,4 @@ class Outbox:
         """The application has let the loop run."""
         self._scheduled = False
         self.flush()
-        self._left = self._direct
+        self.left = self._direct
