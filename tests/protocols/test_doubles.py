@@ -10,7 +10,7 @@ from tests.cases.case import head
 from tests.cases.outcome import parse_responses
 from tests.protocols.http.classes import PUBLIC
 from tests.protocols.http.connection import GET, HELLO, post, respond
-from tests.protocols.websockets.conftest import CODECS
+from tests.protocols.websockets.classes import CODECS, codec_protocol
 from tests.protocols.websockets.connection import request as handshake
 from tests.protocols.websockets.frames import close, frame
 from uvicorn import _speedups
@@ -307,10 +307,17 @@ async def test_lost_connection(http_class: Any, moment: str) -> None:
     assert driver.transport.written == b""
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.fixture(params=CODECS)
+def ws_class(request: pytest.FixtureRequest) -> Any:
+    """The public class over a codec."""
+    try:
+        return codec_protocol(request.param)
+    except ImportError as error:
+        pytest.skip(f"{request.param} is not there: {error}")
+
+
 @pytest.mark.parametrize("ending", ["client", "application", "error", "shutdown", "lost"])
-async def test_websocket(http_class: Any, codec: str, ending: str) -> None:
-    pytest.importorskip(codec)
+async def test_websocket(http_class: Any, ws_class: Any, ending: str) -> None:
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -324,7 +331,7 @@ async def test_websocket(http_class: Any, codec: str, ending: str) -> None:
             raise ZeroDivisionError
         events.append(await receive())
 
-    driver = Driver(http_class, app, ws=import_from_string(CODECS[codec]))
+    driver = Driver(http_class, app, ws=ws_class)
     http = driver.protocol
     driver.protocol.data_received(handshake())
     assert driver.protocol is not http
@@ -349,34 +356,30 @@ async def test_websocket(http_class: Any, codec: str, ending: str) -> None:
     assert (driver.state.connections, driver.state.tasks) == (set(), set())
 
 
-@pytest.mark.parametrize("codec", CODECS)
-async def test_websocket_refused(http_class: Any, codec: str) -> None:
-    pytest.importorskip(codec)
+async def test_websocket_refused(http_class: Any, ws_class: Any) -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.close"})
 
-    driver = Driver(http_class, app, ws=import_from_string(CODECS[codec]))
+    driver = Driver(http_class, app, ws=ws_class)
     assert await driver.ask(handshake()) == [(403, b"")]
     assert driver.transport.closed
     driver.protocol.connection_lost(None)
 
 
-@pytest.mark.parametrize("codec", CODECS)
-async def test_websocket_class_alone(codec: str) -> None:
+async def test_websocket_class_alone(ws_class: Any) -> None:
     """As programs construct it: it reads the handshake itself."""
-    pytest.importorskip(codec)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
         await receive()
 
-    driver = Driver(import_from_string(CODECS[codec]), app)
+    driver = Driver(ws_class, app)
     driver.protocol.data_received(handshake())
     task = driver.loop.start()
     await asyncio.sleep(0)
     driver.protocol.data_received(close())
     await asyncio.wait_for(task, 5)
     assert driver.transport.closed
-    assert await Driver(import_from_string(CODECS[codec]), app).ask(GET) != []
+    assert await Driver(ws_class, app).ask(GET) != []
