@@ -172,11 +172,11 @@ def test_a_scope_is_the_applications(half: str) -> None:
     asgi = {"version": "3.0"}
     common = {"type": "http", "asgi": asgi, "http_version": "1.1", "method": "GET", "client": None}
     reader = make_reader("h11", half)
-    reader.set_template((common, asgi, "/r", b"/r"), ("a", 1))
+    reader.set_template((common, asgi, "/r", b"/r"), ("a", 1), {"key": "value"})
     for number in range(5):
         reader.feed(b"PUT /%61?q HTTP/1.1\r\nHost: a\r\n\r\n" if number < 4 else b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
         assert reader.read_head() >= 0
-        scope = reader.build_scope({"key": "value"})
+        scope = reader.build_scope()
         method, path = ("PUT", "a") if number < 4 else ("GET", "b")
         assert (scope["method"], scope["path"]) == (method, "/r/" + path)
         assert scope["headers"] == [(b"host", b"a")]

@@ -36,7 +36,7 @@ class Reading:
     def __init__(self, half: str, root_path: str = "/r") -> None:
         self.reader = _speedups.load(half).RequestReader(lambda lines: None, LIMITS)
         template = {**TEMPLATE, "root_path": root_path}, TEMPLATE["asgi"], root_path, root_path.encode()
-        self.reader.set_template(template, ("a", 1))
+        self.reader.set_template(template, ("a", 1), {"b": 2})
         self.events: list[Any] = []
 
     def read(self, data: bytes) -> None:
@@ -49,7 +49,7 @@ class Reading:
         if event is None:
             return False
         if type(event) is not bytes:
-            event = [getattr(event, name) for name in OF_A_HEAD], self.reader.build_scope({"b": 2})
+            event = [getattr(event, name) for name in OF_A_HEAD], self.reader.build_scope()
         self.events.append(event)
         return True
 

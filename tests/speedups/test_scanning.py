@@ -143,6 +143,8 @@ buffers = st.binary(max_size=40) | st.text("\r\n :;\t\0\x7faH/?#019fFg", max_siz
 def test_the_two_bodies_of_each_loop(data: bytes, start: int, stop: int, byte: int) -> None:
     start, stop = sorted((min(start, len(data)), min(stop, len(data))))
     for name, arguments in (
+        ("cut", (data, start, stop)),
+        ("join", ([data, b"", data[:start], data],)),
         ("find_byte", (data, byte, start, stop)),
         ("find_path_end", (data,)),
         ("find_colon", (data, start, stop)),
@@ -172,6 +174,10 @@ def test_the_two_bodies_of_the_loops_over_text(text: str) -> None:
         ("is_plain_query", ("a b",), False),
         ("is_plain_query", ("a\x7f",), False),
         ("is_plain_query", ("\xe9",), False),
+        ("cut", (b"abcd", 1, 3), b"bc"),
+        ("cut", (b"abcd", 4, 4), b""),
+        ("join", ([],), b""),
+        ("join", ([b"ab", b"", b"c"],), b"abc"),
         ("find_byte", (b"abcb", 98, 0, 4), 1),
         ("find_byte", (b"abcb", 98, 2, 4), 3),
         ("find_byte", (b"abcb", 98, 2, 3), -1),
@@ -194,7 +200,7 @@ def test_the_two_bodies_of_the_loops_over_text(text: str) -> None:
         ("parse_hex", (b"1", 1, 1), -1),
     ],
 )
-def test_each_loop(name: str, arguments: Any, result: int) -> None:
+def test_each_loop(name: str, arguments: Any, result: int | bytes) -> None:
     for scan in (_scan_py, _scan_c):
         assert getattr(scan, name)(*arguments) == result
 

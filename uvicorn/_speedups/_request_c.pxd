@@ -74,6 +74,7 @@ cdef class RequestReader:
     cdef bytearray partial
     cdef tuple template
     cdef object client
+    cdef dict lifespan_state
     cdef KeptLine line
     cdef list lines
     cdef list kept_fields
@@ -98,7 +99,7 @@ cdef class RequestReader:
     cpdef bint in_message(self)
     cpdef bint has_unread(self)
     cpdef feed(self, bytes data)
-    cpdef set_template(self, tuple template, client)
+    cpdef set_template(self, tuple template, client, dict state)
     cpdef int read(self, bytes data) except -2
     cpdef bytes take_rest(self)
     cpdef next(self)
@@ -106,7 +107,7 @@ cdef class RequestReader:
     @cython.locals(line=KeptLine, head=RequestHead)
     cpdef RequestHead get_head(self)
     @cython.locals(line=KeptLine, scope=dict, asgi=dict)
-    cpdef dict build_scope(self, dict state)
+    cpdef dict build_scope(self)
     @cython.locals(line=FieldLine)
     cpdef list sent_names(self)
     @cython.locals(later=list, rest=bytes)

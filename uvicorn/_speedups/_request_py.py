@@ -132,7 +132,8 @@ class RequestHead(RequestLine):
     ) -> dict[str, Any]:
         """The HTTP scope of the request (ASGI specification, HTTP). `RequestReader.build_scope` costs less."""
         scope = self.describe(template, client)
-        scope["asgi"] = template[1].copy()
+        asgi = template[1]
+        scope["asgi"] = asgi.copy()
         scope["headers"] = self.headers
         scope["state"] = state.copy()
         return scope
@@ -280,6 +281,7 @@ class RequestReader:
         "kept_fields",
         "known_host",
         "later",
+        "lifespan_state",
         "limit_body",
         "limit_fields",
         "limit_head",
@@ -320,10 +322,11 @@ class RequestReader:
         self.more_body = False
         self.head_size = 0
 
-    def set_template(self, template: ScopeTemplate, client: tuple[str, int] | None) -> None:
-        """Say what the scopes of the connection have in common."""
+    def set_template(self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]) -> None:
+        """Say what the scopes of the connection have in common; the lifespan's state is copied into each."""
         self.template = template
         self.client = client
+        self.lifespan_state = state
 
     def in_head(self) -> bool:
         """Whether a part of a head was read."""
@@ -428,12 +431,8 @@ class RequestReader:
         head.upgrade = self.upgrade if self.flags & WANTS_UPGRADE else b""
         return head
 
-    def build_scope(self, state: dict[str, Any]) -> dict[str, Any]:
-        """The HTTP scope of the head that was read last (ASGI specification, HTTP). Its headers are the application's.
-
-        Args:
-            state: of the lifespan, to be copied.
-        """
+    def build_scope(self) -> dict[str, Any]:
+        """The HTTP scope of the head that was read last (ASGI specification, HTTP), once."""
         line: Any = self.line
         scope: dict[str, Any] = line.scope
         if scope is None:
@@ -443,9 +442,10 @@ class RequestReader:
                 line.scope = scope.copy()
         else:
             scope = scope.copy()
-        scope["asgi"] = self.template[1].copy()
+        asgi = self.template[1]
+        scope["asgi"] = asgi.copy()
         scope["headers"] = self.headers
-        scope["state"] = state.copy()
+        scope["state"] = self.lifespan_state.copy()
         return scope
 
     def sent_names(self) -> list[bytes]:

@@ -2,6 +2,7 @@
 cimport cython
 
 from uvicorn._speedups._hpack_c cimport Encoder, HeaderField, new_field
+from uvicorn._speedups._scan_c cimport join
 
 cdef int CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE
 cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST
@@ -14,7 +15,7 @@ cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
 cdef frozenset _CONNECTION_FIELDS
 
 cdef tuple _memo
-cdef object _join, as_bytes
+cdef object as_bytes
 
 cdef tuple _remember(bytes line, bytes default_block)
 cdef tuple _check_name(object name)

@@ -7,6 +7,7 @@ developer. `Response` knows what every version of HTTP checks.
 from typing import Any
 
 from uvicorn._speedups._hpack_py import new_field
+from uvicorn._speedups._scan_py import join
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.flags import (
     CHUNKED,
@@ -53,8 +54,6 @@ _memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 # Of the chunks below this size: formatting the line takes longer than all else.
 _chunk_heads: dict[int, bytes] = {}
 _SMALL = 1024
-
-_join = b"".join
 
 # HTTP/2 drops them, as it does Upgrade (RFC 9113 section 8.2.2).
 _CONNECTION_FIELDS = frozenset((b"keep-alive", b"proxy-connection"))
@@ -328,7 +327,7 @@ class ResponseFramer(Response):
             lines.append(self._end_head())
         if size or framing == CHUNKED:
             lines.append(_chunk(data, size, more_body) if framing == CHUNKED else data)
-        return _join(lines)
+        return join(lines)
 
     def head(self) -> bytes:
         """The head alone, once, after the start and before any part of the body."""
@@ -336,7 +335,7 @@ class ResponseFramer(Response):
         self.lines = None
         self.head_sent = True
         lines.append(self._end_head())
-        return _join(lines)
+        return join(lines)
 
     def _end_head(self) -> bytes:
         """The end of the head, from which on `keep_alive` stays as it is."""
@@ -475,7 +474,7 @@ def _chunk(data: bytes, size: int, more_body: bool) -> bytes:
         head = b"%x\r\n" % size
         if size < _SMALL:
             _chunk_heads[size] = head
-    return _join((head, data, b"\r\n" if more_body else b"\r\n0\r\n\r\n"))
+    return join([head, data, b"\r\n" if more_body else b"\r\n0\r\n\r\n"])
 
 
 def _unusual_status_line(status: object) -> bytes:

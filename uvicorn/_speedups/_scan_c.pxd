@@ -1,10 +1,26 @@
-# The C types of _scan_py.py.
+# The C types of _scan_py.py, and the body of `join` in C.
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
 
 cdef bint COMPILED
 cdef bytes _TOKEN_TABLE
 cdef bytes _PATH_TABLE
 
+cdef inline bytes join_in_c(list parts):
+    cdef Py_ssize_t size = 0
+    cdef bytes part
+    for part in parts:
+        size += PyBytes_GET_SIZE(part)
+    cdef bytes joined = PyBytes_FromStringAndSize(NULL, size)
+    cdef char *end = PyBytes_AS_STRING(joined)
+    for part in parts:
+        memcpy(end, PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+        end += PyBytes_GET_SIZE(part)
+    return joined
+
+
+cpdef bytes join(list parts)
 @cython.locals(buf="const unsigned char *")
 cpdef bytes cut(bytes data, Py_ssize_t start, Py_ssize_t stop)
 @cython.locals(buf="const unsigned char *", i=Py_ssize_t)

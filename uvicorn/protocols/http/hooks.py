@@ -109,8 +109,8 @@ class Message:
 def take_request(http: "Http1", hooks: Hooks, flags: int) -> Any:
     """Call the hooks of a head, and take the request as `Http1.take_request` does. Raises RequestRejected."""
     if not hooks.requests:
-        return http.take_request(flags)
-    scope = http.reader.build_scope(http.app_state)
+        return http.take_request(flags, http.reader.build_scope())
+    scope = http.reader.build_scope()
     head = http.reader.get_head()
     headers = head.headers
     if hooks.headers:
@@ -194,7 +194,7 @@ class Hookable:
         if message is not None and not message.accepted and not self.is_closed:
             message.scope = self.scope
             message.accepted = True
-            message.cycle = self.take_request(message.flags, message)
+            message.cycle = self.take_request(message.flags, message.scope)
 
     @hook
     def on_body(self: Any, body: bytes) -> None:

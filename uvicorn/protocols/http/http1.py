@@ -270,7 +270,8 @@ class Http1(Hookable, asyncio.Protocol):
         connection.made(transport)
         self.transport = connection.transport
         self.flow = connection.flow
-        self.reader.set_template(get_http_template(self.server_state, self.config, connection), connection.client)
+        template = get_http_template(self.server_state, self.config, connection)
+        self.reader.set_template(template, connection.client, self.app_state)
         middleware = self.config.proxy_headers_middleware
         if middleware is not None and self.app is middleware:
             self._proxied_app = middleware.for_peer(connection.client)
@@ -304,7 +305,10 @@ class Http1(Hookable, asyncio.Protocol):
             flags = reader.read(data)
             # Each pass serves a request.
             while flags >= 0:
-                cycle = self.take_request(flags) if self._hooks is None else take_request(self, self._hooks, flags)
+                if self._hooks is not None:
+                    cycle = take_request(self, self._hooks, flags)
+                else:
+                    cycle = self.take_request(flags, reader.build_scope())
                 if cycle is None:
                     switch(self, self._hooks)
                     return
@@ -318,10 +322,10 @@ class Http1(Hookable, asyncio.Protocol):
                     if self.state is not _STARTING:
                         self._pace_reading()
                         return
-                if self._eager:
-                    task = cycle.start(self._make_task)
-                else:
+                if not self._eager:
                     task = self._make_task(cycle.run_asgi(cycle.app))
+                else:
+                    task = cycle.start(self._make_task)
                 if task is not None:
                     self.tasks.add(task)
                     task.add_done_callback(self.tasks.discard)
@@ -331,7 +335,7 @@ class Http1(Hookable, asyncio.Protocol):
                     if flags & UNREAD or flow.read_paused:
                         self._pace_reading()
                     return
-                if not (flags & UNREAD and reader.has_unread()):
+                if flags < UNREAD or not reader.has_unread():
                     if flow.write_paused or flow.read_paused or self.connection.eof:
                         self._go_idle()
                         return
@@ -432,12 +436,12 @@ class Http1(Hookable, asyncio.Protocol):
             self.state = _IDLE
             self._serve_unread()
 
-    def take_request(self, flags: int, message: Message | None = None) -> RequestResponseCycle | None:
+    def take_request(self, flags: int, scope: Any) -> RequestResponseCycle | None:
         """The exchange for the request that was read last, None for an upgrade.
 
         Args:
             flags: of its head.
-            message: what the hooks have made of it.
+            scope: given to the application.
         """
         state = self.server_state
         state.total_requests += 1
@@ -448,20 +452,22 @@ class Http1(Hookable, asyncio.Protocol):
             app = service_unavailable
             self.logger.warning("Exceeded concurrency limit.")
             flags &= ~WANTS_UPGRADE
+        body: bytes | None = b""
         more_body = expect_continue = False
         if flags >= HAS_FORWARDED:
             if flags & HAS_FORWARDED:
                 app = self._get_proxied(app)
-            more_body = flags & BODY_FOLLOWS != 0
-            expect_continue = flags & EXPECTS_CONTINUE != 0
+            if flags & BODY_FOLLOWS:
+                body = None
+                more_body = True
+                expect_continue = flags & EXPECTS_CONTINUE != 0
             if flags >= WANTS_UPGRADE:
-                head = self.reader.get_head() if message is None else message.head
+                head = self.reader.get_head() if self.message is None else self.message.head
                 if upgrade.is_accepted(head, more_body, self.ws_protocol_class, self.logger):
                     self.upgrade = head
                     return None
         if state.draining or self.leaving:
             flags &= ~KEEP_ALIVE
-        scope: Any = self.reader.build_scope(self.app_state) if message is None else message.scope
         self.scope = scope
         self.framer.begin(flags)
         # An __init__ would cost 1,300 instructions.
@@ -470,7 +476,7 @@ class Http1(Hookable, asyncio.Protocol):
         cycle.app = app
         cycle.scope = scope
         cycle.progress = EXPECT_START
-        cycle.body = None if more_body else b""
+        cycle.body = body
         cycle.more_body = more_body
         cycle.expect_continue = expect_continue
         cycle.client = LISTENS
