@@ -7,22 +7,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.processes import PATIENCE, serve
+from tests.processes import PATIENCE, exchange, serve
 from tests.protocols.websockets.classes import SERVED
 
 # Everything below a space, DEL, and C1 in UTF-8 and as single bytes: in a path, a query, a method, a field.
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 APP = "tests.cases.echo:app"
-
-
-def _exchange(port: int, data: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-    return received
 
 
 def test_a_client_that_never_speaks_tls(tmp_path: Path) -> None:
@@ -49,10 +39,13 @@ def test_no_control_character_reaches_a_log(parser: str, tmp_path: Path) -> None
                 (b"/", b"X-A: " + raw),
                 (b"/", b"X-Forwarded-Proto: http" + encoded),
             ):
-                answer = _exchange(server.port, b"GET %b HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n" % (target, field))
+                answer = exchange(
+                    (server.host, server.port), b"GET %b HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n" % (target, field), fin=True
+                )
                 assert answer.startswith(b"HTTP/1.1 ")
                 fine += answer.startswith(b"HTTP/1.1 200 ")
-        assert _exchange(server.port, b"GET /the-end HTTP/1.1\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        request = b"GET /the-end HTTP/1.1\r\nHost: a\r\n\r\n"
+        assert exchange((server.host, server.port), request, fin=True).startswith(b"HTTP/1.1 200 ")
         server.wait_stdout("/the-end")
         server.stop()
         logged = server.stdout + server.stderr
@@ -70,8 +63,8 @@ def test_no_control_character_of_a_websocket_reaches_a_log(codec: str, tmp_path:
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     with serve(APP, "--ws", codec, "--lifespan", "off", env={"RECORD": str(tmp_path / "record")}) as server:
-        assert _exchange(server.port, upgrade % b"%9b").startswith(b"HTTP/1.1 101 ")
+        assert exchange((server.host, server.port), upgrade % b"%9b", fin=True).startswith(b"HTTP/1.1 101 ")
         server.wait_stderr(r'WebSocket /a%1B%C2%9B\?%0A%9b" \[accepted\]')
-        assert _exchange(server.port, upgrade % b"\x9b").startswith(b"HTTP/1.1 400 ")
+        assert exchange((server.host, server.port), upgrade % b"\x9b", fin=True).startswith(b"HTTP/1.1 400 ")
         server.stop()
         assert all(ord(character) not in CONTROLS or character == "\n" for character in server.stdout + server.stderr)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.processes import PATIENCE, ServerProcess, exchange, free_port, serve
-from tests.supervisors.clients import eventually
+from tests.waiting import eventually
 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.processes import PATIENCE, exchange, free_port, run_async, serve
+from tests.waiting import eventually, until
 from uvicorn._compat import asyncio_run
 from uvicorn.config import Config
 from uvicorn.server import HANDLED_SIGNALS, Server, ServerState, http_date
@@ -72,11 +73,6 @@ def config_of(app: Any, **options: Any) -> Config:
 def address_of(server: Any) -> tuple[str, int]:
     address: tuple[str, int] = server.servers[0].sockets[0].getsockname()
     return address
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager
@@ -175,10 +171,7 @@ def test_run_in_a_thread_and_stop_from_another() -> None:
     before = [signal.getsignal(number) for number in HANDLED_SIGNALS]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + PATIENCE
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    eventually(lambda: server.started)
     assert [signal.getsignal(number) for number in HANDLED_SIGNALS] == before
     server.should_exit = True
     thread.join(PATIENCE)
@@ -198,8 +191,7 @@ def test_setting_should_exit_wakes_the_loop(loop: Any) -> None:
     told: list[float] = []
 
     def tell() -> None:
-        while not server.started:
-            time.sleep(0.005)
+        eventually(lambda: server.started)
         # Well away from the tick, which comes when the second changes.
         time.sleep(1.2 - time.time() % 1.0)
         told.append(time.monotonic())
@@ -1046,12 +1038,7 @@ def test_running_out_of_files_is_survived_without_a_busy_loop(loop: str) -> None
         assert cpu_seconds(server.pid) - before < 0.5
         assert server.stderr.count("out of system resource") < 100
         clients.close()
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with contextlib.suppress(OSError):
-                if exchange((server.host, server.port), REQUEST).startswith(b"HTTP/1.1 200 "):
-                    break
-            assert time.monotonic() < deadline
+        eventually(lambda: exchange((server.host, server.port), REQUEST).startswith(b"HTTP/1.1 200 "))
 
 
 def cpu_seconds(pid: int) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.waiting import turns
 from uvicorn.waiters import Waiters
 
 
@@ -22,8 +23,7 @@ async def test_a_wake_is_not_remembered() -> None:
     waiters = Waiters()
     waiters.wake()
     waiting = asyncio.ensure_future(waiters.wait())
-    for _ in range(3):
-        await asyncio.sleep(0)
+    await turns(3)
     assert not waiting.done()
     waiters.wake()
     await asyncio.wait_for(waiting, 20)

@@ -16,7 +16,8 @@ import trustme
 
 from tests.processes import ServerProcess, exchange
 from tests.supervisors.apps import FAILS, IMPORT, STARTUP
-from tests.supervisors.clients import KeepAliveClient, eventually, get, is_running, load
+from tests.supervisors.clients import KeepAliveClient, get, is_running, load
+from tests.waiting import eventually
 
 pytest.importorskip("gunicorn", reason="gunicorn is not installed")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.processes import serve
-from tests.supervisors.clients import eventually
+from tests.waiting import eventually
 from uvicorn.config import Config
 from uvicorn.net.bind import Bind, InheritedBind, TcpBind, UnixBind, _is_served, bind_of
 

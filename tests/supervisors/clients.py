@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tests.processes import PATIENCE, ServerProcess
 
@@ -95,17 +95,6 @@ def get(server: ServerProcess, path: str = "/") -> str:
         return client.get(path)
     finally:
         client.close()
-
-
-def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
-    """Wait until `condition` is true; an exception of it counts as not yet."""
-    deadline = time.monotonic() + timeout
-    while True:
-        with contextlib.suppress(OSError):
-            if condition():
-                return
-        assert time.monotonic() < deadline, "it has not come to that"
-        time.sleep(0.02)
 
 
 def state_of(pid: int) -> str:

@@ -5,13 +5,14 @@ import errno
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import trustme
 
+from tests.waiting import until
 from uvicorn.config import Config
 from uvicorn.supervisors import fair_listeners as module
 from uvicorn.supervisors.fair_listeners import (
@@ -77,11 +78,6 @@ async def listening(context: ssl.SSLContext | None = None) -> AsyncIterator[Work
             for connection in list(connections):
                 connections.remove(connection)
             scoreboard.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        await asyncio.sleep(0.002)
 
 
 async def test_connections_are_accepted_and_published() -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.processes import ROOT, ServerProcess, serve
-from tests.supervisors.clients import eventually, get, is_running, state_of
+from tests.supervisors.clients import get, is_running, state_of
+from tests.waiting import eventually
 from uvicorn.config import Config
 from uvicorn.supervisors import spawn as forking
 from uvicorn.supervisors.spawn import open_pidfd

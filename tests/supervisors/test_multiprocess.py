@@ -14,7 +14,8 @@ import pytest
 
 from tests.processes import ServerProcess, exchange, serve
 from tests.supervisors.apps import BROKEN, DYING, STARTUP
-from tests.supervisors.clients import KeepAliveClient, eventually, get, is_running, load
+from tests.supervisors.clients import KeepAliveClient, get, is_running, load
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import ServerProcess, exchange, serve
-from tests.supervisors.clients import eventually, is_running
+from tests.supervisors.clients import is_running
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.processes import PATIENCE
-from tests.supervisors.clients import eventually
+from tests.waiting import eventually
 from uvicorn import supervisors
 from uvicorn.config import Config
 from uvicorn.supervisors import basereload as module

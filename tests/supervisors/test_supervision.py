@@ -19,7 +19,8 @@ import pytest
 
 from tests.processes import PATIENCE
 from tests.supervisors.apps import BROKEN, DYING, FAILS, STARTUP
-from tests.supervisors.clients import eventually, is_running, state_of
+from tests.supervisors.clients import is_running, state_of
+from tests.waiting import eventually
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import multiprocess as supervisor_module
 from uvicorn.supervisors import process as process_module

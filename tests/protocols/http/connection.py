@@ -14,6 +14,11 @@ GET = head()
 HELLO = b"Hello, world"
 
 
+def get(path: str, *fields: bytes) -> bytes:
+    """A GET of a path."""
+    return head(b"GET " + path.encode() + b" HTTP/1.1", *fields)
+
+
 def post(body: bytes, *fields: bytes) -> bytes:
     """A POST with Content-Length and its body."""
     return head(b"POST / HTTP/1.1", b"Content-Length: %d" % len(body), *fields) + body

@@ -11,6 +11,7 @@ import pytest
 from tests.cases.case import head
 from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, body, respond, send_all, start
+from tests.waiting import turns
 
 
 class Records(logging.Handler):
@@ -251,7 +252,6 @@ async def test_one_line_for_a_response_on_a_real_loop(connect: Any, access: Reco
     connection = connect(send_all(*messages), loop=asyncio.get_running_loop())
     for number in (1, 2):
         connection.feed(GET)
-        for _ in range(10):
-            await asyncio.sleep(0)
+        await turns()
         assert [response.whole for response in connection.responses()] == [True] * number
     assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 200'] * 2

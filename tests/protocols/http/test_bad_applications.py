@@ -10,6 +10,7 @@ from tests.cases.case import head
 from tests.cases.outcome import parse_responses
 from tests.processes import ServerProcess, exchange, serve
 from tests.protocols.http.apps import MESSAGES
+from tests.protocols.http.connection import get
 
 # Path -> what the log says.
 CAUSES = {
@@ -40,10 +41,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
         pytest.importorskip("httptools")
     with serve("tests.protocols.http.apps:app", "--http", request.param, "--no-use-colors") as running:
         yield running
-
-
-def get(path: str, *fields: bytes) -> bytes:
-    return head(b"GET " + path.encode() + b" HTTP/1.1", *fields)
 
 
 def test_every_bad_application_is_here() -> None:

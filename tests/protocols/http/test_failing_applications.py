@@ -9,6 +9,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, respond, send_all, start
+from tests.waiting import turns
 
 SERVER_ERROR = (
     b"HTTP/1.1 500 Internal Server Error\r\nserver: uvicorn\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -127,8 +128,7 @@ async def test_an_application_that_is_cancelled(connect: Any) -> None:
     connection: Connection = connect(app)
     connection.feed(GET)
     task = connection.loop.start_one()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     task.cancel()
     await asyncio.wait([task], timeout=5)
     assert task.done()
@@ -212,11 +212,6 @@ async def test_the_body_goes_on_after_the_response_broke(connect: Any) -> None:
     connection.feed(b"llo" + GET)
     assert connection.loop.waiting == 0
     assert not connection.responses()[0].whole
-
-
-async def turns(number: int = 5) -> None:
-    for _ in range(number):
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])

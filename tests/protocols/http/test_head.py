@@ -8,6 +8,7 @@ import pytest
 from tests.cases.case import head
 from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET, Connection, body, send_all, start
+from tests.waiting import turns
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -32,11 +33,6 @@ class Steps:
                 await step()
             else:
                 await send(step)
-
-
-async def turns(number: int = 5) -> None:
-    for _ in range(number):
-        await asyncio.sleep(0)
 
 
 def on_real_loop(http_protocol_cls: Any, app: Any) -> tuple[Any, FullTransport]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
+from tests.protocols.http.connection import GET, Connection, body, get, post, respond, send_all, start
+from tests.waiting import turns
 from uvicorn.protocols.connection import LINGER_BYTES
 from uvicorn.protocols.http import http1
 from uvicorn.protocols.http.http1 import State
@@ -25,10 +26,6 @@ class Echo:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.paths.append(scope["path"])
         await respond(scope["path"].encode())(scope, receive, send)
-
-
-def get(path: str, *fields: bytes) -> bytes:
-    return head(b"GET " + path.encode() + b" HTTP/1.1", *fields)
 
 
 async def test_many_requests_on_one_connection(connect: Any) -> None:
@@ -279,8 +276,7 @@ async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> 
     connection: Connection = connect(app)
     connection.feed(get("/1") + get("/2"))
     task = connection.loop.start_one()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert events == [("/1", "http.request")]
     connection.transport.closed = True
     connection.lose()
@@ -485,8 +481,7 @@ async def test_upload_after_upload(connect: Any, count: int) -> None:
     for _ in range(count):
         connection.feed(post(b"x" * 100_000)[:-50_000])
         task = connection.loop.start_one()
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await turns()
         connection.feed(b"x" * 50_000)
         await asyncio.wait_for(task, 5)
     assert [response.body for response in connection.responses()] == [b"100000"] * count

@@ -17,6 +17,7 @@ from tests.cases.outcome import parse_responses
 from tests.doubles import FullTransport
 from tests.processes import exchange, serve
 from tests.protocols.http.connection import GET, HELLO, body, respond, start
+from tests.waiting import turns
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -310,8 +311,7 @@ async def test_a_large_response_to_a_slow_reader(http_protocol_cls: Any) -> None
     async with serving(http_protocol_cls, app) as (reader, writer, _):
         writer.write(head(b"GET / HTTP/1.1", b"Connection: close"))
         await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT)
-        for _ in range(100):
-            await asyncio.sleep(0)
+        await turns(100)
         assert len(sent) < 200
         rest = await asyncio.wait_for(reader.read(), TIMEOUT)
     assert rest.count(b"x") == 20_000_000

@@ -9,6 +9,7 @@ import pytest
 from tests.cases.case import head
 from tests.doubles import FullTransport
 from tests.protocols.http.connection import GET, Connection, body, post, respond, start
+from tests.waiting import turns
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.http1 import State
 
@@ -49,12 +50,6 @@ class Listener:
 
     def finish(self) -> None:
         self.steps.put_nowait(False)
-
-
-async def passes(count: int = 5) -> None:
-    """Let the loop go round, so that whoever can go on does."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 async def test_no_body(connect: Any) -> None:
@@ -98,15 +93,15 @@ async def test_an_application_that_waits_is_woken(connect: Any) -> None:
     connection.feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked"))
     task = connection.loop.start_one()
     app.wait()
-    await passes()
+    await turns()
     assert app.events == []
     connection.feed(b"3\r\nabc\r\n")
-    await passes()
+    await turns()
     assert app.events == [request(b"abc", more_body=True)]
     app.wait()
-    await passes()
+    await turns()
     connection.feed(b"0\r\n\r\n")
-    await passes()
+    await turns()
     assert app.events[1:] == [request()]
     app.finish()
     await task
@@ -183,7 +178,7 @@ async def test_an_application_waiting_while_it_responds_learns_of_the_end(connec
             events.append(await receive())
 
         listening = asyncio.ensure_future(listen())
-        await passes()
+        await turns()
         assert events == []
         await respond()(scope, receive, send)
         await listening
@@ -201,10 +196,10 @@ async def test_disconnect_while_waiting_for_the_body(connect: Any, error: Except
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
     app.wait()
-    await passes()
+    await turns()
     connection.transport.closed = True
     connection.lose(error)
-    await passes()
+    await turns()
     assert app.events == [DISCONNECT]
     assert await app.receive() == DISCONNECT
     app.finish()
@@ -232,11 +227,11 @@ async def test_disconnect_after_the_whole_body(connect: Any) -> None:
     task = connection.loop.start_one()
     assert await app.receive() == request(b"hello")
     app.wait()
-    await passes()
+    await turns()
     assert len(app.events) == 1
     connection.transport.closed = True
     connection.lose()
-    await passes()
+    await turns()
     assert app.events[1:] == [DISCONNECT]
     app.finish()
     await task
@@ -274,13 +269,13 @@ async def test_continue_is_sent_when_the_application_first_receives(connect: Any
     connection = connect(app)
     connection.feed(EXPECT)
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     assert connection.wire == b""
     app.wait()
-    await passes()
+    await turns()
     assert connection.wire == INTERIM
     connection.feed(b"hello")
-    await passes()
+    await turns()
     assert app.events == [request(b"hello")]
     app.finish()
     await task
@@ -295,12 +290,12 @@ async def test_continue_is_sent_once(connect: Any) -> None:
     connection.feed(EXPECT)
     task = connection.loop.start_one()
     app.wait()
-    await passes()
+    await turns()
     for byte in b"hello":
         connection.feed(bytes([byte]))
-        await passes()
+        await turns()
         app.wait()
-    await passes()
+    await turns()
     connection.lose()
     app.finish()
     await task
@@ -327,7 +322,7 @@ async def test_no_continue_for_http_10(connect: Any) -> None:
     connection.feed(EXPECT.replace(b"1.1", b"1.0"))
     task = connection.loop.start_one()
     app.wait()
-    await passes()
+    await turns()
     assert connection.wire == b""
     connection.feed(b"hello")
     app.finish()
@@ -353,7 +348,7 @@ async def test_two_receivers_at_once(connect: Any) -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
-        await passes()
+        await turns()
         connection.transport.closed = True
         connection.lose()
         assert await asyncio.wait_for(first, 5) == DISCONNECT
@@ -369,9 +364,9 @@ async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         waiting = asyncio.ensure_future(receive())
-        await passes()
+        await turns()
         waiting.cancel()
-        await passes()
+        await turns()
         connection.feed(b"hello")
         events.append(await asyncio.wait_for(receive(), 5))
         await respond()(scope, receive, send)
@@ -394,8 +389,7 @@ async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad:
     connection: Connection = connect(app)
     connection.feed(CHUNKED + b"3\r\nabc\r\n")
     task = connection.loop.start_one()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     connection.feed(bad)
     await asyncio.wait_for(task, 5)
     assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
@@ -413,8 +407,7 @@ async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> N
     connection: Connection = connect(app)
     connection.feed(CHUNKED)
     task = connection.loop.start_one()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     connection.feed(b"zz\r\n")
     await asyncio.wait_for(task, 5)
     [response] = connection.responses()
@@ -440,8 +433,7 @@ async def test_continue_on_a_transport_that_closes(connect: Any) -> None:
     connection.feed(head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 5"))
     connection.transport.close()
     task = connection.loop.start_one()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     connection.lose()
     await asyncio.wait_for(task, 5)
     assert connection.wire == b""
@@ -497,7 +489,7 @@ async def test_no_continue_between_the_start_and_the_body_of_a_response(connect:
     connection = connect(app)
     connection.feed(EXPECT)
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     connection.feed(b"hello")
     await task
     assert connection.statuses == [200]

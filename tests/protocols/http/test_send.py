@@ -10,6 +10,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, HELLO, Connection, body, post, respond, send_all, start
+from tests.waiting import turns
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
@@ -665,8 +666,7 @@ async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
     connection.feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
     assert len(sent) <= 1
     before = connection.wire.count(b"x" * 10)
     assert before <= 1
@@ -681,8 +681,7 @@ async def test_a_waiting_send_ends_when_the_client_leaves(connect: Any) -> None:
     connection.feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
     assert not task.done()
     connection.transport.closed = True
     connection.lose()
@@ -702,8 +701,7 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
     connection.transport.write = write
     connection.feed(GET)
     task = connection.loop.start_one()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
     assert connection.wire.endswith(b"ab")
     connection.transport.write = original
     connection.protocol.resume_writing()

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, HELLO, Connection, body, respond, start
+from tests.waiting import turns
 from uvicorn.protocols.http.http1 import State
 
 
@@ -155,11 +156,6 @@ class Waiting:
         await respond()(scope, receive, send)
         if self.calls == 1:
             self.then()
-
-
-async def turns(number: int = 10) -> None:
-    for _ in range(number):
-        await asyncio.sleep(0)
 
 
 async def test_a_request_that_waits_for_the_next_turn_is_the_last(connect: Any) -> None:

@@ -7,14 +7,10 @@ import pytest
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
+from tests.waiting import turns
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
-
-
-async def passes() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 async def test_a_silent_client(connect: Any) -> None:
@@ -68,7 +64,7 @@ async def test_a_body_that_stops_coming(connect: Any) -> None:
     connection: Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
     assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
@@ -88,7 +84,7 @@ async def test_a_body_that_stops_coming_once_the_response_has_begun(connect: Any
     connection: Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
     assert events[-1]["type"] == "http.disconnect"
@@ -107,7 +103,7 @@ async def test_an_application_that_does_not_ask_for_the_body_may_take_its_time(c
     connection: Connection = connect(app, timeout_request_body=4, timeout_request_head=4)
     connection.feed(post(b"hello"))
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     connection.loop.run_later(with_delay=1000)
     assert not connection.ended
     release.set()
@@ -127,7 +123,7 @@ async def test_a_peer_that_takes_nothing(connect: Any) -> None:
     connection.transport.unsent = 100_000
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     connection.loop.run_later(with_delay=5)
     assert connection.transport.aborted
     connection.lose()
@@ -140,7 +136,7 @@ async def test_a_peer_that_takes_some(connect: Any) -> None:
     connection.transport.unsent = 100_000
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     connection.transport.unsent = 90_000
     connection.loop.run_later(with_delay=5)
     assert not connection.transport.closed
@@ -258,8 +254,7 @@ async def test_a_peer_that_takes_nothing_on_a_plain_transport(connect: Any) -> N
     connection.feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     connection.loop.run_later(with_delay=5)
     assert connection.transport.closed
     connection.lose()
@@ -396,9 +391,9 @@ async def test_a_closed_connection_has_no_timer(connect: Any) -> None:
 async def test_one_of_two_receivers_still_waits_for_the_body(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
-        await passes()
+        await turns()
         first.cancel()
-        await passes()
+        await turns()
         connection.loop.run_later(with_delay=4)
         await second
 
@@ -448,7 +443,7 @@ async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_
     connection: Connection = connect(app, timeout_send=5, timeout_request_body=4)
     connection.feed(post(b"hello") + behind)
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     assert 4 not in connection.loop.timers
     connection.protocol.pause_writing()
     assert connection.loop.timers == [5]
@@ -471,11 +466,11 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
     connection: Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
-    await passes()
+    await turns()
     assert connection.loop.timers == [4]
     connection.feed(b"he")
     assert connection.loop.timers == []
-    await passes()
+    await turns()
     assert connection.loop.timers == [4]
     connection.feed(b"llo")
     await task
@@ -521,10 +516,10 @@ async def test_a_response_that_has_begun_may_end_after_the_time_for_the_body(con
         await send(start(200, (b"content-length", b"4")))
         await send(body(b"ab", True))
         waiting = asyncio.ensure_future(receive())
-        await passes()
+        await turns()
         connection.loop.run_later(with_delay=4)
         waiting.cancel()
-        await passes()
+        await turns()
         await send(body(b"cd"))
 
     connection: Connection = connect(app, full=True, timeout_request_body=4)

@@ -8,6 +8,7 @@ from tests.cases.case import head
 from tests.cases.outcome import Response, parse_responses
 from tests.doubles import FullTransport, MockLoop, MockTransport
 from tests.protocols.websockets.frames import ServerFrame, close, read_frames
+from tests.waiting import turns
 from uvicorn.config import Config
 from uvicorn.server_state import ServerState
 
@@ -61,8 +62,7 @@ class Script:
 
 async def settle() -> None:
     """Let everything run that can run without the world."""
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
 
 
 class Connection:
