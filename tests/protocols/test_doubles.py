@@ -10,9 +10,9 @@ from tests.cases.case import head
 from tests.cases.outcome import parse_responses
 from tests.protocols.http.classes import PUBLIC
 from tests.protocols.http.connection import GET, HELLO, post, respond
-from tests.protocols.websockets.classes import CODECS, codec_protocol
 from tests.protocols.websockets.connection import request as handshake
 from tests.protocols.websockets.frames import close, frame
+from tests.waiting import turns
 from uvicorn import _speedups
 from uvicorn.config import Config
 from uvicorn.importer import import_from_string
@@ -307,17 +307,8 @@ async def test_lost_connection(http_class: Any, moment: str) -> None:
     assert driver.transport.written == b""
 
 
-@pytest.fixture(params=CODECS)
-def ws_class(request: pytest.FixtureRequest) -> Any:
-    """The public class over a codec."""
-    try:
-        return codec_protocol(request.param)
-    except ImportError as error:
-        pytest.skip(f"{request.param} is not there: {error}")
-
-
 @pytest.mark.parametrize("ending", ["client", "application", "error", "shutdown", "lost"])
-async def test_websocket(http_class: Any, ws_class: Any, ending: str) -> None:
+async def test_websocket(http_class: Any, ws_protocol_cls: Any, ending: str) -> None:
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -331,17 +322,15 @@ async def test_websocket(http_class: Any, ws_class: Any, ending: str) -> None:
             raise ZeroDivisionError
         events.append(await receive())
 
-    driver = Driver(http_class, app, ws=ws_class)
+    driver = Driver(http_class, app, ws=ws_protocol_cls)
     http = driver.protocol
     driver.protocol.data_received(handshake())
     assert driver.protocol is not http
     task = driver.loop.start()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
     assert driver.transport.written.startswith(b"HTTP/1.1 101 ")
     driver.protocol.data_received(frame(1, b"hi"))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns()
     assert driver.transport.written.endswith(b"\x81\x05hello") or ending in ("application", "error")
     if ending == "shutdown":
         driver.protocol.shutdown()
@@ -356,18 +345,17 @@ async def test_websocket(http_class: Any, ws_class: Any, ending: str) -> None:
     assert (driver.state.connections, driver.state.tasks) == (set(), set())
 
 
-async def test_websocket_refused(http_class: Any, ws_class: Any) -> None:
-
+async def test_websocket_refused(http_class: Any, ws_protocol_cls: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.close"})
 
-    driver = Driver(http_class, app, ws=ws_class)
+    driver = Driver(http_class, app, ws=ws_protocol_cls)
     assert await driver.ask(handshake()) == [(403, b"")]
     assert driver.transport.closed
     driver.protocol.connection_lost(None)
 
 
-async def test_websocket_class_alone(ws_class: Any) -> None:
+async def test_websocket_class_alone(ws_protocol_cls: Any) -> None:
     """As programs construct it: it reads the handshake itself."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -375,11 +363,11 @@ async def test_websocket_class_alone(ws_class: Any) -> None:
         await send({"type": "websocket.accept"})
         await receive()
 
-    driver = Driver(ws_class, app)
+    driver = Driver(ws_protocol_cls, app)
     driver.protocol.data_received(handshake())
     task = driver.loop.start()
     await asyncio.sleep(0)
     driver.protocol.data_received(close())
     await asyncio.wait_for(task, 5)
     assert driver.transport.closed
-    assert await Driver(ws_class, app).ask(GET) != []
+    assert await Driver(ws_protocol_cls, app).ask(GET) != []

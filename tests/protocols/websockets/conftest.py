@@ -6,17 +6,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.http.classes import protocol_class
-from tests.protocols.websockets.classes import CODECS, codec_protocol
 from tests.protocols.websockets.connection import Connection
-
-
-@pytest.fixture(params=list(CODECS))
-def ws_protocol_cls(request: pytest.FixtureRequest) -> Any:
-    """The public class over a codec."""
-    try:
-        return codec_protocol(request.param)
-    except ImportError as error:
-        pytest.skip(f"{request.param} is not there: {error}")
 
 
 @pytest.fixture(params=["itself", "h11", "httptools"])
