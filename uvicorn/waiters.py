@@ -16,14 +16,23 @@ class Waiters:
 
     async def wait(self) -> None:
         """Return at the next `wake`."""
-        future = asyncio.get_running_loop().create_future()
-        self._futures.append(future)
+        future = self.add()
         try:
             await future
-        finally:
-            # Cancelled: `wake` takes out the others.
-            if future in self._futures:
-                self._futures.remove(future)
+        except asyncio.CancelledError:
+            self.discard(future)
+            raise
+
+    def add(self) -> "asyncio.Future[None]":
+        """A future of the next `wake`. Whoever is cancelled while awaiting it has to discard it."""
+        future = asyncio.get_running_loop().create_future()
+        self._futures.append(future)
+        return future
+
+    def discard(self, future: "asyncio.Future[None]") -> None:
+        """Nobody awaits the future any more, which may have been woken."""
+        if future in self._futures:
+            self._futures.remove(future)
 
     def wake(self) -> None:
         futures = self._futures

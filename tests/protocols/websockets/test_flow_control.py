@@ -243,13 +243,14 @@ def test_water_marks(limits: tuple[int, int], moves: list[bytes | None]) -> None
     inbox = Inbox(*limits)
     unread: list[bytes] = []
     for move in moves:
+        full = False
         if move is not None:
-            inbox.put(move)
+            full = inbox.put(move)
             unread.append(move)
         elif unread:
             assert inbox.get() == unread.pop(0)
         filled = [(len(unread), limits[0]), (sum(map(len, unread)), limits[1])]
-        assert inbox.full == any(amount >= limit for amount, limit in filled)
+        assert full == (move is not None and any(amount >= limit for amount, limit in filled))
         assert inbox.drained == all(amount <= limit / 4 for amount, limit in filled)
 
 

@@ -26,19 +26,18 @@ class Inbox:
         self.messages: deque[Message] = deque()
         self.waiters = Waiters()
 
-    def put(self, message: Message) -> None:
-        self.messages.append(message)
-        self._size += len(message)
+    def put(self, message: Message) -> bool:
+        """Whether it is full now."""
+        messages = self.messages
+        messages.append(message)
+        self._size = size = self._size + len(message)
         self.waiters.wake()
+        return size >= self._max_bytes or len(messages) >= self._max_messages
 
     def get(self) -> Message:
         message = self.messages.popleft()
         self._size -= len(message)
         return message
-
-    @property
-    def full(self) -> bool:
-        return len(self.messages) >= self._max_messages or self._size >= self._max_bytes
 
     @property
     def drained(self) -> bool:

@@ -3,12 +3,12 @@
 What the application sees, when the connection ends and who is told with which code, the same for every codec (ASGI
 specification, WebSocket; RFC 6455 sections 5.5 and 7).
 
-    state      what is going on                                        next
-    HEAD       the head of the request is awaited                      HANDSHAKE; CLOSED
-    HANDSHAKE  the application has not answered                        OPEN, DENIAL; CLOSED
-    DENIAL     the application is sending a response of its own        CLOSED
-    OPEN       messages go both ways                                   CLOSING; CLOSED
-    CLOSING    our close frame is sent, the peer's is awaited          CLOSED
+    state      what is going on                                     what there is  next
+    HEAD       the head of the request is awaited                   HeadReader     HANDSHAKE; CLOSED
+    HANDSHAKE  the application has not answered                     Opening        OPEN, DENIAL; CLOSED
+    DENIAL     the application is sending a response of its own     Denial         CLOSED
+    OPEN       messages go both ways                                Session        CLOSING; CLOSED
+    CLOSING    our close frame is sent, the peer's is awaited       Session        CLOSED
     CLOSED     nothing more is written, and what comes is dropped
 """
 
@@ -19,9 +19,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from uvicorn._speedups import RequestHead, RequestRejected, ResponseFramer
+from uvicorn._speedups import RequestHead, RequestRejected
 from uvicorn._speedups.buffers import as_bytes
-from uvicorn._speedups.flags import CHUNKED, HEAD_REQUEST
+from uvicorn._speedups.flags import HEAD_REQUEST
 from uvicorn._speedups.tables import STATUS_LINES
 from uvicorn.protocols.connection import LINGER_SECONDS, Connection, Due
 from uvicorn.protocols.deadline import Deadline
@@ -39,15 +39,12 @@ from uvicorn.protocols.websockets.codec import (
     SENDABLE_CODES,
     CloseCode,
     Codec,
-    Event,
     Failed,
     PeerClosed,
-    Pong,
     fitting_reason,
 )
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 from uvicorn.protocols.websockets.handshake import (
-    Handshake,
     HandshakeRejected,
     HeadReader,
     accept_head,
@@ -55,6 +52,8 @@ from uvicorn.protocols.websockets.handshake import (
 )
 from uvicorn.protocols.websockets.inbox import Inbox
 from uvicorn.protocols.websockets.keepalive import Action, Keepalive
+from uvicorn.protocols.websockets.opening import Denial, Opening, build_response
+from uvicorn.protocols.websockets.session import Session
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, WebSocketScope
@@ -99,20 +98,15 @@ class WebSocketProtocol(asyncio.Protocol):
     """One connection that asks for a WebSocket; the arguments are those of `HTTPProtocol`."""
 
     __slots__ = (
-        "_accepted",
         "_close_timeout",
-        "_codec",
         "_connect_given",
         "_denial",
         "_disconnect",
-        "_early",
-        "_framer",
-        "_handshake",
         "_head",
         "_inbox",
-        "_keepalive",
         "_max_size",
-        "_replies_unsent",
+        "_opening",
+        "_session",
         "_state",
         "_timer",
         "app",
@@ -157,22 +151,15 @@ class WebSocketProtocol(asyncio.Protocol):
         self.tasks = server_state.tasks
         self.scope: WebSocketScope = None  # type: ignore[assignment]  # set by handle_upgrade
 
-        # Until the handshake is answered:
-        self._head: HeadReader | None = None
-        self._handshake: Handshake
-        self._framer: ResponseFramer
-        self._denial: dict[str, Any]
-        self._early = b""
-
-        # And from then on:
-        self._accepted = False
-        self._codec: Codec
         self._max_size = min(config.ws_max_size or sys.maxsize, sys.maxsize)
         self._inbox = Inbox(config.ws_max_queue or sys.maxsize, self._max_size)
-        self._disconnect: Disconnect | None = None
         self._connect_given = False
-        self._replies_unsent = False
-        self._keepalive: Keepalive | None = None
+        self._disconnect: Disconnect | None = None
+        # Of the states HEAD, HANDSHAKE and DENIAL, and of OPEN and those after it.
+        self._head: HeadReader | None = None
+        self._opening: Opening | None = None
+        self._denial: Denial | None = None
+        self._session: Session | None = None
 
     # What subclasses read
 
@@ -221,7 +208,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self.connection.lost()
         self._timer.close()
         self._state = State.CLOSED
-        if self._accepted:
+        if self._session is not None:
             self.logger.info("connection closed")
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
         else:
@@ -229,14 +216,19 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         state = self._state
-        if state is _OPEN or state is State.CLOSING:
-            self._feed(data)
+        session = self._session
+        if session is not None and state is not State.CLOSED:
+            end = session.feed(data, state is _OPEN)
+            if end is not None:
+                self._on_end(end)
         elif state is State.HEAD:
             self._read_head(data)
         elif state is State.HANDSHAKE:
+            opening = self._opening
+            assert opening is not None
             # No client should send before our answer: kept, so that a lost connection is still noticed.
-            self._early += data
-            if len(self._early) > HIGH_WATER_LIMIT:
+            opening.early += data
+            if len(opening.early) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
         elif state is State.CLOSED:
             self.connection.discard(len(data))
@@ -250,10 +242,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self.connection.resume_writing():
             self.connection.deadline.clear()
-        if self._replies_unsent:
-            self._replies_unsent = False
-            if self._inbox.drained:
-                self.flow.resume_reading()
+        if self._session is not None:
+            self._session.replies_taken()
 
     def shutdown(self) -> None:
         """The server is going down: part from the peer; a denial response may be completed."""
@@ -270,23 +260,21 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def handle_upgrade(self, head: RequestHead, trailing: bytes) -> None:
         """Take over a connection whose request asks for a WebSocket, with the bytes that came behind it."""
-        self._framer = ResponseFramer(HEAD_REQUEST if head.method == "HEAD" else 0)
         try:
-            self._handshake = read_handshake(head, self.config.ws_per_message_deflate)
+            handshake = read_handshake(head, self.config.ws_per_message_deflate)
         except HandshakeRejected as rejected:
-            self._respond(rejected.status, rejected.text.encode(), rejected.headers)
+            flags = HEAD_REQUEST if head.method == "HEAD" else 0
+            self._respond(rejected.status, rejected.text.encode(), rejected.headers, flags)
             return
-        subprotocols = self._handshake.subprotocols
-        self.scope = build_websocket_scope(self.config, self.connection, head, subprotocols, self.app_state)
+        self._opening = Opening(handshake, trailing)
+        self.scope = build_websocket_scope(self.config, self.connection, head, handshake.subprotocols, self.app_state)
         self._state = State.HANDSHAKE
-        self._early = trailing
         self._start_app()
 
     def _read_head(self, data: bytes) -> None:
         """The request has not come by way of our HTTP protocol."""
         if self._head is None:
             self._head = HeadReader(self.config)
-            self._framer = ResponseFramer(0)
         try:
             complete = self._head.feed(data)
         except RequestRejected as rejected:
@@ -311,98 +299,54 @@ class WebSocketProtocol(asyncio.Protocol):
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
-    def _accept(self, message: Any) -> None:
-        handshake = self._handshake
+    def _accept(self, opening: Opening, message: Any) -> None:
+        handshake = opening.handshake
         head = accept_head(
             handshake, self.server_state.default_block, message.get("subprotocol"), message.get("headers") or ()
         )
         deflate = None if handshake.deflate is None else PerMessageDeflate(handshake.deflate)
-        self._codec = self.codec_class(self._max_size, deflate)
-        del self._handshake, self._framer
+        codec = self.codec_class(self._max_size, deflate)
+        interval, timeout = self.config.ws_ping_interval, self.config.ws_ping_timeout
+        keepalive = Keepalive(interval, timeout or None) if interval else None
+        session = self._session = Session(codec, self._inbox, keepalive, self.transport, self.flow)
+        self._opening = None
         self._state = State.OPEN
         self._log_answer("[accepted]")
         self.transport.write(head)
-        self._accepted = True
         self.logger.info("connection open")
-        if self.config.ws_ping_interval:
-            self._keepalive = Keepalive(self.config.ws_ping_interval, self.config.ws_ping_timeout or None)
-            self._timer.set(Due.PONG, self._keepalive.delay)
-        early, self._early = self._early, b""
+        if keepalive is not None:
+            self._timer.set(Due.PONG, keepalive.delay)
         self.flow.resume_reading()
-        if early:
-            self._feed(early)
+        if opening.early:
+            end = session.feed(opening.early, True)
+            if end is not None:
+                self._on_end(end)
 
     def _start_denial(self, message: Any) -> None:
-        start = {**message, "type": "http.response.start", "headers": list(message.get("headers") or ())}
-        self._framer.start(start, self.server_state.default_block)
-        self._denial = start
+        self._denial = Denial(message, self.server_state.default_block)
         self._state = State.DENIAL
-        self._log_answer(str(self._framer.status))
+        self._log_answer(str(self._denial.status))
 
-    def _continue_denial(self, message: Any) -> None:
-        framer = self._framer
-        begins = not framer.head_sent
-        body = message.get("body") or b""
-        if type(body) is not bytes:
-            body = as_bytes(body, "response body")
+    def _continue_denial(self, denial: Denial, message: Any) -> None:
+        begins = not denial.sent
         more_body = message.get("more_body", False)
-        if begins and not more_body and framer.framing == CHUNKED:
-            # A response in one part has its length, unless the application wants it chunked.
-            self._denial["headers"].append((b"content-length", b"%d" % len(body)))
-            framer.start(self._denial, self.server_state.default_block)
-        data = framer.body({"type": "http.response.body", "body": body, "more_body": more_body})
+        data = denial.body(message, more_body, self.server_state.default_block)
         if data:
             self.transport.write(data)
         if begins:
-            self._log_rejection(framer.status)
+            self._log_rejection(denial.status)
         if not more_body:
             self._close()
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
 
-    def _respond(self, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        fields = [*headers, (b"content-length", b"%d" % len(text))]
-        if text:
-            fields.append((b"content-type", b"text/plain; charset=utf-8"))
-        if any(name == b"upgrade" for name, _ in headers):
-            # RFC 9110 section 7.8.
-            fields.append((b"connection", b"upgrade"))
-        start = {"type": "http.response.start", "status": status, "headers": fields}
-        self._framer.start(start, self.server_state.default_block)
-        self.transport.write(self._framer.body({"type": "http.response.body", "body": text}))
+    def _respond(self, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...] = (), flags: int = 0) -> None:
+        self.transport.write(build_response(status, text, headers, self.server_state.default_block, flags))
         self._log_rejection(status)
         self._close(gently=True)
 
-    def _feed(self, data: bytes) -> None:
-        events = self._codec.feed(data)
-        if self._codec.replies:
-            self._send_replies()
-        for event in events:
-            if type(event) is str or type(event) is bytes:
-                if self._state is _OPEN:
-                    self._inbox.put(event)
-            else:
-                self._on_control(event)
-        # At the end of a connection reading goes on: close frames have to arrive.
-        if self._state is _OPEN and self._inbox.full:
-            self.flow.pause_reading()
-
-    def _send_replies(self) -> None:
-        replies = self._codec.replies
-        self.transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
-        replies.clear()
-        if self.flow.write_paused:
-            # A peer that does not take our pongs shall not ask for more.
-            self._replies_unsent = True
-            self.flow.pause_reading()
-
-    def _on_control(self, event: Event) -> None:
-        if event is Pong.RECEIVED:
-            if self._keepalive is not None:
-                self._keepalive.pong()
-        else:
-            assert isinstance(event, PeerClosed | Failed)
-            self._end_conversation(event.code, event.reason)
-            self._close(gently=isinstance(event, Failed))
+    def _on_end(self, end: PeerClosed | Failed) -> None:
+        self._end_conversation(end.code, end.reason)
+        self._close(gently=isinstance(end, Failed))
 
     async def run_asgi(self) -> None:
         """Run the application, and tell the peer how it ended."""
@@ -426,7 +370,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._on_app_end(CloseCode.NORMAL_CLOSURE if result is None else CloseCode.INTERNAL_ERROR)
 
     def _on_app_end(self, code: CloseCode) -> None:
-        if self._state is State.DENIAL and self._framer.head_sent:
+        if self._state is State.DENIAL and self._denial is not None and self._denial.sent:
             # It must not pass for a whole response.
             self._reset()
         elif self._state is State.HANDSHAKE or self._state is State.DENIAL:
@@ -448,10 +392,16 @@ class WebSocketProtocol(asyncio.Protocol):
                 if reason is None:
                     return {"type": "websocket.disconnect", "code": int(code)}
                 return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
-            await inbox.waiters.wait()
+            # Not `wait`, whose coroutine would cost a tenth of the message.
+            future = inbox.waiters.add()
+            try:
+                await future
+            except asyncio.CancelledError:
+                inbox.waiters.discard(future)
+                raise
         message = inbox.get()
-        if self.flow.read_paused and inbox.drained and not self._replies_unsent:
-            self.flow.resume_reading()
+        if self.flow.read_paused and self._session is not None:
+            self._session.resume_reading()
         if isinstance(message, str):
             return {"type": "websocket.receive", "text": message}
         return {"type": "websocket.receive", "bytes": message}
@@ -462,27 +412,35 @@ class WebSocketProtocol(asyncio.Protocol):
             await self.flow.drain()
         kind = message["type"]
         state = self._state
-        if state is _OPEN:
+        session = self._session
+        if session is not None and state is _OPEN:
             if kind == "websocket.send":
-                self._send_message(message)
+                data: Any = message.get("bytes")
+                if data is None:
+                    text: Any = message.get("text")
+                    self.transport.write(session.codec.text(text if type(text) is str else _as_str(text)))
+                else:
+                    if type(data) is not bytes:
+                        data = as_bytes(data, "'bytes' of 'websocket.send'")
+                    self.transport.write(session.codec.binary(data))
             elif kind == "websocket.close":
                 self._on_app_close(message)
             else:
                 raise RuntimeError(f"Expected ASGI message 'websocket.send' or 'websocket.close', but got '{kind}'.")
-        elif state is State.HANDSHAKE:
-            self._answer_handshake(kind, message)
-        elif state is State.DENIAL:
+        elif self._opening is not None and state is State.HANDSHAKE:
+            self._answer_handshake(self._opening, kind, message)
+        elif self._denial is not None and state is State.DENIAL:
             if kind != "websocket.http.response.body":
                 raise RuntimeError(f"Expected ASGI message 'websocket.http.response.body' but got '{kind}'.")
-            self._continue_denial(message)
+            self._continue_denial(self._denial, message)
         elif self._disconnect is not None and self._disconnect.by_app:
             raise RuntimeError(f"Unexpected ASGI message '{kind}', after sending 'websocket.close'.")
         else:
             raise ClientDisconnected
 
-    def _answer_handshake(self, kind: str, message: Any) -> None:
+    def _answer_handshake(self, opening: Opening, kind: str, message: Any) -> None:
         if kind == "websocket.accept":
-            self._accept(message)
+            self._accept(opening, message)
         elif kind == "websocket.close":
             self._log_answer("403")
             self._respond(403, b"")
@@ -495,20 +453,6 @@ class WebSocketProtocol(asyncio.Protocol):
                 f"but got '{kind}'."
             )
 
-    def _send_message(self, message: Any) -> None:
-        data = message.get("bytes")
-        if data is not None:
-            if type(data) is not bytes:
-                data = as_bytes(data, "'bytes' of 'websocket.send'")
-            self.transport.write(self._codec.binary(data))
-            return
-        text = message.get("text")
-        if text is None:
-            raise RuntimeError("'websocket.send' needs 'text' or 'bytes'.")
-        if type(text) is not str:
-            text = _as_str(text)
-        self.transport.write(self._codec.text(text))
-
     def _on_app_close(self, message: Any) -> None:
         code = message.get("code")
         code = int(CloseCode.NORMAL_CLOSURE) if code is None else code
@@ -520,11 +464,10 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _send_close(self, code: int, reason: str) -> None:
         """RFC 6455 section 7.1.2."""
+        assert self._session is not None
         self._state = State.CLOSING
-        self.transport.write(self._codec.close(code, fitting_reason(reason)))
         self._timer.set(Due.CLOSE, self.close_timeout)
-        # The peer's answer stands behind what the application did not read.
-        self.flow.resume_reading()
+        self._session.close(code, fitting_reason(reason))
 
     def _end_conversation(self, code: int, reason: str | None = None, by_app: bool = False) -> None:
         """Tell the application, unless it was told before, behind the messages that it has not read."""
@@ -560,16 +503,19 @@ class WebSocketProtocol(asyncio.Protocol):
             self._close()
 
     def _on_pong_due(self) -> None:
-        assert self._keepalive is not None
-        action = self._keepalive.tick(deaf=self.flow.read_paused)
+        session = self._session
+        assert session is not None
+        keepalive = session.keepalive
+        assert keepalive is not None
+        action = keepalive.tick(deaf=self.flow.read_paused)
         if action is Action.FAIL:
-            self.transport.write(self._codec.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout"))
+            self.transport.write(session.codec.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout"))
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
             self._close(gently=True)
             return
         if action is Action.PING:
-            self.transport.write(self._codec.ping())
-        self._timer.set(Due.PONG, self._keepalive.delay)
+            self.transport.write(session.codec.ping())
+        self._timer.set(Due.PONG, keepalive.delay)
 
     def _log_answer(self, answer: str) -> None:
         self.logger.info(
@@ -585,4 +531,6 @@ def _as_str(text: object) -> str:
     """The text of a subclass of str, whatever its `__str__` is."""
     if isinstance(text, str):
         return str.__str__(text)
+    if text is None:
+        raise RuntimeError("'websocket.send' needs 'text' or 'bytes'.")
     raise TypeError(f"'text' of 'websocket.send' must be a str, got {type(text).__name__}: {text!r}")
