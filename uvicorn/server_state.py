@@ -9,7 +9,6 @@ from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
     from uvicorn.access_log import AccessLog
-    from uvicorn.protocols.http.hooks import Hooks
 
 
 class Connections(set[Any]):
@@ -100,8 +99,8 @@ class ServerState:
         self.access_log: AccessLog | None = None
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.default_headers = []
-        # What the protocol classes override, by class.
-        self.hooks: dict[type, Hooks] = {}
+        # What HTTP connections have in common, by class and loop.
+        self.services: dict[Any, Any] = {}
         # By loop; and by our address and whether the connection is encrypted.
         self.schedulers: dict[Any, Any] = {}
         self.scope_templates: dict[Any, Any] = {}

@@ -693,7 +693,9 @@ class RequestReader:
                 raise RequestRejected(400, "more than one Host field")
             self.host = value
         elif kind == CONNECTION:
-            if value != b"keep-alive":
+            if value == b"close":
+                self.flags &= ~KEEP_ALIVE
+            elif value != b"keep-alive":
                 options = _split_list(value)
                 if b"close" in options:
                     self.flags &= ~KEEP_ALIVE

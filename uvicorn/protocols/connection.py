@@ -124,7 +124,8 @@ class Connection:
             self.deadline.cancel()
 
     def trace(self, message: str) -> None:
-        if logger.isEnabledFor(TRACE_LOG_LEVEL):
+        # The first half is what isEnabledFor costs most to find out.
+        if logger.level <= TRACE_LOG_LEVEL and logger.isEnabledFor(TRACE_LOG_LEVEL):
             prefix = f"{self.client[0]}:{self.client[1]} - " if self.client else ""
             logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, message)
 

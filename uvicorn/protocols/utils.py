@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from uvicorn._speedups import RequestRejected
 
 
+# A union of types is made anew each time.
+_SEQUENCES = (list, tuple)
+
+
 class ClientDisconnected(OSError):
     """Raised by `send` of a WebSocket application once the client has gone (ASGI specification, WebSocket)."""
 
 
 def _address(info: Any) -> tuple[str, int] | None:
     """(host, port) of an internet address, whatever its flow and scope fields."""
-    if isinstance(info, list | tuple) and len(info) >= 2:
+    if isinstance(info, _SEQUENCES) and len(info) >= 2:
         return (str(info[0]), int(info[1]))
     return None
 

@@ -67,12 +67,6 @@ class Hooks:
         self.by_instance = hasattr(http, "__dict__")
 
 
-def find_hooks(http: "Http1") -> Hooks:
-    """The hooks of a class, looked for at the first connection that a server has of it."""
-    hooks = http.server_state.hooks[type(http)] = Hooks(http)
-    return hooks
-
-
 class Message:
     """A request while its hooks are called.
 

@@ -22,7 +22,7 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn._speedups import RequestHead, RequestReader, RequestRejected, ResponseFramer
 from uvicorn._speedups.flags import (
@@ -44,7 +44,7 @@ from uvicorn.protocols.connection import LINGER_BYTES, LINGER_SECONDS, Connectio
 from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
 from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, service_unavailable
-from uvicorn.protocols.http.hooks import Hookable, Hooks, Message, find_hooks, switch, take_body, take_request
+from uvicorn.protocols.http.hooks import Hookable, Hooks, Message, switch, take_body, take_request
 from uvicorn.protocols.http.outbox import Outbox
 from uvicorn.protocols.scope import get_http_template
 from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
@@ -94,6 +94,54 @@ _STARTING = State.STARTING
 _KEEP_ALIVE = Due.KEEP_ALIVE
 
 
+class Service:
+    """What the connections of one class have in common, on a server and a loop.
+
+    Attributes:
+        hooks: None for a class without hooks, which pays nothing.
+        app: the application, without the middleware that reads the fields of proxies.
+        middleware: that middleware, or None.
+        make_task: makes the task of an application.
+        is_eager: whether `app` is called outside of its task, which begins at once.
+        context: in which applications are started whose requests had to wait.
+    """
+
+    def __init__(self, http: "Http1") -> None:
+        config = self.config = http.config
+        hooks = Hooks(http)
+        self.hooks = hooks if hooks.requests or hooks.responses or hooks.events or hooks.by_instance else None
+        self.cycle_class = hooks.cycle_class
+        self.scheduler = get_scheduler(http.server_state, http.loop)
+        if hooks.run_asgi:
+            self.make_task: Callable[[Any], asyncio.Task[Any]] = self.scheduler.loop.create_task
+        else:
+            self.make_task = self.scheduler.get_task_maker(config.reset_contextvars)
+        self.middleware = config.proxy_headers_middleware
+        self.app: Any = config.loaded_app
+        if self.middleware is not None and self.app is self.middleware:
+            self.app = self.middleware.app
+        self.is_eager = self.starts_at_once(self.app)
+        # An application is not started in the context of the one before it.
+        self.context = contextvars.copy_context()
+        self.judge = http.get_judge()
+        self.limits = http.request_limits()
+        self.timeout_keep_alive = float(config.timeout_keep_alive)
+
+    def starts_at_once(self, app: Any) -> bool:
+        """Whether an application can be called outside of its task."""
+        return self.scheduler.is_eager(self.make_task) and is_coroutine_function(app)
+
+
+def get_service(http: "Http1") -> Service:
+    """The service of a connection, made for the first one of its class."""
+    services = http.server_state.services
+    key = (type(http), http.loop)
+    service: Service | None = services.get(key)
+    if service is None or service.config is not http.config:
+        service = services[key] = Service(http)
+    return service
+
+
 class Http1(Hookable, asyncio.Protocol):
     """One HTTP/1.1 connection: the wire, and the stream of the request being served.
 
@@ -113,16 +161,15 @@ class Http1(Hookable, asyncio.Protocol):
     """
 
     __slots__ = (
-        "_context",
         "_eager",
         "_hooks",
         "_make_task",
         "_new_cycle",
         "_proxied_app",
         "_scheduler",
+        "_service",
         "_ws_protocol_class",
         "access_log",
-        "access_logger",
         "app",
         "app_state",
         "config",
@@ -132,7 +179,6 @@ class Http1(Hookable, asyncio.Protocol):
         "framer",
         "leaving",
         "limit_concurrency",
-        "logger",
         "loop",
         "message",
         "outbox",
@@ -146,6 +192,8 @@ class Http1(Hookable, asyncio.Protocol):
         "upgrade",
     )
 
+    logger = logger
+    access_logger = access_logger
     request_reader_class: ClassVar[Any] = RequestReader
     response_framer_class: ClassVar[Any] = ResponseFramer
 
@@ -162,34 +210,27 @@ class Http1(Hookable, asyncio.Protocol):
         self.server_state = server_state
         self.app_state = app_state
         self.loop: Any = _loop or asyncio.get_event_loop()
-        self.logger = logger
-        self.access_logger = access_logger
         self.access_log = access_logger.hasHandlers()
         self.tasks = server_state.tasks
         self.limit_concurrency = config.limit_concurrency
-        self.timeout_keep_alive = float(config.timeout_keep_alive)
 
-        self._scheduler = get_scheduler(server_state, self.loop)
+        service = self._service = get_service(self)
+        # What is needed for each request.
+        self.timeout_keep_alive = service.timeout_keep_alive
+        self._scheduler = service.scheduler
+        self._make_task = service.make_task
+        self._new_cycle = service.cycle_class
+        self._hooks = service.hooks
+        self._eager = False
+        self.app: ASGI3Application = config.loaded_app
+        # For requests by way of a proxy.
+        self._proxied_app = self.app
         self.connection = Connection(self, config, server_state, self._scheduler.timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
         self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
         self.state = _IDLE
         self.leaving = False
-        self.reader: Any = self.request_reader_class(self.get_judge(), self.request_limits())
-
-        self.app = cast("ASGI3Application", config.loaded_app)
-        # For requests by way of a proxy.
-        self._proxied_app = self.app
-        self._make_task = self._scheduler.get_task_maker(config.reset_contextvars)
-        self._eager = False
-        self._context: contextvars.Context | None = None
-        # None for a class without hooks, which pays nothing.
-        hooks = server_state.hooks.get(type(self)) or find_hooks(self)
-        self._hooks = hooks if hooks.requests or hooks.responses or hooks.events or hooks.by_instance else None
-        if hooks.run_asgi:
-            self._make_task = self._scheduler.loop.create_task
-        # Looked up once: it is needed for each request.
-        self._new_cycle = hooks.cycle_class
+        self.reader: Any = self.request_reader_class(service.judge, service.limits)
         self.message: Message | None = None
         self.upgrade: RequestHead | None = None
 
@@ -272,13 +313,12 @@ class Http1(Hookable, asyncio.Protocol):
         self.flow = connection.flow
         template = get_http_template(self.server_state, self.config, connection)
         self.reader.set_template(template, connection.client, self.app_state)
-        middleware = self.config.proxy_headers_middleware
-        if middleware is not None and self.app is middleware:
-            self._proxied_app = middleware.for_peer(connection.client)
-            self.app = middleware.app
-        self._eager = self._scheduler.is_eager(self._make_task) and is_coroutine_function(self.app)
-        # An application is not started in the context of the one before it.
-        self._context = contextvars.copy_context()
+        service = self._service
+        if service.middleware is not None and self.app is service.middleware:
+            self._proxied_app = service.middleware.for_peer(connection.client)
+            self.app = service.app
+        # A subclass may have put another one in its place.
+        self._eager = service.is_eager if self.app is service.app else service.starts_at_once(self.app)
         connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
         connection.trace("HTTP connection made")
 
@@ -429,7 +469,7 @@ class Http1(Hookable, asyncio.Protocol):
 
     def _queue(self) -> None:
         self.state = State.QUEUED
-        self._scheduler.soon(self._serve_queued, self._context)
+        self._scheduler.soon(self._serve_queued, self._service.context)
 
     def _serve_queued(self) -> None:
         if self.state is State.QUEUED:
@@ -486,8 +526,7 @@ class Http1(Hookable, asyncio.Protocol):
         return cycle
 
     def _get_proxied(self, app: "ASGI3Application") -> "ASGI3Application":
-        middleware = self.config.proxy_headers_middleware
-        return self._proxied_app if middleware is not None and app is middleware.app else app
+        return self._proxied_app if app is self._service.app else app
 
     def _read_body(self) -> None:
         """Give the exchange what has come of its body."""
