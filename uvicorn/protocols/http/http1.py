@@ -632,25 +632,27 @@ class Http1(Hookable, asyncio.Protocol):
         framer = self.framer
         cycle: Any = self.cycle
         outbox = self.outbox
-        if outbox is None and cycle.more_body and not framer.head_sent:
-            self._announce_end(cycle, message)
-        data = framer.send(message, self.server_state.default_block)
-        if outbox is not None and framer.state == EXPECT_BODY:
-            # Neither the first part nor the last.
-            if data:
+        if outbox is None:
+            if cycle.more_body and not framer.head_sent:
+                self._announce_end(cycle, message)
+            data = framer.send(message, self.server_state.default_block)
+            if data is None:
+                cycle.progress = EXPECT_BODY
+                if self.state is not _STARTING:
+                    self._send_head_soon(cycle)
+                return
+        else:
+            data = framer.send(message, self.server_state.default_block)
+            if not framer.end():
+                # Neither the first part nor the last.
                 if outbox.left > 1:
                     # Outbox.add, by hand: without its two calls an event costs a tenth less.
-                    outbox.left -= 1
-                    if not self.transport.is_closing():
+                    if data and not self.transport.is_closing():
+                        outbox.left -= 1
                         self.transport.write(data)
-                else:
+                elif data:
                     outbox.add(data)
-            return
-        if data is None:
-            cycle.progress = EXPECT_BODY
-            if self.state is not _STARTING:
-                self._send_head_soon(cycle)
-            return
+                return
         transport = self.transport
         is_closing = transport.is_closing()
         end = framer.end()
