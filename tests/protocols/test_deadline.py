@@ -156,9 +156,11 @@ async def test_timers_of_the_same_moment_have_one_of_the_loop_together() -> None
     fired: list[str] = []
     done = asyncio.Event()
     for name in ("a", "b", "c"):
-        timer = timers.call_later(0.05, partial(fired.append, name))
-    timer.cancel()
-    timers.call_later(0.06, done.set)
+        one: Deadline[str] = Deadline(timers, fired.append)
+        one.set(name, 0.05)
+    one.cancel()
+    last: Deadline[str] = Deadline(timers, lambda reason: done.set())
+    last.set("last", 0.06)
     assert loop.delays == [1 / deadline.PER_SECOND]
     await asyncio.wait_for(done.wait(), 20)
     assert sorted(fired) == ["a", "b"]
@@ -167,8 +169,10 @@ async def test_timers_of_the_same_moment_have_one_of_the_loop_together() -> None
 async def test_a_long_timer_is_rounded_up_to_the_grain_and_a_short_one_is_not() -> None:
     loop: Any = CountingLoop()
     timers = Timers(loop)
-    timers.call_later(0.5, print).cancel()
-    timers.call_later(1.0, print).cancel()
+    for seconds in (0.5, 1.0):
+        one: Deadline[str] = Deadline(timers, print)
+        one.set("a", seconds)
+        one.cancel()
     assert loop.delays[0] == 0.5
     assert 1.0 < loop.delays[1] <= 1.0 + 1 / deadline.PER_SECOND
 
@@ -181,12 +185,13 @@ async def test_a_timer_that_raises_does_not_take_the_others_with_it() -> None:
     timers = Timers(loop)
     fired: list[int] = []
 
-    def fail() -> None:
+    def fail(reason: str) -> None:
         fired.append(1)
         raise ValueError("of one timer")
 
     for _ in range(3):
-        timers.call_later(0.01, fail)
+        one: Deadline[str] = Deadline(timers, fail)
+        one.set("a", 0.01)
     while len(told) < 3:
         await asyncio.sleep(0.01)
     assert len(fired) == 3
@@ -198,7 +203,10 @@ async def test_a_shared_timer_runs_in_the_context_of_nobody() -> None:
     request: contextvars.ContextVar[str] = contextvars.ContextVar("request")
     request.set("the first of its moment")
     seen = asyncio.get_running_loop().create_future()
-    Timers(asyncio.get_running_loop()).call_later(0.01, lambda: seen.set_result(request.get("none")))
+    one: Deadline[str] = Deadline(
+        Timers(asyncio.get_running_loop()), lambda reason: seen.set_result(request.get("none"))
+    )
+    one.set("a", 0.01)
     assert await asyncio.wait_for(seen, 20) == "none"
 
 

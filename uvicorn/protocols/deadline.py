@@ -19,20 +19,6 @@ def _ignore(reason: Any) -> None:
     """Nobody is left to be called."""
 
 
-class Timer:
-    """One of many callbacks that wait for the same moment."""
-
-    __slots__ = ("_group", "callback")
-
-    def __init__(self, callback: Callable[[], None], group: "set[Timer]") -> None:
-        self.callback = callback
-        self._group = group
-        group.add(self)
-
-    def cancel(self) -> None:
-        self._group.discard(self)
-
-
 class Timers:
     """The timers of a loop's connections: those of the same sixteenth of a second have one of the loop's together.
 
@@ -43,32 +29,30 @@ class Timers:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._groups: dict[int, set[Timer]] = {}
+        self.loop = loop
+        self._groups: dict[int, set[Deadline[Any]]] = {}
         # Not that of the request which happens to be the first of a group.
         self._context = Context()
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer | asyncio.TimerHandle:
-        """Have `callback` called in so many seconds, or up to a sixteenth of one later."""
-        if seconds < SHARED_FROM:
-            return self._loop.call_later(seconds, callback)
-        now = monotonic()
-        moment = int((now + seconds) * PER_SECOND) + 1
+    def join(self, deadline: "Deadline[Any]", due: float) -> "set[Deadline[Any]]":
+        """Have `deadline.fire` called at `due`, or up to a sixteenth of a second later, unless it leaves the set."""
+        moment = int(due * PER_SECOND) + 1
         group = self._groups.get(moment)
         if group is None:
             group = self._groups[moment] = set()
-            self._loop.call_later(moment / PER_SECOND - now, self._fire, moment, context=self._context)
-        return Timer(callback, group)
+            self.loop.call_later(moment / PER_SECOND - monotonic(), self._fire, moment, context=self._context)
+        group.add(deadline)
+        return group
 
     def _fire(self, moment: int) -> None:
         group = self._groups[moment]
         try:
             while group:
-                group.pop().callback()
+                group.pop().fire()
         finally:
             if group:
                 # One has raised: the loop tells of it, and the others get their turn.
-                self._loop.call_soon(self._fire, moment, context=self._context)
+                self.loop.call_soon(self._fire, moment, context=self._context)
             else:
                 del self._groups[moment]
 
@@ -87,19 +71,25 @@ class Deadline(Generic[Reason]):
         reason: None where there is no deadline.
         due: in the time of `monotonic`.
         armed_for: a deadline before this needs `arm`.
-        handle: the timer, if one is armed.
     """
 
-    __slots__ = ("_lazy", "_on_due", "_timers", "armed_for", "due", "handle", "reason")
+    __slots__ = ("_group", "_handle", "_lazy", "_on_due", "_timers", "armed_for", "due", "reason")
 
     def __init__(self, timers: Any, on_due: Callable[[Reason], None]) -> None:
         self._timers = timers
         self._lazy = isinstance(timers, Timers)
         self._on_due = on_due
-        self.handle: Timer | asyncio.TimerHandle | None = None
+        # Either of them, while a timer is armed.
+        self._group: set[Deadline[Any]] | None = None
+        self._handle: asyncio.TimerHandle | None = None
         self.armed_for = NEVER
         self.due = NEVER
         self.reason: Reason | None = None
+
+    @property
+    def handle(self) -> "Deadline[Reason] | asyncio.TimerHandle | None":
+        """What cancels the timer, None if none is armed."""
+        return self._handle if self._group is None else self
 
     def set(self, reason: Reason, seconds: float) -> None:
         """Have `on_due(reason)` called in so many seconds, and nothing else."""
@@ -118,10 +108,17 @@ class Deadline(Generic[Reason]):
     def cancel(self) -> None:
         """Clear, and give the timer back."""
         self.reason = None
-        self.due = self.armed_for = NEVER
-        if self.handle is not None:
-            self.handle.cancel()
-            self.handle = None
+        self.due = NEVER
+        self._disarm()
+
+    def _disarm(self) -> None:
+        self.armed_for = NEVER
+        if self._group is not None:
+            self._group.discard(self)
+            self._group = None
+        elif self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
     def close(self) -> None:
         """Cancel, and forget whom to call: both would be garbage to collect."""
@@ -137,15 +134,21 @@ class Deadline(Generic[Reason]):
             self._on_due(reason)
 
     def arm(self, seconds: float) -> None:
-        if self.handle is not None:
-            self.handle.cancel()
-        if self._lazy:
-            self.armed_for = self.due
-        self.handle = self._timers.call_later(seconds, self._fire)
+        """Arm a timer for a deadline that is so many seconds away."""
+        self._disarm()
+        if not self._lazy:
+            self._handle = self._timers.call_later(seconds, self.fire)
+            return
+        self.armed_for = self.due
+        if seconds < SHARED_FROM:
+            self._handle = self._timers.loop.call_later(seconds, self.fire)
+        else:
+            self._group = self._timers.join(self, self.due)
 
-    def _fire(self) -> None:
-        self.handle = None
+    def fire(self) -> None:
+        """The timer has run out, perhaps before the deadline."""
         armed_for, self.armed_for = self.armed_for, NEVER
+        self._group = self._handle = None
         reason = self.reason
         if reason is None:
             return

@@ -53,7 +53,7 @@ from uvicorn.protocols.utils import log_invalid_request
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, HTTPScope
     from uvicorn.config import Config
-    from uvicorn.protocols.deadline import Timer
+    from uvicorn.protocols.deadline import Deadline
     from uvicorn.server_state import ServerState
 
 logger = logging.getLogger("uvicorn.error")
@@ -286,7 +286,7 @@ class Http1(Hookable, asyncio.Protocol):
         return bool(self.framer.keep_alive)
 
     @property
-    def timeout_keep_alive_task(self) -> "Timer | asyncio.TimerHandle | None":
+    def timeout_keep_alive_task(self) -> "Deadline[Due] | asyncio.TimerHandle | None":
         """The timer that closes the connection, None unless it is idle."""
         deadline = self.connection.deadline
         return deadline.handle if self.state is _IDLE and deadline.reason is _KEEP_ALIVE else None
