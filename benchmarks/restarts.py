@@ -14,34 +14,37 @@ import os
 import signal
 
 from report import Table
-from workers import Load, Supervisor, supervisor
+from workers import Load, Supervisor
+
+from tests.processes import STARTED
 
 GONE = r"Finished server process"
-STARTED = r"Started server process"
+# How long each step may take, in seconds.
+LIMIT = 120.0
 
 
 async def hang_up(server: Supervisor, times: int, workers: int) -> None:
     for number in range(1, times + 1):
-        os.kill(server.process.pid, signal.SIGHUP)
-        await asyncio.to_thread(server.wait, GONE, number * workers)
+        server.send_signal(signal.SIGHUP)
+        await asyncio.to_thread(server.wait_stderr, GONE, count=number * workers, timeout=LIMIT)
 
 
 async def recycle(server: Supervisor, times: int, workers: int) -> None:
-    await asyncio.to_thread(server.wait, GONE, times)
+    await asyncio.to_thread(server.wait_stderr, GONE, count=times, timeout=LIMIT)
 
 
 async def kill(server: Supervisor, times: int, workers: int) -> None:
     for number in range(1, times + 1):
         os.kill(server.workers[-1], signal.SIGKILL)
-        await asyncio.to_thread(server.wait, STARTED, workers + number)
+        await asyncio.to_thread(server.wait_stderr, STARTED, count=workers + number, timeout=LIMIT)
         await asyncio.sleep(1)  # it serves for a while
 
 
 async def measure(clients: int, workers: int, what: str, times: int, table: Table) -> bool:
     options = ("--limit-max-requests", "2000", "--limit-max-requests-jitter", "500") if what == "recyclings" else ()
     disturb = {"SIGHUPs": hang_up, "recyclings": recycle, "killed workers": kill}[what]
-    with supervisor(workers, *options) as server:
-        await asyncio.to_thread(server.wait, STARTED, workers)
+    with Supervisor(workers, *options) as server:
+        await asyncio.to_thread(server.wait_stderr, STARTED, count=workers, timeout=LIMIT)
         await asyncio.sleep(1)
         load = Load(server.port, clients)
         await asyncio.sleep(1)

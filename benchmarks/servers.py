@@ -12,8 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent.parent))
+
 import environments
 from cases import Case
+
+from tests.processes import free_port
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
@@ -120,12 +124,6 @@ def chosen(names: list[str]) -> list[Server]:
         if not server.installed:
             print(f"{server.name} is left out: run benchmarks/environments.py {server.environment}", file=sys.stderr)
     return [server for server in servers if server.installed]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:

@@ -10,7 +10,9 @@ import asyncio
 from collections import Counter
 
 from report import Table
-from workers import Client, Supervisor, supervisor
+from workers import Client, Supervisor
+
+from tests.processes import STARTED
 
 LIMITS = (0.20, 0.30)
 
@@ -36,8 +38,8 @@ async def main() -> None:
     arguments = parser.parse_args()
     good = True
     table = Table("connections", *(f"worker {number + 1}" for number in range(arguments.workers)))
-    with supervisor(arguments.workers) as server:
-        server.wait("Started server process", arguments.workers)
+    with Supervisor(arguments.workers) as server:
+        server.wait_stderr(STARTED, count=arguments.workers)
         await asyncio.sleep(1)
         for _ in range(arguments.rounds):
             for at_once in (False, True):

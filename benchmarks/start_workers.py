@@ -9,22 +9,26 @@ python benchmarks/start_workers.py [--workers 4] [--rounds 20]
 from __future__ import annotations
 
 import argparse
+import signal
 import time
 from statistics import median
 
 from report import Table
-from workers import supervisor
+from workers import Supervisor
 
 LIMIT = 2.5
 
 
 def start_and_stop(workers: int) -> tuple[float, float]:
     """Milliseconds until all are ready, and to the end."""
-    with supervisor(workers, "--lifespan", "auto") as server:
-        server.wait(r"Application startup complete\.", workers)
-        started = time.monotonic() - server.started
+    begun = time.monotonic()
+    with Supervisor(workers, "--lifespan", "auto") as server:
+        server.wait_stderr(r"Application startup complete\.", count=workers)
+        started = time.monotonic() - begun
         time.sleep(0.2)  # until they are idle
-        return started * 1e3, server.stop() * 1e3
+        told = time.monotonic()
+        server.stop(signal.SIGTERM)
+        return started * 1e3, (time.monotonic() - told) * 1e3
 
 
 def main() -> None:

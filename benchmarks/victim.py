@@ -18,7 +18,9 @@ from pathlib import Path
 from types import TracebackType
 
 from processes import resident_bytes
-from servers import HERE, HOST, free_port
+from servers import HERE, HOST
+
+from tests.processes import free_port
 
 HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 START_LIMIT = 60.0  # seconds

@@ -3,75 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import re
-import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent.parent))
+
+from tests.processes import ServerProcess
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 REQUEST = b"GET / HTTP/1.1\r\nhost: benchmark\r\n\r\n"
 
 
-class Supervisor:
-    """`uvicorn --workers` in a process of its own, and what it logs."""
+class Supervisor(ServerProcess):
+    """`uvicorn --workers` in a process of its own, a context manager."""
 
     def __init__(self, workers: int, *options: str) -> None:
-        command = [sys.executable, "-m", "uvicorn", "pid_app:app", "--app-dir", str(HERE), "--port", "0"]
-        command += ["--workers", str(workers), "--no-access-log", "--lifespan", "off", *options]
-        # Without PYTHONDONTWRITEBYTECODE, say, which would have every worker compile its modules.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "UVICORN_"))}
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=HERE.parent, env=environment)
-        self.log: list[str] = []
-        self._news = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.port = int(self.wait(r"http://\S+:(\d+)"))
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._news:
-                self.log.append(line)
-                self._news.notify_all()
-
-    def matches(self, pattern: str) -> list[str]:
-        return re.findall(pattern, "".join(self.log))
-
-    def wait(self, pattern: str, count: int = 1, timeout: float = 120) -> str:
-        """The last of so many matches of the log."""
-        with self._news:
-            if not self._news.wait_for(lambda: len(self.matches(pattern)) >= count, timeout):
-                raise TimeoutError(f"no {pattern!r} in the log:\n" + "".join(self.log))
-            return self.matches(pattern)[count - 1]
-
-    @property
-    def workers(self) -> list[int]:
-        """The ids of all workers so far."""
-        return [int(pid) for pid in self.matches(r"Started server process \[(\d+)\]")]
-
-    def stop(self) -> float:
-        """End it; returns how many seconds that took."""
-        begun = time.monotonic()
-        self.process.terminate()
-        self.process.wait()
-        return time.monotonic() - begun
-
-
-@contextlib.contextmanager
-def supervisor(workers: int, *options: str) -> Iterator[Supervisor]:
-    running = Supervisor(workers, *options)
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
+        arguments = ["pid_app:app", "--app-dir", str(HERE), "--workers", str(workers), "--no-access-log"]
+        # With PYTHONDONTWRITEBYTECODE set, every worker would compile its modules.
+        super().__init__(*arguments, "--lifespan", "off", *options, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 class Client:

@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30.0 * int(os.environ.get("TEST_PATIENCE", "1"))
 READY = re.compile(r"Uvicorn running on (?:https?://(?P<host>\[[^\]]+\]|[^:\s]+):(?P<port>\d+)|\S+ \S+)")
 
+STARTED = r"Started server process \[(\d+)\]"
+
 
 def run_async(main: Coroutine[Any, Any, T], *, timeout: float = PATIENCE) -> T:
     """Run `main` in a loop of its own.
@@ -170,6 +172,11 @@ class ServerProcess:
     @property
     def stderr(self) -> str:
         return self._stderr.text
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of all processes that have begun to serve, in that order."""
+        return [int(pid) for pid in re.findall(STARTED, self.stderr)]
 
     def wait_ready(self) -> None:
         """Wait for the line that tells where the server listens."""

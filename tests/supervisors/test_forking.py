@@ -70,8 +70,9 @@ args = ()
 
 
 def workers_of(server: ServerProcess) -> list[int]:
+    """The ids of both workers, once they serve."""
     server.wait_stderr(r"Application startup complete\.", count=2)
-    return [int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", server.stderr)]
+    return server.workers
 
 
 def command_of(pid: int) -> bytes:

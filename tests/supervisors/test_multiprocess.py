@@ -21,18 +21,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sen
 
 APP = "tests.supervisors.apps:app"
 READY = r"Application startup complete\."
-STARTED = r"Started server process \[(\d+)\]"
-
-
-def workers_of(server: ServerProcess) -> list[int]:
-    """The ids of all workers that have been started, in the order of their start."""
-    return [int(pid) for pid in re.findall(STARTED, server.stderr)]
 
 
 def wait_for_workers(server: ServerProcess, count: int) -> None:
     """Wait until so many workers serve at once."""
     server.wait_stderr(READY, count=count)  # That is logged a little before they listen.
-    wait_for_answers(server, set(workers_of(server)))
+    wait_for_answers(server, set(server.workers))
 
 
 def wait_for_answers(server: ServerProcess, workers: set[int]) -> None:
@@ -61,12 +55,12 @@ def two() -> Iterator[ServerProcess]:
     ("number", "name"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")], ids=["sigterm", "sigint"]
 )
 def test_signal_stops_all_workers_and_exits_with_0(two: ServerProcess, number: int, name: str) -> None:
-    assert int(get(two)) in workers_of(two)
+    assert int(get(two)) in two.workers
     assert two.stop(number) == 0
     log = two.stderr
     assert f"Started parent process [{two.pid}]" in log
     assert f"Received {name}, exiting." in log
-    for pid in workers_of(two):
+    for pid in two.workers:
         assert f"Terminated child process [{pid}]" in log
         assert f"Waiting for child process [{pid}]" in log
         assert f"Finished server process [{pid}]" in log
@@ -82,15 +76,15 @@ def test_second_sigint_does_not_wait_for_requests(two: ServerProcess) -> None:
         two.wait_stderr(r"Waiting for connections to close\.")
         two.send_signal(signal.SIGINT)
         assert two.wait() == 0
-    assert not any(map(is_running, workers_of(two)))
+    assert not any(map(is_running, two.workers))
 
 
 def test_dead_worker_is_replaced(two: ServerProcess) -> None:
-    first = workers_of(two)[0]
+    first = two.workers[0]
     os.kill(first, signal.SIGKILL)
     two.wait_stderr(rf"WARNING: +Child process \[{first}\] died: killed by SIGKILL\n")
     two.wait_stderr(READY, count=3)
-    eventually(lambda: get(two) == str(workers_of(two)[2]))
+    eventually(lambda: get(two) == str(two.workers[2]))
     assert not is_running(first)
 
 
@@ -111,7 +105,7 @@ def test_hanging_worker_is_found_and_its_stacks_are_logged(how: str) -> None:
                 log = server.wait_stderr(r"Child process \[(\d+)\] does not answer, killing it")
                 server.wait_stderr('apps.py", line [0-9]+ in respond')
         else:
-            os.kill(workers_of(server)[0], signal.SIGSTOP)
+            os.kill(server.workers[0], signal.SIGSTOP)
             log = server.wait_stderr(r"Child process \[(\d+)\] does not answer, killing it")
             server.wait_stderr('server.py", line [0-9]+ in run')
         hung = int(log[1])
@@ -124,7 +118,7 @@ def test_hanging_worker_is_found_and_its_stacks_are_logged(how: str) -> None:
 def test_blocking_application_is_not_taken_to_hang() -> None:
     with serve(APP, "--workers", "2", "--timeout-worker-healthcheck", "0.5") as server:
         wait_for_workers(server, 2)
-        assert int(get(server, "/block")) in workers_of(server)
+        assert int(get(server, "/block")) in server.workers
         assert "does not answer" not in server.stderr
 
 
@@ -133,7 +127,7 @@ def test_workers_that_keep_dying_are_started_with_growing_pauses(tmp_path: Path)
     with serve(APP, "--workers", "2", env={DYING: str(dying)}) as server:
         wait_for_workers(server, 2)
         dying.touch()
-        os.kill(workers_of(server)[0], signal.SIGKILL)
+        os.kill(server.workers[0], signal.SIGKILL)
         server.wait_stderr(r"keep dying right after their start\. Starting the next in 0\.5 s")
         server.wait_stderr(r"Starting the next in 1 s")
         dying.unlink()
@@ -157,7 +151,7 @@ def test_rolling_restart_fails_no_request_and_waits_for_a_slow_startup() -> None
             server.send_signal(signal.SIGHUP)
             server.wait_stderr(READY, count=4)
             server.wait_stderr("Finished server process", count=2)
-            old, new = workers_of(server)[:2], workers_of(server)[2:]
+            old, new = server.workers[:2], server.workers[2:]
             wait_for_answers(server, set(new))
         assert clients.failures == []
         assert set(clients.served) <= {*old, *new}
@@ -173,7 +167,7 @@ def test_failed_rolling_restart_leaves_the_old_workers_serving(tmp_path: Path) -
     broken = tmp_path / "broken"
     with serve(APP, "--workers", "2", env={BROKEN: str(broken)}) as server:
         wait_for_workers(server, 2)
-        old = workers_of(server)
+        old = server.workers
         broken.touch()
         server.send_signal(signal.SIGHUP)
         server.wait_stderr(r"failed to start, the others go on serving\. The restart is abandoned\.")
@@ -197,8 +191,8 @@ def test_ttin_adds_and_ttou_removes_a_worker(two: ServerProcess) -> None:
         two.wait_stderr("Finished server process", count=count + 1)
     two.send_signal(signal.SIGTTOU)
     two.wait_stderr(r"Already reached one process, cannot decrease the number of processes anymore\.")
-    eventually(lambda: [int(get(two))] == [pid for pid in workers_of(two) if is_running(pid)])
-    assert len(workers_of(two)) == 3
+    eventually(lambda: [int(get(two))] == [pid for pid in two.workers if is_running(pid)])
+    assert len(two.workers) == 3
 
 
 def test_worker_at_its_request_limit_serves_until_its_replacement_does() -> None:
@@ -215,11 +209,11 @@ def test_worker_at_its_request_limit_serves_until_its_replacement_does() -> None
 def test_no_worker_outlives_a_parent_that_is_killed(two: ServerProcess) -> None:
     two.send_signal(signal.SIGKILL)
     assert two.wait() == -signal.SIGKILL
-    eventually(lambda: not any(map(is_running, workers_of(two))))
+    eventually(lambda: not any(map(is_running, two.workers)))
 
 
 def test_hang_up_of_the_terminal_does_not_kill_workers(two: ServerProcess) -> None:
-    first = workers_of(two)[0]
+    first = two.workers[0]
     os.kill(first, signal.SIGHUP)
     two.send_signal(signal.SIGTTIN)
     two.wait_stderr(READY, count=3)
@@ -243,10 +237,10 @@ def test_workers_on_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with serve(APP, "--workers", "2", "--uds", str(path)) as server:
         server.wait_stderr(READY, count=2)
-        os.kill(workers_of(server)[0], signal.SIGTERM)  # Its end must not take the path away.
+        os.kill(server.workers[0], signal.SIGTERM)  # Its end must not take the path away.
         server.wait_stderr(READY, count=3)
         answer = exchange(str(path), b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
-        assert int(answer.rpartition(b"\r\n")[2]) in workers_of(server)
+        assert int(answer.rpartition(b"\r\n")[2]) in server.workers
         assert server.stop(signal.SIGTERM) == 0
     assert not path.exists()
 
