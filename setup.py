@@ -19,6 +19,7 @@ COMPILED = [
     "_access_line",
     "_chunked",
     "_hpack",
+    "_http2",
     "_http2_fields",
     "_payload",
     "_request",

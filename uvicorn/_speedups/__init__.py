@@ -12,7 +12,7 @@ import os
 import sys
 import warnings
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups.errors import RequestRejected as RequestRejected
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from uvicorn._speedups._hpack_py import Decoder as Decoder
     from uvicorn._speedups._hpack_py import Encoder as Encoder
     from uvicorn._speedups._http2_fields_py import FieldsReader as FieldsReader
+    from uvicorn._speedups._http2_py import Session as Session
     from uvicorn._speedups._request_py import RequestHead as RequestHead
     from uvicorn._speedups._request_py import RequestReader as RequestReader
     from uvicorn._speedups._response_py import Http2Framer as Http2Framer
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 _MODULES = {
     "AccessLineFormat": "_access_line",
     "ChunkedBody": "_chunked",
-    "Decoder": "_hpack",
-    "Encoder": "_hpack",
-    "FieldsReader": "_http2_fields",
-    "Http2Framer": "_response",
     "RequestHead": "_request",
     "RequestReader": "_request",
     "ResponseFramer": "_response",
@@ -45,15 +42,31 @@ _MODULES = {
     "quote_path": "_access_line",
     "quote_query": "_access_line",
 }
+# Those that a server without HTTP/2 does not need; they are imported when they are asked for.
+_HTTP2_MODULES = {
+    "Decoder": "_hpack",
+    "Encoder": "_hpack",
+    "FieldsReader": "_http2_fields",
+    "Http2Framer": "_response",
+    "Session": "_http2",
+}
 
 
-def load(half: str) -> SimpleNamespace:
-    """All names of one half. Raises ImportError where it is not there, or broken."""
+def _get(half: str, module: str, name: str) -> Any:
     suffix = "_c" if half == "compiled" else "_py"
-    names = SimpleNamespace()
-    for name, module in _MODULES.items():
-        setattr(names, name, getattr(importlib.import_module(f"{__name__}.{module}{suffix}"), name))
-    return names
+    return getattr(importlib.import_module(f"{__name__}.{module}{suffix}"), name)
+
+
+def load(half: str, modules: dict[str, str] = _MODULES | _HTTP2_MODULES) -> SimpleNamespace:
+    """Names of one half, all by default. Raises ImportError where it is not there, or broken."""
+    return SimpleNamespace(**{name: _get(half, module, name) for name, module in modules.items()})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HTTP2_MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = _get(HALF, _HTTP2_MODULES[name], name)
+    return value
 
 
 def _select() -> tuple[str, str, SimpleNamespace]:
@@ -61,12 +74,12 @@ def _select() -> tuple[str, str, SimpleNamespace]:
     if choice not in ("auto", "off", "require"):
         raise ImportError(f"UVICORN_SPEEDUPS is {choice!r}; it can be auto, off or require.")
     if choice == "off":
-        return "pure", "UVICORN_SPEEDUPS=off", load("pure")
+        return "pure", "UVICORN_SPEEDUPS=off", load("pure", _MODULES)
     if sys.implementation.name == "pypy":
         reason = "PyPy compiles the pure half itself"
     else:
         try:
-            return "compiled", f"UVICORN_SPEEDUPS={choice}", load("compiled")
+            return "compiled", f"UVICORN_SPEEDUPS={choice}", load("compiled", _MODULES)
         except ModuleNotFoundError:
             reason = "the compiled half is not installed"
         except ImportError as exc:
@@ -75,7 +88,7 @@ def _select() -> tuple[str, str, SimpleNamespace]:
                 warnings.warn(f"uvicorn runs without its speedups: {reason}", RuntimeWarning, stacklevel=3)
     if choice == "require":
         raise ImportError(f"UVICORN_SPEEDUPS=require, but {reason}.")
-    return "pure", reason, load("pure")
+    return "pure", reason, load("pure", _MODULES)
 
 
 HALF, REASON, _selected = _select()

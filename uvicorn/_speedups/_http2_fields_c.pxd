@@ -53,3 +53,4 @@ cdef class FieldsReader:
 
 
 cpdef FieldsReader new_fields_reader(tuple limits)
+cpdef int parse_priority(bytes value)

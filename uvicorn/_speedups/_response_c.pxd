@@ -85,3 +85,6 @@ cdef class Http2Framer(Response):
     @cython.locals(fields=list)
     cpdef bytes head(self)
     cpdef send(self, message, list default_headers)
+
+
+cpdef Http2Framer new_http2_framer(Encoder encoder, int flags)

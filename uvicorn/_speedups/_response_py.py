@@ -503,3 +503,8 @@ def _split_list(value: bytes) -> list[bytes]:
     """The members of a list (RFC 9110 section 5.6.1)."""
     members = [member.strip(b" \t") for member in value.split(b",")]
     return [member for member in members if member]
+
+
+def new_http2_framer(encoder: Any, flags: int) -> Http2Framer:
+    """A framer that expects a response. Compiled leaves cannot import a class from each other, only functions."""
+    return Http2Framer(encoder, flags)

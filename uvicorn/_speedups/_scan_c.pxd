@@ -4,7 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.string cimport memcpy
 
 cdef bint COMPILED
-cdef bytes _TOKEN_TABLE
+cdef bytes _TOKEN_TABLE, _ZERO
 cdef bytes _PATH_TABLE
 
 cdef inline bytes join_in_c(list parts):
@@ -37,3 +37,7 @@ cpdef long long parse_hex(bytes data, Py_ssize_t start, Py_ssize_t stop) except 
 cpdef bint is_plain_path(str text) except -1
 @cython.locals(c=Py_UCS4)
 cpdef bint is_plain_query(str text) except -1
+@cython.locals(head=bytes, buf="unsigned char *")
+cpdef bytes frame_head(int length, int kind, int flags, unsigned int stream)
+@cython.locals(buf="const unsigned char *", number="unsigned int", i=Py_ssize_t)
+cpdef unsigned int get_uint32(bytes data, Py_ssize_t start) except? 4294967295

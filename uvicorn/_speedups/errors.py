@@ -29,3 +29,17 @@ class RequestRejected(Exception):
 
 class HpackError(Exception):
     """A field block that cannot be decoded: a connection error COMPRESSION_ERROR (RFC 9113 section 4.3)."""
+
+
+class ConnectionFault(Exception):
+    """An error that ends a connection of HTTP/2 (RFC 9113 section 5.4.1).
+
+    Args:
+        code: of RFC 9113 section 7.
+        reason: what is wrong: the debug data of the GOAWAY frame, and for the log.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason

@@ -1,0 +1,1112 @@
+"""One HTTP/2 connection without its transport: one source, run as it is or compiled as `_http2_c`.
+
+`Session` is the one owner of framing (RFC 9113): frames, settings, both windows in both directions, the states of
+streams, the order of what is written, and the limits. It is fed bytes, which it reads at once, and asked for the next
+event; so a stream that is reset in the read in which it came is never given out. What it has to send is gathered, and
+taken once for each pass of the loop.
+
+A stream that is not in `Session.streams` is idle if its number is higher than that of each stream before, else closed.
+
+    state               event                              next state (RFC 9113 section 5.1)
+    idle                HEADERS of the client              OPEN; HALF_CLOSED_REMOTE with END_STREAM
+    OPEN                END_STREAM of the client           HALF_CLOSED_REMOTE
+    OPEN                END_STREAM of ours                 CLOSED: RST_STREAM with NO_ERROR follows (section 8.1)
+    HALF_CLOSED_REMOTE  END_STREAM of ours                 CLOSED
+    any                 RST_STREAM of either side          CLOSED
+
+A stream that was given out counts against the limit of streams until it is closed and released: an application that
+still runs is work, whatever the client has done to its stream (CVE-2023-44487).
+
+The session knows no clock: the caller passes the time. Rule of the leaves: every pass of a loop over input consumes
+bytes, changes the state or raises.
+"""
+
+from typing import Any
+
+from uvicorn._speedups._hpack_py import new_encoder
+from uvicorn._speedups._http2_fields_py import new_fields_reader, parse_priority
+from uvicorn._speedups._response_py import new_http2_framer
+from uvicorn._speedups._scan_py import frame_head, get_uint32
+from uvicorn._speedups.errors import ConnectionFault, HpackError, RequestRejected
+from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY
+from uvicorn._speedups.http2_codes import (
+    ACK,
+    BODY,
+    COMPRESSION_ERROR,
+    CONTINUATION,
+    DATA,
+    DEFAULT_PRIORITY,
+    DEFAULT_WINDOW,
+    ENABLE_CONNECT_PROTOCOL,
+    ENABLE_PUSH,
+    END_HEADERS,
+    END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FAULT,
+    FLOW_CONTROL_ERROR,
+    FRAME_MAX,
+    FRAME_SIZE_ERROR,
+    GOAWAY,
+    HAS_PRIORITY,
+    HEADER_TABLE_SIZE,
+    HEADERS,
+    INITIAL_WINDOW_SIZE,
+    MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
+    MAX_STREAM_ID,
+    MAX_WINDOW,
+    NO_ERROR,
+    NO_RFC7540_PRIORITIES,
+    PADDED,
+    PING,
+    PONG,
+    PREFACE,
+    PRIORITY,
+    PRIORITY_UPDATE,
+    PROTOCOL_ERROR,
+    PUSH_PROMISE,
+    REFUSED_STREAM,
+    REJECTED,
+    REQUEST,
+    RESET,
+    RST_STREAM,
+    SETTINGS,
+    STREAM_CLOSED,
+    STREAM_ERROR,
+    WINDOW_UPDATE,
+)
+
+# What is read. Nothing is after a fault.
+AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY = range(4)
+
+OPEN, HALF_CLOSED_REMOTE, CLOSED = range(3)
+
+# The stream's window at first is the default, so that a slow application holds 64 KiB, as on HTTP/1.1. One that waits
+# for its body gets a window for fast and distant clients.
+STREAM_WINDOW = 262144
+
+# Bytes of responses that go into one write; the rest is ordered anew for the next.
+OUTPUT_MAX = 262144
+
+# Bytes of answers to control frames that wait for a client which does not read (CVE-2019-9512, -9515).
+CONTROL_MAX = 65536
+
+# Tokens. A stream that is reset takes one of the first bucket (CVE-2023-44487, CVE-2025-8671); a frame that moves
+# nothing forward takes one of the second (CVE-2019-9512, -9513, -9515, -9518), which requests and data fill up.
+RESETS_BURST = 1000.0
+RESETS_PER_SECOND = 33.0
+IDLE_FRAMES_BURST = 1000.0
+IDLE_FRAMES_PER_SECOND = 33.0
+IDLE_FRAMES_PER_REQUEST = 10.0
+IDLE_FRAMES_PER_DATA = 4.0
+
+# Streams that we have reset, for which frames may still be under way.
+ABANDONED_MAX = 256
+
+# CONTINUATION frames beyond those that a block of full frames takes (CVE-2024-27316).
+CONTINUATIONS = 8
+
+_PING_OF_SHUTDOWN = b"shutdown"
+
+_join = b"".join
+
+
+class Stream:
+    """One stream, of which a request has come.
+
+    Args:
+        number: its identifier.
+        send_window: bytes that the client takes at first.
+
+    Attributes:
+        state: OPEN, HALF_CLOSED_REMOTE or CLOSED.
+        more_body: whether more of the request's body follows.
+        body_pending: whether some of it, or its end, has come and was not given out.
+        framer: of the response.
+        queued: bytes of the response that wait for a window, or for their turn.
+        sent: bytes of the response that were put into the output.
+        send_window: bytes that the client takes now; it may be negative.
+        owner: what the wire keeps with it.
+    """
+
+    __slots__ = (
+        "abandoned_body",
+        "body",
+        "body_pending",
+        "body_size",
+        "end_queued",
+        "framer",
+        "given_out",
+        "more_body",
+        "number",
+        "owed",
+        "owner",
+        "priority",
+        "queue",
+        "queue_pos",
+        "queued",
+        "remaining",
+        "send_window",
+        "sent",
+        "state",
+        "turn",
+        "unread",
+        "window",
+        "window_target",
+    )
+
+    def __init__(self, number: int, send_window: int) -> None:
+        self.number = number
+        self.send_window = send_window
+        self.state = OPEN
+        self.priority = DEFAULT_PRIORITY
+        self.turn = 0
+        self.owner: Any = None
+        # Whether the wire has it, which then releases it.
+        self.given_out = False
+        # The request's body: bytes that are to come by its content-length, or -1; that have come; that were not given
+        # out; that were given out and not taken; that the client may send; that it is to be allowed.
+        self.more_body = True
+        self.abandoned_body = False
+        self.remaining = -1
+        self.body_size = 0
+        self.body: list[bytes] | None = None
+        self.body_pending = False
+        self.unread = 0
+        self.window = DEFAULT_WINDOW
+        self.window_target = DEFAULT_WINDOW
+        self.owed = 0
+        # The response.
+        self.framer: Any = None
+        self.queue: list[bytes] | None = None
+        self.queue_pos = 0
+        self.queued = 0
+        self.end_queued = False
+        self.sent = 0
+
+
+class Session:
+    """One connection of HTTP/2, the server's side.
+
+    Args:
+        limits: as for `FieldsReader`.
+        max_streams: that the client may have open at once.
+
+    Attributes:
+        streams: those that are open, by number.
+        active: the streams that count against the limit.
+        state: AWAIT_PREFACE, AWAIT_SETTINGS, READY or FAULTY.
+        send_window: bytes that the client takes on all streams together.
+        sent: bytes of responses that were put into the output.
+        ending: whether no stream is served but those that are open.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "active",
+        "block",
+        "block_end_stream",
+        "block_frames",
+        "block_size",
+        "block_stream",
+        "blocked",
+        "control_size",
+        "drained",
+        "early_priorities",
+        "encoder",
+        "ending",
+        "events",
+        "idle_frames",
+        "initial_window",
+        "last_served",
+        "last_stream",
+        "limit_block",
+        "limit_body",
+        "max_streams",
+        "needed",
+        "out",
+        "out_size",
+        "owed",
+        "partial",
+        "partial_kind",
+        "partial_size",
+        "position",
+        "reader",
+        "resets",
+        "send_window",
+        "sent",
+        "state",
+        "streams",
+        "turn",
+        "updated",
+        "window",
+        "window_target",
+    )
+
+    def __init__(self, limits: tuple[int, int, int, int], max_streams: int) -> None:
+        self.reader: Any = new_fields_reader(limits)
+        self.encoder: Any = new_encoder()
+        # One frame is read anyway, so that its answer can be 431.
+        self.limit_block = max(limits[2], FRAME_MAX)
+        self.limit_body = limits[3]
+        self.max_streams = max_streams
+        self.state = AWAIT_PREFACE
+        self.streams: dict[int, Stream] = {}
+        self.active = 0
+        self.last_stream = 0
+        self.last_served = 0
+        self.ending = False
+        self.abandoned: dict[int, None] = {}
+        self.early_priorities: dict[int, int] = {}
+        self.events: list[tuple[int, Stream | None, Any]] = []
+        self.position = 0
+        # Bytes of a frame that is not complete.
+        self.partial: list[bytes] = []
+        self.partial_size = 0
+        self.partial_kind = -1
+        self.needed = len(PREFACE)
+        # A field block that is not complete.
+        self.block: list[bytes] = []
+        self.block_stream = 0
+        self.block_end_stream = False
+        self.block_frames = 0
+        self.block_size = 0
+        # What the client may send on all streams together.
+        self.window = DEFAULT_WINDOW
+        self.window_target = DEFAULT_WINDOW
+        self.owed = 0
+        # What it takes.
+        self.send_window = DEFAULT_WINDOW
+        self.initial_window = DEFAULT_WINDOW
+        self.sent = 0
+        # What goes out.
+        self.out: list[bytes] = []
+        self.out_size = 0
+        self.control_size = 0
+        self.blocked: list[Stream] = []
+        self.drained: list[Stream] = []
+        self.turn = 0
+        # The budgets, and when they were filled up.
+        self.updated = -1.0
+        self.resets = RESETS_BURST
+        self.idle_frames = IDLE_FRAMES_BURST
+        self._put_settings(limits[2])
+
+    def _put_settings(self, limit_head: int) -> None:
+        settings = (
+            (MAX_CONCURRENT_STREAMS, self.max_streams),
+            (MAX_HEADER_LIST_SIZE, limit_head),
+            (NO_RFC7540_PRIORITIES, 1),
+        )
+        payload = _join([name.to_bytes(2, "big") + value.to_bytes(4, "big") for name, value in settings])
+        self._put(SETTINGS, 0, 0, payload)
+
+    # Bytes in
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Read bytes that have come.
+
+        Args:
+            now: seconds of any clock that does not go back.
+        """
+        if self.state == FAULTY:
+            return
+        elapsed = now - self.updated
+        if elapsed > 0:
+            if self.updated >= 0:
+                self.resets = min(self.resets + elapsed * RESETS_PER_SECOND, RESETS_BURST)
+                self.idle_frames = min(self.idle_frames + elapsed * IDLE_FRAMES_PER_SECOND, IDLE_FRAMES_BURST)
+            self.updated = now
+        try:
+            if self.partial_size:
+                self.partial.append(data)
+                self.partial_size += len(data)
+                if self.partial_size < self.needed:
+                    return
+                data = _join(self.partial)
+                self.partial = []
+                self.partial_size = 0
+            self._read_frames(data)
+        except ConnectionFault as fault:
+            self._fail(fault)
+        except HpackError as error:
+            self._fail(ConnectionFault(COMPRESSION_ERROR, str(error)))
+
+    def in_head(self) -> bool:
+        """Whether a part of a field block was read, or a part of the frame of one."""
+        return self.block_stream > 0 or (
+            self.partial_size > 0 and (self.partial_kind == HEADERS or self.partial_kind == CONTINUATION)
+        )
+
+    def next(self) -> "tuple[int, Stream | None, Any] | None":
+        """The next event, None if there is none."""
+        # Each pass takes an event.
+        while self.position < len(self.events):
+            event = self.events[self.position]
+            self.position += 1
+            if self.position == len(self.events):
+                self.events = []
+                self.position = 0
+            stream = event[1]
+            if stream is None:
+                return event
+            kind = event[0]
+            if kind <= REJECTED:
+                if stream.state == CLOSED or self.state == FAULTY:
+                    # It was reset meanwhile, by the client or for a mistake of the client's.
+                    continue
+                if kind == BODY:
+                    if not stream.body_pending:
+                        # It was taken with the request.
+                        continue
+                    return (BODY, stream, self.take_body(stream))
+                stream.given_out = True
+            elif not stream.given_out:
+                if kind == RESET:
+                    continue
+                return (kind, None, event[2])
+            return event
+        return None
+
+    def has_events(self) -> bool:
+        return self.position < len(self.events)
+
+    def take_body(self, stream: Stream) -> bytes:
+        """What has come of a body and was not given out, before its event."""
+        stream.body_pending = False
+        parts = stream.body
+        stream.body = None
+        if parts is None:
+            return b""
+        return parts[0] if len(parts) == 1 else _join(parts)
+
+    def _read_frames(self, data: bytes) -> None:
+        pos = 0
+        size = len(data)
+        if self.state == AWAIT_PREFACE:
+            if not PREFACE.startswith(data[: len(PREFACE)]):
+                raise ConnectionFault(PROTOCOL_ERROR, "no connection preface")
+            if size < len(PREFACE):
+                self._keep(data, 0, len(PREFACE), -1)
+                return
+            self.state = AWAIT_SETTINGS
+            pos = len(PREFACE)
+        buf = data
+        # Each pass consumes a frame.
+        while size - pos >= 9:
+            length = buf[pos] << 16 | buf[pos + 1] << 8 | buf[pos + 2]
+            if length > FRAME_MAX:
+                raise ConnectionFault(FRAME_SIZE_ERROR, "a frame of more than 16,384 bytes")
+            kind = buf[pos + 3]
+            if length > size - pos - 9:
+                self._keep(data, pos, 9 + length, kind)
+                return
+            number = get_uint32(data, pos + 5) & MAX_STREAM_ID
+            self._take_frame(kind, buf[pos + 4], number, data, pos + 9, pos + 9 + length)
+            pos += 9 + length
+        if pos < size:
+            self._keep(data, pos, 9, buf[pos + 3] if size - pos > 3 else -1)
+
+    def _keep(self, data: bytes, pos: int, needed: int, kind: int) -> None:
+        """Keep a part of a frame until all its bytes are there."""
+        self.partial = [data[pos:]]
+        self.partial_size = len(data) - pos
+        self.partial_kind = kind
+        self.needed = needed
+
+    def _take_frame(self, kind: int, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
+        """Take a frame with the payload `data[pos:end]`."""
+        if self.state == AWAIT_SETTINGS:
+            if kind != SETTINGS or flags & ACK:
+                raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
+            self.state = READY
+            # Everybody sends one.
+            self.idle_frames += 1
+        if self.block_stream:
+            if kind != CONTINUATION or number != self.block_stream:
+                raise ConnectionFault(PROTOCOL_ERROR, "a frame within a field block")
+            self._take_continuation(flags, data, pos, end)
+        elif kind == HEADERS:
+            self._take_headers(flags, number, data, pos, end)
+        elif kind == DATA:
+            self._take_data(flags, number, data, pos, end)
+        elif kind == WINDOW_UPDATE:
+            self._take_window_update(number, data, pos, end)
+        elif kind == SETTINGS:
+            self._take_settings(flags, number, data, pos, end)
+        elif kind == PING:
+            self._take_ping(flags, number, data, pos, end)
+        elif kind == RST_STREAM:
+            self._take_rst_stream(number, end - pos)
+        elif kind == PRIORITY:
+            self._take_priority(number, data, pos, end)
+        elif kind == PRIORITY_UPDATE:
+            self._take_priority_update(number, data, pos, end)
+        elif kind == GOAWAY:
+            self._take_goaway(number, end - pos)
+        elif kind in (PUSH_PROMISE, CONTINUATION):
+            raise ConnectionFault(PROTOCOL_ERROR, "a frame that a client does not send here")
+        else:
+            # Unknown ones are ignored (section 5.5).
+            self._spend_frame()
+
+    # Requests
+
+    def _take_headers(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
+        """HEADERS (section 6.2)."""
+        if number & 1 == 0:
+            raise ConnectionFault(PROTOCOL_ERROR, "HEADERS on a stream that is not the client's")
+        if flags & PADDED:
+            if pos == end or pos + 1 + data[pos] > end:
+                raise ConnectionFault(PROTOCOL_ERROR, "more padding than there are bytes")
+            end -= data[pos]
+            pos += 1
+        if flags & HAS_PRIORITY:
+            if end - pos < 5:
+                raise ConnectionFault(FRAME_SIZE_ERROR, "HEADERS without room for its priority")
+            self._check_dependency(number, data, pos)
+            pos += 5
+        end_stream = flags & END_STREAM != 0
+        if flags & END_HEADERS:
+            self._take_block(number, end_stream, data[pos:end])
+        else:
+            self.block = [data[pos:end]]
+            self.block_stream = number
+            self.block_end_stream = end_stream
+            self.block_frames = 0
+            self.block_size = end - pos
+
+    def _take_continuation(self, flags: int, data: bytes, pos: int, end: int) -> None:
+        """CONTINUATION (section 6.10)."""
+        self.block.append(data[pos:end])
+        self.block_size += end - pos
+        self.block_frames += 1
+        if self.block_size > self.limit_block:
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "a field block that is too long")
+        if self.block_frames > self.limit_block // FRAME_MAX + CONTINUATIONS:
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "a field block in too many frames")
+        if flags & END_HEADERS:
+            number = self.block_stream
+            block = _join(self.block)
+            self.block = []
+            self.block_stream = 0
+            self._take_block(number, self.block_end_stream, block)
+
+    def _take_block(self, number: int, end_stream: bool, block: bytes) -> None:
+        """Take a complete field block: that of a request or of trailers."""
+        if number <= self.last_stream:
+            self._take_trailers(number, end_stream, block)
+            return
+        self.last_stream = number
+        if self.ending or self.active >= self.max_streams:
+            self.reader.skip(block)
+            if self.ending:
+                # GOAWAY has told that it is not served (section 6.8).
+                self._abandon(number)
+            else:
+                self._reset_number(number, REFUSED_STREAM, "more streams than SETTINGS_MAX_CONCURRENT_STREAMS")
+            return
+        rejected: Any = None
+        head: Any = None
+        try:
+            head = self.reader.read_request(block, not end_stream)
+        except RequestRejected as error:
+            if error.status == 400:
+                self._reset_number(number, PROTOCOL_ERROR, error.reason)
+                return
+            rejected = error
+        stream = Stream(number, self.initial_window)
+        stream.framer = new_http2_framer(self.encoder, 0 if head is None else head.flags)
+        if end_stream:
+            stream.state = HALF_CLOSED_REMOTE
+            stream.more_body = False
+        self.streams[number] = stream
+        self.active += 1
+        self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_REQUEST, IDLE_FRAMES_BURST)
+        if rejected is None:
+            if self.reader.priority >= 0:
+                stream.priority = self.reader.priority
+            if self.early_priorities:
+                stream.priority = self.early_priorities.pop(number, stream.priority)
+            stream.remaining = self.reader.content_length
+            self.events.append((REQUEST, stream, head))
+        else:
+            stream.abandoned_body = True
+            self.events.append((REJECTED, stream, rejected))
+
+    def _take_trailers(self, number: int, end_stream: bool, block: bytes) -> None:
+        """Take a second field block of a stream (section 8.1)."""
+        stream = self.streams.get(number)
+        if stream is None:
+            if number not in self.abandoned:
+                raise ConnectionFault(STREAM_CLOSED, "HEADERS on a closed stream")
+            self.reader.skip(block)
+            return
+        if not stream.more_body:
+            self.reader.skip(block)
+            self._reset(stream, STREAM_CLOSED, "HEADERS after the end of the stream")
+            return
+        try:
+            self.reader.read_trailers(block)
+        except RequestRejected as error:
+            self._reset(stream, PROTOCOL_ERROR, error.reason)
+            return
+        if not end_stream:
+            self._reset(stream, PROTOCOL_ERROR, "trailers that do not end the stream")
+        else:
+            self._end_body(stream)
+
+    def _take_data(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
+        """DATA (section 6.1)."""
+        flow = end - pos
+        if not number:
+            raise ConnectionFault(PROTOCOL_ERROR, "DATA on no stream")
+        if flow > self.window:
+            raise ConnectionFault(FLOW_CONTROL_ERROR, "more DATA than the connection's window")
+        self.window -= flow
+        if flags & PADDED:
+            if pos == end or pos + 1 + data[pos] > end:
+                raise ConnectionFault(PROTOCOL_ERROR, "more padding than there are bytes")
+            end -= data[pos]
+            pos += 1
+        stream = self.streams.get(number)
+        if stream is None:
+            self._owe(flow)
+            self._take_late_data(number)
+            return
+        if not stream.more_body:
+            self._owe(flow)
+            self._reset(stream, STREAM_CLOSED, "DATA after the end of the stream")
+            return
+        if flow > stream.window:
+            self._owe(flow)
+            self._reset(stream, FLOW_CONTROL_ERROR, "more DATA than the stream's window")
+            return
+        stream.window -= flow
+        size = end - pos
+        if flow > size:
+            # Nobody has to take the padding.
+            self._owe(flow - size)
+            self._owe_stream(stream, flow - size)
+        if stream.remaining >= 0:
+            stream.remaining -= size
+            if stream.remaining < 0:
+                self._owe(size)
+                self._reset(stream, PROTOCOL_ERROR, "a body longer than its content-length")
+                return
+        if size:
+            self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_DATA, IDLE_FRAMES_BURST)
+            self._take_part(stream, data, pos, end)
+        elif not flags & END_STREAM:
+            self._spend_frame()
+        if flags & END_STREAM:
+            self._end_body(stream)
+
+    def _take_late_data(self, number: int) -> None:
+        """DATA of a stream that is not open."""
+        if number > self.last_stream or number & 1 == 0:
+            raise ConnectionFault(PROTOCOL_ERROR, "DATA on an idle stream")
+        if number in self.abandoned:
+            self._spend_frame()
+        else:
+            self._reset_number(number, STREAM_CLOSED, "DATA on a closed stream")
+
+    def _take_part(self, stream: Stream, data: bytes, pos: int, end: int) -> None:
+        """Keep a part of a body until it is given out; those of one read are one event."""
+        size = end - pos
+        stream.body_size += size
+        if stream.abandoned_body:
+            self._owe(size)
+        elif 0 <= self.limit_body < stream.body_size:
+            self._owe(size)
+            stream.abandoned_body = True
+            self.events.append((REJECTED, stream, RequestRejected(413, "request body too large")))
+        else:
+            stream.unread += size
+            if stream.body is None:
+                stream.body = [data[pos:end]]
+                self._tell_of_body(stream)
+            else:
+                stream.body.append(data[pos:end])
+
+    def _tell_of_body(self, stream: Stream) -> None:
+        if not stream.body_pending:
+            stream.body_pending = True
+            self.events.append((BODY, stream, None))
+
+    def _end_body(self, stream: Stream) -> None:
+        """The client has ended the stream."""
+        if stream.remaining > 0:
+            self._reset(stream, PROTOCOL_ERROR, "a body shorter than its content-length")
+            return
+        stream.more_body = False
+        stream.state = HALF_CLOSED_REMOTE
+        if not stream.abandoned_body:
+            self._tell_of_body(stream)
+
+    # Priorities (RFC 9218, and what is left of those of RFC 7540)
+
+    def _check_dependency(self, number: int, data: bytes, pos: int) -> None:
+        if get_uint32(data, pos) & MAX_STREAM_ID == number:
+            raise ConnectionFault(PROTOCOL_ERROR, "a stream that depends on itself")
+
+    def _take_priority(self, number: int, data: bytes, pos: int, end: int) -> None:
+        """PRIORITY (section 6.3), which says nothing any more."""
+        if not number:
+            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY on no stream")
+        if end - pos != 5:
+            raise ConnectionFault(FRAME_SIZE_ERROR, "PRIORITY is not of 5 bytes")
+        self._check_dependency(number, data, pos)
+        self._spend_frame()
+
+    def _take_priority_update(self, number: int, data: bytes, pos: int, end: int) -> None:
+        """PRIORITY_UPDATE (RFC 9218 section 7.1)."""
+        if number:
+            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE on a stream")
+        if end - pos < 4:
+            raise ConnectionFault(FRAME_SIZE_ERROR, "PRIORITY_UPDATE is shorter than 4 bytes")
+        number = get_uint32(data, pos) & MAX_STREAM_ID
+        if number & 1 == 0:
+            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE of a stream that is not the client's")
+        self._spend_frame()
+        priority = parse_priority(data[pos + 4 : end])
+        stream = self.streams.get(number)
+        if stream is not None:
+            stream.priority = priority
+        elif number > self.last_stream and len(self.early_priorities) < self.max_streams:
+            self.early_priorities[number] = priority
+
+    # The connection
+
+    def _take_rst_stream(self, number: int, size: int) -> None:
+        """RST_STREAM (section 6.4)."""
+        if not number:
+            raise ConnectionFault(PROTOCOL_ERROR, "RST_STREAM on no stream")
+        if size != 4:
+            raise ConnectionFault(FRAME_SIZE_ERROR, "RST_STREAM is not of 4 bytes")
+        stream = self.streams.get(number)
+        if stream is not None:
+            self._close(stream)
+            self._spend_reset()
+            self.events.append((RESET, stream, None))
+        elif number > self.last_stream or number & 1 == 0:
+            raise ConnectionFault(PROTOCOL_ERROR, "RST_STREAM on an idle stream")
+        else:
+            self._spend_frame()
+
+    def _take_settings(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
+        """SETTINGS (section 6.5)."""
+        if number:
+            raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS on a stream")
+        if (end - pos) % 6 or (flags & ACK and end > pos):
+            raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS of a wrong length")
+        self._spend_frame()
+        if flags & ACK:
+            return
+        initial_window = self.initial_window
+        # Each pass consumes a setting.
+        while pos < end:
+            name = data[pos] << 8 | data[pos + 1]
+            value = get_uint32(data, pos + 2)
+            pos += 6
+            if name == HEADER_TABLE_SIZE:
+                self.encoder.set_table_size(value)
+            elif name == INITIAL_WINDOW_SIZE:
+                if value > MAX_WINDOW:
+                    raise ConnectionFault(FLOW_CONTROL_ERROR, "SETTINGS_INITIAL_WINDOW_SIZE is too large")
+                initial_window = value
+            elif name == MAX_FRAME_SIZE:
+                if not FRAME_MAX <= value <= 16777215:
+                    raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS_MAX_FRAME_SIZE is out of range")
+            elif value > 1 and (name in (ENABLE_PUSH, ENABLE_CONNECT_PROTOCOL, NO_RFC7540_PRIORITIES)):
+                raise ConnectionFault(PROTOCOL_ERROR, "a setting that is neither 0 nor 1")
+        if initial_window != self.initial_window:
+            self._change_initial_window(initial_window)
+        self._put_control(SETTINGS, ACK, 0, b"")
+
+    def _change_initial_window(self, initial_window: int) -> None:
+        """Streams that are open have the new window too (section 6.9.2)."""
+        change = initial_window - self.initial_window
+        self.initial_window = initial_window
+        for stream in self.streams.values():
+            stream.send_window += change
+            if stream.send_window > MAX_WINDOW:
+                raise ConnectionFault(FLOW_CONTROL_ERROR, "a window above 2^31-1")
+
+    def _take_ping(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
+        """PING (section 6.7)."""
+        if number:
+            raise ConnectionFault(PROTOCOL_ERROR, "PING on a stream")
+        if end - pos != 8:
+            raise ConnectionFault(FRAME_SIZE_ERROR, "PING is not of 8 bytes")
+        payload = data[pos:end]
+        if not flags & ACK:
+            self._put_control(PING, ACK, 0, payload)
+        elif payload == _PING_OF_SHUTDOWN:
+            self.events.append((PONG, None, None))
+        self._spend_frame()
+
+    def _take_goaway(self, number: int, size: int) -> None:
+        """GOAWAY (section 6.8): the client accepts no push, of which there is none."""
+        if number:
+            raise ConnectionFault(PROTOCOL_ERROR, "GOAWAY on a stream")
+        if size < 8:
+            raise ConnectionFault(FRAME_SIZE_ERROR, "GOAWAY is shorter than 8 bytes")
+        self._spend_frame()
+
+    def _take_window_update(self, number: int, data: bytes, pos: int, end: int) -> None:
+        """WINDOW_UPDATE (section 6.9)."""
+        if end - pos != 4:
+            raise ConnectionFault(FRAME_SIZE_ERROR, "WINDOW_UPDATE is not of 4 bytes")
+        self._spend_frame()
+        increment = get_uint32(data, pos) & MAX_STREAM_ID
+        if not number:
+            self.send_window += increment
+            if not increment:
+                raise ConnectionFault(PROTOCOL_ERROR, "WINDOW_UPDATE of nothing")
+            if self.send_window > MAX_WINDOW:
+                raise ConnectionFault(FLOW_CONTROL_ERROR, "a window above 2^31-1")
+            return
+        stream = self.streams.get(number)
+        if stream is None:
+            if number > self.last_stream or number & 1 == 0:
+                raise ConnectionFault(PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream")
+            return
+        stream.send_window += increment
+        if not increment:
+            self._reset(stream, PROTOCOL_ERROR, "WINDOW_UPDATE of nothing")
+        elif stream.send_window > MAX_WINDOW:
+            self._reset(stream, FLOW_CONTROL_ERROR, "a window above 2^31-1")
+
+    # Limits
+
+    def _spend_frame(self) -> None:
+        """Count a frame that moves nothing forward."""
+        self.idle_frames -= 1
+        if self.idle_frames < 0:
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "too many frames without a request or data")
+
+    def _spend_reset(self) -> None:
+        """Count a stream that the client has reset, or made us reset."""
+        self.resets -= 1
+        if self.resets < 0:
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "too many streams were reset")
+
+    # The end of streams
+
+    def _reset(self, stream: Stream, code: int, reason: str) -> None:
+        """Reset a stream for a mistake of the client's."""
+        self._put_control(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
+        self._abandon(stream.number)
+        self._close(stream)
+        self._spend_reset()
+        self.events.append((STREAM_ERROR, stream, reason))
+
+    def _reset_number(self, number: int, code: int, reason: str) -> None:
+        """As `_reset`, for a stream that is not open."""
+        self._put_control(RST_STREAM, 0, number, code.to_bytes(4, "big"))
+        self._abandon(number)
+        self._spend_reset()
+        self.events.append((STREAM_ERROR, None, reason))
+
+    def _abandon(self, number: int) -> None:
+        """Have frames ignored that were sent before the client knew of the end of the stream."""
+        if len(self.abandoned) >= ABANDONED_MAX:
+            del self.abandoned[next(iter(self.abandoned))]
+        self.abandoned[number] = None
+
+    def _close(self, stream: Stream) -> None:
+        """The stream is closed; nothing of it is sent or read any more."""
+        stream.state = CLOSED
+        del self.streams[stream.number]
+        if not stream.given_out:
+            self.active -= 1
+        if stream.queue is not None:
+            stream.queue = None
+            stream.queued = 0
+            self.blocked.remove(stream)
+        if stream.unread:
+            self._owe(stream.unread)
+            stream.unread = 0
+            stream.body = None
+
+    def _fail(self, fault: ConnectionFault) -> None:
+        """End the connection for a mistake of the client's (section 5.4.1)."""
+        self._put_goaway(self.last_served if self.ending else self.last_stream, fault.code, fault.reason.encode())
+        self.state = FAULTY
+        self.events.append((FAULT, None, fault))
+
+    # The wire's side
+
+    def release(self, stream: Stream) -> None:
+        """The application of a stream has returned, or there is none."""
+        stream.given_out = False
+        if stream.state == CLOSED:
+            self.active -= 1
+
+    def reset(self, stream: Stream, code: int) -> None:
+        """Reset a stream for a reason of our own."""
+        if stream.state != CLOSED:
+            self._put(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
+            self._abandon(stream.number)
+            self._close(stream)
+
+    def credit(self, stream: Stream) -> bool:
+        """The application has taken what it was given of the body, or waits for more: the client may send more.
+
+        Returns:
+            Whether it waits: all had been taken before.
+        """
+        size = stream.unread
+        waits = not size
+        if size:
+            stream.unread = 0
+            self._owe(size)
+        if stream.more_body and stream.state != CLOSED:
+            if waits and stream.window_target < STREAM_WINDOW:
+                size = STREAM_WINDOW - stream.window_target
+                stream.window_target = STREAM_WINDOW
+            self._owe_stream(stream, size)
+        return waits
+
+    def widen(self, size: int) -> None:
+        """Let the client send so many bytes on all streams together."""
+        size -= self.window_target
+        if size > 0:
+            self.window_target += size
+            self._owe(size)
+
+    def _owe(self, size: int) -> None:
+        """Give the connection's window back, half a window at a time."""
+        self.owed += size
+        if self.owed * 2 >= self.window_target:
+            self._put(WINDOW_UPDATE, 0, 0, self.owed.to_bytes(4, "big"))
+            self.window += self.owed
+            self.owed = 0
+
+    def _owe_stream(self, stream: Stream, size: int) -> None:
+        """As `_owe`, for the stream's window."""
+        stream.owed += size
+        if stream.owed * 2 >= stream.window_target:
+            self._put(WINDOW_UPDATE, 0, stream.number, stream.owed.to_bytes(4, "big"))
+            stream.window += stream.owed
+            stream.owed = 0
+
+    def begin_shutdown(self) -> None:
+        """Tell the client to open no more streams; those that are under way are served (section 6.8)."""
+        self._put_goaway(MAX_STREAM_ID, NO_ERROR, b"")
+        self._put(PING, 0, 0, _PING_OF_SHUTDOWN)
+
+    def end_shutdown(self) -> None:
+        """Serve no stream but those that have come."""
+        if not self.ending:
+            self.ending = True
+            self.last_served = self.last_stream
+            self._put_goaway(self.last_served, NO_ERROR, b"")
+
+    def refuse(self, code: int, reason: str) -> None:
+        """End the connection for a reason that no frame has given."""
+        if self.state != FAULTY:
+            self._fail(ConnectionFault(code, reason))
+
+    # Responses
+
+    def send(self, stream: Stream, message: Any, default_headers: list[tuple[bytes, bytes]]) -> int:
+        """Accept a message of the application.
+
+        Args:
+            default_headers: of each response, names lower-cased.
+
+        Returns:
+            EXPECT_BODY or COMPLETE.
+
+        Raises:
+            RuntimeError, TypeError: the application's mistake; nothing of the message counts as sent.
+        """
+        framer = stream.framer
+        data = framer.send(message, default_headers)
+        if data is None:
+            return EXPECT_BODY
+        if stream.state != CLOSED:
+            self._send_data(stream, data, framer.state == COMPLETE)
+        state: int = framer.state
+        return state
+
+    def send_head(self, stream: Stream) -> None:
+        """Send the head of a response that has started, unless a part of the body has taken it along."""
+        framer = stream.framer
+        if framer.state == EXPECT_BODY and not framer.head_sent and stream.state != CLOSED:
+            self._put_block(stream.number, 0, framer.head())
+
+    def send_continue(self, stream: Stream) -> None:
+        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
+        if stream.state != CLOSED:
+            self._put_block(stream.number, 0, self.encoder.encode(100, []))
+
+    def take_back(self, stream: Stream) -> None:
+        """Forget a start of which nothing was sent: another response takes its place."""
+        stream.framer = new_http2_framer(self.encoder, stream.framer.flags)
+
+    def _put_block(self, number: int, flags: int, block: bytes) -> None:
+        """HEADERS, and CONTINUATION for what one frame has no room for."""
+        size = len(block)
+        if size <= FRAME_MAX:
+            self._put(HEADERS, flags | END_HEADERS, number, block)
+            return
+        self._put(HEADERS, flags, number, block[:FRAME_MAX])
+        pos = FRAME_MAX
+        while size - pos > FRAME_MAX:
+            self._put(CONTINUATION, 0, number, block[pos : pos + FRAME_MAX])
+            pos += FRAME_MAX
+        self._put(CONTINUATION, END_HEADERS, number, block[pos:])
+
+    def _send_data(self, stream: Stream, data: bytes, ends: bool) -> None:
+        """Send a part of a body, or queue it."""
+        size = len(data)
+        framer = stream.framer
+        if not framer.head_sent:
+            if ends and not size:
+                self._put_block(stream.number, END_STREAM, framer.head())
+                self._end_response(stream)
+                return
+            self._put_block(stream.number, 0, framer.head())
+        if not size and not ends:
+            return
+        if stream.queue is None and (
+            not size or (size <= stream.send_window and size <= self.send_window and self.out_size + size <= OUTPUT_MAX)
+        ):
+            self._put_data(stream, data, ends)
+            return
+        if stream.queue is None:
+            stream.queue = []
+            stream.turn = self.turn
+            self.blocked.append(stream)
+        if size:
+            stream.queue.append(data)
+            stream.queued += size
+        stream.end_queued = ends
+
+    def _put_data(self, stream: Stream, data: bytes, ends: bool) -> None:
+        """DATA, of which the windows have room for."""
+        size = len(data)
+        number = stream.number
+        out = self.out
+        pos = 0
+        while size - pos > FRAME_MAX:
+            out.append(frame_head(FRAME_MAX, DATA, 0, number))
+            out.append(data[pos : pos + FRAME_MAX])
+            pos += FRAME_MAX
+        out.append(frame_head(size - pos, DATA, END_STREAM if ends else 0, number))
+        if size:
+            out.append(data[pos:] if pos else data)
+            stream.send_window -= size
+            self.send_window -= size
+            stream.sent += size
+            self.sent += size
+            self.out_size += size
+            # The client answers with WINDOW_UPDATE frames.
+            self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_DATA, IDLE_FRAMES_BURST)
+        if ends:
+            self._end_response(stream)
+
+    def _end_response(self, stream: Stream) -> None:
+        """END_STREAM was sent."""
+        if stream.more_body:
+            # The rest of the body is of no use (section 8.1).
+            self._put(RST_STREAM, 0, stream.number, b"\0\0\0\0")
+            self._abandon(stream.number)
+        self._close(stream)
+
+    def _pick(self) -> Stream | None:
+        """The queued stream whose turn it is (RFC 9218 section 10)."""
+        if self.send_window <= 0:
+            return None
+        in_order: Stream | None = None
+        shared: Stream | None = None
+        urgency = 8
+        for stream in self.blocked:
+            if stream.send_window <= 0 or stream.priority >> 1 > urgency:
+                continue
+            if stream.priority >> 1 < urgency:
+                urgency = stream.priority >> 1
+                in_order = shared = None
+            if stream.priority & 1:
+                if shared is None or stream.turn < shared.turn:
+                    shared = stream
+            elif in_order is None or stream.number < in_order.number:
+                in_order = stream
+        # Those that are of use in parts share with the first of those that are not.
+        if shared is None or (in_order is not None and in_order.turn <= shared.turn):
+            return in_order
+        return shared
+
+    def _put_queued(self, stream: Stream) -> None:
+        """Send a frame of a queued stream."""
+        queue: Any = stream.queue
+        part: bytes = queue[0]
+        start = stream.queue_pos
+        size = min(len(part) - start, FRAME_MAX, stream.send_window, self.send_window)
+        data = part[start : start + size]
+        if start + size < len(part):
+            stream.queue_pos = start + size
+        else:
+            stream.queue_pos = 0
+            del queue[0]
+        stream.queued -= size
+        self.turn += 1
+        stream.turn = self.turn
+        if stream.queued:
+            self._put_data(stream, data, False)
+            return
+        stream.queue = None
+        self.blocked.remove(stream)
+        self.drained.append(stream)
+        self._put_data(stream, data, stream.end_queued)
+
+    # Bytes out
+
+    def has_output(self) -> bool:
+        """Whether there is something that can be sent."""
+        return bool(self.out) or (bool(self.blocked) and self._pick() is not None)
+
+    def take_output(self) -> bytes:
+        """What is to be written now."""
+        if self.blocked:
+            # Each pass sends a frame.
+            while self.out_size < OUTPUT_MAX:
+                stream = self._pick()
+                if stream is None:
+                    break
+                self._put_queued(stream)
+        out = self.out
+        if not out:
+            return b""
+        self.out = []
+        self.out_size = 0
+        self.control_size = 0
+        return out[0] if len(out) == 1 else _join(out)
+
+    def take_drained(self) -> list[Stream]:
+        """The streams whose queue has become empty since the last call."""
+        drained = self.drained
+        if drained:
+            self.drained = []
+        return drained
+
+    def _put(self, kind: int, flags: int, number: int, payload: bytes) -> None:
+        out = self.out
+        out.append(frame_head(len(payload), kind, flags, number))
+        if payload:
+            out.append(payload)
+
+    def _put_control(self, kind: int, flags: int, number: int, payload: bytes) -> None:
+        """Answer a frame of a client, which has to take the answers."""
+        self._put(kind, flags, number, payload)
+        self.control_size += 9 + len(payload)
+        if self.control_size > CONTROL_MAX:
+            self.out = []
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "the client does not read the answers to its frames")
+
+    def _put_goaway(self, number: int, code: int, reason: bytes) -> None:
+        self._put(GOAWAY, 0, 0, number.to_bytes(4, "big") + code.to_bytes(4, "big") + reason)
