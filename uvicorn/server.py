@@ -213,7 +213,12 @@ class Server:
         return Listeners(self.config, self._create_protocol)
 
     def _create_protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(
+        protocol_class = self.config.http_protocol_class
+        if self.config.http2:
+            from uvicorn.protocols.http.negotiation import Negotiation  # most servers do without
+
+            protocol_class = Negotiation
+        protocol: asyncio.Protocol = protocol_class(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol

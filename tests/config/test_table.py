@@ -75,6 +75,7 @@ DEFAULTS = {
     "timeout_request_body": 60.0,
     "timeout_send": 60.0,
     "timeout_ssl_handshake": 10.0,
+    "http2_max_concurrent_streams": 100,
 }
 
 
@@ -189,8 +190,11 @@ def test_each_literal_type_lists_the_choices() -> None:
         ("ws", "socketio", "not 'socketio'"),
         ("headers", [("x", "a\nb")], r"not ('x', 'a\nb')"),
         ("workers", -1, "workers must be an integer, at least 0, not -1"),
-        ("http2", True, "http2 must be off, not True. HTTP/2 is not built yet; a proxy in front of this server can"),
-        ("http2", "1", "http2 must be off, not '1'. HTTP/2 is not built yet"),
+        (
+            "http2_max_concurrent_streams",
+            0,
+            "http2_max_concurrent_streams must be an integer from 1 to 2147483647, not 0",
+        ),
         (
             "http",
             "zttp",
@@ -213,7 +217,7 @@ def test_a_wrong_value(name: str, value: object, message: str) -> None:
     ("name", "value", "message"),
     [
         ("port", b"80", "port must be an integer from 0 to 65535, not bytes"),
-        ("http2", b"", "http2 must be off, not bytes"),
+        ("http2", b"", "http2 must be a boolean: true or false, yes or no, on or off, 1 or 0, not bytes"),
         ("reload_dirs", 3, "reload_dirs must be a list, not int"),
         ("reload_dirs", [3], "reload_dirs must be a directory that exists, not int"),
         ("headers", ["x: y"], "headers must be a header NAME:VALUE"),

@@ -119,6 +119,19 @@ def test_http_1_1_is_negotiated(files: Files) -> None:
     assert handshake(load(ssl_certfile=files.both), client)[0] == "http/1.1"
 
 
+@pytest.mark.parametrize("of_the_user", [False, True])
+def test_http_2_is_negotiated(files: Files, of_the_user: bool) -> None:
+    options: dict[str, Any] = {"ssl_certfile": files.both, "http2": True}
+    if of_the_user:
+        options["ssl_context_factory"] = lambda config, default: create_ssl_context(
+            files.both, None, None, ssl.PROTOCOL_TLS_SERVER, 0, None, None
+        )
+    for offered, chosen in ((["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), (["http/1.1", "h2"], "h2")):
+        client = files.client_context()
+        client.set_alpn_protocols(offered)
+        assert handshake(load(**options), client)[0] == chosen
+
+
 def test_client_certificates(files: Files) -> None:
     context = load(ssl_certfile=files.both, ssl_ca_certs=files.authorities, ssl_cert_reqs=ssl.CERT_REQUIRED)
     assert context.verify_mode == ssl.CERT_REQUIRED

@@ -108,7 +108,8 @@ cdef class Session:
     @cython.locals(parts=list)
     cpdef bytes take_body(self, Stream stream)
     @cython.locals(
-        pos=Py_ssize_t, size=Py_ssize_t, buf="const unsigned char *", length=Py_ssize_t, kind=int, number="unsigned int",
+        pos=Py_ssize_t, size=Py_ssize_t, buf="const unsigned char *", length=Py_ssize_t, kind=int,
+        number="unsigned int",
     )
     cdef _read_frames(self, bytes data)
     cdef _keep(self, bytes data, Py_ssize_t pos, Py_ssize_t needed, int kind)

@@ -103,28 +103,6 @@ class Flag(Kind):
         return super().check(value)
 
 
-class ForeseenFlag(Flag):
-    """A flag for what is not built yet: off is accepted, and on is answered with a sentence."""
-
-    expected = "off"
-
-    def __init__(self, sentence: str) -> None:
-        self.sentence = sentence
-
-    def parse(self, text: str) -> bool:
-        return self.check(super().parse(text))
-
-    def check(self, value: Any) -> bool:
-        if isinstance(value, str):
-            return self.parse(value)
-        if super().check(value):
-            raise ValueError
-        return False
-
-    def hint(self, value: Any) -> str:
-        return self.sentence
-
-
 class Number(Kind):
     """A number; a boolean is none, though Python takes it for one.
 

@@ -14,7 +14,6 @@ from uvicorn.config.kinds import (
     ExistingDirectory,
     ExistingFile,
     Flag,
-    ForeseenFlag,
     Header,
     Host,
     Integer,
@@ -77,7 +76,6 @@ LOG_LEVELS: dict[str, int] = {
 }
 
 # What a user of uvicorn 0.54 may ask for, and this server does not have.
-NO_HTTP2 = "HTTP/2 is not built yet; a proxy in front of this server can speak it to clients."
 NO_ZTTP = "zttp is a choice of uvicorn 0.54 that is not here; 'auto' picks the fastest parser that is installed."
 NO_ZUVLOOP = "zuvloop is a choice of uvicorn 0.54 that is not here; 'auto' picks uvloop if it is installed."
 
@@ -106,7 +104,7 @@ class Options(OptionTable):
         "The HTTP protocol.",
     )
     http2: bool = option(
-        False, ForeseenFlag(NO_HTTP2), Group.IMPLEMENTATION, "HTTP/2, which is not built yet.", Form.ON_OFF
+        False, Flag(), Group.IMPLEMENTATION, "Speak HTTP/2 too, with clients that ask for it.", Form.ON_OFF
     )
     ws: WSProtocolType | str | type[Protocol] | None = option(
         "auto", ChoiceOrImport(WS_PROTOCOLS, "Class", ["none"]), Group.IMPLEMENTATION, "The WebSocket protocol."
@@ -294,6 +292,9 @@ class Options(OptionTable):
     )
     timeout_ssl_handshake: float = option(
         10.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which the TLS handshake must be done."
+    )
+    http2_max_concurrent_streams: int = option(
+        100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from uvicorn.config.kinds import OptionTypeError
 from uvicorn.config.table import Options
 
-# RFC 7301, section 6: the identifier of HTTP/1.1.
+# The identifiers of HTTP/1.1 (RFC 7301 section 6) and of HTTP/2 (RFC 9113 section 3.2), in the order of preference.
 ALPN_PROTOCOLS = ["http/1.1"]
+ALPN_PROTOCOLS_WITH_HTTP2 = ["h2", "http/1.1"]
 
 
 def create_ssl_context(
@@ -56,6 +57,8 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
     context = options.ssl_context_factory(options, lambda: _described_context(options))
     if not isinstance(context, ssl.SSLContext):
         raise OptionTypeError(f"ssl_context_factory must return an ssl.SSLContext, not {type(context).__name__}")
+    if options.http2:
+        context.set_alpn_protocols(ALPN_PROTOCOLS_WITH_HTTP2)
     return context
 
 
@@ -74,6 +77,7 @@ def _described_context(options: Options) -> ssl.SSLContext:
         options.ssl_cert_reqs,
         options.ssl_ca_certs,
         options.ssl_ciphers,
+        ALPN_PROTOCOLS_WITH_HTTP2 if options.http2 else ALPN_PROTOCOLS,
     )
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.connection import Due
-    from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class Wire(Protocol):
@@ -18,6 +17,16 @@ class Wire(Protocol):
         """The server is going down: end, once what is being served is complete."""
 
 
+class Flow(Protocol):
+    """Whether an exchange has to tell of what it takes, and to wait before it sends."""
+
+    @property
+    def read_paused(self) -> bool: ...
+
+    @property
+    def write_paused(self) -> bool: ...
+
+
 class Stream(Protocol):
     """One request and the way of its answer, as an exchange sees them.
 
@@ -28,9 +37,14 @@ class Stream(Protocol):
         keep_alive: whether the connection may persist after the response.
     """
 
-    loop: Any
-    logger: logging.Logger
-    flow: "FlowControl"
+    @property
+    def loop(self) -> Any: ...
+
+    @property
+    def logger(self) -> logging.Logger: ...
+
+    @property
+    def flow(self) -> Flow: ...
 
     @property
     def keep_alive(self) -> bool: ...

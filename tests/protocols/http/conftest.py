@@ -7,6 +7,7 @@ import pytest
 
 from tests.doubles import MockLoop
 from tests.protocols.http.connection import Connection
+from tests.protocols.http.http2 import Http2Connection
 
 
 @pytest.fixture
@@ -16,6 +17,21 @@ def connect(http_protocol_cls: Any) -> Iterator[Callable[..., Connection]]:
 
     def make(app: Any, **options: Any) -> Connection:
         connections.append(Connection(http_protocol_cls, app, **options))
+        return connections[-1]
+
+    yield make
+    for connection in connections:
+        if isinstance(connection.loop, MockLoop):
+            connection.loop.discard()
+
+
+@pytest.fixture
+def connect_http2(half: str) -> Iterator[Callable[..., Http2Connection]]:
+    """Make HTTP/2 connections on one half; they are lost at the end of the test."""
+    connections: list[Http2Connection] = []
+
+    def make(app: Any, **options: Any) -> Http2Connection:
+        connections.append(Http2Connection(half, app, **options))
         return connections[-1]
 
     yield make

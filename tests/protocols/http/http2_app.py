@@ -1,0 +1,22 @@
+"""What live tests of HTTP/2 are served by."""
+
+import asyncio
+from typing import Any
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        return
+    if scope["path"] == "/busy":
+        # It does not look for a disconnect.
+        await asyncio.sleep(3)
+    body = bytearray()
+    more_body = True
+    while more_body:
+        message = await receive()
+        body += message.get("body", b"")
+        more_body = message.get("more_body", False)
+    answer = {"/": b"Hello, world!", "/large": b"x" * 5_000_000}.get(scope["path"], bytes(body))
+    length = (b"content-length", b"%d" % len(answer))
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": answer})

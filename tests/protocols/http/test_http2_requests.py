@@ -1,0 +1,553 @@
+"""HTTP/2: what applications are given, and what they may answer."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.http2 import block, data, frame, headers, reset, settings
+from tests.protocols.http.apps import app as bad_app
+from tests.protocols.http.connection import body, respond, send_all, start
+from tests.protocols.http.http2 import until
+from tests.protocols.http.test_access_log import Records
+from uvicorn._speedups import http2_codes as codes
+from uvicorn.server_state import ServerState
+
+
+@pytest.fixture
+def access() -> Iterator[Records]:
+    handler = Records()
+    logger = logging.getLogger("uvicorn.access")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+class Scopes:
+    """An application that keeps its scopes."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        await respond()(scope, receive, send)
+
+
+async def test_scope(connect_http2: Any) -> None:
+    app = Scopes()
+    state = {"pool": 1}
+    connection = connect_http2(app, app_state=state)
+    connection.feed(headers(1, (b"x-a", b"b"), (b"cookie", b"a=1"), (b"cookie", b"b=2"), path=b"/caf%C3%A9?q=1"))
+    assert (await connection.get(1)).status == 200
+    [scope] = app.scopes
+    assert scope == {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "2",
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 12345),
+        "scheme": "http",
+        "method": "GET",
+        "root_path": "",
+        "path": "/café",
+        "raw_path": b"/caf%C3%A9",
+        "query_string": b"q=1",
+        "headers": [(b"host", b"a"), (b"x-a", b"b"), (b"cookie", b"a=1; b=2")],
+        "state": {"pool": 1},
+    }
+    assert scope["state"] is not state
+
+
+async def test_root_path(connect_http2: Any) -> None:
+    app = Scopes()
+    connection = connect_http2(app, root_path="/root")
+    connection.feed(headers(1, path=b"/x"))
+    await connection.get(1)
+    assert (app.scopes[0]["path"], app.scopes[0]["raw_path"]) == ("/root/x", b"/root/x")
+
+
+@pytest.mark.parametrize("eager", [True, False])
+async def test_a_response(connect_http2: Any, eager: bool) -> None:
+    app = respond(b"Hello")
+    connection = connect_http2(app if eager else Scopes())
+    connection.feed(headers(1))
+    answer = await connection.get(1)
+    assert answer.headers[0] == (b"server", b"uvicorn")
+    assert answer.status == 200
+    await until(lambda: not connection.state.tasks)
+    assert connection.protocol.session.active == 0
+
+
+async def test_all_that_one_read_asks_for_is_one_write(connect_http2: Any) -> None:
+    connection = connect_http2(respond())
+    connection.feed(*(headers(number) for number in range(1, 21, 2)))
+    await connection.get(19)
+    assert connection.state.total_requests == 10
+    if connection.protocol._eager:
+        connection.feed(headers(21), headers(23))
+        assert len(connection.transport.writes) == 1
+        assert connection.answer(23).ended
+
+
+async def test_responses_come_when_they_are_ready(connect_http2: Any) -> None:
+    go: dict[str, asyncio.Event] = {"/1": asyncio.Event(), "/3": asyncio.Event()}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await go[scope["path"]].wait()
+        await respond()(scope, receive, send)
+
+    connection = connect_http2(app)
+    connection.feed(headers(1, path=b"/1"), headers(3, path=b"/3"))
+    go["/3"].set()
+    assert (await connection.get(3)).ended
+    assert not connection.answer(1).ended
+    go["/1"].set()
+    assert (await connection.get(1)).ended
+
+
+async def test_the_head_is_not_held_back(connect_http2: Any) -> None:
+    go = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0)
+        await send(start())
+        await go.wait()
+        await send(body(b"x", True))
+        await send(body(b"y"))
+
+    connection = connect_http2(app)
+    connection.feed(headers(1))
+    await until(lambda: connection.answer(1).heads)
+    assert not connection.answer(1).body
+    go.set()
+    assert (await connection.get(1)).body == b"xy"
+
+
+async def test_the_head_of_a_first_step_is_not_held_back(connect_http2: Any, access: Records) -> None:
+    go = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await go.wait()
+        await send(body(b"x"))
+
+    connection = connect_http2(app)
+    connection.feed(headers(1))
+    await until(lambda: connection.answer(1).heads)
+    assert len(access.lines) == 1
+    go.set()
+    assert (await connection.get(1)).body == b"x"
+    assert len(access.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "messages", "expected"),
+    [
+        (b"HEAD", [start(200, (b"content-length", b"3")), body(b"abc")], (200, b"")),
+        (b"HEAD", [start(200), body()], (200, b"")),
+        (b"GET", [start(204), body(b"abc")], (204, b"")),
+        (b"GET", [start(304, (b"content-length", b"3")), body(b"abc")], (304, b"")),
+        (b"GET", [start(200, (b"content-length", b" 3 ")), body(b"ab", True), body(b"c")], (200, b"abc")),
+        (b"GET", [start(200, (b"transfer-encoding", b"chunked"), (b"connection", b"close")), body(b"a")], (200, b"a")),
+    ],
+)
+async def test_what_is_sent(
+    connect_http2: Any, method: bytes, messages: list[Any], expected: tuple[int, bytes]
+) -> None:
+    connection = connect_http2(send_all(*messages))
+    connection.feed(headers(1, method=method))
+    answer = await connection.get(1)
+    assert (answer.status, answer.body) == expected
+    assert not {b"connection", b"transfer-encoding"} & dict(answer.headers).keys()
+    connection.feed(headers(3))
+    assert await connection.get(3)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/raises", "raised on purpose"),
+        ("/returns-early", "ASGI callable returned without starting response."),
+        ("/returns-after-start", "ASGI callable returned without completing response."),
+        ("/wrong-message", "Expected ASGI message 'http.response.start', but got 'http.response.body'."),
+        ("/lf-in-value", "Invalid HTTP header value."),
+        ("/crlf-in-name", "Invalid HTTP header name."),
+        ("/too-much", "Response content longer than Content-Length"),
+        ("/too-little", "Response content shorter than Content-Length"),
+    ],
+)
+async def test_a_failure_before_anything_is_sent(
+    connect_http2: Any, access: Records, caplog: pytest.LogCaptureFixture, path: str, text: str
+) -> None:
+    connection = connect_http2(bad_app)
+    connection.feed(headers(1, path=path.encode()))
+    answer = await connection.get(1)
+    if path == "/returns-after-start" and answer.reset is not None:
+        # Its start was sent, in the turn before.
+        return
+    assert (answer.status, answer.body) == (500, b"Internal Server Error")
+    assert answer.headers[1:] == [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")]
+    assert text in caplog.text
+    assert access.lines == [f'127.0.0.1:12345 - "GET {path} HTTP/2" 500']
+    connection.feed(headers(3, path=b"/"))
+    assert (await connection.get(3)).body == b"abc"
+
+
+async def test_a_failure_after_the_head(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect_http2(bad_app)
+    connection.feed(headers(1, path=b"/raises-in-the-middle"), headers(3, path=b"/"))
+    assert (await connection.get(1)).reset == codes.INTERNAL_ERROR
+    assert "raised on purpose" in caplog.text
+    assert (await connection.get(3)).body == b"abc"
+    assert not connection.ended
+
+
+async def test_an_exception_after_the_response(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await respond(b"done")(scope, receive, send)
+        raise ValueError("too late")
+
+    connection = connect_http2(app)
+    connection.feed(headers(1))
+    assert (await connection.get(1)).reset is None
+    await until(lambda: "too late" in caplog.text)
+    connection.feed(headers(3))
+    assert (await connection.get(3)).status == 200
+
+
+async def test_a_response_that_ends_without_its_end_after_a_disconnect_http2(connect_http2: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"x", True))
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    connection = connect_http2(app, double=True)
+    connection.feed(headers(1))
+    task = connection.loop.start_one()
+    await until(lambda: connection.answer(1).body)
+    [stream] = connection.protocol.session.streams.values()
+    # Half of what a client does that has gone.
+    stream.owner.cycle.end()
+    await task
+    assert connection.answer(1).reset == codes.INTERNAL_ERROR
+
+
+async def test_the_line_of_the_access_log(connect_http2: Any, access: Records) -> None:
+    connection = connect_http2(respond(status=404))
+    connection.feed(headers(1, path=b"/x?y=1"))
+    await connection.get(1)
+    [record] = access.records
+    assert record.args == ("127.0.0.1:12345", "GET", "/x?y=1", "2", 404)
+
+
+async def test_nothing_is_logged_without_handlers(connect_http2: Any) -> None:
+    logger = logging.getLogger("uvicorn.access")
+    logger.handlers.clear()
+    logger.propagate = False
+    connection = connect_http2(bad_app)
+    assert not connection.protocol.access_log
+    connection.feed(headers(1, path=b"/"), headers(3, path=b"/raises"))
+    assert (await connection.get(3)).status == 500
+
+
+async def test_headers_of_a_proxy(connect_http2: Any) -> None:
+    app = Scopes()
+    connection = connect_http2(app, proxy_headers=True)
+    connection.feed(headers(1, (b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https")), headers(3))
+    await connection.get(3)
+    assert [(scope["client"][0], scope["scheme"]) for scope in app.scopes] == [
+        ("1.2.3.4", "https"),
+        ("127.0.0.1", "http"),
+    ]
+
+
+async def test_limit_concurrency(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect_http2(respond(), limit_concurrency=1)
+    connection.feed(headers(1))
+    answer = await connection.get(1)
+    assert (answer.status, answer.body) == (503, b"Service Unavailable")
+    assert "Exceeded concurrency limit." in caplog.text
+
+
+async def test_requests_are_counted(connect_http2: Any) -> None:
+    state = ServerState()
+    state.request_limit = 2
+    told: list[int] = []
+    state.on_request_limit = lambda: told.append(state.total_requests)
+    connection = connect_http2(respond(), server_state=state)
+    connection.feed(headers(1), headers(3), headers(5))
+    await connection.get(5)
+    assert state.total_requests == 3
+    assert told == [2]
+
+
+# Bodies of requests
+
+
+class Reads:
+    """An application that reads to the end, and answers with what it got."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        size = 0
+        while True:
+            event = await receive()
+            self.events.append(event)
+            size += len(event.get("body", b""))
+            if not event.get("more_body"):
+                break
+        await respond(b"%d" % size)(scope, receive, send)
+
+
+async def test_a_body_that_comes_with_its_head(connect_http2: Any) -> None:
+    app = Reads()
+    connection = connect_http2(app)
+    connection.feed(headers(1, method=b"POST", end=False), data(1, b"abc"), data(1, b"def", end=True))
+    assert (await connection.get(1)).status == 200
+    assert app.events == [{"type": "http.request", "body": b"abcdef", "more_body": False}]
+
+
+async def test_a_body_that_comes_later(connect_http2: Any) -> None:
+    app = Reads()
+    connection = connect_http2(app)
+    connection.feed(headers(1, method=b"POST", end=False))
+    await asyncio.sleep(0)
+    connection.feed(data(1, b"abc"))
+    await until(lambda: app.events)
+    trailers = frame(codes.HEADERS, codes.END_HEADERS | codes.END_STREAM, 1, block((b"x-sum", b"1")))
+    connection.feed(data(1, b"def"), trailers)
+    assert (await connection.get(1)).status == 200
+    assert [event["body"] for event in app.events] == [b"abc", b"def"]
+
+
+async def test_a_large_body_is_given_credit_as_it_is_taken(connect_http2: Any) -> None:
+    app = Reads()
+    connection = connect_http2(app)
+    connection.feed(headers(1, method=b"POST", end=False))
+    sent = 0
+
+    def allowed(number: int) -> int:
+        updates = connection.read().of_kind("WINDOW_UPDATE")
+        return 65535 - sent + sum(update.number for update in updates if update.stream == number)
+
+    # Each pass sends something.
+    while sent < 1_000_000:
+        await until(lambda: allowed(0) and allowed(1))
+        size = min(16384, allowed(0), allowed(1))
+        connection.feed(data(1, b"x" * size))
+        sent += size
+    connection.feed(data(1, end=True))
+    assert (await connection.get(1)).body == b"%d" % sent
+    assert connection.reader.of_kind("WINDOW_UPDATE")[0].stream == 0
+
+
+async def test_a_body_that_is_not_taken_is_bounded(connect_http2: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.Event().wait()
+
+    connection = connect_http2(app)
+    connection.feed(headers(1, method=b"POST", end=False))
+    for _ in range(3):
+        connection.feed(data(1, b"x" * 16384))
+    connection.feed(data(1, b"x" * 16383))
+    await asyncio.sleep(0)
+    assert [update.stream for update in connection.read().of_kind("WINDOW_UPDATE")] == [0]
+    connection.feed(data(1, b"x"))
+    assert connection.answer(1).reset == codes.FLOW_CONTROL_ERROR
+    for task in connection.state.tasks:
+        task.cancel()
+
+
+async def test_a_response_before_the_end_of_the_body(connect_http2: Any) -> None:
+    connection = connect_http2(respond(b"enough"))
+    connection.feed(headers(1, method=b"POST", end=False))
+    answer = await connection.get(1)
+    assert (answer.body, answer.ended) == (b"enough", True)
+    connection.feed(data(1, b"late", end=True), headers(3))
+    assert connection.answer(1).reset == codes.NO_ERROR
+    assert (await connection.get(3)).status == 200
+
+
+async def test_expect_continue(connect_http2: Any) -> None:
+    connection = connect_http2(Reads())
+    connection.feed(headers(1, (b"expect", b"100-continue"), method=b"POST", end=False))
+    await until(lambda: connection.answer(1).heads)
+    assert connection.answer(1).status == 100
+    connection.feed(data(1, b"abc", end=True))
+    assert (await connection.get(1)).status == 200
+
+
+async def test_expect_continue_with_a_body_that_is_there(connect_http2: Any) -> None:
+    connection = connect_http2(Reads())
+    connection.feed(headers(1, (b"expect", b"100-continue"), method=b"POST", end=False), data(1, b"abc", end=True))
+    assert len((await connection.get(1)).heads) == 1
+
+
+async def test_a_client_that_resets_its_stream(connect_http2: Any) -> None:
+    events: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        events.append(await receive())
+        await respond()(scope, receive, send)
+
+    connection = connect_http2(app)
+    connection.feed(headers(1), headers(3))
+    await asyncio.sleep(0)
+    connection.feed(reset(1))
+    await until(lambda: events)
+    assert events == [{"type": "http.disconnect"}]
+    await until(lambda: len(connection.state.tasks) == 1)
+    assert not connection.answer(1).heads
+    connection.feed(reset(3))
+    await until(lambda: not connection.state.tasks)
+
+
+async def test_looking_for_a_disconnect_http2(connect_http2: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        look = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        look.cancel()
+        await asyncio.sleep(0)
+        assert not connection.protocol.watched
+        await send(start())
+        await send(body(b"x"))
+        assert (await receive())["type"] == "http.disconnect"
+
+    connection = connect_http2(app)
+    connection.feed(headers(1, method=b"POST", end=False), data(1, b"abc"))
+    assert (await connection.get(1)).body == b"x"
+    assert not connection.protocol.watched
+
+
+async def test_an_application_that_waits_for_a_disconnect_while_it_answers(connect_http2: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        look = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await respond(b"x")(scope, receive, send)
+        assert (await look)["type"] == "http.disconnect"
+
+    connection = connect_http2(app)
+    connection.feed(headers(1))
+    assert (await connection.get(1)).body == b"x"
+    await until(lambda: not connection.state.tasks)
+
+
+async def test_a_body_over_its_limit(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect_http2(Reads(), limit_request_body=10)
+    connection.feed(
+        headers(1, method=b"POST", end=False),
+        headers(3, (b"content-length", b"11"), method=b"POST", end=False),
+        headers(5, method=b"POST", end=False),
+        data(5, b"x" * 11),
+    )
+    await asyncio.sleep(0)
+    connection.feed(data(1, b"x" * 11))
+    for number in (1, 3, 5):
+        assert ((await connection.get(number)).status, connection.answer(number).body) == (
+            413,
+            b"Content Too Large",
+        ) or (connection.answer(number).status == 413)
+    await until(lambda: not connection.state.tasks)
+    assert connection.protocol.session.active == 0
+    assert caplog.text.count("Invalid HTTP request received.") == 3
+
+
+async def test_a_body_over_its_limit_after_the_head_of_the_response(connect_http2: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"x", True))
+        await Reads()(scope, receive, send)
+
+    connection = connect_http2(app, limit_request_body=10)
+    connection.feed(headers(1, method=b"POST", end=False))
+    await until(lambda: connection.answer(1).body)
+    connection.feed(data(1, b"x" * 11))
+    assert (await connection.get(1)).reset == codes.INTERNAL_ERROR
+
+
+async def test_a_head_over_its_limit(connect_http2: Any) -> None:
+    connection = connect_http2(respond(), limit_request_head=300)
+    connection.feed(headers(1, (b"x-a", b"b" * 300)), headers(3))
+    assert (await connection.get(1)).status == 431
+    assert (await connection.get(3)).status == 200
+
+
+async def test_a_malformed_request(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "uvicorn.error")
+    app = Scopes()
+    connection = connect_http2(app)
+    connection.feed(headers(1, (b"connection", b"close")), headers(3))
+    assert (await connection.get(1)).reset == codes.PROTOCOL_ERROR
+    assert (await connection.get(3)).status == 200
+    assert len(app.scopes) == 1
+    assert "Invalid HTTP request received." in caplog.text
+    assert "127.0.0.1:12345 - A mistake of the client's resets the stream: a connection-specific field" in caplog.text
+
+
+async def test_a_running_application_counts_until_it_returns(connect_http2: Any) -> None:
+    go = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await go.wait()
+        await respond()(scope, receive, send)
+
+    connection = connect_http2(app, http2_max_concurrent_streams=3)
+    for number in (1, 3, 5):
+        connection.feed(headers(number))
+    await asyncio.sleep(0)
+    for number in (1, 3, 5):
+        connection.feed(reset(number))
+    connection.feed(headers(7))
+    assert connection.answer(7).reset == codes.REFUSED_STREAM
+    go.set()
+    await until(lambda: not connection.state.tasks)
+    connection.feed(headers(9))
+    assert (await connection.get(9)).status == 200
+
+
+async def test_the_context_of_one_request_is_not_that_of_the_next(connect_http2: Any) -> None:
+    connection = connect_http2(respond(), reset_contextvars=True)
+    connection.feed(headers(1), headers(3))
+    assert (await connection.get(3)).status == 200
+
+
+async def test_other_connections_have_their_turn(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvicorn.protocols.http.http2.PASS_SECONDS", 0.0)
+    connection = connect_http2(respond())
+    connection.feed(*(headers(number) for number in range(1, 13, 2)))
+    if connection.protocol._eager:
+        assert not connection.answer(9).ended
+    # What comes meanwhile waits behind it.
+    connection.feed(headers(13))
+    for number in range(1, 15, 2):
+        assert (await connection.get(number)).status == 200
+
+
+async def test_nothing_is_served_after_the_end(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvicorn.protocols.http.http2.PASS_SECONDS", 0.0)
+    app = Scopes()
+    connection = connect_http2(app)
+    connection.feed(*(headers(number) for number in range(1, 13, 2)))
+    connection.protocol.connection_lost(None)
+    before = connection.state.total_requests
+    await asyncio.sleep(0.01)
+    assert before < 6
+    assert connection.state.total_requests == before
+
+
+async def test_settings_and_requests_in_any_order(connect_http2: Any) -> None:
+    connection = connect_http2(respond(b"abc"))
+    connection.feed(settings((codes.INITIAL_WINDOW_SIZE, 1)), headers(1))
+    await until(lambda: connection.answer(1).body)
+    connection.feed(settings((codes.INITIAL_WINDOW_SIZE, 100)))
+    assert (await connection.get(1)).ended

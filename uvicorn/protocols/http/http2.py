@@ -1,0 +1,768 @@
+"""HTTP/2 on one connection: requests in, applications started, responses out (RFC 9113).
+
+The session frames, and knows windows and limits. The wire starts applications, tells them of what happens to their
+streams, and writes what the session has to send once for each pass of the loop.
+
+    state    what is going on                                             next
+    SERVING  requests are served                                          LEAVING; ENDING; CLOSED
+    LEAVING  the client was told to open no more streams, and is asked    ENDING; CLOSED
+             whether it has heard of that (RFC 9113 section 6.8)
+    ENDING   the streams that have come are served, and no others         CLOSED
+    CLOSED   nothing is read any more: what comes is dropped
+"""
+
+import asyncio
+import contextvars
+import enum
+import logging
+from http import HTTPStatus
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from uvicorn._speedups import RequestHead, RequestRejected, Session
+from uvicorn._speedups.flags import BODY_FOLLOWS, COMPLETE, EXPECT_BODY, EXPECT_START, EXPECTS_CONTINUE, HAS_FORWARDED
+from uvicorn._speedups.http2_codes import (
+    BODY,
+    CANCEL,
+    ENHANCE_YOUR_CALM,
+    FAULT,
+    INADEQUATE_SECURITY,
+    INTERNAL_ERROR,
+    PONG,
+    REJECTED,
+    REQUEST,
+    STREAM_ERROR,
+)
+from uvicorn.protocols.connection import Connection, Due
+from uvicorn.protocols.deadline import Deadline
+from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.http1 import PASS_SECONDS, request_limits
+from uvicorn.protocols.scope import get_http_template
+from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
+from uvicorn.protocols.utils import log_invalid_request
+from uvicorn.waiters import Waiters
+
+if TYPE_CHECKING:
+    from uvicorn._speedups._http2_py import Stream as SessionStream
+    from uvicorn._speedups._request_py import ScopeTemplate
+    from uvicorn._types import ASGI3Application
+    from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+logger = logging.getLogger("uvicorn.error")
+access_logger = logging.getLogger("uvicorn.access")
+
+# What the clients of a connection may send on all streams together before it is taken, once one has a body to send.
+CONNECTION_WINDOW = 1 << 20
+
+# Seconds for the answer to the PING of a shutdown, once no stream is open.
+PONG_SECONDS = 1.0
+
+
+class Flow:
+    """Whether a stream is to be told that its body was taken, and whether it may be written to. They are shared."""
+
+    __slots__ = ("read_paused", "write_paused")
+
+    def __init__(self, read_paused: bool, write_paused: bool) -> None:
+        self.read_paused = read_paused
+        self.write_paused = write_paused
+
+
+# By whether a body is read, then by whether the client takes what is sent.
+_FLOWS = ((Flow(False, False), Flow(False, True)), (Flow(True, False), Flow(True, True)))
+_FLOWING = _FLOWS[False][False]
+
+
+class State(enum.Enum):
+    """What is going on; the module has the table."""
+
+    SERVING = enum.auto()
+    LEAVING = enum.auto()
+    ENDING = enum.auto()
+    CLOSED = enum.auto()
+
+
+# Enum member access is slow before Python 3.12; these globals avoid it.
+_CLOSED = State.CLOSED
+_KEEP_ALIVE = Due.KEEP_ALIVE
+
+
+class Http2Stream:
+    """One request of a connection, and the way of its answer: see `uvicorn.protocols.wire.Stream`.
+
+    Attributes:
+        http2: the connection.
+        stream: the session's part of it.
+        cycle: the exchange, None once the response is complete.
+        flow: one of the four that are shared.
+        logged: whether the access log has its line, or there is no log.
+        due: what the client has to do before `due_at`, or None.
+        sent: what the session had sent of the response, and of all responses, when `due` was set.
+    """
+
+    __slots__ = ("_waiters", "cycle", "due", "due_at", "flow", "http2", "logged", "sent", "stream")
+
+    http2: "Http2"
+    stream: "SessionStream"
+    cycle: RequestResponseCycle | None
+    flow: Any
+    logged: bool
+    due: Due | None
+    due_at: float
+    sent: tuple[int, int]
+    _waiters: Waiters | None
+
+    @property
+    def loop(self) -> Any:
+        return self.http2.loop
+
+    @property
+    def logger(self) -> logging.Logger:
+        return logger
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection may persist after the response: other streams decide about it."""
+        return self.http2.state is State.SERVING
+
+    # What the exchange asks for
+
+    async def drain(self) -> None:
+        """Return once the client takes what is sent."""
+        while self.flow.write_paused:
+            if self._waiters is None:
+                self._waiters = Waiters()
+            await self._waiters.wait()
+
+    def send(self, message: Any) -> None:
+        """Send a message of the application; see `uvicorn.protocols.wire.Stream`."""
+        cycle: Any = self.cycle
+        http2 = self.http2
+        stream = self.stream
+        progress = http2.session.send(stream, message, http2.server_state.default_headers)
+        if not cycle.progress:
+            cycle.progress = EXPECT_BODY
+            if http2.starting is not self:
+                http2.send_head_soon(self)
+            return
+        if not self.logged:
+            self.log(cycle.scope, stream.framer.status)
+        if progress == COMPLETE:
+            cycle.progress = COMPLETE
+            if cycle.waiters is not None:
+                cycle.waiters.wake()
+            # Cycles of references would be work for the collector.
+            self.cycle = None
+            self.unwatch()
+            if not stream.queued:
+                stream.owner = None
+        elif stream.queued:
+            self.flow = _FLOWS[self.flow.read_paused][True]
+        if not http2.in_pass:
+            http2.flush_soon()
+
+    def send_continue(self) -> None:
+        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
+        self.http2.session.send_continue(self.stream)
+        self.http2.flush_soon()
+
+    def want_body(self) -> None:
+        """The application has taken what there was of the body, or waits for more."""
+        http2 = self.http2
+        cycle: Any = self.cycle
+        if http2.session.credit(self.stream) and cycle.more_body and self.due is None:
+            http2.watch(self, Due.BODY, http2.config.timeout_request_body)
+        if not cycle.more_body:
+            self.flow = _FLOWS[False][self.flow.write_paused]
+        if http2.session.has_output():
+            http2.flush_soon()
+
+    def unwant_body(self) -> None:
+        """The application does not wait for the body any more."""
+        if self.due is Due.BODY:
+            self.unwatch()
+
+    def break_off(self) -> None:
+        """End a response that is not complete, so that the client can tell."""
+        self.reset(INTERNAL_ERROR)
+
+    def shutdown(self) -> None:
+        """The response was complete: other streams take no harm."""
+
+    def fail(self) -> None:
+        """The application has failed: an error response if nothing was sent, else the client must be able to tell."""
+        cycle: Any = self.cycle
+        if self.stream.framer.head_sent:
+            self.break_off()
+            return
+        if not self.logged:
+            self.log(cycle.scope, 500)
+        self.answer(500)
+
+    # What the connection asks for
+
+    def log(self, scope: Any, status: int) -> None:
+        """Write the line of the access log."""
+        self.logged = True
+        self.http2.server_state.log_access(self.http2.access_logger, scope, status)
+
+    def answer(self, status: int) -> None:
+        """Answer for the server itself."""
+        http2 = self.http2
+        stream = self.stream
+        session = http2.session
+        cycle, self.cycle = self.cycle, None
+        self.unwatch()
+        if cycle is not None:
+            cycle.disconnect()
+        session.take_back(stream)
+        start, body = plain_response(status)
+        session.send(stream, start, http2.server_state.default_headers)
+        session.send(stream, body, [])
+        if not stream.queued:
+            stream.owner = None
+        http2.flush_soon()
+
+    def reset(self, code: int) -> None:
+        """Reset the stream, whose response is not complete."""
+        self.http2.session.reset(self.stream, code)
+        self.lose()
+        self.http2.flush_soon()
+
+    def lose(self) -> None:
+        """The stream is closed: nothing reaches the client any more."""
+        self.unwatch()
+        self.stream.owner = None
+        cycle, self.cycle = self.cycle, None
+        if cycle is not None:
+            cycle.disconnect()
+        self.resume()
+
+    def take_body(self, data: bytes) -> None:
+        """Part of the body has come."""
+        cycle = self.cycle
+        if self.due is Due.BODY:
+            self.unwatch()
+        if cycle is not None:
+            cycle.on_body(data, self.stream.more_body)
+
+    def on_drained(self) -> None:
+        """All that was queued is sent."""
+        self.unwatch()
+        self.resume()
+        if self.cycle is None:
+            self.stream.owner = None
+
+    def resume(self) -> None:
+        """The client takes what is sent."""
+        self.flow = _FLOWS[self.flow.read_paused][False]
+        if self._waiters is not None:
+            self._waiters.wake()
+
+    def unwatch(self) -> None:
+        if self.due is not None:
+            self.due = None
+            self.http2.watched.discard(self)
+
+    def on_due(self) -> None:
+        """The client has not done what it had to."""
+        http2 = self.http2
+        stream = self.stream
+        cycle: Any = self.cycle
+        due = self.due
+        self.unwatch()
+        if due is Due.SEND:
+            sent = (stream.sent, http2.session.sent)
+            if sent[0] > self.sent[0] or (stream.send_window > 0 and sent[1] > self.sent[1]):
+                # It is slow, or has its turn after others.
+                http2.watch(self, Due.SEND, http2.config.timeout_send)
+            else:
+                self.reset(CANCEL)
+        elif stream.framer.head_sent:
+            cycle.end()
+        else:
+            self.answer(408)
+
+    def on_done(self, task: "asyncio.Task[Any]") -> None:
+        """The application has returned."""
+        http2 = self.http2
+        http2.tasks.discard(task)
+        http2.session.release(self.stream)
+        if not http2.session.active and not http2.in_pass:
+            http2.served = True
+            http2.await_client()
+
+
+class Http2(asyncio.Protocol):
+    """One HTTP/2 connection: the wire.
+
+    Args:
+        config: loaded.
+        server_state: shared by all connections of the server.
+        app_state: the lifespan state, copied into each scope.
+        _loop: the event loop.
+
+    Attributes:
+        state: what is going on.
+        session: frames, windows and limits.
+        in_pass: whether what is sent goes out at the end of what is being done.
+        served: whether a request has come since the deadline of an idle connection was set.
+        starting: the stream whose application is in its first step, or None.
+        watched: the streams that have a deadline.
+    """
+
+    __slots__ = (
+        "_context",
+        "_eager",
+        "_flush_scheduled",
+        "_make_task",
+        "_new_cycle",
+        "_proxied_app",
+        "_queued",
+        "_scheduler",
+        "_started",
+        "_stream_deadline",
+        "access_log",
+        "access_logger",
+        "app",
+        "app_state",
+        "config",
+        "connection",
+        "in_pass",
+        "limit_concurrency",
+        "loop",
+        "scope_template",
+        "served",
+        "server_state",
+        "session",
+        "starting",
+        "state",
+        "tasks",
+        "timeout_keep_alive",
+        "transport",
+        "watched",
+    )
+
+    session_class: ClassVar[Any] = Session
+
+    def __init__(
+        self,
+        config: "Config",
+        server_state: "ServerState",
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.config = config
+        self.server_state = server_state
+        self.app_state = app_state
+        self.loop: Any = _loop or asyncio.get_event_loop()
+        self.access_logger = access_logger
+        self.access_log = access_logger.hasHandlers()
+        self.tasks = server_state.tasks
+        self.limit_concurrency = config.limit_concurrency
+        self.timeout_keep_alive = float(config.timeout_keep_alive)
+
+        self._scheduler = get_scheduler(server_state, self.loop)
+        self.connection = Connection(self, config, server_state, self._scheduler.timers)
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
+        self.session: Any = self.session_class(request_limits(config), config.http2_max_concurrent_streams)
+        self.state = State.SERVING
+
+        self.app = cast("ASGI3Application", config.loaded_app)
+        # For requests by way of a proxy.
+        self._proxied_app = self.app
+        self._make_task = self._scheduler.get_task_maker(config.reset_contextvars)
+        self._eager = False
+        self._context: contextvars.Context | None = None
+        self._new_cycle: Any = RequestResponseCycle
+        self.scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
+
+        self.in_pass = False
+        self.served = False
+        self.starting: Http2Stream | None = None
+        # Whether events wait for the next turn of the loop, and whether it is to write.
+        self._queued = False
+        self._flush_scheduled = False
+        # Streams whose head goes out with the next write.
+        self._started: list[Http2Stream] = []
+        self.watched: set[Http2Stream] = set()
+        self._stream_deadline: Deadline[Due] | None = None
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connection = self.connection
+        connection.made(transport)
+        self.transport = connection.transport
+        self.scope_template = get_http_template(self.server_state, self.config, connection)
+        middleware = self.config.proxy_headers_middleware
+        if middleware is not None and self.app is middleware:
+            self._proxied_app = middleware.for_peer(connection.client)
+            self.app = middleware.app
+        self._eager = self._scheduler.is_eager(self._make_task) and is_coroutine_function(self.app)
+        # An application is not started in the context of the one before it.
+        self._context = contextvars.copy_context()
+        connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
+        connection.trace("HTTP connection made")
+        if connection.secure and not is_adequate(transport.get_extra_info("ssl_object")):
+            self.session.refuse(INADEQUATE_SECURITY, "HTTP/2 needs TLS 1.2 with a cipher of RFC 9113 section 9.2")
+            self._serve()
+        else:
+            self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connection.trace("HTTP connection lost")
+        self.connection.lost()
+        self.state = _CLOSED
+        self._lose_streams()
+        if self._stream_deadline is not None:
+            self._stream_deadline.close()
+
+    def data_received(self, data: bytes) -> None:
+        if self.state is _CLOSED:
+            self.connection.discard(len(data))
+            return
+        self.session.feed(data, monotonic())
+        if not self._queued:
+            self._serve()
+
+    def eof_received(self) -> bool | None:
+        """The client sends no more; it may still read."""
+        self.connection.eof = True
+        for stream in list(self.session.streams.values()):
+            if stream.more_body and stream.owner is not None:
+                # The rest of its request does not come.
+                stream.owner.reset(CANCEL)
+        self._flush()
+        self.await_client()
+        # TLS has no half-closed connections.
+        return self.state is not _CLOSED and not self.connection.secure
+
+    def pause_writing(self) -> None:
+        self.connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self.connection.resume_writing():
+            self.connection.deadline.clear()
+            self._flush()
+            self.await_client()
+
+    def shutdown(self) -> None:
+        """Serve what has come, and what is under way, then close (RFC 9113 section 6.8)."""
+        if self.state is State.SERVING:
+            self.state = State.LEAVING
+            self.session.begin_shutdown()
+            self._flush()
+            self.await_client()
+
+    # Requests
+
+    def _serve(self) -> None:
+        """Act on what was read, until there is nothing left or others have to have their turn."""
+        session = self.session
+        until = 0.0
+        self.in_pass = True
+        event = session.next()
+        # Each pass takes an event.
+        while event is not None:
+            kind, stream, content = event
+            if kind == REQUEST:
+                self.served = True
+                self._start(stream, content)
+                if session.has_events():
+                    if not until:
+                        until = monotonic() + PASS_SECONDS
+                    elif monotonic() >= until:
+                        self._queue()
+                        break
+            elif kind == BODY:
+                stream.owner.take_body(content)
+            else:
+                self._take_event(kind, stream, content)
+            event = session.next()
+        self.in_pass = False
+        self._flush()
+        self.await_client()
+
+    def _queue(self) -> None:
+        self._queued = True
+        self._scheduler.soon(self._serve_queued, self._context)
+
+    def _serve_queued(self) -> None:
+        self._queued = False
+        if self.state is not _CLOSED:
+            self._serve()
+
+    def _start(self, stream: "SessionStream", head: RequestHead) -> None:
+        """Call the application."""
+        state = self.server_state
+        state.total_requests += 1
+        if state.request_limit is not None and state.request_limit == state.total_requests:
+            state.on_limit()
+        flags = head.flags
+        app = self.app
+        limit = self.limit_concurrency
+        if limit is not None and state.is_full(limit):
+            app = service_unavailable
+            logger.warning("Exceeded concurrency limit.")
+        elif flags & HAS_FORWARDED:
+            app = self._proxied_app
+        owner = self._own(stream)
+        more_body = flags & BODY_FOLLOWS != 0
+        # An __init__ would cost 1,300 instructions.
+        cycle: RequestResponseCycle = self._new_cycle()
+        cycle.stream = owner
+        cycle.app = app
+        cycle.scope = head.build_scope(self.scope_template, self.connection.client, self.app_state)
+        cycle.progress = EXPECT_START
+        cycle.body = None if more_body else b""
+        cycle.more_body = more_body
+        cycle.expect_continue = False
+        cycle.client = LISTENS
+        cycle.waiters = None
+        owner.cycle = cycle
+        if more_body:
+            owner.flow = _FLOWS[True][False]
+            if stream.body_pending:
+                cycle.on_body(self.session.take_body(stream), stream.more_body)
+            cycle.expect_continue = cycle.more_body and flags & EXPECTS_CONTINUE != 0
+            self.session.widen(CONNECTION_WINDOW)
+        self.starting = owner
+        if self._eager:
+            task = cycle.start(self._make_task)
+        else:
+            task = self._make_task(cycle.run_asgi(cycle.app))
+        self.starting = None
+        if task is None:
+            self.session.release(stream)
+            return
+        self.tasks.add(task)
+        task.add_done_callback(owner.on_done)
+        if cycle.progress == EXPECT_BODY:
+            self._started.append(owner)
+
+    def _own(self, stream: "SessionStream") -> Http2Stream:
+        """The wire's part of a stream."""
+        owner: Http2Stream = _new_stream(Http2Stream)
+        owner.http2 = self
+        owner.stream = stream
+        owner.cycle = None
+        owner.flow = _FLOWING
+        owner.logged = not self.access_log
+        owner.due = None
+        owner._waiters = None
+        stream.owner = owner
+        return owner
+
+    def _take_event(self, kind: int, stream: "SessionStream | None", content: Any) -> None:
+        """Take what is no part of a request."""
+        if kind == PONG:
+            if self.state is State.LEAVING:
+                self._end()
+        elif kind == FAULT:
+            self._log_fault("ends the connection", content.code, content.reason)
+            self._close()
+        elif kind == REJECTED:
+            self._reject(stream, content)
+        else:
+            if kind == STREAM_ERROR:
+                self._log_fault("resets the stream", None, content)
+            if stream is not None and stream.owner is not None:
+                stream.owner.lose()
+
+    def _reject(self, stream: Any, rejected: RequestRejected) -> None:
+        """Answer a request that must not reach the application, or not go on to."""
+        log_invalid_request(logger, self.connection.client, rejected)
+        owner = stream.owner
+        if owner is None:
+            self._own(stream).answer(rejected.status)
+            self.session.release(stream)
+        elif stream.framer.head_sent:
+            owner.break_off()
+        else:
+            owner.answer(rejected.status)
+
+    def _log_fault(self, what: str, code: int | None, reason: str) -> None:
+        """Log a mistake of the client's; from whom and why, at level debug, since anyone can make it."""
+        logger.warning("Invalid HTTP request received.")
+        if logger.isEnabledFor(logging.DEBUG):
+            client = self.connection.client
+            peer = f"{client[0]}:{client[1]} - " if client else ""
+            error = "" if code is None else f" (error code {code})"
+            logger.debug("%sA mistake of the client's %s%s: %s", peer, what, error, reason)
+
+    def _lose_streams(self) -> None:
+        for stream in list(self.session.streams.values()):
+            if stream.owner is not None:
+                stream.owner.lose()
+
+    # Bytes out
+
+    def send_head_soon(self, owner: Http2Stream) -> None:
+        """Send the head with the next write, unless the first part of the body has taken it along."""
+        self._started.append(owner)
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Write at the loop's next turn, or at the end of the pass, together with what else there is by then."""
+        if not self.in_pass and not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._scheduler.soon(self._flush_scheduled_now, self._context)
+
+    def _flush_scheduled_now(self) -> None:
+        self._flush_scheduled = False
+        self._flush()
+        if not self.session.active:
+            self.await_client()
+
+    def _flush(self) -> None:
+        """Write what there is, as far as the client takes it."""
+        session = self.session
+        transport = self.transport
+        if self.connection.flow.write_paused or transport.is_closing():
+            return
+        if self._started:
+            self._send_heads()
+        data = session.take_output()
+        if data:
+            transport.write(data)
+        for stream in session.take_drained():
+            stream.owner.on_drained()
+        if session.blocked:
+            self._watch_blocked()
+            if session.has_output() and not self.connection.flow.write_paused:
+                self.flush_soon()
+
+    def _send_heads(self) -> None:
+        started, self._started = self._started, []
+        for owner in started:
+            cycle = owner.cycle
+            if cycle is not None and cycle.progress == EXPECT_BODY:
+                self.session.send_head(owner.stream)
+                if not owner.logged:
+                    owner.log(cycle.scope, owner.stream.framer.status)
+
+    # What the client has to do
+
+    def watch(self, owner: Http2Stream, due: Due, seconds: float) -> None:
+        """Have `on_due` of a stream called in so many seconds."""
+        owner.due = due
+        owner.due_at = monotonic() + seconds
+        owner.sent = (owner.stream.sent, self.session.sent)
+        self.watched.add(owner)
+        deadline = self._stream_deadline
+        if deadline is None:
+            deadline = self._stream_deadline = Deadline(self._scheduler.timers, self._on_stream_due)
+        if deadline.reason is None or owner.due_at < deadline.due:
+            deadline.set(due, seconds)
+
+    def _watch_blocked(self) -> None:
+        """Give the client time to open the windows of the streams that wait for that; after its end it cannot."""
+        for stream in list(self.session.blocked):
+            owner = stream.owner
+            if self.connection.eof and not self.session.has_output():
+                owner.reset(CANCEL)
+            elif owner.due is not Due.SEND:
+                self.watch(owner, Due.SEND, self.config.timeout_send)
+
+    def _on_stream_due(self, due: Due) -> None:
+        now = monotonic()
+        real = self._scheduler.real
+        for owner in [owner for owner in self.watched if owner.due_at <= now or not real]:
+            owner.on_due()
+        deadline = self._stream_deadline
+        if deadline is not None and deadline.reason is None and self.watched:
+            first = min(owner.due_at for owner in self.watched)
+            deadline.set(due, max(first - now, 0.0))
+
+    def await_client(self) -> None:
+        """Set the deadline for what the client has to do next, or close."""
+        connection = self.connection
+        deadline = connection.deadline
+        session = self.session
+        if self.state is _CLOSED:
+            return
+        if not session.active and (self.state is State.ENDING or connection.eof):
+            self._close()
+        elif connection.flow.write_paused:
+            # It has to read first: `Due.SEND` is set while writing is paused.
+            return
+        elif not session.active:
+            if self.state is State.LEAVING:
+                if deadline.reason is not Due.PONG:
+                    deadline.set(Due.PONG, PONG_SECONDS)
+            elif session.in_head():
+                if deadline.reason is not Due.HEAD:
+                    deadline.set(Due.HEAD, self.config.timeout_request_head)
+            elif self.served:
+                # Other frames are no request, and prolong nothing. Deadline.set, by hand: 600 instructions less.
+                self.served = False
+                deadline.reason = _KEEP_ALIVE
+                deadline.due = due = monotonic() + self.timeout_keep_alive
+                if due < deadline.armed_for:
+                    deadline.arm(self.timeout_keep_alive)
+        elif session.in_head():
+            if deadline.reason is not Due.HEAD:
+                deadline.set(Due.HEAD, self.config.timeout_request_head)
+        elif deadline.reason is Due.HEAD:
+            deadline.clear()
+
+    def on_due(self, due: Due) -> None:
+        """A deadline of the connection has passed."""
+        session = self.session
+        if due is Due.HEAD and session.in_head():
+            session.refuse(ENHANCE_YOUR_CALM, "a field block that came too slowly")
+            self._serve()
+        elif due is _KEEP_ALIVE or due is Due.HEAD:
+            # A request may have come, which leaves the deadline alone.
+            if not session.active and self.state is State.SERVING:
+                self._end()
+                self.await_client()
+        elif due is Due.PONG and self.state is State.LEAVING:
+            self._end()
+            self.await_client()
+
+    # The end
+
+    def _end(self) -> None:
+        """Serve no stream but those that have come."""
+        self.state = State.ENDING
+        self.session.end_shutdown()
+        self.flush_soon()
+
+    def _close(self) -> None:
+        """Close after what is to be sent."""
+        self._flush()
+        self.state = _CLOSED
+        self._lose_streams()
+        if self.connection.flow.write_paused:
+            self.connection.close_once_sent()
+        else:
+            self.connection.close_gently()
+
+
+_new_stream = Http2Stream.__new__
+
+
+def plain_response(status: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The messages of an answer for the server itself."""
+    body = HTTPStatus(status).phrase.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    return (
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": body},
+    )
+
+
+def is_adequate(ssl_object: Any) -> bool:
+    """Whether HTTP/2 may be spoken over this TLS (RFC 9113 section 9.2)."""
+    if ssl_object is None:
+        return True
+    version = ssl_object.version()
+    if version != "TLSv1.2":
+        return bool(version == "TLSv1.3")
+    # Ephemeral keys, and a cipher that authenticates too: all others are on the list of appendix A.
+    name: str = ssl_object.cipher()[0]
+    return name.startswith(("ECDHE-", "DHE-")) and any(mode in name for mode in ("GCM", "CCM", "CHACHA20"))

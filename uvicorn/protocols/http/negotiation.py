@@ -1,0 +1,88 @@
+"""Which HTTP a client speaks, if it may choose: by ALPN over TLS (RFC 7301), by its first bytes without (RFC 9113
+section 3.3)."""
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+from uvicorn._speedups.http2_codes import PREFACE
+from uvicorn.protocols.connection import Connection, Due
+from uvicorn.protocols.http.http2 import Http2
+from uvicorn.protocols.tasks import get_scheduler
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+# A first line of three words of which the last names no version of HTTP: it can only be a wrong preface.
+_NO_VERSION = re.compile(rb"[!-~]+ [!-~]+ (?!HTTP/)[!-~]+\r\n")
+
+
+class Negotiation(asyncio.Protocol):
+    """A connection until it is known what is spoken on it. It then goes to a protocol of that.
+
+    Args:
+        config, server_state, app_state: as for the protocol classes.
+    """
+
+    http2_class: Any = Http2
+
+    def __init__(self, config: "Config", server_state: "ServerState", app_state: dict[str, Any]) -> None:
+        self.arguments: dict[str, Any] = {"config": config, "server_state": server_state, "app_state": app_state}
+        self.config = config
+        scheduler = get_scheduler(server_state, asyncio.get_running_loop())
+        self.connection = Connection(self, config, server_state, scheduler.timers)
+        self._read = b""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        return self.connection.transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.connection.made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._give_to(self.http2_class if tls.selected_alpn_protocol() == "h2" else self.config.http_protocol_class)
+        else:
+            self.connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
+
+    def data_received(self, data: bytes) -> None:
+        read = self._read = self._read + data
+        if read.startswith(PREFACE) or _NO_VERSION.match(read):
+            self._give_to(self.http2_class)
+        elif not PREFACE.startswith(read):
+            self._give_to(self.config.http_protocol_class)
+
+    def eof_received(self) -> bool | None:
+        """HTTP/1.1 knows what to say of a request that is cut off."""
+        protocol = self._give_to(self.config.http_protocol_class)
+        kept: bool | None = protocol.eof_received()
+        return kept
+
+    def _give_to(self, protocol_class: Any) -> Any:
+        """Give the transport, and the bytes that have come, to a protocol."""
+        connection = self.connection
+        transport = connection.transport
+        read, self._read = self._read, b""
+        connection.lost()
+        protocol = protocol_class(**self.arguments)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if read:
+            protocol.data_received(read)
+        return protocol
+
+    def pause_writing(self) -> None:
+        """Nothing is written here."""
+
+    resume_writing = pause_writing
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connection.lost()
+
+    def on_due(self, due: Due) -> None:
+        """The client has sent nothing, or a part of the preface."""
+        self._give_to(self.config.http_protocol_class).on_due(due)
+
+    def shutdown(self) -> None:
+        self.connection.close()
