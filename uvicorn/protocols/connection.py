@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.deadline import Deadline
@@ -44,6 +44,35 @@ class Due(Enum):
     LINGER = "close"
     PONG = "answer a ping"
     CLOSE = "end the closing handshake of a WebSocket, and take what was sent before it"
+
+
+class Connected:
+    """What subclasses of a wire read of its connection."""
+
+    __slots__ = ()
+    # In clear text and encrypted.
+    schemes: ClassVar[tuple[str, str]]
+    connection: "Connection"
+    server_state: "ServerState"
+
+    @property
+    def connections(self) -> Any:
+        """The open connections of the server."""
+        return self.server_state.connections
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """Our own (host, port), or (path, None) on a unix socket."""
+        return self.connection.server
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The peer's (host, port), or None."""
+        return self.connection.client
+
+    @property
+    def scheme(self) -> str:
+        return self.schemes[self.connection.secure]
 
 
 class Connection:

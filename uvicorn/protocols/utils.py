@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups import quote_path, quote_query
@@ -12,6 +13,8 @@ from uvicorn._speedups.errors import SPEAKS_TLS
 if TYPE_CHECKING:
     from uvicorn._speedups import RequestRejected
 
+
+_INVALID_REQUEST = "Invalid HTTP request received."
 
 # A union of types is made anew each time.
 _SEQUENCES = (list, tuple)
@@ -79,10 +82,14 @@ def describe_request(scope: Mapping[str, Any]) -> str:
     return f"{quote_query(method.encode('utf-8', 'replace'))} {quote_path(str(scope.get('path', '')))}"
 
 
+def get_answer_text(status: int) -> bytes:
+    """The body of an answer that the server gives for itself."""
+    return (_INVALID_REQUEST if status == 400 else HTTPStatus(status).phrase).encode()
+
+
 def log_invalid_request(logger: logging.Logger, client: tuple[str, int] | None, rejected: "RequestRejected") -> None:
     """Log that a request is refused; from whom and why, at level debug, since anyone can send such requests."""
-    message = "Invalid HTTP request received."
-    logger.warning(f"{message} {SPEAKS_TLS}" if rejected.reason == SPEAKS_TLS else message)
+    logger.warning(f"{_INVALID_REQUEST} {SPEAKS_TLS}" if rejected.reason == SPEAKS_TLS else _INVALID_REQUEST)
     if logger.isEnabledFor(logging.DEBUG):
         peer = f"{client[0]}:{client[1]} - " if client else ""
         # A parser's reason may quote the client.

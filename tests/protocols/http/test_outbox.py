@@ -153,6 +153,14 @@ async def test_an_application_that_keeps_the_loop_from_running_is_not_held_up(ht
 
 
 @pytest.mark.usefixtures("patient")
+async def test_empty_parts_are_nothing_on_the_wire(http_protocol_cls: Any) -> None:
+    """Wherever they come: among parts that are written at once, and among those that are gathered."""
+    parts = [b"a", b"", turn, b"b", b"", b"c", b"d", b"", b"e", b"", turn, b"", b"f"]
+    transport = await serve(http_protocol_cls, stream(*parts))
+    body = bytes(transport.buffer).partition(b"\r\n\r\n")[2]
+    assert body == b"".join(b"1\r\n%c\r\n" % letter for letter in b"abcdef") + b"0\r\n\r\n"
+
+
 async def test_much_does_not_wait(http_protocol_cls: Any) -> None:
     large = b"x" * (OUTBOX_MAX + 1)
     transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", large, b"d"))

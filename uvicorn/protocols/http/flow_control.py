@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from uvicorn.protocols.utils import get_answer_text
 from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class FlowControl:
                 self._waiters.wake()
 
 
+_UNAVAILABLE = get_answer_text(503)
+
+
 async def service_unavailable(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
     """The application where `limit_concurrency` is reached."""
     await send(
@@ -64,9 +68,9 @@ async def service_unavailable(scope: "Scope", receive: "ASGIReceiveCallable", se
             "status": 503,
             "headers": [
                 (b"content-type", b"text/plain; charset=utf-8"),
-                (b"content-length", b"19"),
+                (b"content-length", b"%d" % len(_UNAVAILABLE)),
                 (b"connection", b"close"),
             ],
         }
     )
-    await send({"type": "http.response.body", "body": b"Service Unavailable", "more_body": False})
+    await send({"type": "http.response.body", "body": _UNAVAILABLE, "more_body": False})

@@ -20,7 +20,6 @@ import contextvars
 import enum
 import logging
 from collections.abc import Callable
-from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,7 +39,7 @@ from uvicorn._speedups.flags import (
     UNREAD,
     WANTS_UPGRADE,
 )
-from uvicorn.protocols.connection import LINGER_BYTES, LINGER_SECONDS, Connection, Due
+from uvicorn.protocols.connection import LINGER_BYTES, LINGER_SECONDS, Connected, Connection, Due
 from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
 from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, service_unavailable
@@ -48,7 +47,7 @@ from uvicorn.protocols.http.hooks import Hookable, Hooks, Message, switch, take_
 from uvicorn.protocols.http.outbox import Outbox
 from uvicorn.protocols.scope import get_http_template
 from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
-from uvicorn.protocols.utils import log_invalid_request
+from uvicorn.protocols.utils import get_answer_text, log_invalid_request
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, HTTPScope
@@ -61,9 +60,6 @@ access_logger = logging.getLogger("uvicorn.access")
 
 # Seconds of work on one connection after which the others have their turn.
 PASS_SECONDS = 0.002
-
-# The text of an answer; for other codes it is the phrase.
-_TEXTS = {400: "Invalid HTTP request received."}
 
 
 def request_limits(config: "Config") -> tuple[int, int, int, int]:
@@ -142,7 +138,7 @@ def get_service(http: "Http1") -> Service:
     return service
 
 
-class Http1(Hookable, asyncio.Protocol):
+class Http1(Hookable, Connected, asyncio.Protocol):
     """One HTTP/1.1 connection: the wire, and the stream of the request being served.
 
     Args:
@@ -192,6 +188,7 @@ class Http1(Hookable, asyncio.Protocol):
         "upgrade",
     )
 
+    schemes = ("http", "https")
     logger = logger
     access_logger = access_logger
     request_reader_class: ClassVar[Any] = RequestReader
@@ -255,25 +252,6 @@ class Http1(Hookable, asyncio.Protocol):
         return request_limits(self.config)
 
     # What subclasses read
-
-    @property
-    def connections(self) -> Any:
-        """The open connections of the server."""
-        return self.server_state.connections
-
-    @property
-    def server(self) -> tuple[str, int | None] | None:
-        """Our own (host, port), or (path, None) on a unix socket."""
-        return self.connection.server
-
-    @property
-    def client(self) -> tuple[str, int] | None:
-        """The peer's (host, port), or None."""
-        return self.connection.client
-
-    @property
-    def scheme(self) -> str:
-        return "https" if self.connection.secure else "http"
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -791,7 +769,7 @@ class Http1(Hookable, asyncio.Protocol):
             return
         log_invalid_request(self.logger, self.connection.client, rejected)
         if rejected.status == 400:
-            self.send_400_response(_TEXTS[400])
+            self.send_400_response(get_answer_text(400).decode())
         else:
             self.answer(rejected.status)
 
@@ -811,7 +789,7 @@ class Http1(Hookable, asyncio.Protocol):
         request = cycle or self.message
         is_head = request is not None and request.scope["method"] == "HEAD"
         if not self.transport.is_closing():
-            body = (text or _TEXTS.get(status) or HTTPStatus(status).phrase).encode()
+            body = text.encode() if text else get_answer_text(status)
             headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
             framer = self.response_framer_class(HEAD_REQUEST if is_head else 0)
             framer.start(

@@ -23,7 +23,7 @@ from uvicorn._speedups import RequestHead, RequestRejected
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.flags import HEAD_REQUEST
 from uvicorn._speedups.tables import STATUS_LINES
-from uvicorn.protocols.connection import LINGER_SECONDS, Connection, Due
+from uvicorn.protocols.connection import LINGER_SECONDS, Connected, Connection, Due
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.scope import build_websocket_scope
@@ -31,6 +31,7 @@ from uvicorn.protocols.tasks import get_scheduler
 from uvicorn.protocols.utils import (
     ClientDisconnected,
     describe_request,
+    get_answer_text,
     get_client_addr,
     get_path_with_query_string,
     log_invalid_request,
@@ -94,7 +95,7 @@ class Disconnect(NamedTuple):
     by_app: bool
 
 
-class WebSocketProtocol(asyncio.Protocol):
+class WebSocketProtocol(Connected, asyncio.Protocol):
     """One connection that asks for a WebSocket; the arguments are those of `HTTPProtocol`."""
 
     __slots__ = (
@@ -122,6 +123,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "transport",
     )
 
+    schemes = ("ws", "wss")
     codec_class: ClassVar[type[Codec]]
 
     def __init__(
@@ -162,25 +164,6 @@ class WebSocketProtocol(asyncio.Protocol):
         self._session: Session | None = None
 
     # What subclasses read
-
-    @property
-    def connections(self) -> Any:
-        """The open connections of the server."""
-        return self.server_state.connections
-
-    @property
-    def server(self) -> tuple[str, int | None] | None:
-        """Our own (host, port), or (path, None) on a unix socket."""
-        return self.connection.server
-
-    @property
-    def client(self) -> tuple[str, int] | None:
-        """The peer's (host, port), or None."""
-        return self.connection.client
-
-    @property
-    def scheme(self) -> str:
-        return "wss" if self.connection.secure else "ws"
 
     @property
     def close_timeout(self) -> float:
@@ -252,7 +235,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._end_conversation(CloseCode.SERVICE_RESTART)
             self._timer.set(Due.CLOSE, min(self.close_timeout, LINGER_SECONDS))
         elif self._state is State.HANDSHAKE:
-            self._respond(500, b"Internal Server Error")
+            self._respond(500)
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
             self._close()
         elif self._state is State.HEAD or self._state is State.CLOSING:
@@ -279,7 +262,7 @@ class WebSocketProtocol(asyncio.Protocol):
             complete = self._head.feed(data)
         except RequestRejected as rejected:
             log_invalid_request(self.logger, self.client, rejected)
-            self._respond(rejected.status, b"Invalid HTTP request received.")
+            self._respond(rejected.status)
             return
         if complete is not None:
             self._head = None
@@ -287,7 +270,7 @@ class WebSocketProtocol(asyncio.Protocol):
             limit = self.config.limit_concurrency
             if limit is not None and self.server_state.is_full(limit):
                 self.logger.warning("Exceeded concurrency limit.")
-                self._respond(503, b"Service Unavailable")
+                self._respond(503)
             else:
                 self.handle_upgrade(*complete)
 
@@ -339,7 +322,10 @@ class WebSocketProtocol(asyncio.Protocol):
             self._close()
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
 
-    def _respond(self, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...] = (), flags: int = 0) -> None:
+    def _respond(
+        self, status: int, text: bytes | None = None, headers: tuple[tuple[bytes, bytes], ...] = (), flags: int = 0
+    ) -> None:
+        text = get_answer_text(status) if text is None else text
         self.transport.write(build_response(status, text, headers, self.server_state.default_block, flags))
         self._log_rejection(status)
         self._close(gently=True)
@@ -374,7 +360,7 @@ class WebSocketProtocol(asyncio.Protocol):
             # It must not pass for a whole response.
             self._reset()
         elif self._state is State.HANDSHAKE or self._state is State.DENIAL:
-            self._respond(500, b"Internal Server Error")
+            self._respond(500)
         elif self._state is State.OPEN:
             self._send_close(code, "")
             self._end_conversation(code, "", by_app=True)
