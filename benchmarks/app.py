@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from urllib.parse import unquote
 
-from cases import CHUNK, EVENT, EVENTS, LARGE_BODY, PARTS
+from cases import CHUNK, ESCAPED_PATH, EVENT, EVENTS, LARGE_BODY, PARTS
+
+ESCAPES = unquote(ESCAPED_PATH)
 
 
 async def app(scope, receive, send):
@@ -30,6 +33,10 @@ async def app(scope, receive, send):
         await events(send)
     elif path == "/download":
         await download(send)
+    elif path == "/upload":
+        await upload(receive, send)
+    elif path == ESCAPES:
+        await hello(send)
     else:
         await large(send)
 
@@ -38,8 +45,18 @@ async def work(send):
     end = time.thread_time() + 0.003
     while time.thread_time() < end:
         pass
+    await hello(send)
+
+
+async def hello(send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"13")]})
     await send({"type": "http.response.body", "body": b"Hello, world!"})
+
+
+async def upload(receive, send):
+    while (await receive())["more_body"]:
+        pass
+    await hello(send)
 
 
 async def echo(receive, send):

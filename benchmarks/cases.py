@@ -27,6 +27,19 @@ LARGE_BODY = b"x" * 65536
 PARTS = 32
 EVENT = b'data: {"id": 7, "text": "seven"}\n\n'
 EVENTS = 50
+# Percent-encoded characters of one, two and three bytes in the path.
+ESCAPED_PATH = "/a%20b/caf%C3%A9/%E2%82%AC"
+UPLOAD = b"x" * (1 << 20)
+MANY_FIELDS = tuple((f"X-Field-{number}", f"the value of field {number}") for number in range(60))
+# Session, preferences and trackers: 8 KiB in four cookies.
+COOKIES = (("Cookie", "; ".join(f"cookie{number}={'x' * 2036}" for number in range(4))),)
+PROXY_HEADERS = (
+    ("X-Forwarded-For", "203.0.113.7"),
+    ("X-Forwarded-Proto", "https"),
+    ("X-Forwarded-Host", "example.org"),
+    ("X-Forwarded-Port", "443"),
+    ("X-Real-IP", "203.0.113.7"),
+)
 ECHO = "websocket_app:app"
 
 
@@ -66,6 +79,8 @@ class Case:
     varying: each request has a field whose value no other has, which wrk cannot do.
     message: bytes of a WebSocket message that is echoed, in place of a request; 0 if it is no WebSocket.
     fragments: the frames that it comes in.
+    chunk: the body is sent in chunks of so many bytes.
+    pipelined: requests that are sent at once, before the first answer.
     """
 
     name: str
@@ -80,6 +95,8 @@ class Case:
     varying: bool = False
     message: int = 0
     fragments: int = 1
+    chunk: int = 0
+    pipelined: int = 1
 
     @property
     def closes(self) -> bool:
@@ -90,9 +107,14 @@ class Case:
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.varying:
             lines.append(f"X-Request-ID: {number:08}")
-        if self.body:
-            lines.append(f"Content-Length: {len(self.body)}")
-        return "\r\n".join([*lines, "", ""]).encode() + self.body
+        body = self.body
+        if self.chunk:
+            lines.append("Transfer-Encoding: chunked")
+            chunks = (body[start : start + self.chunk] for start in range(0, len(body), self.chunk))
+            body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+        elif body:
+            lines.append(f"Content-Length: {len(body)}")
+        return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 CASES = {
@@ -141,6 +163,22 @@ CASES = {
             path="/items/7?verbose=true",
             app="fastapi_app:app",
         ),
+        Case("fields", "60 fields", headers=MANY_FIELDS),
+        Case("cookies", "cookies of 8 KiB", headers=COOKIES),
+        Case("pipelined", "16 pipelined requests, each of them", pipelined=16),
+        Case("escapes", "percent-encoded characters in the path", path=ESCAPED_PATH),
+        Case(
+            "proxied",
+            "the fields of a proxy, access log and proxy headers as they come",
+            headers=PROXY_HEADERS,
+            as_installed=True,
+        ),
+        Case("post-large", "`POST` of 64 KiB, echoed", method="POST", path="/echo", body=LARGE_BODY),
+        Case(
+            "upload-16k", "upload of 1 MiB in chunks of 16 KiB", method="POST", path="/upload", body=UPLOAD, chunk=16384
+        ),
+        Case("upload-64", "the same in chunks of 64 bytes", method="POST", path="/upload", body=UPLOAD, chunk=64),
+        Case("upload-1", "the same in chunks of 1 byte", method="POST", path="/upload", body=UPLOAD, chunk=1),
         Case("echo", "WebSocket: 32 bytes echoed", app=ECHO, message=32),
         Case("echo-large", "WebSocket: 64 KiB echoed", app=ECHO, message=1 << 16),
         Case("echo-fragments", "WebSocket: 1 MiB in 16 fragments echoed", app=ECHO, message=1 << 20, fragments=16),

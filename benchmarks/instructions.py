@@ -66,7 +66,7 @@ def read_exactly(connection: socket.socket, length: int) -> None:
 
 def request(case: Case, port: int, times: int, length: int) -> None:
     """Send the case's request again and again, each time after the whole answer to the one before."""
-    data = case.request(f"{HOST}:8000")
+    data = case.request(f"{HOST}:8000") * case.pipelined
     if case.closes:
         for _ in range(times):
             with closing(socket.create_connection((HOST, port), timeout=TIMEOUT)) as connection:
@@ -77,7 +77,7 @@ def request(case: Case, port: int, times: int, length: int) -> None:
     with closing(socket.create_connection((HOST, port), timeout=TIMEOUT)) as connection:
         for number in range(times):
             connection.sendall(case.request(f"{HOST}:8000", number) if case.varying else data)
-            read_exactly(connection, length)
+            read_exactly(connection, length * case.pipelined)
 
 
 def echo(case: Case, connection: socket.socket, times: int) -> None:
@@ -111,7 +111,7 @@ def count(server: Server, case: Case) -> int:
             request(case, port, WARM_UP, length)
             dump(process.pid, out, 1)
             request(case, port, COUNTED, length)
-            return round(dump(process.pid, out, 2) / COUNTED)
+            return round(dump(process.pid, out, 2) / COUNTED / case.pipelined)
 
 
 def count_echoes(case: Case, pid: int, port: int, out: Path) -> int:

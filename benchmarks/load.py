@@ -21,6 +21,7 @@ from servers import HOST, Server, chosen, running
 from wrk import load, pinned
 
 DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54", "granian", "hypercorn", "daphne", "gunicorn"]
+DEFAULT_CASES = ["get", "browser", "post", "stream", "large", "close", "installed", "fastapi"]
 NOTE = (
     "CPU microseconds of the server's process tree per request, in parentheses over the floor's; requests per second; "
     "p99 in milliseconds. Medians of {rounds} rounds of {seconds:g} s, {connections} connections, one worker."
@@ -96,7 +97,7 @@ def main() -> None:
         if not shutil.which(program):
             sys.exit(f"benchmarks/load.py needs {program} (Debian: apt-get install wrk util-linux)")
     servers = chosen(options.server or DEFAULT_SERVERS)
-    cases = [CASES[name] for name in options.case or CASES if not CASES[name].varying]
+    cases = [CASES[name] for name in options.case or DEFAULT_CASES]
     figures = rounds(servers, cases, options)
     table = Table("case", *(server.name for server in servers))
     for case in cases:
