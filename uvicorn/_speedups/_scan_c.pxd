@@ -4,6 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.string cimport memcpy
 
 cdef bint COMPILED
+cdef Py_ssize_t _NEAR
 cdef bytes _TOKEN_TABLE, _ZERO
 cdef bytes _PATH_TABLE
 
@@ -23,13 +24,13 @@ cdef inline bytes join_in_c(list parts):
 cpdef bytes join(list parts)
 @cython.locals(buf="const unsigned char *")
 cpdef bytes cut(bytes data, Py_ssize_t start, Py_ssize_t stop)
-@cython.locals(buf="const unsigned char *", i=Py_ssize_t)
+@cython.locals(buf="const unsigned char *", i=Py_ssize_t, near=Py_ssize_t)
 cpdef Py_ssize_t find_byte(bytes data, int byte, Py_ssize_t start, Py_ssize_t stop) except -2
 @cython.locals(buf="const unsigned char *", size=Py_ssize_t, path=Py_ssize_t, i=Py_ssize_t)
 cpdef Py_ssize_t find_path_end(bytes target) except -2
 @cython.locals(buf="const unsigned char *", table="const unsigned char *", i=Py_ssize_t)
 cpdef Py_ssize_t find_colon(bytes data, Py_ssize_t start, Py_ssize_t stop) except -2
-@cython.locals(buf="const unsigned char *", i=Py_ssize_t)
+@cython.locals(buf="const unsigned char *", i=Py_ssize_t, bad="unsigned char")
 cpdef bint is_field_value(bytes data, Py_ssize_t start, Py_ssize_t stop) except -1
 @cython.locals(buf="const unsigned char *", i=Py_ssize_t, c=int, number="long long")
 cpdef long long parse_hex(bytes data, Py_ssize_t start, Py_ssize_t stop) except -2

@@ -19,6 +19,9 @@ from uvicorn._speedups.tables import (
 
 COMPILED = not __name__.endswith("_py")
 
+# Bytes that a loop of ours looks through faster than a call of bytes.find.
+_NEAR = 128
+
 # 1 for each byte that a token may have (RFC 9110 section 5.6.2).
 _TOKEN_TABLE = bytes(byte in TOKEN_CHARS for byte in range(256))
 
@@ -47,10 +50,11 @@ def find_byte(data: bytes, byte: int, start: int, stop: int) -> int:
     """The index of the first `byte` in `data[start:stop]`, -1 if there is none."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         buf = data
-        for i in range(start, stop):
+        near = stop if stop - start <= _NEAR else start + _NEAR
+        for i in range(start, near):
             if buf[i] == byte:
                 return i
-        return -1
+        return -1 if near == stop else data.find(byte, near, stop)
     return data.find(byte, start, stop)
 
 
@@ -89,10 +93,11 @@ def is_field_value(data: bytes, start: int, stop: int) -> bool:
     """Whether `data[start:stop]` has no control character but HTAB (RFC 9110 section 5.5)."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         buf = data
-        for i in range(start, stop):  # noqa: SIM110  # a generator would not become a loop in C
-            if (buf[i] < 32 and buf[i] != 9) or buf[i] == 127:
-                return False
-        return True
+        bad = 0
+        # Without a way out in the middle, a compiler does this for 16 bytes at a time.
+        for i in range(start, stop):
+            bad |= ((buf[i] < 32) & (buf[i] != 9)) | (buf[i] == 127)
+        return not bad
     return FORBIDDEN_IN_VALUE.search(data, start, stop) is None
 
 
