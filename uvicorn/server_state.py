@@ -87,6 +87,7 @@ class ServerState:
         draining: whether each response is to be the last of its connection.
         request_limit: the count at which `on_request_limit` is called.
         access_log: None before the first response.
+        wide_windows: the HTTP/2 connections whose clients may send more than 64 KiB before it is taken.
     """
 
     def __init__(self) -> None:
@@ -97,6 +98,7 @@ class ServerState:
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
         self.access_log: AccessLog | None = None
+        self.wide_windows = 0
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.default_headers = []
         # What HTTP connections have in common, by class and loop.

@@ -31,6 +31,7 @@ from uvicorn.middleware.asgi2 import ASGI2Middleware
 from uvicorn.middleware.message_logger import MessageLoggerMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.middleware.wsgi import WSGIMiddleware
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 @pytest.fixture(autouse=True)
@@ -410,3 +411,18 @@ def test_a_warning_category_that_programs_filter_by() -> None:
 )
 def test_default_headers(options: dict[str, Any], encoded: list[tuple[bytes, bytes]]) -> None:
     assert loaded(**options).encoded_headers == encoded
+
+
+def test_hooks_that_http_2_does_not_call(caplog: pytest.LogCaptureFixture) -> None:
+    class Hooked(H11Protocol):
+        def on_url(self, url: bytes) -> None:
+            """Look at the path."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Unused."""
+
+    for http in (H11Protocol, Hooked):
+        Config(app, http=http, http2=True, log_config=None).load()
+    assert [record.getMessage() for record in caplog.records] == [
+        "Requests over HTTP/2 do not call on_url of Hooked; only those over HTTP/1.1 do."
+    ]

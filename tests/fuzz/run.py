@@ -33,6 +33,8 @@ TARGETS = {
     "blocks": ("test_hpack", "test_blocks"),
     "block_noise": ("test_hpack", "test_block_noise"),
     "sections": ("test_hpack", "test_sections"),
+    "sessions": ("test_http2", "test_sessions"),
+    "session_noise": ("test_http2", "test_session_noise"),
     "connection": ("test_connection", "test_connection"),
     "machine": ("test_connection", "Machine"),
     "codecs": ("test_websocket", "test_codecs"),

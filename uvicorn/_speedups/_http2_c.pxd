@@ -161,8 +161,9 @@ cdef class Session:
     cpdef begin_shutdown(self)
     cpdef end_shutdown(self)
     cpdef refuse(self, int code, str reason)
-    @cython.locals(framer=Http2Framer, data=bytes)
-    cpdef int send(self, Stream stream, message, list default_headers) except -1
+    cpdef start(self, Stream stream, message, list default_headers)
+    @cython.locals(framer=Http2Framer, data=bytes, state=int)
+    cpdef int send(self, Stream stream, message) except -1
     @cython.locals(framer=Http2Framer)
     cpdef send_head(self, Stream stream)
     cpdef send_continue(self, Stream stream)

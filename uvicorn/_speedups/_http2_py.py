@@ -505,7 +505,10 @@ class Session:
                 # GOAWAY has told that it is not served (section 6.8).
                 self._abandon(number)
             else:
-                self._reset_number(number, REFUSED_STREAM, "more streams than SETTINGS_MAX_CONCURRENT_STREAMS")
+                # It may not know of the limit yet, or of the streams that still count: no mistake to log.
+                self._put_control(RST_STREAM, 0, number, REFUSED_STREAM.to_bytes(4, "big"))
+                self._abandon(number)
+                self._spend_reset()
             return
         rejected: Any = None
         head: Any = None
@@ -912,25 +915,31 @@ class Session:
 
     # Responses
 
-    def send(self, stream: Stream, message: Any, default_headers: list[tuple[bytes, bytes]]) -> int:
-        """Accept a message of the application.
+    def start(self, stream: Stream, message: Any, default_headers: list[tuple[bytes, bytes]]) -> None:
+        """Accept `http.response.start`; the head goes out with the first part of the body, or with `send_head`.
 
         Args:
             default_headers: of each response, names lower-cased.
+
+        Raises:
+            RuntimeError, TypeError: the application's mistake; nothing counts as started.
+        """
+        stream.framer.start(message, default_headers)
+
+    def send(self, stream: Stream, message: Any) -> int:
+        """Accept `http.response.body`.
 
         Returns:
             EXPECT_BODY or COMPLETE.
 
         Raises:
-            RuntimeError, TypeError: the application's mistake; nothing of the message counts as sent.
+            RuntimeError, TypeError: as `start`; nothing of the message counts as sent.
         """
         framer = stream.framer
-        data = framer.send(message, default_headers)
-        if data is None:
-            return EXPECT_BODY
-        if stream.state != CLOSED:
-            self._send_data(stream, data, framer.state == COMPLETE)
+        data = framer.body(message)
         state: int = framer.state
+        if stream.state != CLOSED:
+            self._send_data(stream, data, state == COMPLETE)
         return state
 
     def send_head(self, stream: Stream) -> None:

@@ -206,6 +206,8 @@ class Config(Options):
             encoded.insert(0, (b"server", b"uvicorn"))
         self.encoded_headers = encoded
         self.http_protocol_class = self._import("http", HTTP_PROTOCOLS)
+        if self.http2:
+            self._warn_of_hooks()
         self.ws_protocol_class = WS_PROTOCOLS["auto"] if self.ws == "auto" else self._import("ws", WS_PROTOCOLS)
         self.lifespan_class = import_from_string(LIFESPAN[self.lifespan])
         self.loaded_app = self.load_app()
@@ -215,6 +217,15 @@ class Config(Options):
             check_interface(self.loaded_app, self.interface)
         self._wrap_app()
         self.loaded = True
+
+    def _warn_of_hooks(self) -> None:
+        """A hook may be there for security."""
+        from uvicorn.protocols.http.hooks import find_overridden
+
+        names = find_overridden(self.http_protocol_class)
+        if names:
+            message = "Requests over HTTP/2 do not call %s of %s; only those over HTTP/1.1 do."
+            logger.warning(message, ", ".join(names), self.http_protocol_class.__name__)
 
     def load_app(self) -> Any:
         """Import the application, and call it if it is a factory.

@@ -365,6 +365,23 @@ async def test_a_body_that_is_not_taken_is_bounded(connect_http2: Any) -> None:
         task.cancel()
 
 
+async def test_the_memory_for_bodies_is_bounded_for_the_server(
+    connect_http2: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uvicorn.protocols.http.http2.WIDE_WINDOWS", 1)
+    state = ServerState()
+    first, second = (connect_http2(Reads(), server_state=state) for _ in range(2))
+    for connection in (first, second, first):
+        connection.feed(headers(1 + 2 * connection.state.total_requests, method=b"POST", end=False))
+    assert [update.number for update in first.read().of_kind("WINDOW_UPDATE") if not update.stream] == [
+        (1 << 20) - 65535
+    ]
+    assert not [update for update in second.read().of_kind("WINDOW_UPDATE") if not update.stream]
+    first.protocol.connection_lost(None)
+    second.protocol.connection_lost(None)
+    assert state.wide_windows == 0
+
+
 async def test_a_response_before_the_end_of_the_body(connect_http2: Any) -> None:
     connection = connect_http2(respond(b"enough"))
     connection.feed(headers(1, method=b"POST", end=False))
@@ -440,6 +457,20 @@ async def test_an_application_that_waits_for_a_disconnect_while_it_answers(conne
     connection.feed(headers(1))
     assert (await connection.get(1)).body == b"x"
     await until(lambda: not connection.state.tasks)
+
+
+async def test_an_application_that_answers_while_it_waits_for_its_body(connect_http2: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        look = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        assert connection.protocol.watched
+        await respond(b"x")(scope, receive, send)
+        assert (await look)["type"] == "http.disconnect"
+
+    connection = connect_http2(app)
+    connection.feed(headers(1, method=b"POST", end=False))
+    assert (await connection.get(1)).body == b"x"
+    assert not connection.protocol.watched
 
 
 async def test_a_body_over_its_limit(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:

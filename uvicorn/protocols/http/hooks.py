@@ -38,6 +38,11 @@ def is_overridden(cls: type, name: str) -> bool:
     return hasattr(cls, name) and id(getattr(cls, name)) not in _ours
 
 
+def find_overridden(cls: type) -> list[str]:
+    """The hooks that a class overrides, sorted. Requests over HTTP/2 call none."""
+    return sorted(name for name in _NAMES if is_overridden(cls, name))
+
+
 class Hooks:
     """What a connection has to call beside its own methods.
 

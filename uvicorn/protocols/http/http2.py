@@ -53,8 +53,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("uvicorn.error")
 access_logger = logging.getLogger("uvicorn.access")
 
-# What the clients of a connection may send on all streams together before it is taken, once one has a body to send.
+# Bytes that a client may send on all streams together before they are taken, once it has a body to send; and how many
+# connections of a server may have that at once. The others keep the 64 KiB that each begins with.
 CONNECTION_WINDOW = 1 << 20
+WIDE_WINDOWS = 64
 
 # Seconds for the answer to the PING of a shutdown, once no stream is open.
 PONG_SECONDS = 1.0
@@ -141,12 +143,13 @@ class Http2Stream:
         cycle: Any = self.cycle
         http2 = self.http2
         stream = self.stream
-        progress = http2.session.send(stream, message, http2.server_state.default_headers)
         if not cycle.progress:
+            http2.session.start(stream, message, http2.server_state.default_headers)
             cycle.progress = EXPECT_BODY
             if http2.starting is not self:
                 http2.send_head_soon(self)
             return
+        progress = http2.session.send(stream, message)
         if not self.logged:
             self.log(cycle.scope, stream.framer.status)
         if progress == COMPLETE:
@@ -155,7 +158,8 @@ class Http2Stream:
                 cycle.waiters.wake()
             # Cycles of references would be work for the collector.
             self.cycle = None
-            self.unwatch()
+            if self.due is not None:
+                self.unwatch()
             if not stream.queued:
                 stream.owner = None
         elif stream.queued:
@@ -219,8 +223,8 @@ class Http2Stream:
             cycle.disconnect()
         session.take_back(stream)
         start, body = plain_response(status)
-        session.send(stream, start, http2.server_state.default_headers)
-        session.send(stream, body, [])
+        session.start(stream, start, http2.server_state.default_headers)
+        session.send(stream, body)
         if not stream.queued:
             stream.owner = None
         http2.flush_soon()
@@ -324,6 +328,7 @@ class Http2(asyncio.Protocol):
         "_scheduler",
         "_started",
         "_stream_deadline",
+        "_wide",
         "access_log",
         "access_logger",
         "app",
@@ -385,6 +390,7 @@ class Http2(asyncio.Protocol):
         # Whether events wait for the next turn of the loop, and whether it is to write.
         self._queued = False
         self._flush_scheduled = False
+        self._wide = False
         # Streams whose head goes out with the next write.
         self._started: list[Http2Stream] = []
         self.watched: set[Http2Stream] = set()
@@ -417,6 +423,8 @@ class Http2(asyncio.Protocol):
         self.connection.lost()
         self.state = _CLOSED
         self._lose_streams()
+        if self._wide:
+            self.server_state.wide_windows -= 1
         if self._stream_deadline is not None:
             self._stream_deadline.close()
 
@@ -528,7 +536,8 @@ class Http2(asyncio.Protocol):
             if stream.body_pending:
                 cycle.on_body(self.session.take_body(stream), stream.more_body)
             cycle.expect_continue = cycle.more_body and flags & EXPECTS_CONTINUE != 0
-            self.session.widen(CONNECTION_WINDOW)
+            if not self._wide:
+                self._widen()
         self.starting = owner
         if self._eager:
             task = cycle.start(self._make_task)
@@ -542,6 +551,14 @@ class Http2(asyncio.Protocol):
         task.add_done_callback(owner.on_done)
         if cycle.progress == EXPECT_BODY:
             self._started.append(owner)
+
+    def _widen(self) -> None:
+        """Let the client send bodies faster, if the server has memory for that."""
+        state = self.server_state
+        if state.wide_windows < WIDE_WINDOWS:
+            self._wide = True
+            state.wide_windows += 1
+            self.session.widen(CONNECTION_WINDOW)
 
     def _own(self, stream: "SessionStream") -> Http2Stream:
         """The wire's part of a stream."""
