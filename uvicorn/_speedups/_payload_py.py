@@ -36,7 +36,10 @@ def unmask_text(data: bytes, start: int, stop: int, mask: int) -> str | bytes:
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         return c_payload.unmask_into_text(data, start, stop, mask)
     payload = _choose_apply_mask()(data[start:stop], mask.to_bytes(4, "big"))
-    return payload.decode("ascii") if payload.isascii() else payload
+    try:
+        return payload.decode("ascii")
+    except UnicodeDecodeError:
+        return payload
 
 
 def read_number(data: bytes, start: int, stop: int) -> int:

@@ -1,5 +1,6 @@
 """The opening handshake (RFC 6455 section 4.2), behind every parser and in front of every codec."""
 
+import asyncio
 import contextvars
 import logging
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from tests.doubles import MockTransport
 from tests.protocols.http.test_send import BYTES_LIKE
 from tests.protocols.websockets.connection import ACCEPT, DEFLATE, request, settle
-from tests.protocols.websockets.frames import TEXT, frame
+from tests.protocols.websockets.frames import TEXT, close, frame
 from uvicorn.config import Config
 from uvicorn.server_state import ServerState
 
@@ -95,6 +96,31 @@ async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
     await connection.send("accept")
     assert connection.transport.reading
     assert len((await connection.receive())["text"]) == 65536
+
+
+@pytest.mark.parametrize(("end", "code"), [(close(3000, b"bye"), 3000), (frame(TEXT, b"\xff"), 1007)])
+async def test_an_end_before_the_answer(connect: Any, end: bytes, code: int) -> None:
+    """The client leaves without waiting: what it sent is received, and then that it has left."""
+    connection = connect()
+    await connection.ask()
+    connection.feed(frame(TEXT, b"early") + end)
+    await connection.send("accept")
+    assert connection.wire.startswith(b"HTTP/1.1 101 ")
+    assert connection.transport.closed
+    assert (await connection.receive())["text"] == "early"
+    assert (await connection.disconnect())[0] == code
+
+
+async def test_the_client_reads_again_before_the_answer(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    connection.protocol.pause_writing()
+    answering = asyncio.ensure_future(connection.send("accept"))
+    await settle()
+    assert connection.wire == b""
+    connection.protocol.resume_writing()
+    await answering
+    assert connection.wire.startswith(b"HTTP/1.1 101 ")
 
 
 @pytest.mark.parametrize(

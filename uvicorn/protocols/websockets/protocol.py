@@ -226,7 +226,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         if self.connection.resume_writing():
             self.connection.deadline.clear()
         if self._session is not None:
-            self._session.replies_taken()
+            self._session.resume_writing()
 
     def shutdown(self) -> None:
         """The server is going down: part from the peer; a denial response may be completed."""

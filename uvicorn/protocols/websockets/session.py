@@ -67,10 +67,11 @@ class Session:
             self._replies_unsent = True
             self._flow.pause_reading()
 
-    def replies_taken(self) -> None:
+    def resume_writing(self) -> None:
         """The transport has room again."""
-        self._replies_unsent = False
-        self.resume_reading()
+        if self._replies_unsent:
+            self._replies_unsent = False
+            self.resume_reading()
 
     def resume_reading(self) -> None:
         """Read on, once the application has room for messages and the peer has taken its answers."""
