@@ -257,6 +257,29 @@ def test_a_message_in_frames_is_held_twice_at_the_most(codec: Any) -> None:
     assert peak < 2.3 * (1 << 20)
 
 
+@pytest.mark.parametrize("message", ["x" * 1024, b"x" * 1024, "\u00fc" * 1024, bytes(1 << 20)])
+def test_a_message_that_is_sent_to_many_is_one_frame(leaves: Any, message: Any) -> None:
+    codecs = [leaves.WebSocketCodec(1000, None) for _ in range(3)]
+    send = "text" if isinstance(message, str) else "binary"
+    first, *others = [getattr(codec, send)(message) for codec in codecs]
+    assert all(other is first for other in others)
+    # Equal is not enough: to compare would cost as much as to build.
+    equal = message[:35] + message[35:]
+    again = getattr(codecs[0], send)(equal)
+    assert again == first
+    assert again is not first
+
+
+@pytest.mark.parametrize("size", [0, 1023, (1 << 20) + 1])
+def test_frames_of_other_sizes_are_not_kept(codec: Any, size: int) -> None:
+    text, binary, kept = "x" * size, bytes(size), bytes(2000)
+    frame_kept = codec.binary(kept)
+    assert codec.text(text) is not codec.text(text)
+    assert codec.binary(binary) is not codec.binary(binary)
+    assert codec.text(text)[-size:] == text.encode() or not size
+    assert codec.binary(kept) is frame_kept
+
+
 def test_compressed_messages(leaves: Any) -> None:
     deflate = PerMessageDeflate(DeflateParameters(False, False, 12, 12))
     codec = leaves.WebSocketCodec(1000, deflate)

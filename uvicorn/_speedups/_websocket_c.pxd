@@ -8,6 +8,11 @@ cdef int HEADER, PAYLOAD, ENDED
 cdef int _FIN, _RSV1, _OPCODE, _CONTROL, _TEXT, _BINARY, _CLOSE, _PING
 cdef Py_ssize_t _LONGEST_HEADER, _SMALL_PART
 cdef int _MAX_CONTROL
+cdef Py_ssize_t _REMEMBERED_MIN, _REMEMBERED_MAX
+cdef tuple _last
+
+@cython.locals(last=tuple, built=bytes)
+cdef bytes _build_once(message)
 
 
 cdef class WebSocketCodec:

@@ -48,6 +48,28 @@ _MAX_CONTROL = 125
 # the memory that the limit of a message allows.
 _SMALL_PART = 4096
 
+# The last message of the process that was put into a frame, and that frame. A broadcast sends the same object to each
+# connection: the frames of 1,000 clients that are slow are then one. A frame of 64 KiB that is not built saves 5 us, or
+# 50 us if memory has to be found for it.
+_last: tuple[Any, bytes] = (None, b"")
+
+# Bytes of a message that is remembered: to build a small frame takes no longer than to remember it, and what is
+# remembered is kept until another takes its place.
+_REMEMBERED_MIN, _REMEMBERED_MAX = 1 << 10, 1 << 20
+
+
+def _build_once(message: Any) -> bytes:
+    """The frame of a message; the same one if it is the very object that was the last one."""
+    global _last
+    last = _last
+    if last[0] is message:
+        return last[1]
+    built = text_frame(_TEXT, message) if isinstance(message, str) else frame(_BINARY, message)
+    if len(message) <= _REMEMBERED_MAX:
+        # One assignment, as there may be other threads.
+        _last = (message, built)
+    return built
+
 
 class WebSocketCodec:
     """The server's side of one WebSocket connection, behind an accepted handshake.
@@ -118,13 +140,13 @@ class WebSocketCodec:
     def text(self, message: str) -> bytes:
         """A frame. Raises UnicodeEncodeError for lone surrogates."""
         if self.deflate is None:
-            return text_frame(_TEXT, message)
+            return text_frame(_TEXT, message) if len(message) < _REMEMBERED_MIN else _build_once(message)
         return frame(_TEXT | _RSV1, self.deflate.compress(message.encode()))
 
     def binary(self, message: bytes) -> bytes:
         """A frame."""
         if self.deflate is None:
-            return frame(_BINARY, message)
+            return frame(_BINARY, message) if len(message) < _REMEMBERED_MIN else _build_once(message)
         return frame(_BINARY | _RSV1, self.deflate.compress(message))
 
     def ping(self) -> bytes:
