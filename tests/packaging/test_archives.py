@@ -29,7 +29,7 @@ COMPILED = {path.name.removesuffix("_c.pxd") for path in (ROOT / "uvicorn" / "_s
 
 def package_files(sources: tuple[Path, list[str]]) -> set[str]:
     """What is installed of the sources."""
-    return {name for name in sources[1] if name.startswith("uvicorn/") and name.endswith((".py", "/py.typed"))}
+    return {name for name in sources[1] if name.startswith("uvicorn/") and name.endswith((".py", ".pyi", "/py.typed"))}
 
 
 def members(wheel: Path) -> set[str]:
