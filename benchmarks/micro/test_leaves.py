@@ -2,8 +2,9 @@
 
 import itertools
 
+import hpack
 import pytest
-from cases import CASES
+from cases import BROWSER_HEADERS, CASES
 from websocket_bytes import message_of
 
 from uvicorn._speedups.flags import KEEP_ALIVE
@@ -85,6 +86,38 @@ def test_response_chunk(benchmark, leaves, request):
     framer.start(CHUNKED_START, DEFAULT_BLOCK)
     framer.body(PART)
     assert benchmark(framer.body, PART) == b"64\r\n" + b"x" * 100 + b"\r\n"
+
+
+@pytest.mark.parametrize("name", ["repeated", "a path that is never the same"])
+def test_http2_request(benchmark, leaves, name, request):
+    benchmark.group = f"HTTP/2 request head: {name}"
+    benchmark.param = request.node.callspec.params["leaves"]
+    reader, encoder = leaves.FieldsReader(LIMITS), hpack.Encoder()
+    fields = [(":method", "GET"), (":scheme", "https"), (":authority", "a.example")]
+    fields += [(header.lower(), value) for header, value in BROWSER_HEADERS if header != "Connection"]
+
+    def encode(number):
+        path = "/items" if name == "repeated" else f"/items/{number}"
+        return encoder.encode([*fields[:3], hpack.NeverIndexedHeaderTuple(":path", path), *fields[3:]])
+
+    reader.read_request(encode(0), False)
+    blocks = itertools.cycle([encode(number) for number in range(100)])
+    assert benchmark(lambda: reader.read_request(next(blocks), False)).method == "GET"
+
+
+@pytest.mark.parametrize(("name", "start"), [("2 headers", START), ("8 headers", TYPICAL_START)])
+def test_http2_response(benchmark, leaves, name, start, request):
+    benchmark.group = f"HTTP/2 response head and body: {name}"
+    benchmark.param = request.node.callspec.params["leaves"]
+    encoder = leaves.Encoder()
+    defaults = [(b"date", b"Thu, 01 Jan 2026 00:00:00 GMT"), (b"server", b"uvicorn")]
+
+    def frame():
+        framer = leaves.Http2Framer(encoder, KEEP_ALIVE)
+        framer.start(start, defaults)
+        return framer.body(BODY), framer.head()
+
+    assert benchmark(frame)[0] == b"Hello, world!"
 
 
 @pytest.mark.parametrize("path", ["/", "/items/0123456789/parts/by-name"])

@@ -47,8 +47,8 @@ cdef class Decoder:
     cdef list table
 
     @cython.locals(
-        fields=list, table=list, limit_size=Py_ssize_t, section_size=Py_ssize_t, exceeded=bint, begun=bint,
-        buf="const unsigned char *", pos=Py_ssize_t, size=Py_ssize_t, first=int, index=Py_ssize_t, field=HeaderField,
+        fields=list, table=list, section_size=Py_ssize_t, buf="const unsigned char *", pos=Py_ssize_t, size=Py_ssize_t,
+        first=int, index=Py_ssize_t, field=HeaderField,
     )
     cpdef list decode(self, bytes block)
     cdef HeaderField _get(self, Py_ssize_t index)
@@ -69,7 +69,8 @@ cpdef Decoder new_decoder(Py_ssize_t limit_fields, Py_ssize_t limit_size)
 
 cdef class Encoder:
     cdef dict index
-    cdef list table
+    cdef object default_headers
+    cdef list table, default_fields
     cdef set seen, seen_before
     cdef long long added, dropped
     cdef Py_ssize_t table_size, table_limit, lowest_limit

@@ -207,12 +207,12 @@ class Decoder:
     """Decodes the field blocks that one peer sends, in their order.
 
     Args:
-        limit_fields: how many fields of a section are kept.
-        limit_size: bytes of a section, each field counted with ENTRY_OVERHEAD, that are kept.
+        limit_fields: of a section.
+        limit_size: bytes of a section, each field counted with ENTRY_OVERHEAD.
 
     Attributes:
         max_table_size: what the peer was told that its table may have.
-        exceeded: whether the last section had more than the limits.
+        exceeded: whether the last section was over the limits.
     """
 
     __slots__ = (
@@ -238,17 +238,16 @@ class Decoder:
         self.pos = 0
 
     def decode(self, block: bytes) -> list[HeaderField]:
-        """The fields of a block, up to the limits; beyond them, only the table follows it.
+        """The fields of a block; none if they exceed the limits, and the table alone follows it.
+
+        Nothing is copied here, so that a bomb of references takes 8 bytes for each of its own until its end is known.
 
         Raises:
             HpackError: nothing can be decoded after it.
         """
         fields: list[HeaderField] = []
         table = self.table
-        limit_size = self.limit_size
         section_size = 0
-        exceeded = False
-        begun = False
         buf = block
         pos = 0
         size = len(block)
@@ -256,7 +255,7 @@ class Decoder:
         while pos < size:
             first = buf[pos]
             pos += 1
-            if first & 0x80:
+            if first >= 0x80:
                 index = first & 0x7F
                 if index == 0x7F:
                     index = self._read_integer(block, pos, 0x7F)
@@ -266,7 +265,7 @@ class Decoder:
                 else:
                     field = self._get(index)
             elif first & 0xE0 == 0x20:
-                if begun:
+                if fields:
                     raise HpackError("a table size update after the beginning of a block")
                 self._update_size(block, pos, first & 0x1F)
                 pos = self.pos
@@ -276,15 +275,10 @@ class Decoder:
                 pos = self.pos
                 if first & 0x40:
                     self._add(field)
-            begun = True
             section_size += field.size
-            if section_size > limit_size or len(fields) >= self.limit_fields:
-                exceeded = True
-                limit_size = 0
-            else:
-                fields.append(field)
-        self.exceeded = exceeded
-        return fields
+            fields.append(field)
+        self.exceeded = section_size > self.limit_size or len(fields) > self.limit_fields
+        return [] if self.exceeded else fields
 
     def _get(self, index: int) -> HeaderField:
         """The entry of an index (section 2.3.3)."""
@@ -380,6 +374,8 @@ class Encoder:
 
     __slots__ = (
         "added",
+        "default_fields",
+        "default_headers",
         "dropped",
         "index",
         "lowest_limit",
@@ -401,6 +397,9 @@ class Encoder:
         self.table_limit = TABLE_SIZE
         # The lowest limit since the last block, -1 if it was not changed.
         self.lowest_limit = -1
+        # What the wire has made of the last default headers: they stay the same for a second.
+        self.default_headers: object = None
+        self.default_fields: list[HeaderField] = []
         self.seen: set[int] = set()
         self.seen_before: set[int] = self.seen
 

@@ -226,15 +226,18 @@ class FieldsReader:
             kind = field.kind
             if kind < 0:
                 kind = _judge(field)
-            if kind >= METHOD:
+            if kind == PLAIN:
+                late = True
+                headers.append(field.field)
+            elif kind < METHOD:
+                late = True
+                if self._take_field(kind, field):
+                    headers.append(field.field)
+            else:
                 if late:
                     raise RequestRejected(400, "a pseudo-header field after other fields")
                 self._take_pseudo_field(kind, field)
                 pseudo_fields += 1
-            else:
-                late = True
-                if kind == PLAIN or self._take_field(kind, field):
-                    headers.append(field.field)
         self._count(len(fields) - pseudo_fields)
         if self.crumbs is not None:
             # RFC 9113 section 8.2.3.

@@ -77,10 +77,14 @@ cdef class Http2Framer(Response):
     cdef Encoder encoder
     cdef list fields
 
-    @cython.locals(fields=dict, taken=list, field=HeaderField)
+    @cython.locals(fields=dict, encoder=Encoder, taken=list, field=HeaderField)
     cpdef start(self, message, list default_headers)
+    @cython.locals(taken=list, field=HeaderField)
+    cdef _take_defaults(self, list headers)
+    @cython.locals(field=HeaderField, kind=int)
+    cdef _take(self, list taken, header, status)
     @cython.locals(field=HeaderField, known=tuple)
-    cdef _take(self, list taken, header, name, value, status)
+    cdef HeaderField _make_field(self, header, name, value)
     cpdef bytes body(self, message)
     @cython.locals(fields=list)
     cpdef bytes head(self)

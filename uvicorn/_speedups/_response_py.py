@@ -401,13 +401,12 @@ class Http2Framer(Response):
         self.expected = -1
         self.coded = False
         self.persist = True
-        taken: list[Any] = []
-        for header in default_headers:
-            name, value = header
-            self._take(taken, header, name, value, status)
+        encoder = self.encoder
+        if encoder.default_headers is not default_headers:
+            self._take_defaults(default_headers)
+        taken: list[Any] = encoder.default_fields.copy()
         for header in fields.get("headers", ()):
-            name, value = header
-            self._take(taken, header, name, value, status)
+            self._take(taken, header, status)
         if self.coded and self.expected >= 0:
             # As HTTP/1.1 does.
             taken = [field for field in taken if field.kind != CONTENT_LENGTH]
@@ -422,8 +421,28 @@ class Http2Framer(Response):
         self.status = status
         self.state = EXPECT_BODY
 
-    def _take(self, taken: list[Any], header: Any, name: Any, value: Any, status: int) -> None:
+    def _take_defaults(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Make fields of the default headers, which stay the same for a second."""
+        taken: list[Any] = []
+        for header in headers:
+            name, value = header
+            field = self._make_field(header, name, value)
+            if field.kind not in (CONNECTION, TRANSFER_ENCODING, UPGRADE):
+                taken.append(field)
+        self.encoder.default_fields = taken
+        self.encoder.default_headers = headers
+
+    def _take(self, taken: list[Any], header: Any, status: int) -> None:
         """Take a field of a head."""
+        name, value = header
+        field = self._make_field(header, name, value)
+        kind = field.kind
+        if kind and (kind == UPGRADE or self._decide(kind, field.field[1], status) is None):
+            return
+        taken.append(field)
+
+    def _make_field(self, header: Any, name: Any, value: Any) -> Any:
+        """The field of a header; UPGRADE is the kind of those that HTTP/2 drops."""
         field: Any = None
         if type(name) is bytes and type(value) is bytes:
             # What stands in the table was checked.
@@ -434,12 +453,7 @@ class Http2Framer(Response):
                 known = _check_name(name)
             field = new_field(known[0], _check_value(value).strip(b" \t"))
             field.kind = UPGRADE if known[0] in _CONNECTION_FIELDS else known[1]
-        if field.kind:
-            if field.kind == UPGRADE:
-                return
-            if self._decide(field.kind, field.field[1], status) is None:
-                return
-        taken.append(field)
+        return field
 
     def body(self, message: Any) -> bytes:
         """Accept `http.response.body`; its data. The head comes before it.
