@@ -20,10 +20,10 @@ PIP := PYTHONWARNINGS=ignore $(RUN) pip install --quiet
 SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test frameworks platforms lint types bench docs build clean autobahn mutants fuzz sanitize abuse leaks soak
+.PHONY: help serve test frameworks platforms lint types bench docs build clean autobahn mutants fuzz sanitize abuse leaks soak h2spec
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## Serve APP (examples.hello:app) on http://HOST:PORT
 	@echo "==> serving $(APP) on http://$(HOST):$(PORT), Ctrl-C ends it"
@@ -91,6 +91,9 @@ soak: $(VENV)/.dev ## Ten minutes of good, bad, slow and aborting clients: no an
 
 autobahn: $(VENV)/.dev ## Run the Autobahn suite (CASES, all if empty) against the WebSocket codecs; needs Python 2.7
 	@$(BIN)/python tests/autobahn.py $(foreach case,$(CASES),--cases '$(case)')
+
+h2spec: $(VENV)/.dev ## Run the HTTP/2 conformance tester h2spec on both halves, in clear text and over TLS
+	@$(BIN)/python tests/h2spec.py
 
 build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and the pure wheel into dist/
 	@echo "==> building into dist/"

@@ -35,6 +35,7 @@ TARGETS = {
     "sections": ("test_hpack", "test_sections"),
     "sessions": ("test_http2", "test_sessions"),
     "session_noise": ("test_http2", "test_session_noise"),
+    "peer": ("test_http2_peer", "Peer"),
     "connection": ("test_connection", "test_connection"),
     "machine": ("test_connection", "Machine"),
     "codecs": ("test_websocket", "test_codecs"),

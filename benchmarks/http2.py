@@ -1,0 +1,243 @@
+"""HTTP/2: CPU of the server process per request, and instructions per request, with 1, 10 and 100 streams at once.
+
+One connection sends its requests in a write, reads all the answers, and begins anew. Each request has the headers of a
+browser, which repeat: HPACK makes a byte of each. The windows are open as far as they go. The servers take turns, round
+after round, and the best round counts.
+
+python benchmarks/http2.py [--server granian --server ours] [--case get:10] [--rounds 3] [--report]
+python benchmarks/http2.py --instructions      instructions per request, as benchmarks/instructions.py counts
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import hpack
+from cases import BROWSER_HEADERS, CASES, Case
+from instructions import COUNTED, TIMEOUT, WARM_UP, dump
+from processes import cpu_seconds
+from report import Table, report
+from servers import HOST, Server, running
+
+STREAMS = (1, 10, 100)
+# Case and streams at once; the others are measured with ten.
+ROWS = (*(f"get:{streams}" for streams in STREAMS), "post:10", "large:10", "stream:10")
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+WINDOW = (1 << 31) - 1
+# HTTP/2 has none of them, or they are not a browser's.
+NOT_SENT = ("connection",)
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+@dataclass
+class Answers:
+    """What has come.
+
+    ended: how many streams.
+    body: bytes of DATA since the connection's window was opened.
+    """
+
+    ended: int = 0
+    body: int = 0
+
+
+class Client:
+    """One connection that has many requests at once."""
+
+    def __init__(self, port: int, case: Case) -> None:
+        self.connection = socket.create_connection((HOST, port), timeout=TIMEOUT)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.encoder = hpack.Encoder()
+        self.case = case
+        self.next_stream = 1
+        self.answers = Answers()
+        self.unread = b""
+        settings = b"\0\4" + WINDOW.to_bytes(4, "big")
+        opened = frame(WINDOW_UPDATE, 0, 0, (WINDOW - 65535).to_bytes(4, "big"))
+        self.connection.sendall(PREFACE + frame(SETTINGS, 0, 0, settings) + opened)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def request(self) -> bytes:
+        """The frames of the next request."""
+        case = self.case
+        fields = [(":method", case.method), (":scheme", "http"), (":authority", f"{HOST}:8000"), (":path", case.path)]
+        fields += [(name.lower(), value) for name, value in BROWSER_HEADERS if name.lower() not in NOT_SENT]
+        if case.body:
+            fields += [("content-type", "application/json"), ("content-length", str(len(case.body)))]
+        stream, self.next_stream = self.next_stream, self.next_stream + 2
+        flags = END_HEADERS if case.body else END_HEADERS | END_STREAM
+        block = frame(HEADERS, flags, stream, self.encoder.encode(fields, huffman=True))
+        return block + frame(DATA, END_STREAM, stream, case.body) if case.body else block
+
+    def exchange(self, streams: int) -> None:
+        """Send that many requests, and read their answers."""
+        self.answers.ended = 0
+        self.connection.sendall(b"".join(self.request() for _ in range(streams)))
+        # Each pass reads bytes.
+        while self.answers.ended < streams:
+            data = self.connection.recv(1 << 18)
+            if not data:
+                raise RuntimeError("the server has closed the connection")
+            self.read(self.unread + data if self.unread else data)
+        if self.answers.body > WINDOW // 2:
+            self.connection.sendall(frame(WINDOW_UPDATE, 0, 0, self.answers.body.to_bytes(4, "big")))
+            self.answers.body = 0
+
+    def read(self, data: bytes) -> None:
+        pos = 0
+        # Each pass takes a frame.
+        while len(data) - pos >= 9:
+            size = int.from_bytes(data[pos : pos + 3], "big")
+            if len(data) - pos - 9 < size:
+                break
+            self.take(data[pos + 3], data[pos + 4], data[pos + 9 : pos + 9 + size])
+            pos += 9 + size
+        self.unread = data[pos:]
+
+    def take(self, kind: int, flags: int, payload: bytes) -> None:
+        if kind == DATA:
+            self.answers.body += len(payload)
+        elif kind in (SETTINGS, PING) and not flags & ACK:
+            self.connection.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
+        elif kind in (RST_STREAM, GOAWAY):
+            raise RuntimeError(f"the server has refused: frame {kind}, {payload!r}")
+        if kind in (DATA, HEADERS) and flags & END_STREAM:
+            self.answers.ended += 1
+
+
+def _uvicorn(*options: str) -> Callable[[Case, int], list[str]]:
+    fixed = ("--http2", "--loop", "uvloop", "--no-access-log", "--no-proxy-headers")
+    return lambda case, port: ["-m", "uvicorn", case.app, "--port", str(port), *fixed, *options]
+
+
+def _granian(case: Case, port: int) -> list[str]:
+    return ["-m", "granian", "--interface", "asgi", "--http", "2", "--port", str(port), "--workers", "1", case.app]
+
+
+def _hypercorn(case: Case, port: int) -> list[str]:
+    return ["-m", "hypercorn", "--bind", f"{HOST}:{port}", "--worker-class", "uvloop", case.app]
+
+
+SERVERS = {
+    server.name: server
+    for server in (
+        Server("ours", _uvicorn()),
+        Server("ours-pure", _uvicorn(), variables={"UVICORN_SPEEDUPS": "off"}),
+        Server("granian", _granian, "granian", ("granian",)),
+        Server("hypercorn", _hypercorn, "hypercorn", ("hypercorn",)),
+    )
+}
+
+
+def case_of(row: str) -> tuple[Case, int]:
+    """The case and the number of streams of a row."""
+    name, _, streams = row.partition(":")
+    return CASES[name], int(streams)
+
+
+def count(server: Server, row: str) -> float:
+    """Instructions per request."""
+    case, streams = case_of(row)
+    counted = max(1, COUNTED // streams) if case.name != "large" else 10
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "callgrind.out")
+        prefix = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
+        with running(server, case, prefix=prefix) as (process, port), closing(Client(port, case)) as client:
+            for _ in range(max(3, WARM_UP // streams)):
+                client.exchange(streams)
+            dump(process.pid, out, 1)
+            for _ in range(counted):
+                client.exchange(streams)
+            return dump(process.pid, out, 2) / counted / streams
+
+
+def measure(pid: int, client: Client, streams: int, seconds: float) -> float:
+    """Microseconds of CPU per request."""
+    client.exchange(streams)
+    spent, served = cpu_seconds(pid), 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        client.exchange(streams)
+        served += streams
+    return (cpu_seconds(pid) - spent) / served * 1e6
+
+
+@contextmanager
+def pinned() -> Iterator[tuple[str, ...]]:
+    """The server on one core, this process on the others, where there are several."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        yield ()
+        return
+    os.sched_setaffinity(0, cores[1:])
+    try:
+        yield ("taskset", "-c", str(cores[0]))
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def best_of(servers: list[Server], row: str, rounds: int, seconds: float) -> dict[str, float]:
+    """The best round of each server."""
+    case, streams = case_of(row)
+    best: dict[str, float] = {}
+    with pinned() as prefix, ExitStack() as stack:
+        running_ones = {}
+        for server in servers:
+            process, port = stack.enter_context(running(server, case, prefix=prefix))
+            running_ones[server.name] = process.pid, stack.enter_context(closing(Client(port, case)))
+        for _ in range(rounds):
+            for name, (pid, client) in running_ones.items():
+                cost = measure(pid, client, streams, seconds)
+                best[name] = min(cost, best.get(name, cost))
+    return best
+
+
+def title_of(row: str) -> str:
+    case, streams = case_of(row)
+    return f"{case.title}, {streams} stream{'s' if streams > 1 else ''}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", action="append", choices=list(SERVERS), help="which servers; all of them if none")
+    parser.add_argument("--case", action="append", help=f"a case and its streams at once; {', '.join(ROWS)} if none")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--instructions", action="store_true", help="count them (valgrind), and nothing else")
+    parser.add_argument("--report", action="store_true", help="put the table into docs/benchmarks.md")
+    options = parser.parse_args()
+    wanted = [SERVERS[name] for name in options.server or SERVERS]
+    servers = [server for server in wanted if server.installed]
+    for server in wanted:
+        if server not in servers:
+            print(f"{server.name} is left out: run benchmarks/environments.py {server.environment}")
+    unit = "thousand instructions per request" if options.instructions else "us of CPU per request"
+    table = Table(unit, *(server.name for server in servers))
+    for row in options.case or ROWS:
+        if options.instructions:
+            cells = [f"{count(server, row) / 1000:.1f}" for server in servers]
+        else:
+            cells = [f"{cost:.1f}" for cost in best_of(servers, row, options.rounds, options.seconds).values()]
+        table.add(title_of(row), *cells)
+    if options.report:
+        report("http2-instructions" if options.instructions else "http2", table, servers)
+
+
+if __name__ == "__main__":
+    main()
