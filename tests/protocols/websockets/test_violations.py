@@ -87,6 +87,14 @@ async def test_violation(connect: Any, code: int, data: bytes) -> None:
         assert event == {"type": "websocket.disconnect", "code": code, "reason": REASONS[code]}
 
 
+@pytest.mark.parametrize("size", [0, 1, 200, 65536])
+async def test_nothing_is_received_of_an_unmasked_frame(connect: Any, size: int) -> None:
+    connection = connect()
+    await connection.open()
+    connection.feed(frame(BINARY, b"x" * size, mask=None))
+    assert await connection.disconnect() == (1002, REASONS[1002])
+
+
 async def test_what_came_before_is_received(connect: Any) -> None:
     connection = connect()
     await connection.open()
