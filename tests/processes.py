@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # A loaded machine with two cores needs a few seconds to start an interpreter; nothing waits this long when all is well.
 # Under the sanitizers everything takes a multiple of its time.
 PATIENCE = 30.0 * int(os.environ.get("TEST_PATIENCE", "1"))
+# For some thousand conversations in one test: a little less than what pytest gives it.
+PATIENCE_FOR_MANY = 3.5 * PATIENCE
 READY = re.compile(r"Uvicorn running on (?:https?://(?P<host>\[[^\]]+\]|[^:\s]+):(?P<port>\d+)|\S+ \S+)")
 
 STARTED = r"Started server process \[(\d+)\]"

@@ -14,7 +14,7 @@ from tests.cases.conversation import Conversation
 from tests.cases.crossed import COMBINATIONS, Crossed, complaint
 from tests.cases.divisions import singly
 from tests.cases.outcome import Outcome
-from tests.processes import run_async
+from tests.processes import PATIENCE_FOR_MANY, run_async
 from tests.protocols.http.classes import protocol_class
 from tests.steps import bounded
 from uvicorn.config import Config
@@ -96,7 +96,7 @@ def test_every_combination(parser: str, half: str) -> None:
                     wrong.append(f"{combination} in {len(pieces)}: {reason}")
         return wrong
 
-    wrong = run_async(converse(), timeout=110)
+    wrong = run_async(converse(), timeout=PATIENCE_FOR_MANY)
     assert not wrong, "\n".join(wrong)
 
 
@@ -117,5 +117,5 @@ def test_answered_before_the_body_comes(parser: str, half: str) -> None:
                 wrong.append(f"{combination}: {(outcome.statuses, outcome.ended)}, not {expected}")
         return wrong
 
-    wrong = run_async(converse(), timeout=110)
+    wrong = run_async(converse(), timeout=PATIENCE_FOR_MANY)
     assert not wrong, "\n".join(wrong)

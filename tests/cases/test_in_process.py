@@ -11,7 +11,7 @@ from tests.cases.divisions import halves, singly
 from tests.cases.outcome import Outcome, complaint
 from tests.cases.own import CASES
 from tests.known_differences import KNOWN_DIFFERENCES
-from tests.processes import run_async
+from tests.processes import PATIENCE_FOR_MANY, run_async
 from tests.protocols.http.classes import protocol_class
 from uvicorn.config import Config
 
@@ -50,13 +50,13 @@ def _expect_known(request: pytest.FixtureRequest, case: Case, parser: str) -> No
 @pytest.mark.parametrize("case", SHARED_CASES, ids=lambda case: case.id)
 def test_shared(case: Case, parser: str, half: str, request: pytest.FixtureRequest) -> None:
     _expect_known(request, case, parser)
-    run_async(_all_ways(case, parser, half), timeout=100)
+    run_async(_all_ways(case, parser, half), timeout=PATIENCE_FOR_MANY)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.sweep], ids=lambda case: case.id)
 def test_own(case: Case, parser: str, half: str, request: pytest.FixtureRequest) -> None:
     _expect_known(request, case, parser)
-    run_async(_all_ways(case, parser, half), timeout=100)
+    run_async(_all_ways(case, parser, half), timeout=PATIENCE_FOR_MANY)
 
 
 @pytest.mark.parametrize("family", sorted({case.id[:2] for case in CASES if case.sweep}))
@@ -74,7 +74,7 @@ def test_sweeps(family: str, parser: str, half: str) -> None:
                         wrong.append(f"{case.id}: {complaint(case, outcome)}")
         return wrong
 
-    wrong = run_async(sweep(), timeout=100)
+    wrong = run_async(sweep(), timeout=PATIENCE_FOR_MANY)
     assert not wrong, "\n".join(wrong)
 
 

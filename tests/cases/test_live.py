@@ -13,7 +13,7 @@ from tests.cases.case import Case, Expect, shared_cases
 from tests.cases.outcome import Outcome, Seen, complaint, parse_responses
 from tests.cases.own import CASES
 from tests.known_differences import KNOWN_DIFFERENCES
-from tests.processes import PATIENCE, run_async, serve
+from tests.processes import PATIENCE, PATIENCE_FOR_MANY, run_async, serve
 
 ALL_CASES = shared_cases() + CASES
 # Served at the end of a conversation that goes on: what is answered after it would have been answered by then.
@@ -117,7 +117,7 @@ def test_live(parser: str, loop: str, delivery: str, tmp_path: Path) -> None:
         cases = [case for case in cases if len(case.data) < 500 and not case.sweep]
     options = ["--http", parser, "--loop", loop, "--lifespan", "off", "--no-access-log", "--no-proxy-headers"]
     with serve("tests.cases.echo:app", *options, env={"RECORD": str(record)}) as server:
-        results = run_async(_run(server.port, cases, 2**20 if delivery == "whole" else 1), timeout=100)
+        results = run_async(_run(server.port, cases, 2**20 if delivery == "whole" else 1), timeout=PATIENCE_FOR_MANY)
         seen = _records(record)
     failures = []
     for case, *result in results:
