@@ -331,10 +331,9 @@ class Http1(Hookable, Connected, asyncio.Protocol):
                     switch(self, self._hooks)
                     return
                 if flags >= UNREAD or not data:
-                    if flags & UNREAD:
-                        until = until or monotonic() + PASS_SECONDS
-                        if cycle.more_body:
-                            self._read_body()
+                    until = until or monotonic() + PASS_SECONDS
+                    if flags & UNREAD and cycle.more_body:
+                        self._read_body()
                     if not data and self.connection.eof:
                         cycle.end()
                     if self.state is not _STARTING:
@@ -345,9 +344,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
                 else:
                     task = cycle.start(self._make_task)
                 if task is not None:
-                    self.tasks.add(task)
-                    task.add_done_callback(self.tasks.discard)
-                    self._end_first_step(cycle)
+                    self._end_first_step(cycle, task)
                 flow = self.flow
                 if self.state is not _IDLE:
                     if flags & UNREAD or flow.read_paused:
@@ -661,8 +658,10 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             else:
                 self._go_on()
 
-    def _end_first_step(self, cycle: RequestResponseCycle) -> None:
+    def _end_first_step(self, cycle: RequestResponseCycle, task: "asyncio.Task[None]") -> None:
         """The application has let the loop run, and may go on later."""
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
         if self.state is _STARTING:
             self.state = State.SERVING
         self._send_head(cycle)
