@@ -1,6 +1,7 @@
 """Reading pauses while the application is behind, writing waits while the client is."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -80,6 +81,24 @@ async def test_a_cancelled_reader_loses_nothing(connect: Any) -> None:
     assert early.cancelled()
     assert late.cancelled()
     assert (await connection.receive())["text"] == "x"
+
+
+async def test_cancelled_readers_leave_nothing_behind(connect: Any) -> None:
+    """Applications cancel `receive` again and again, when they only look for a disconnect."""
+    connection = connect()
+    await connection.open()
+
+    def count_futures() -> int:
+        gc.collect()
+        return sum(type(item) is asyncio.Future for item in gc.get_objects())
+
+    before = count_futures()
+    for _ in range(10):
+        waiting = asyncio.ensure_future(connection.script.receive())
+        await settle()
+        waiting.cancel()
+        await settle()
+    assert count_futures() < before + 5
 
 
 async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:

@@ -83,6 +83,7 @@ async def test_denial(connect: Any, lines: Any, status: int, shown: str) -> None
     await connection.send("http.response.start", status=status)
     assert lines() == [f"{LINE}{status}"]
     await connection.send("http.response.body", body=b"a", more_body=True)
+    assert lines() == [f"{LINE}{status}", f"connection rejected ({shown})"]
     await connection.send("http.response.body", body=b"b")
     connection.lose()
     assert lines() == [f"{LINE}{status}", f"connection rejected ({shown})"]

@@ -289,6 +289,8 @@ async def test_bombs(connect: Any, frames: list[bytes], monkeypatch: pytest.Monk
     [
         (1007, frame(TEXT, b"\xff\xff\xff\xff", rsv=4)),
         (1007, frame(TEXT, deflated(b"\xff"), rsv=4)),
+        # The length of a stored block is cut off: what is put back at the end makes it wrong.
+        (1007, frame(TEXT, b"\x00\x01", rsv=4)),
         (1007, frame(TEXT, deflated(b"x") + b"\xff\xff" * 2000, rsv=4)),
         (1002, frame(PING, b"", rsv=4)),
         (1002, frame(TEXT, b"", rsv=4, fin=False) + frame(CONT, b"", rsv=4)),
