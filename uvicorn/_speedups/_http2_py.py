@@ -281,7 +281,7 @@ class Session:
         self.initial_window = DEFAULT_WINDOW
         self.sent = 0
         # What goes out.
-        self.out: list[bytes] = []
+        self.out: list[Any] = []
         self.out_size = 0
         self.control_size = 0
         self.blocked: list[Stream] = []
@@ -999,16 +999,23 @@ class Session:
     def _put_data(self, stream: Stream, data: bytes, ends: bool) -> None:
         """DATA, of which the windows have room for."""
         size = len(data)
-        number = stream.number
-        out = self.out
+        if size <= FRAME_MAX:
+            self._put_frame(stream, data, size, ends)
+            return
+        # The only copy is that into the write.
+        view = memoryview(data)
         pos = 0
         while size - pos > FRAME_MAX:
-            out.append(frame_head(FRAME_MAX, DATA, 0, number))
-            out.append(data[pos : pos + FRAME_MAX])
+            self._put_frame(stream, view[pos : pos + FRAME_MAX], FRAME_MAX, False)
             pos += FRAME_MAX
-        out.append(frame_head(size - pos, DATA, END_STREAM if ends else 0, number))
+        self._put_frame(stream, view[pos:], size - pos, ends)
+
+    def _put_frame(self, stream: Stream, data: Any, size: int, ends: bool) -> None:
+        """One DATA frame."""
+        out = self.out
+        out.append(frame_head(size, DATA, END_STREAM if ends else 0, stream.number))
         if size:
-            out.append(data[pos:] if pos else data)
+            out.append(data)
             stream.send_window -= size
             self.send_window -= size
             stream.sent += size
@@ -1056,7 +1063,7 @@ class Session:
         part: bytes = queue[0]
         start = stream.queue_pos
         size = min(len(part) - start, FRAME_MAX, stream.send_window, self.send_window)
-        data = part[start : start + size]
+        data = memoryview(part)[start : start + size]
         if start + size < len(part):
             stream.queue_pos = start + size
         else:
@@ -1066,12 +1073,12 @@ class Session:
         self.turn += 1
         stream.turn = self.turn
         if stream.queued:
-            self._put_data(stream, data, False)
+            self._put_frame(stream, data, size, False)
             return
         stream.queue = None
         self.blocked.remove(stream)
         self.drained.append(stream)
-        self._put_data(stream, data, stream.end_queued)
+        self._put_frame(stream, data, size, stream.end_queued)
 
     # Bytes out
 
