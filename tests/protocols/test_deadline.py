@@ -287,3 +287,26 @@ def test_nobody_is_called_after_close(shared: bool) -> None:
     waiting.close()
     assert waiting.handle is None
     loop.advance(1000.0)
+
+
+def test_a_short_deadline_that_was_moved_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop: Any = FakeLoop()
+    monkeypatch.setattr(deadline, "monotonic", loop.monotonic)
+    loop.advance(1000.0)
+    told: list[tuple[str, float]] = []
+    waiting: Deadline[str] = Deadline(Timers(loop), lambda reason: told.append((reason, loop.now)))
+    waiting.set("a", 0.25)
+    waiting.set("b", 0.515625)
+    loop.advance(10.0)
+    assert told == [("b", 1000.515625)]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5.0])
+def test_there_is_a_handle_while_a_timer_is_armed(seconds: float) -> None:
+    loop: Any = FakeLoop()
+    waiting: Deadline[str] = Deadline(Timers(loop), lambda reason: None)
+    assert waiting.handle is None
+    waiting.set("a", seconds)
+    assert waiting.handle is not None
+    waiting.cancel()
+    assert waiting.handle is None
