@@ -237,7 +237,7 @@ class Peer(RuleBasedStateMachine):
         exchange.started = True
         message = {"type": "http.response.start", "status": status, "headers": more}
         for session, stream in zip(self.sessions, exchange.streams, strict=True):
-            session.send(stream, message, DEFAULTS)
+            session.start(stream, message, DEFAULTS)
             if len(more) & 1:
                 session.send_head(stream)
 
@@ -245,7 +245,7 @@ class Peer(RuleBasedStateMachine):
         data = bytes([exchange.number & 255]) * size
         message = {"type": "http.response.body", "body": data, "more_body": more_body}
         for session, stream in zip(self.sessions, exchange.streams, strict=True):
-            state = session.send(stream, message, DEFAULTS)
+            state = session.send(stream, message)
             assert (state == COMPLETE) is not more_body
         if exchange.streams[0].framer.framing:
             exchange.answered += data
