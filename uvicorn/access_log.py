@@ -191,9 +191,9 @@ class AccessLog:
         if self._pass is loop:
             self._shared = True
         elif loop is None:
+            # Nothing can try again later: what a reader does not take now goes with the next line.
             self._pass = _NONE
-            if not self._lines.write_at_once(line):
-                self._retry_soon()
+            self._lines.write_at_once(line)
             return
         else:
             self._pass = loop

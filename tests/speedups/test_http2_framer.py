@@ -94,6 +94,15 @@ def test_names_are_in_lower_case(conversation: Conversation) -> None:
         assert conversation.fields(200, [(b"X-A", b"b"), (b"x-a", b"b")]) == [(b"x-a", b"b")] * 2
 
 
+def test_subclasses_of_bytes_are_bytes(conversation: Conversation) -> None:
+    class Text(bytes):
+        pass
+
+    for header in [(Text(b"x-a"), b"b"), (b"x-a", Text(b"b")), (Text(b"X-A"), Text(b"b"))]:
+        for _ in range(3):
+            assert conversation.fields(200, [header]) == [(b"x-a", b"b")]
+
+
 @pytest.mark.parametrize("value", [b" a b\t", b"a b", b"\ta b"])
 def test_values_have_no_spaces_around_them(conversation: Conversation, value: bytes) -> None:
     """A client would call the response malformed (RFC 9113 section 8.2.1)."""
