@@ -19,6 +19,7 @@ from uvicorn._speedups.flags import (
     KEEP_ALIVE,
     WANTS_UPGRADE,
 )
+from uvicorn._speedups.http2_codes import DEFAULT_PRIORITY
 from uvicorn._speedups.request_line import is_authority, is_same_host, other_method
 from uvicorn._speedups.tables import (
     CONNECTION,
@@ -59,9 +60,6 @@ _OF_EXTENDED_CONNECT = _OF_REQUESTS | _AUTHORITY | 1 << PROTOCOL
 _KINDS = {b"cookie": COOKIE, b"priority": PRIORITY}
 # Connection-specific fields that HTTP/1.1 treats like any other (section 8.2.2).
 _CONNECTION_FIELDS = frozenset((b"keep-alive", b"proxy-connection"))
-
-# The urgency times two, plus one if the response is of use in parts (RFC 9218 section 4).
-DEFAULT_PRIORITY = 6
 
 
 def parse_priority(value: bytes) -> int:
