@@ -42,6 +42,11 @@ def run_async(main: Coroutine[Any, Any, T], *, timeout: float = PATIENCE) -> T:
     return asyncio.run(bounded())
 
 
+def foreign_environ() -> dict[str, str]:
+    """The environment of a program that is not ours: the sanitizers of a run under them are for the server."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on."""
     with socket.socket() as listener:

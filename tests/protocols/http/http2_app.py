@@ -3,13 +3,15 @@
 import asyncio
 from typing import Any
 
+from tests.processes import PATIENCE
+
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         return
     if scope["path"] == "/busy":
-        # It does not look for a disconnect.
-        await asyncio.sleep(3)
+        # It does not look for a disconnect, and is still at it when the last request of a test has come.
+        await asyncio.sleep(PATIENCE / 10)
     body = bytearray()
     more_body = True
     while more_body:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import trustme
 
-from tests.processes import PATIENCE, serve
+from tests.processes import PATIENCE, foreign_environ, serve
 
 APP = "tests.protocols.http.http2_app:app"
 
@@ -23,6 +23,11 @@ def loop(request: pytest.FixtureRequest) -> str:
     if name == "uvloop":
         pytest.importorskip("uvloop")
     return name
+
+
+def _run(*command: str) -> bytes:
+    """What a client prints."""
+    return subprocess.run(command, capture_output=True, env=foreign_environ(), timeout=PATIENCE).stdout
 
 
 def _env(half: str) -> dict[str, str]:
@@ -71,11 +76,11 @@ def test_off_unless_asked_for() -> None:
 
 def test_curl(half: str) -> None:
     curl = shutil.which("curl")
-    if curl is None or b"HTTP2" not in subprocess.run([curl, "--version"], capture_output=True).stdout:
+    if curl is None or b"HTTP2" not in _run(curl, "--version"):
         pytest.skip("curl with HTTP/2 is not installed")
     with serve(APP, "--http2", env=_env(half)) as server:
-        command = [curl, "-s", "--http2-prior-knowledge", "-w", "%{http_version}", "-d", "abc", f"{server.url}/echo"]
-        assert subprocess.run(command, capture_output=True, timeout=PATIENCE).stdout == b"abc2"
+        url = f"{server.url}/echo"
+        assert _run(curl, "-s", "--http2-prior-knowledge", "-w", "%{http_version}", "-d", "abc", url) == b"abc2"
 
 
 @pytest.mark.skipif("sys.platform == 'win32'", reason="there is no SIGHUP")
@@ -89,7 +94,7 @@ def test_a_rolling_restart_loses_no_request() -> None:
         loads = 0
         # Each pass waits for a load; the restart ends by itself, or the test does by its timeout.
         while "All child processes have been restarted." not in server.stderr or not loads:
-            load = subprocess.run([h2load, "-n", "5000", "-c", "5", "-m", "10", server.url], capture_output=True)
-            assert b"5000 succeeded, 0 failed, 0 errored" in load.stdout, load.stdout
+            printed = _run(h2load, "-n", "5000", "-c", "5", "-m", "10", server.url)
+            assert b"5000 succeeded, 0 failed, 0 errored" in printed, printed
             loads += 1
         assert server.stop() == 0

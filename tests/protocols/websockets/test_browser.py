@@ -1,14 +1,13 @@
 """A page in a real browser, headless: its WebSocket, its compression, its idea of a clean close."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.processes import serve
+from tests.processes import foreign_environ, serve
 from tests.protocols.websockets.classes import SERVED
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -37,9 +36,7 @@ def test_a_page(codec_name: str, tmp_path: Path) -> None:
     application = "tests.protocols.websockets.browser_app:app"
     with serve(application, "--ws", codec_name, "--lifespan", "off") as server:
         command = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path}", server.url]
-        # The sanitizers of a run under them are for the server.
-        environ = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        browser = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        browser = subprocess.Popen(command, env=foreign_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             report = server.wait_stdout(r"report: (.*)\n", timeout=90)
         finally:
