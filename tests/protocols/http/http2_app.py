@@ -9,7 +9,10 @@ from tests.processes import PATIENCE
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         return
-    if scope["path"] == "/busy":
+    if scope["path"] == "/begun":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+    if scope["path"] in ("/busy", "/begun"):
         # It does not look for a disconnect, and is still at it when the last request of a test has come.
         await asyncio.sleep(PATIENCE / 10)
     body = bytearray()
