@@ -5,7 +5,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
 import click
 
@@ -45,6 +45,8 @@ P = ParamSpec("P")
 logger = logging.getLogger("uvicorn.error")
 
 ENVIRONMENT_PREFIX = "UVICORN"
+# Where the context of a command has its configuration file.
+CONFIG_FILE = "uvicorn.config_file"
 EPILOG = (
     f"Each option can be set in the environment: {ENVIRONMENT_PREFIX}_ and its name in upper case, such as "
     f"{ENVIRONMENT_PREFIX}_LOG_LEVEL=debug, or the variable named beside it."
@@ -103,8 +105,7 @@ ELSEWHERE = {
     "--log-file": "--log-config; the log goes to standard error without it",
     "--websocket-ping-interval": "--ws-ping-interval",
     "--reload-extra-file": "--reload-include",
-    "-c": "UVICORN_ variables or --env-file: there is no configuration file",
-    "--config": "UVICORN_ variables or --env-file: there is no configuration file",
+    "-c": "--config",
     "-D": "a process manager such as systemd, which runs the command in the background",
     "--daemon": "a process manager such as systemd, which runs the command in the background",
     "--pid": "a process manager such as systemd, which knows the process",
@@ -133,12 +134,12 @@ class GroupedOption(click.Option):
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         if isinstance(value, list | tuple):
-            return tuple(self._read(text, ctx) for text in value)
+            return tuple(self._read(item, ctx) for item in value)
         return self._read(value, ctx) if isinstance(value, str | bool) else super().type_cast_value(ctx, value)
 
     def _read(self, value: Any, ctx: click.Context) -> Any:
         try:
-            return self._kind.parse(value) if isinstance(value, str) else self._kind.check(value)
+            return self._kind.read(value)
         except ValueError:
             # A flag that was given has no value to show.
             wrong = "" if value is True else f"{value!r} is not {self._kind.expected}."
@@ -147,9 +148,14 @@ class GroupedOption(click.Option):
 
     def _given_as(self, ctx: click.Context) -> str | None:
         """The variable, if the value comes from the environment; None is the flag."""
-        source = getattr(ctx, "get_parameter_source", None)  # click 7 has none
-        found = source(self.name) if source is not None else None
-        return repr(self._variable) if found is not None and found.name == "ENVIRONMENT" else None
+        return repr(self._variable) if source_of(ctx, str(self.name)) == "ENVIRONMENT" else None
+
+
+def source_of(ctx: click.Context, name: str) -> str | None:
+    """Where a value comes from: the name of one of click's parameter sources; None if click does not tell."""
+    source = getattr(ctx, "get_parameter_source", None)  # click 7 has none
+    found = source(name) if source is not None else None
+    return None if found is None else found.name
 
 
 def help_text(option: Option) -> str:
@@ -216,6 +222,51 @@ def print_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
         ctx.exit()
 
 
+def read_config(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
+    """Take what a file says for the defaults of the command: the callback of `--config`."""
+    if path is None or ctx.resilient_parsing:
+        return
+    from uvicorn.config.file import read_config_file
+
+    try:
+        config_file = read_config_file(path)
+    except (OptionError, OSError, ImportError) as exc:
+        raise click.UsageError(str(exc), ctx) from None
+    ctx.meta[CONFIG_FILE] = config_file
+    lists = {
+        name: [value] if name in OPTIONS and OPTIONS[name].form is Form.MANY and not isinstance(value, list) else value
+        for name, value in config_file.values.items()
+    }
+    ctx.default_map = {**(ctx.default_map or {}), **lists}
+
+
+def config_options() -> list[click.Option]:
+    """The options about options."""
+    return [
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            type=click.Path(exists=True, dir_okay=False),
+            is_eager=True,  # What it says must be known when the other options are looked up.
+            expose_value=False,
+            callback=read_config,
+            help="Read options from this TOML file, or from [tool.uvicorn] of a pyproject.toml.",
+        ),
+        click.Option(
+            ["--check-config"],
+            is_flag=True,
+            allow_from_autoenv=False,
+            help="Load everything, the application and the TLS files too, start nothing, and exit.",
+        ),
+        click.Option(
+            ["--print-config"],
+            is_flag=True,
+            allow_from_autoenv=False,
+            help="Show the value of each option and where it comes from, as a configuration file, and exit.",
+        ),
+    ]
+
+
 def command(function: Callable[..., None]) -> click.Command:
     version = click.Option(
         ["--version"],
@@ -230,15 +281,19 @@ def command(function: Callable[..., None]) -> click.Command:
         "uvicorn",
         context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX},
         callback=function,
-        params=[click.Argument(["app"], envvar=f"{ENVIRONMENT_PREFIX}_APP"), *options, version],
+        params=[click.Argument(["app"], envvar=f"{ENVIRONMENT_PREFIX}_APP"), *options, *config_options(), version],
         help=inspect.getdoc(function),
         epilog=EPILOG,
     )
 
 
 @command
-def main(app: str, **options: Any) -> None:
+def main(app: str, check_config: bool = False, print_config: bool = False, **options: Any) -> None:
     """Serve APP, an ASGI or WSGI application named as module:attribute."""
+    if print_config:
+        _print_config(click.get_current_context())
+        if not check_config:
+            return
     for name in ("reload_dirs", "reload_includes", "reload_excludes", "headers"):
         # For what was not given, click has a tuple.
         options[name] = list(options.get(name) or ()) or None
@@ -246,9 +301,32 @@ def main(app: str, **options: Any) -> None:
         # None would mean to leave logging alone.
         options.pop("log_config", None)
     try:
-        run(app, **options)
+        if check_config:
+            _check_config(app, **options)
+        else:
+            run(app, **options)
     except OptionError as exc:
         raise click.UsageError(_by_flag(str(exc)), click.get_current_context(silent=True)) from None
+
+
+def _print_config(ctx: click.Context) -> None:
+    """Write a configuration file that says what the options are."""
+    from uvicorn.config.file import format_setting
+
+    for name in ("app", *(option.name for option in OPTIONS.values() if option.group is not Group.API)):
+        click.echo(format_setting(name, ctx.params[name], _origin(ctx, name)))
+
+
+def _origin(ctx: click.Context, name: str) -> str:
+    """Where the value of an option comes from."""
+    source = source_of(ctx, name)
+    if source is None:
+        raise click.UsageError("--print-config needs click 8 or newer.", ctx)
+    if source == "ENVIRONMENT":
+        return f"{ENVIRONMENT_PREFIX}_{name.upper()}"
+    if source == "DEFAULT_MAP" and CONFIG_FILE in ctx.meta:
+        return str(ctx.meta[CONFIG_FILE].where(name))
+    return "command line" if source == "COMMANDLINE" else "default"
 
 
 def _by_flag(message: str) -> str:
@@ -278,15 +356,7 @@ def run(*args: Any, **options: Any) -> None:
         OptionError: an option has a value that it does not accept.
         SystemExit: the server could not start; the reason has been logged.
     """
-    try:
-        config = Config(*args, **options)
-    except (OSError, ImportError) as exc:
-        exit_with_startup_failure(exc)
-    if (config.reload or config.workers > 1) and not isinstance(config.app, str):
-        logger.warning("You must pass the application as an import string to enable 'reload' or 'workers'.")
-        sys.exit(STARTUP_FAILURE)
-    if config.reload and config.workers > 1:
-        logger.warning('"workers" flag is ignored when reloading is enabled.')
+    config = _make_config(*args, **options)
     server = Server(config)
     try:
         if config.use_subprocess:
@@ -298,10 +368,42 @@ def run(*args: Any, **options: Any) -> None:
     except Exception as exc:
         if config.loaded or config.use_subprocess:
             raise
-        show_users_traceback(exc)
-        raise SystemExit(STARTUP_FAILURE) from exc
+        _exit_with_users_traceback(exc)
     if not (server.started or server.should_exit or config.use_subprocess):
         sys.exit(STARTUP_FAILURE)  # Its `run` has been replaced, and does not say why.
+
+
+def _make_config(*args: Any, **options: Any) -> Config:
+    try:
+        config = Config(*args, **options)
+    except (OSError, ImportError) as exc:
+        exit_with_startup_failure(exc)
+    if (config.reload or config.workers > 1) and not isinstance(config.app, str):
+        logger.warning("You must pass the application as an import string to enable 'reload' or 'workers'.")
+        sys.exit(STARTUP_FAILURE)
+    if config.reload and config.workers > 1:
+        logger.warning('"workers" flag is ignored when reloading is enabled.')
+    return config
+
+
+def _exit_with_users_traceback(exc: BaseException) -> NoReturn:
+    show_users_traceback(exc)
+    raise SystemExit(STARTUP_FAILURE) from exc
+
+
+def _check_config(app: str, **options: Any) -> None:
+    """Load all that a server would load.
+
+    Raises:
+        OptionError, SystemExit: as `run`.
+    """
+    config = _make_config(app, **options)
+    config.get_loop_factory()
+    try:
+        config.load()
+    except Exception as exc:
+        _exit_with_users_traceback(exc)
+    click.echo("The configuration is valid.")
 
 
 def _supervise(config: Config, server: Server) -> None:

@@ -140,7 +140,12 @@ def test_the_annotations_can_be_read_at_run_time() -> None:
 
 def test_the_command_line_takes_every_option() -> None:
     names = {parameter.name for parameter in main.params}
-    assert names == {"app", "version", *(name for name, option in OPTIONS.items() if option.group is not Group.API)}
+    about_options = {"version", "config", "check_config", "print_config"}
+    assert names == {
+        "app",
+        *about_options,
+        *(name for name, option in OPTIONS.items() if option.group is not Group.API),
+    }
 
 
 def test_the_command_line_has_the_defaults() -> None:

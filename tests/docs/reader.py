@@ -114,7 +114,7 @@ class Reader:
 
     def _start(self, command: list[str], env: dict[str, str]) -> None:
         """Run a program until it serves; one that only prints something, until it ends."""
-        if not {"--version", "--help"}.isdisjoint(command):
+        if not {"--version", "--help", "--check-config", "--print-config"}.isdisjoint(command):
             self._run(command, env)
             return
         self.close()

@@ -34,7 +34,7 @@ def test_dependencies_and_the_standard_extra(metadata: dict[str, Any]) -> None:
     assert names(project["dependencies"]) == ["click", "h11", "typing_extensions"]
     assert list(project["optional-dependencies"]) == ["standard"]
     standard = project["optional-dependencies"]["standard"]
-    assert names(standard) == ["httptools", "python-dotenv", "PyYAML", "uvloop", "watchfiles", "websockets"]
+    assert names(standard) == ["httptools", "python-dotenv", "PyYAML", "tomli", "uvloop", "watchfiles", "websockets"]
     assert project["scripts"] == {"uvicorn": "uvicorn.main:main"}
 
 

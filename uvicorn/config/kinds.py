@@ -54,6 +54,10 @@ class Kind:
             return self.parse(value)
         raise TypeError
 
+    def read(self, value: Any) -> Any:
+        """As `check`, of a value of the command line or of a file: what text names must exist."""
+        return self.parse(value) if isinstance(value, str) else self.check(value)
+
     def hint(self, value: Any) -> str:
         """Return what to do instead of giving `value`, which was refused: a sentence, or nothing."""
         return ""
@@ -299,6 +303,11 @@ class ExistingDirectory(Path):
 
 class LogConfig(ExistingFile):
     """A file; in Python also a dict, a `RawConfigParser` or an open file."""
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            raise TypeError
+        return super().read(value)
 
     def check(self, value: Any) -> Any:
         if value is None or isinstance(value, dict) or hasattr(value, "sections") or hasattr(value, "readline"):

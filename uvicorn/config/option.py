@@ -88,7 +88,7 @@ class Option(NamedTuple):
             return self._check_none()
         if self.form is Form.MANY:
             return self._check_many(value)
-        return self._check_one(value, source)
+        return self.check_one(value, source)
 
     def _check_none(self) -> Any:
         if self.default is None:
@@ -98,9 +98,10 @@ class Option(NamedTuple):
         except TypeError:
             return self.default
 
-    def _check_one(self, value: Any, source: str = "") -> Any:
+    def check_one(self, value: Any, source: str = "", read: Callable[[Any], Any] | None = None) -> Any:
+        """As `check`, of one value of a list too; `read` is used instead of the kind's `check`."""
         try:
-            return self.kind.check(value)
+            return (read or self.kind.check)(value)
         except TypeError:
             # Without the value: a password of the wrong type is still a password.
             rejected = type(value).__name__
@@ -114,10 +115,11 @@ class Option(NamedTuple):
             values = [values]
         if not isinstance(values, Iterable):
             raise OptionTypeError(f"{self.name} must be a list, not {type(values).__name__}")
-        return [self._check_one(value) for value in values]
+        return [self.check_one(value) for value in values]
 
 
-def _close(name: str, names: list[str]) -> str:
+def close_match(name: str, names: list[str]) -> str:
+    """The end of a sentence that has named an unknown option."""
     import difflib  # a millisecond, for what is an error
 
     close = difflib.get_close_matches(name, names, 1)
@@ -165,7 +167,7 @@ class OptionTable:
             if name in values:
                 raise TypeError(f"{where} got multiple values for argument {name!r}")
             if name not in names:
-                raise TypeError(f"{where} got an unexpected keyword argument {name!r}{_close(name, names)}")
+                raise TypeError(f"{where} got an unexpected keyword argument {name!r}{close_match(name, names)}")
             values[name] = value
         if "app" not in values:
             raise TypeError(f"{where} missing 1 required positional argument: 'app'")

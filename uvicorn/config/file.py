@@ -1,0 +1,132 @@
+"""The configuration file of the command: TOML whose keys are the names of options."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from uvicorn.config.kinds import OptionError, Password
+from uvicorn.config.option import Form, Group, close_match
+from uvicorn.config.table import OPTIONS
+
+# A file of this name has the options in a table, since they are not all that it holds.
+PYPROJECT = "pyproject.toml"
+TABLE = ("tool", "uvicorn")
+
+
+class ConfigFile(NamedTuple):
+    """A file that was read; `values` has what it says, by the names of options."""
+
+    path: str
+    text: str
+    values: dict[str, Any]
+
+    def where(self, name: str) -> str:
+        """The file and the line on which a key begins."""
+        line = next(line for key, line in _find_lines(self.path, self.text) if key == name)
+        return f"{self.path}:{line}"
+
+
+def read_config_file(path: str) -> ConfigFile:
+    """Read a file and check its values.
+
+    Raises:
+        OptionError: it is no TOML, or has an unknown key or a wrong value; the message names the line.
+        OSError: it cannot be read.
+        ImportError: the library that reads it is not installed.
+    """
+    loads, decode_error = _toml_reader()
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        values = _find_table(path, loads(text))
+    except (UnicodeDecodeError, decode_error) as exc:
+        raise OptionError(f"{path} is not TOML: {exc}") from None
+    if values is None:
+        raise OptionError(f"{path} has no table [{'.'.join(TABLE)}]")
+    config_file = ConfigFile(path, text, values)
+    for name, value in values.items():
+        try:
+            _check(name, value)
+        except OptionError as exc:
+            raise OptionError(f"{config_file.where(name)}: {exc}") from None
+    return config_file
+
+
+def _toml_reader() -> tuple[Any, type[ValueError]]:
+    if sys.version_info < (3, 11):
+        try:
+            import tomli
+        except ImportError:
+            raise ImportError("a configuration file needs tomli on Python 3.10: pip install tomli") from None
+        return tomli.loads, tomli.TOMLDecodeError
+    import tomllib  # 10 milliseconds, and most servers have no file
+
+    return tomllib.loads, tomllib.TOMLDecodeError
+
+
+def _find_table(path: str, document: dict[str, Any]) -> dict[str, Any] | None:
+    found: Any = document
+    if os.path.basename(path) == PYPROJECT:
+        for name in TABLE:
+            found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _find_lines(path: str, text: str) -> Iterator[tuple[str, int]]:
+    """Each key of the table, and the line on which it begins.
+
+    Readers of TOML do not tell it. But the lines up to the end of a value are TOML, and those up to a place within it
+    are not.
+    """
+    loads, decode_error = _toml_reader()
+    lines = text.split("\n")
+    known: set[str] = set()
+    start = 1
+    for end in range(1, len(lines) + 1):
+        try:
+            values = _find_table(path, loads("\n".join(lines[:end])))
+        except decode_error:
+            continue
+        for name in values or ():
+            if name not in known:
+                known.add(name)
+                yield name, start
+        start = end + 1
+
+
+def _check(name: str, value: Any) -> None:
+    """Check a value as the command line does. Raises OptionError."""
+    if name == "app":
+        if not isinstance(value, str):
+            raise OptionError(f"app must be an import string, not {type(value).__name__}")
+        return
+    option = OPTIONS.get(name)
+    if option is None:
+        names = ["app", *(option.name for option in OPTIONS.values() if option.group is not Group.API)]
+        raise OptionError(f"{name!r} is not an option{close_match(name, names)}")
+    if option.group is Group.API:
+        raise OptionError(f"{name} is for Python only")
+    many = option.form is Form.MANY and isinstance(value, list)
+    for item in value if many else [value]:
+        option.check_one(item, read=option.kind.read)
+
+
+def format_setting(name: str, value: Any, origin: str) -> str:
+    """A line of the file that gives an option this value; a comment if the file cannot, or if it is a password."""
+    option = OPTIONS.get(name)
+    if option is not None and isinstance(option.kind, Password) and value is not None:
+        return f"# {name}: not shown  # {origin}"
+    if option is not None and (value is None or value == ()):
+        return f"# {name}: {option.default_text or 'not set'}  # {origin}"
+    return f"{name} = {_format_value(value)}  # {origin}"
+
+
+def _format_value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return (
+            "[" + ", ".join(_format_value(":".join(item) if isinstance(item, tuple) else item) for item in value) + "]"
+        )
+    # The escapes of JSON are those of TOML, which has one more.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
