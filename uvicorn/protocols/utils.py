@@ -87,6 +87,23 @@ def get_answer_text(status: int) -> bytes:
     return (_INVALID_REQUEST if status == 400 else HTTPStatus(status).phrase).encode()
 
 
+def build_answer(
+    status: int, text: bytes | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> tuple[Any, Any]:
+    """The two messages of an answer that the server gives for itself.
+
+    Args:
+        text: the body, `get_answer_text` by default.
+        headers: those beside type and length.
+    """
+    body = get_answer_text(status) if text is None else text
+    fields = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *headers]
+    return (
+        {"type": "http.response.start", "status": status, "headers": fields},
+        {"type": "http.response.body", "body": body},
+    )
+
+
 def log_invalid_request(logger: logging.Logger, client: tuple[str, int] | None, rejected: "RequestRejected") -> None:
     """Log that a request is refused; from whom and why, at level debug, since anyone can send such requests."""
     logger.warning(f"{_INVALID_REQUEST} {SPEAKS_TLS}" if rejected.reason == SPEAKS_TLS else _INVALID_REQUEST)

@@ -3,11 +3,14 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.utils import get_answer_text
+from uvicorn.protocols.utils import build_answer
 from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
+    import logging
+
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+    from uvicorn.server_state import ServerState
 
 # Bytes that wait for the application before reading pauses.
 HIGH_WATER_LIMIT = 65536
@@ -57,20 +60,15 @@ class FlowControl:
                 self._waiters.wake()
 
 
-_UNAVAILABLE = get_answer_text(503)
+def exceeds_limit(server_state: "ServerState", limit: int, logger: "logging.Logger") -> bool:
+    """Whether `limit_concurrency` is reached, which is logged."""
+    if not server_state.is_full(limit):
+        return False
+    logger.warning("Exceeded concurrency limit.")
+    return True
 
 
 async def service_unavailable(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    """The application where `limit_concurrency` is reached."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 503,
-            "headers": [
-                (b"content-type", b"text/plain; charset=utf-8"),
-                (b"content-length", b"%d" % len(_UNAVAILABLE)),
-                (b"connection", b"close"),
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": _UNAVAILABLE, "more_body": False})
+    """The application for a request that exceeds `limit_concurrency`."""
+    for message in build_answer(503, headers=((b"connection", b"close"),)):
+        await send(message)

@@ -42,12 +42,12 @@ from uvicorn._speedups.flags import (
 from uvicorn.protocols.connection import LINGER_BYTES, LINGER_SECONDS, Connected, Connection, Due
 from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
 from uvicorn.protocols.http import upgrade
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, service_unavailable
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, exceeds_limit, service_unavailable
 from uvicorn.protocols.http.hooks import Hookable, Hooks, Message, switch, take_body, take_request
 from uvicorn.protocols.http.outbox import Outbox
 from uvicorn.protocols.scope import get_http_template
 from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
-from uvicorn.protocols.utils import get_answer_text, log_invalid_request
+from uvicorn.protocols.utils import build_answer, get_answer_text, log_invalid_request
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, HTTPScope
@@ -459,13 +459,13 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             scope: given to the application.
         """
         state = self.server_state
+        # ServerState.count_request, by hand: 350 instructions less.
         state.total_requests += 1
         if state.request_limit is not None and state.request_limit == state.total_requests:
             state.on_limit()
         app = self.app
-        if self.limit_concurrency is not None and state.is_full(self.limit_concurrency):
+        if self.limit_concurrency is not None and exceeds_limit(state, self.limit_concurrency, self.logger):
             app = service_unavailable
-            self.logger.warning("Exceeded concurrency limit.")
             flags &= ~WANTS_UPGRADE
         body: bytes | None = b""
         more_body = expect_continue = False
@@ -788,13 +788,10 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         request = cycle or self.message
         is_head = request is not None and request.scope["method"] == "HEAD"
         if not self.transport.is_closing():
-            body = text.encode() if text else get_answer_text(status)
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+            start, body = build_answer(status, text.encode() if text else None)
             framer = self.response_framer_class(HEAD_REQUEST if is_head else 0)
-            framer.start(
-                {"type": "http.response.start", "status": status, "headers": headers}, self.server_state.default_block
-            )
-            self.transport.write(framer.body({"type": "http.response.body", "body": body}))
+            framer.start(start, self.server_state.default_block)
+            self.transport.write(framer.body(body))
         self._close_gently()
 
     def break_off(self) -> None:

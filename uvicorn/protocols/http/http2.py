@@ -15,7 +15,6 @@ import asyncio
 import contextvars
 import enum
 import logging
-from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -36,11 +35,11 @@ from uvicorn._speedups.http2_codes import (
 from uvicorn.protocols.connection import Connection, Due
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
-from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.flow_control import exceeds_limit, service_unavailable
 from uvicorn.protocols.http.http1 import PASS_SECONDS, request_limits
 from uvicorn.protocols.scope import get_http_template
 from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
-from uvicorn.protocols.utils import log_invalid_request
+from uvicorn.protocols.utils import build_answer, log_invalid_request
 from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -222,7 +221,7 @@ class Http2Stream:
         if cycle is not None:
             cycle.disconnect()
         session.take_back(stream)
-        start, body = plain_response(status)
+        start, body = build_answer(status)
         session.start(stream, start, http2.server_state.default_headers)
         session.send(stream, body)
         if not stream.queued:
@@ -506,15 +505,12 @@ class Http2(asyncio.Protocol):
     def _start(self, stream: "SessionStream", head: RequestHead) -> None:
         """Call the application."""
         state = self.server_state
-        state.total_requests += 1
-        if state.request_limit is not None and state.request_limit == state.total_requests:
-            state.on_limit()
+        state.count_request()
         flags = head.flags
         app = self.app
         limit = self.limit_concurrency
-        if limit is not None and state.is_full(limit):
+        if limit is not None and exceeds_limit(state, limit, logger):
             app = service_unavailable
-            logger.warning("Exceeded concurrency limit.")
         elif flags & HAS_FORWARDED:
             app = self._proxied_app
         owner = self._own(stream)
@@ -761,16 +757,6 @@ class Http2(asyncio.Protocol):
 
 
 _new_stream = Http2Stream.__new__
-
-
-def plain_response(status: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The messages of an answer for the server itself."""
-    body = HTTPStatus(status).phrase.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    return (
-        {"type": "http.response.start", "status": status, "headers": headers},
-        {"type": "http.response.body", "body": body},
-    )
 
 
 def is_adequate(ssl_object: Any) -> bool:

@@ -25,7 +25,7 @@ from uvicorn._speedups.flags import HEAD_REQUEST
 from uvicorn._speedups.tables import STATUS_LINES
 from uvicorn.protocols.connection import LINGER_SECONDS, Connected, Connection, Due
 from uvicorn.protocols.deadline import Deadline
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, exceeds_limit
 from uvicorn.protocols.scope import build_websocket_scope
 from uvicorn.protocols.tasks import get_scheduler
 from uvicorn.protocols.utils import (
@@ -268,8 +268,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._head = None
             self.server_state.count_request()
             limit = self.config.limit_concurrency
-            if limit is not None and self.server_state.is_full(limit):
-                self.logger.warning("Exceeded concurrency limit.")
+            if limit is not None and exceeds_limit(self.server_state, limit, self.logger):
                 self._respond(503)
             else:
                 self.handle_upgrade(*complete)
