@@ -164,7 +164,9 @@ async def test_nothing_is_written_to_a_transport_that_is_closing(connect_http2: 
     connection = connect_http2(respond())
     connection.transport.closed = True
     connection.feed(headers(1))
-    await until(lambda: not connection.state.tasks)
+    await until(lambda: connection.state.total_requests == 1 and not connection.state.tasks)
+    await asyncio.sleep(0)
+    assert connection.take() == b""
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(connect_http2: Any) -> None:

@@ -141,12 +141,16 @@ async def _closed(transport: FullTransport) -> None:
 
 @pytest.mark.parametrize("first", [b"", b"PRI", head(b"GET / HTTP/1.1")[:3]])
 async def test_an_end_of_input(client: Any, first: bytes) -> None:
+    """What is cut off is a request of HTTP/1.1; nothing is answered if nothing was asked."""
     peer = client()
     peer.connect()
     if first:
         peer.feed(first)
     peer.transport.protocol.eof_received()
-    await until(lambda: peer.transport.closed or peer.transport.eof_written)
+    assert peer.transport.closed
+    assert isinstance(peer.transport.protocol, peer.config.http_protocol_class)
+    assert peer.transport.buffer.startswith(b"HTTP/1.1 400 Bad Request\r\n" if first else b"")
+    assert bool(peer.transport.buffer) == bool(first)
 
 
 async def test_a_connection_that_is_lost(client: Any) -> None:

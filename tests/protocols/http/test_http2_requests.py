@@ -1,18 +1,22 @@
 """HTTP/2: what applications are given, and what they may answer."""
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.fuzz.parsing import JUDGES
 from tests.http2 import block, data, frame, headers, reset, settings
 from tests.protocols.http.apps import app as bad_app
 from tests.protocols.http.connection import body, respond, send_all, start
 from tests.protocols.http.http2 import until
 from tests.protocols.http.test_access_log import Records
+from tests.protocols.http.test_hooks import Wrapping
 from uvicorn._speedups import http2_codes as codes
+from uvicorn.protocols.exchange import RequestResponseCycle
 from uvicorn.server_state import ServerState
 
 
@@ -546,10 +550,55 @@ async def test_a_running_application_counts_until_it_returns(connect_http2: Any)
     assert (await connection.get(9)).status == 200
 
 
-async def test_the_context_of_one_request_is_not_that_of_the_next(connect_http2: Any) -> None:
-    connection = connect_http2(respond(), reset_contextvars=True)
+_number = contextvars.ContextVar("number", default=0)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_each_request_has_an_empty_context(
+    connect_http2: Any, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    seen: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(_number.get())
+        _number.set(2)
+        await respond()(scope, receive, send)
+
+    if replaced:
+        monkeypatch.setattr(RequestResponseCycle, "run_asgi", Wrapping.wrap(RequestResponseCycle.run_asgi))
+    _number.set(1)
+    connection = connect_http2(app, reset_contextvars=True)
     connection.feed(headers(1), headers(3))
     assert (await connection.get(3)).status == 200
+    assert seen == [0, 0]
+
+
+async def test_run_asgi_replaced(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RequestResponseCycle, "run_asgi", Wrapping.wrap(RequestResponseCycle.run_asgi))
+    connection = connect_http2(respond())
+    connection.feed(headers(1))
+    assert (await connection.get(1)).status == 200
+    await until(lambda: Wrapping.calls == ["begin", "end"])
+
+
+@pytest.mark.parametrize("library", JUDGES)
+async def test_cycle_replaced_in_its_module(connect_http2: Any, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    """Requests over HTTP/2 are served by the exchange of the class for HTTP/1.1."""
+
+    class Cycle(RequestResponseCycle):
+        run_asgi = Wrapping.wrap(RequestResponseCycle.run_asgi)
+
+    monkeypatch.setattr(f"uvicorn.protocols.http.{library}_impl.RequestResponseCycle", Cycle)
+    connection = connect_http2(respond(), http=library)
+    connection.feed(headers(1))
+    assert (await connection.get(1)).status == 200
+    await until(lambda: Wrapping.calls == ["begin", "end"])
+
+
+async def test_a_class_of_http1_that_has_no_exchanges(connect_http2: Any) -> None:
+    connection = connect_http2(respond(), http=asyncio.Protocol)
+    connection.feed(headers(1))
+    assert (await connection.get(1)).status == 200
 
 
 async def test_other_connections_have_their_turn(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,6 @@ class Hooks:
     """What a connection has to call beside its own methods.
 
     Attributes:
-        cycle_class: what requests are served by.
-        run_asgi: whether that has a `run_asgi` which is not ours.
         requests: whether the hooks of a request are called.
         headers: whether `on_header` is one of them.
         responses: whether `on_response_complete` is called.
@@ -57,13 +55,11 @@ class Hooks:
         by_instance: whether an instance can have hooks of its own.
     """
 
-    __slots__ = ("by_instance", "cycle_class", "events", "headers", "requests", "responses", "run_asgi", "upgrades")
+    __slots__ = ("by_instance", "events", "headers", "requests", "responses", "upgrades")
 
     def __init__(self, http: "Http1", own: "set[str] | frozenset[str]" = frozenset()) -> None:
         cls = type(http)
         names = own | {name for name in _NAMES if is_overridden(cls, name)}
-        self.cycle_class = cls.get_cycle_class()
-        self.run_asgi = is_overridden(self.cycle_class, "run_asgi")
         self.requests = not names.isdisjoint(_OF_A_REQUEST)
         self.headers = "on_header" in names
         self.responses = "on_response_complete" in names

@@ -12,11 +12,10 @@ streams, and writes what the session has to send once for each pass of the loop.
 """
 
 import asyncio
-import contextvars
 import enum
 import logging
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn._speedups import RequestHead, RequestRejected, Session
 from uvicorn._speedups.flags import BODY_FOLLOWS, COMPLETE, EXPECT_BODY, EXPECT_START, EXPECTS_CONTINUE, HAS_FORWARDED
@@ -36,9 +35,8 @@ from uvicorn.protocols.connection import Connection, Due
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
 from uvicorn.protocols.http.flow_control import exceeds_limit, service_unavailable
-from uvicorn.protocols.http.http1 import PASS_SECONDS, request_limits
+from uvicorn.protocols.http.service import PASS_SECONDS, Service, get_service
 from uvicorn.protocols.scope import get_http_template
-from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
 from uvicorn.protocols.utils import build_answer, log_invalid_request
 from uvicorn.waiters import Waiters
 
@@ -317,7 +315,6 @@ class Http2(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_context",
         "_eager",
         "_flush_scheduled",
         "_make_task",
@@ -325,6 +322,7 @@ class Http2(asyncio.Protocol):
         "_proxied_app",
         "_queued",
         "_scheduler",
+        "_service",
         "_started",
         "_stream_deadline",
         "_wide",
@@ -366,21 +364,23 @@ class Http2(asyncio.Protocol):
         self.access_log = access_logger.hasHandlers()
         self.tasks = server_state.tasks
         self.limit_concurrency = config.limit_concurrency
-        self.timeout_keep_alive = float(config.timeout_keep_alive)
 
-        self._scheduler = get_scheduler(server_state, self.loop)
+        service: Service = get_service(self, _make_service)
+        self._service = service
+        # What is needed for each request.
+        self.timeout_keep_alive = service.timeout_keep_alive
+        self._scheduler = service.scheduler
+        self._make_task = service.make_task
+        self._new_cycle = service.cycle_class
+        self._eager = service.is_eager
         self.connection = Connection(self, config, server_state, self._scheduler.timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
-        self.session: Any = self.session_class(request_limits(config), config.http2_max_concurrent_streams)
+        self.session: Any = self.session_class(service.limits, config.http2_max_concurrent_streams)
         self.state = State.SERVING
 
-        self.app = cast("ASGI3Application", config.loaded_app)
+        self.app: ASGI3Application = service.app
         # For requests by way of a proxy.
         self._proxied_app = self.app
-        self._make_task = self._scheduler.get_task_maker(config.reset_contextvars)
-        self._eager = False
-        self._context: contextvars.Context | None = None
-        self._new_cycle: Any = RequestResponseCycle
         self.scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
 
         self.in_pass = False
@@ -402,13 +402,9 @@ class Http2(asyncio.Protocol):
         connection.made(transport)
         self.transport = connection.transport
         self.scope_template = get_http_template(self.server_state, self.config, connection)
-        middleware = self.config.proxy_headers_middleware
-        if middleware is not None and self.app is middleware:
+        middleware = self._service.middleware
+        if middleware is not None and self.app is middleware.app:
             self._proxied_app = middleware.for_peer(connection.client)
-            self.app = middleware.app
-        self._eager = self._scheduler.is_eager(self._make_task) and is_coroutine_function(self.app)
-        # An application is not started in the context of the one before it.
-        self._context = contextvars.copy_context()
         connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
         connection.trace("HTTP connection made")
         if connection.secure and not is_adequate(transport.get_extra_info("ssl_object")):
@@ -495,7 +491,7 @@ class Http2(asyncio.Protocol):
 
     def _queue(self) -> None:
         self._queued = True
-        self._scheduler.soon(self._serve_queued, self._context)
+        self._scheduler.soon(self._serve_queued, self._service.context)
 
     def _serve_queued(self) -> None:
         self._queued = False
@@ -622,7 +618,7 @@ class Http2(asyncio.Protocol):
         """Write at the loop's next turn, or at the end of the pass, together with what else there is by then."""
         if not self.in_pass and not self._flush_scheduled:
             self._flush_scheduled = True
-            self._scheduler.soon(self._flush_scheduled_now, self._context)
+            self._scheduler.soon(self._flush_scheduled_now, self._service.context)
 
     def _flush_scheduled_now(self) -> None:
         self._flush_scheduled = False
@@ -757,6 +753,12 @@ class Http2(asyncio.Protocol):
 
 
 _new_stream = Http2Stream.__new__
+
+
+def _make_service(http2: Http2) -> Service:
+    # Its exchanges are those of HTTP/1.1, which programs replace. A foreign class has none.
+    get_cycle_class = getattr(http2.config.http_protocol_class, "get_cycle_class", None)
+    return Service(http2, RequestResponseCycle if get_cycle_class is None else get_cycle_class())
 
 
 def is_adequate(ssl_object: Any) -> bool:

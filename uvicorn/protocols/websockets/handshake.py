@@ -11,7 +11,7 @@ from uvicorn._speedups import RequestHead, RequestReader
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.tables import FORBIDDEN_IN_VALUE, TOKEN_CHARS
 from uvicorn.protocols.http.h11_impl import judge
-from uvicorn.protocols.http.http1 import request_limits
+from uvicorn.protocols.http.service import request_limits
 from uvicorn.protocols.websockets.deflate import DeflateParameters, negotiate, parse_extensions
 
 if TYPE_CHECKING:

@@ -1,0 +1,81 @@
+"""What the connections of one protocol class have in common. The first of them looks it up, and the others share it."""
+
+import contextvars
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.hooks import is_overridden
+from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
+
+if TYPE_CHECKING:
+    from asyncio import Task
+
+    from uvicorn.config import Config
+
+# Seconds of work on one connection after which the others have their turn.
+PASS_SECONDS = 0.002
+
+
+def request_limits(config: "Config") -> tuple[int, int, int, int]:
+    """(request line in bytes, number of fields, whole head in bytes, body in bytes or -1)."""
+    limit_body = config.limit_request_body
+    return (
+        config.limit_request_line,
+        config.limit_request_fields,
+        config.limit_request_head,
+        -1 if limit_body is None else limit_body,
+    )
+
+
+class Service:
+    """What the connections of one class have in common, on a server and a loop.
+
+    Args:
+        http: the first connection.
+        cycle_class: what its requests are served by.
+
+    Attributes:
+        scheduler: of the loop.
+        cycle_class: as given.
+        make_task: makes the task of an application.
+        middleware: reads the fields of proxies, or None.
+        app: the application, without that middleware.
+        is_eager: whether `app` is called outside of its task, which begins at once.
+        context: in which applications are started whose requests had to wait.
+        limits: of requests.
+        timeout_keep_alive: in seconds.
+    """
+
+    def __init__(self, http: Any, cycle_class: Any) -> None:
+        config: Config = http.config
+        self.config = config
+        self.cycle_class = cycle_class
+        self.scheduler = get_scheduler(http.server_state, http.loop)
+        self._calls_run_asgi = is_overridden(cycle_class, "run_asgi")
+        if self._calls_run_asgi and not config.reset_contextvars:
+            self.make_task: Callable[[Any], Task[Any]] = self.scheduler.loop.create_task
+        else:
+            self.make_task = self.scheduler.get_task_maker(config.reset_contextvars)
+        self.middleware = config.proxy_headers_middleware
+        self.app: Any = config.loaded_app
+        if self.middleware is not None and self.app is self.middleware:
+            self.app = self.middleware.app
+        self.is_eager = self.starts_at_once(self.app)
+        # An application is not started in the context of the one before it.
+        self.context = contextvars.copy_context()
+        self.limits = request_limits(config)
+        self.timeout_keep_alive = float(config.timeout_keep_alive)
+
+    def starts_at_once(self, app: Any) -> bool:
+        """Whether an application can be called outside of its task."""
+        return not self._calls_run_asgi and self.scheduler.is_eager(self.make_task) and is_coroutine_function(app)
+
+
+def get_service(http: Any, make: Callable[[Any], Any]) -> Any:
+    """The service of a connection; it is made for the first one of its class."""
+    services = http.server_state.services
+    key = (type(http), http.loop)
+    service = services.get(key)
+    if service is None or service.config is not http.config:
+        service = services[key] = make(http)
+    return service
