@@ -122,7 +122,7 @@ class ServerProcess:
         group: bool = False,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        listens = {"--port", "--uds", "--fd"} & {argument.partition("=")[0] for argument in arguments}
+        listens = {"--port", "--uds", "--fd", "--bind"} & {argument.partition("=")[0] for argument in arguments}
         where = [] if listens or command is not None else ["--port", "0"]
         self.command = [*(command or [sys.executable, "-m", "uvicorn"]), *arguments, *where]
         self.env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **(env or {})}

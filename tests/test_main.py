@@ -25,7 +25,9 @@ APP = "tests.apps:asgi3_app"
 MODULE = sys.modules["uvicorn.main"]
 COMMAND_LINE = [option for option in OPTIONS.values() if option.group is not Group.API]
 # Any text does for these: a host is looked up, a path made or matched when the server starts.
-TAKES_ANY_TEXT = {"host", "uds", "root_path", "ssl_keyfile_password", "reload_includes", "reload_excludes", "loop"}
+TAKES_ANY_TEXT = {
+    "host", "uds", "pid_file", "root_path", "ssl_keyfile_password", "reload_includes", "reload_excludes", "loop",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -168,6 +170,9 @@ def text_for(option: Option) -> tuple[str, Any]:
         "forwarded_allow_ips": ("*", "*"),
         "root_path": ("/api", "/api"),
         "uds": ("server.sock", "server.sock"),
+        "bind": ("unix:server.sock", ["unix:server.sock"]),
+        "uds_mode": ("660", 0o660),
+        "pid_file": ("server.pid", "server.pid"),
         "headers": ("x-a:b:c", [("x-a", "b:c")]),
         "app_dir": ("tests", "tests"),
         "ssl_keyfile_password": ("secret", "secret"),
@@ -264,8 +269,7 @@ def test_a_wrong_value_is_a_usage_error(option: Option, handed_over: dict[str, A
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--bind", "0.0.0.0:80"], "Error: No such option: --bind. Use --host and --port, or --uds for a unix socket."),
-        (["-b", "0.0.0.0:80"], "Error: No such option: -b. Use --host and --port, or --uds for a unix socket."),
+        (["-b", "0.0.0.0:80"], "Error: No such option: -b. Use --bind."),
         (["-w", "4"], "Error: No such option: -w. Use --workers."),
         (["-h"], "Error: No such option: -h. Use --help for the list of options, or --host for the address."),
         (["--max-requests=9"], "Error: No such option: --max-requests. Use --limit-max-requests."),

@@ -25,6 +25,7 @@ from uvicorn.config.kinds import (
 from uvicorn.config.option import Form, Group, Option
 from uvicorn.config.table import OPTIONS
 from uvicorn.importer import show_users_traceback
+from uvicorn.process_manager import ProcessManager
 from uvicorn.server import Server, ServerState
 
 __all__ = [
@@ -78,8 +79,7 @@ ELSEWHERE = {
     "-v": "--version",
     "-p": "--port",
     "-u": "--uds",
-    "-b": "--host and --port, or --uds for a unix socket",
-    "--bind": "--host and --port, or --uds for a unix socket",
+    "-b": "--bind",
     "--unix-socket": "--uds",
     "-w": "--workers",
     "-k": "--loop, --http and --ws: the workers are of one class",
@@ -108,7 +108,10 @@ ELSEWHERE = {
     "-c": "--config",
     "-D": "a process manager such as systemd, which runs the command in the background",
     "--daemon": "a process manager such as systemd, which runs the command in the background",
-    "--pid": "a process manager such as systemd, which knows the process",
+    "-m": "--uds-mode",
+    "--umask": "--uds-mode",
+    "--pid": "--pid-file",
+    "--pidfile": "--pid-file",
 }
 
 
@@ -294,7 +297,7 @@ def main(app: str, check_config: bool = False, print_config: bool = False, **opt
         _print_config(click.get_current_context())
         if not check_config:
             return
-    for name in ("reload_dirs", "reload_includes", "reload_excludes", "headers"):
+    for name in (name for name, option in OPTIONS.items() if option.form is Form.MANY):
         # For what was not given, click has a tuple.
         options[name] = list(options.get(name) or ()) or None
     if options.get("log_config") is None:
@@ -358,6 +361,7 @@ def run(*args: Any, **options: Any) -> None:
     """
     config = _make_config(*args, **options)
     server = Server(config)
+    server.manager.connect()
     try:
         if config.use_subprocess:
             _supervise(config, server)
@@ -411,14 +415,20 @@ def _supervise(config: Config, server: Server) -> None:
 
     # Imported before the line that tells of Ctrl-C.
     if config.should_reload:
-        supervisor: Any = functools.partial(supervisors.ChangeReload, target=server.run)
+        supervisor_class: Any = functools.partial(supervisors.ChangeReload, target=server.run)
     else:
-        supervisor = supervisors.Multiprocess
-    bind = config.open_bind()
+        supervisor_class = supervisors.Multiprocess
+    # A process manager knows the supervisor alone.
+    manager, server.manager = server.manager, ProcessManager()
+    binds = config.open_binds()
     try:
-        supervisor(config, sockets=bind.sockets).run()
+        supervisor = supervisor_class(config, sockets=[sock for bind in binds for sock in bind.sockets])
+        with manager:
+            supervisor.manager = manager
+            supervisor.run()
     finally:
-        bind.close()
+        for bind in binds:
+            bind.close()
 
 
 def __getattr__(name: str) -> Any:

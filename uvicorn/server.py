@@ -18,6 +18,7 @@ from uvicorn._compat import asyncio_run
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.config.config import exit_with_startup_failure
 from uvicorn.net.listeners import AnyServer, Listeners
+from uvicorn.process_manager import ProcessManager
 from uvicorn.server_state import ExitFlag, ServerState
 
 __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
@@ -51,6 +52,7 @@ class Server:
         config: what to serve and how; loaded by `run` or `serve`, if it has not been.
 
     Attributes:
+        manager: what is told of this process.
         servers: what listens; set when the server starts.
     """
 
@@ -60,6 +62,7 @@ class Server:
         self.config = config
         self.server_state = ServerState()
         self.started = False
+        self.manager = ProcessManager(config.pid_file)
         self._listeners: Listeners | None = None
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
@@ -127,7 +130,8 @@ class Server:
         self._prepare(sockets)
         with self.capture_signals():
             try:
-                await self._serve(sockets)
+                with self.manager:
+                    await self._serve(sockets)
             finally:
                 # A signal that is raised again may end the process.
                 self._release()
@@ -208,6 +212,7 @@ class Server:
             sys.exit(STARTUP_FAILURE)
         self.servers = listeners.servers
         self.started = True
+        self.manager.ready("Serving")
 
     def _create_listeners(self) -> Listeners:
         return Listeners(self.config, self._create_protocol)
@@ -251,6 +256,7 @@ class Server:
         return self.should_exit
 
     async def _tick(self) -> None:
+        self.manager.keep_alive()
         now = time.time()
         if int(now) != self._date:
             self._refresh_default_headers()
@@ -264,7 +270,7 @@ class Server:
     def _next_tick(self) -> float:
         """How many seconds remain until there is something to do."""
         now = time.time()
-        delay = 1.0 - now % 1.0
+        delay = min(1.0 - now % 1.0, max(self.manager.watchdog_due - time.monotonic(), TICK))
         if self.config.callback_notify is not None:
             delay = min(delay, max(self.last_notified + self.config.timeout_notify - now, TICK))
         return delay
@@ -299,6 +305,7 @@ class Server:
             sockets: as for `serve`.
         """
         logger.info("Shutting down")
+        self.manager.stopping()
         self._close_listeners(sockets)
         # One pass of the loop for what has been accepted or received already.
         await asyncio.sleep(0)

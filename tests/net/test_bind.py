@@ -1,6 +1,7 @@
 import contextlib
 import errno
 import os
+import re
 import socket
 import stat
 import sys
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.processes import serve
+from tests.processes import exchange, free_port, serve
 from tests.waiting import eventually
 from uvicorn.config import Config
-from uvicorn.net.bind import Bind, InheritedBind, TcpBind, UnixBind, _is_served, bind_of
+from uvicorn.net.bind import Bind, InheritedBind, SystemdBind, TcpBind, UnixBind, _is_served, bind_to, binds_of
 
 
 @pytest.fixture
@@ -37,13 +38,120 @@ def bound(**options: Any) -> Iterator[socket.socket]:
 
 
 def test_the_options_name_one_address() -> None:
-    kinds = [
+    kinds: list[tuple[dict[str, Any], type[Bind]]] = [
         ({}, TcpBind),
         ({"fd": 0}, InheritedBind),
         ({"fd": 0, "uds": "server.sock"}, UnixBind),
     ]
     for options, kind in kinds:
-        assert type(bind_of(Config(None, **options))) is kind
+        assert [type(bind) for bind in binds_of(Config(None, **options))] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "attributes"),
+    [
+        ("127.0.0.1:8000", TcpBind, {"host": "127.0.0.1", "port": 8000}),
+        ("localhost:0", TcpBind, {"host": "localhost", "port": 0}),
+        (":80", TcpBind, {"host": "", "port": 80}),
+        ("[::1]:65535", TcpBind, {"host": "::1", "port": 65535}),
+        ("unix:/run/app.sock", UnixBind, {"path": "/run/app.sock", "mode": 0o660}),
+        ("unix:app:1", UnixBind, {"path": "app:1", "mode": 0o660}),
+        ("fd:3", InheritedBind, {"fd": 3}),
+        ("systemd", SystemdBind, {"name": ""}),
+        ("systemd:web", SystemdBind, {"name": "web"}),
+    ],
+)
+def test_the_addresses_of_bind(address: str, kind: type[Bind], attributes: dict[str, Any]) -> None:
+    bind = bind_to(address, 0o660)
+    assert type(bind) is kind
+    assert {name: getattr(bind, name) for name in attributes} == attributes
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("", ""),
+        ("localhost", ""),
+        ("8000", "Did you mean 127.0.0.1:8000?"),
+        ("::1:8000", "Did you mean [::1]:8000?"),
+        ("[::1]", ""),
+        ("localhost:65536", ""),
+        ("localhost:eighty", ""),
+        ("http://localhost:80", ""),
+        ("unix:", ""),
+        ("fd:", ""),
+        ("fd:\N{ARABIC-INDIC DIGIT ONE}", ""),
+        ("systemd:", ""),
+        ("/run/app.sock", "Did you mean unix:/run/app.sock?"),
+    ],
+)
+def test_an_address_that_is_none(address: str, hint: str) -> None:
+    with pytest.raises(ValueError, match="bind must be host:port") as error:
+        Config(None, bind=address)
+    expected = "host:port, [IPv6]:port, unix:PATH, fd:N, systemd or systemd:NAME"
+    assert str(error.value) == f"bind must be {expected}, not {address!r}" + (f". {hint}" if hint else "")
+
+
+def test_options_of_one_address_beside_bind(capsys: pytest.CaptureFixture[str]) -> None:
+    Config(None, bind=["127.0.0.1:0"])
+    assert capsys.readouterr().err == ""
+    Config(None, bind=["127.0.0.1:0"], port=80)
+    assert "--host, --port, --uds and --fd have no effect beside --bind." in capsys.readouterr().err
+
+
+def test_several_addresses_are_opened_together(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    binds = Config(None, bind=["127.0.0.1:0", f"unix:{path}", "127.0.0.1:0"]).open_binds()
+    assert [bind.sockets[0].family for bind in binds] == [socket.AF_INET, socket.AF_UNIX, socket.AF_INET]
+    assert all(sock.get_inheritable() for bind in binds for sock in bind.sockets)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[1] == f"INFO:     Uvicorn running on unix socket {path} (Press CTRL+C to quit)"
+    for bind in binds:
+        bind.close()
+
+
+def test_nothing_stays_open_if_one_address_is_taken(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit):
+            Config(None, bind=[f"unix:{path}", f"127.0.0.1:{port}"]).open_binds()
+    assert f"('127.0.0.1', {port}): address already in use" in capsys.readouterr().err
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
+def test_a_server_on_several_addresses(path: str, arguments: list[str]) -> None:
+    binds = ["--bind", "127.0.0.1:0", "--bind", f"unix:{path}", "--bind", "127.0.0.1:0", "--uds-mode", "600"]
+    with serve("examples.hello:app", *binds, *arguments) as server:
+        server.wait_stderr("Application startup complete.")
+        server.wait_stderr("Uvicorn running on ", count=3)
+        ports = re.findall(r"Uvicorn running on http://127.0.0.1:(\d+) ", server.stderr)
+        assert len(set(ports)) == 2
+        for address in (path, *(("127.0.0.1", int(port)) for port in ports)):
+            answer = exchange(address, b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        server.stop()
+    assert not os.path.exists(path)
+
+
+def test_one_process_opens_all_or_nothing(path: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        binds = ["--bind", f"unix:{path}", "--bind", f"127.0.0.1:{port}"]
+        with serve("examples.hello:app", *binds, ready=False) as server:
+            assert server.wait() == 3
+        assert "address already in use" in server.stderr
+        assert not os.path.exists(path)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="a socket has one family")
+def test_both_families_are_named_with_one_port() -> None:
+    port = free_port()
+    with serve("examples.hello:app", "--bind", f"127.0.0.1:{port}", "--bind", f"[::]:{port}") as server:
+        server.wait_stderr(rf"Uvicorn running on http://\[::\]:{port} ")
+        eventually(lambda: connects(socket.AF_INET, "127.0.0.1", port))
+        eventually(lambda: connects(socket.AF_INET6, "::1", port))
 
 
 def test_an_address_can_be_opened_again() -> None:
@@ -133,7 +241,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *found: Any) -> None:
 def test_every_address_of_a_name_is_bound_once_with_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
     resolve_to(monkeypatch, *((INET, (address, 0)) for address in addresses))
-    sockets = Config(None, host="several", port=0).open_bind().sockets
+    sockets = Config(None, host="several", port=0).open_binds()[0].sockets
     names = [sock.getsockname() for sock in sockets]
     for sock in sockets:
         assert sock.get_inheritable()
@@ -145,7 +253,7 @@ def test_every_address_of_a_name_is_bound_once_with_one_port(monkeypatch: pytest
 @pytest.mark.skipif(not socket.has_ipv6, reason="IPv6 is not there")
 def test_an_address_that_this_machine_has_not_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve_to(monkeypatch, (INET6, ("2001:db8::1", 0, 0, 0)), (INET, ("127.0.0.1", 0)))
-    (sock,) = Config(None, host="both", port=0).open_bind().sockets
+    (sock,) = Config(None, host="both", port=0).open_binds()[0].sockets
     with sock:
         assert sock.getsockname()[0] == "127.0.0.1"
 
@@ -155,7 +263,7 @@ def test_a_further_address_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys
         port = taken.getsockname()[1]
         resolve_to(monkeypatch, *((INET, (f"127.0.0.{last}", port)) for last in (1, 2, 3)))
         with pytest.raises(SystemExit) as exited:
-            Config(None, host="several", port=port).open_bind()
+            Config(None, host="several", port=port).open_binds()
         assert exited.value.code == 3
         assert f"('127.0.0.3', {port}): address already in use" in capsys.readouterr().err
         monkeypatch.undo()
@@ -236,6 +344,26 @@ def test_a_unix_socket_that_was_left_behind_is_replaced(path: str) -> None:
         sock.listen()
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
+
+
+@pytest.mark.parametrize(("mode", "permissions"), [("600", 0o600), (0o660, 0o660), ("0", 0)])
+def test_the_mode_of_a_unix_socket(path: str, mode: Any, permissions: int) -> None:
+    with UnixBind(path).open_first():
+        os.chmod(path, 0o644)
+    for options in ({"uds": path}, {"bind": [f"unix:{path}"]}):
+        with bound(uds_mode=mode, **options):
+            assert stat.S_IMODE(os.stat(path).st_mode) == permissions
+
+
+@pytest.mark.parametrize("mode", ["8", "1000", "-1", "rw", "", 0o1000, -1])
+def test_a_mode_that_is_none(mode: Any) -> None:
+    with pytest.raises(ValueError, match="uds_mode must be an octal number from 0 to 777, not"):
+        Config(None, uds_mode=mode)
+
+
+def test_a_mode_of_a_wrong_type() -> None:
+    with pytest.raises(TypeError, match="uds_mode must be an octal number from 0 to 777, not bool"):
+        Config(None, uds_mode=True)
 
 
 def test_a_unix_socket_that_is_served_is_not_taken_over(path: str, capsys: pytest.CaptureFixture[str]) -> None:

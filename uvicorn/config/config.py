@@ -29,7 +29,7 @@ from uvicorn.importer import (
     load_app,
 )
 from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config
-from uvicorn.net.bind import Bind, bind_of
+from uvicorn.net.bind import Bind, binds_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +86,7 @@ class Config(Options):
     host: str
     port: int
     uds: str | None
+    bind: list[str]
     env_file: str | None
     log_config: "LogConfig | None"
     reload_dirs: "list[Path]"
@@ -99,6 +100,7 @@ class Config(Options):
     ssl_keyfile: str | None
     ssl_certfile: str | None
     ssl_ca_certs: str | None
+    pid_file: str | None
     headers: list[tuple[str, str]]
     app_dir: str | None
 
@@ -127,6 +129,7 @@ class Config(Options):
             # An empty variable trusts no proxy.
             trusted = _from_environment("forwarded_allow_ips", "FORWARDED_ALLOW_IPS")
             self.forwarded_allow_ips = DEFAULT_FORWARDED_ALLOW_IPS if trusted is None else trusted
+        self._check_addresses()
         if self.app_dir is not None:
             sys.path.insert(0, self.app_dir)
         self._watch()
@@ -164,6 +167,12 @@ class Config(Options):
             access_logger = logging.getLogger("uvicorn.access")
             access_logger.handlers = []
             access_logger.propagate = False
+
+    def _check_addresses(self) -> None:
+        self.bind = self.bind or []
+        single = {name: getattr(self, name) for name in ("host", "port", "uds", "fd")}
+        if self.bind and any(value != OPTIONS[name].default for name, value in single.items()):
+            logger.warning("--host, --port, --uds and --fd have no effect beside --bind.")
 
     def _watch(self) -> None:
         asked = (self.reload_dirs, self.reload_includes, self.reload_excludes)
@@ -250,12 +259,12 @@ class Config(Options):
         return cast("Callable[[], AbstractEventLoop] | None", factory)
 
     def bind_socket(self) -> socket.socket:
-        """Bind to what the options name, and to the first address of a host; child processes may inherit the socket.
+        """Bind to the first that the options name, and to the first address of a host; children may inherit the socket.
 
         Raises:
             SystemExit: it cannot be bound; the reason has been logged.
         """
-        bind = bind_of(self)
+        bind = binds_of(self)[0]
         try:
             sock = bind.open_first()
         except OSError as exc:
@@ -264,21 +273,28 @@ class Config(Options):
         sock.set_inheritable(True)
         return sock
 
-    def open_bind(self) -> Bind:
-        """As `bind_socket`, to all addresses of a host; the caller closes it.
+    def open_binds(self) -> list[Bind]:
+        """As `bind_socket`, to all that the options name, and all addresses of a host; the caller closes them.
 
         Raises:
             SystemExit: as `bind_socket`.
         """
-        bind = bind_of(self)
-        bind.adopt(self.bind_socket())
+        first, *others = binds = binds_of(self)
+        first.adopt(self.bind_socket())
         try:
-            bind.open_others()
+            first.open_others()
+            for bind in others:
+                bind.open()
         except OSError as exc:
+            for bind in binds:
+                bind.close()
             exit_with_startup_failure(exc)
-        for sock in bind.sockets:
-            sock.set_inheritable(True)
-        return bind
+        for bind in others:
+            bind.log_running(self.is_ssl)
+        for bind in binds:
+            for sock in bind.sockets:
+                sock.set_inheritable(True)
+        return binds
 
     def _import(self, name: Literal["http", "ws", "loop"], choices: dict[str, Any]) -> Any:
         asked = getattr(self, name)

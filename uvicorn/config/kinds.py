@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from uvicorn.net.bind import bind_to
+
 # As click has them.
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -79,6 +81,46 @@ class Host(Text):
 
     def check(self, value: Any) -> Any:
         return "" if value is None else super().check(value)
+
+
+class Address(Text):
+    """An address to listen on, as `uvicorn.net.bind.bind_to` takes it."""
+
+    expected = "host:port, [IPv6]:port, unix:PATH, fd:N, systemd or systemd:NAME"
+    metavar = "ADDRESS"
+
+    def parse(self, text: str) -> str:
+        bind_to(text)
+        return text
+
+    def hint(self, value: Any) -> str:
+        text = str(value)
+        host, _, port = text.rpartition(":")
+        if ":" in host and port.isdecimal() and "/" not in host:
+            return f"Did you mean [{host}]:{port}?"
+        if text.startswith(("/", "./")):
+            return f"Did you mean unix:{text}?"
+        return f"Did you mean 127.0.0.1:{text}?" if text.isdecimal() else ""
+
+
+class FileMode(Kind):
+    """Permissions; in Python a number."""
+
+    expected = "an octal number from 0 to 777"
+    metavar = "OCTAL"
+
+    def parse(self, text: str) -> int:
+        return self._allowed(int(text, 8))
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self._allowed(value)
+        return super().check(value)
+
+    def _allowed(self, mode: int) -> int:
+        if 0 <= mode <= 0o777:
+            return mode
+        raise ValueError
 
 
 class Password(Text):

@@ -8,11 +8,13 @@ from typing import IO, Any, Literal
 
 from uvicorn.config.kinds import (
     INT_MAX,
+    Address,
     Callback,
     Choice,
     ChoiceOrImport,
     ExistingDirectory,
     ExistingFile,
+    FileMode,
     Flag,
     Header,
     Host,
@@ -295,6 +297,19 @@ class Options(OptionTable):
     )
     http2_max_concurrent_streams: int = option(
         100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
+    )
+    bind: Sequence[str] | str | None = option(
+        None,
+        Address(),
+        Group.ADDRESS,
+        "Listen here, instead of --host, --port, --uds and --fd. Can be repeated.",
+        Form.MANY,
+    )
+    uds_mode: int | None = option(
+        None, FileMode(), Group.ADDRESS, "The permissions of unix sockets.", shown="666, or those of the one replaced"
+    )
+    pid_file: FilePath | None = option(
+        None, Path(), Group.PROCESSES, "Write the id of the process here; of the supervisor, if there are several."
     )
 
 

@@ -1,13 +1,15 @@
 """Where a server listens. Each kind of address is a `Bind`, which opens, describes and closes itself.
 
-`bind_of` makes the one that the options name. A server opens it, and listens on its sockets; a supervisor opens it, and
-hands its sockets to the workers.
+`binds_of` makes those that the options name. A server opens them, and listens on their sockets; a supervisor opens
+them, and hands their sockets to the workers.
 """
 
 import contextlib
 import errno
+import itertools
 import logging
 import os
+import re
 import socket
 import stat
 import sys
@@ -26,6 +28,13 @@ ALL_INTERFACES = "0.0.0.0"
 
 # Those below are the system's (RFC 6335, section 6).
 FIRST_FREE_PORT = 1024
+LAST_PORT = 65535
+
+# An address of --bind; an IPv6 address is in brackets (RFC 3986, section 3.2.2).
+_HOST_AND_PORT = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/]*)):(?P<port>[0-9]{1,5})")
+
+# Of the descriptors that systemd passes (sd_listen_fds(3)).
+FIRST_PASSED_FD = 3
 
 
 class Bind(ABC):
@@ -104,13 +113,47 @@ class Bind(ABC):
         self.sockets = []
 
 
-def bind_of(config: "Config") -> Bind:
+def binds_of(config: "Config") -> list[Bind]:
     """Return where the options say to listen."""
+    if config.bind:
+        binds = [bind_to(address, config.uds_mode) for address in config.bind]
+        _leave_ipv4_to_others([bind for bind in binds if isinstance(bind, TcpBind)])
+        return binds
     if config.uds is not None:
-        return UnixBind(config.uds)
+        return [UnixBind(config.uds, config.uds_mode)]
     if config.fd is not None:
-        return InheritedBind(config.fd)
-    return TcpBind(config.host, config.port)
+        return [InheritedBind(config.fd)]
+    return [TcpBind(config.host, config.port)]
+
+
+def bind_to(address: str, uds_mode: int | None = None) -> Bind:
+    """Return what an address of --bind stands for.
+
+    Args:
+        address: `host:port`, `[IPv6]:port`, `unix:PATH`, `fd:N`, `systemd` or `systemd:NAME`.
+        uds_mode: as for `UnixBind`.
+
+    Raises:
+        ValueError: it is no such address.
+    """
+    scheme, colon, rest = address.partition(":")
+    if scheme == "unix" and rest:
+        return UnixBind(rest, uds_mode)
+    if scheme == "fd" and rest.isascii() and rest.isdecimal():
+        return InheritedBind(int(rest))
+    if scheme == "systemd" and bool(rest) == bool(colon):
+        return SystemdBind(rest)
+    found = _HOST_AND_PORT.fullmatch(address)
+    if found is None or int(found["port"]) > LAST_PORT:
+        raise ValueError(address)
+    return TcpBind(found["ipv6"] or found["host"], int(found["port"]))
+
+
+def _leave_ipv4_to_others(binds: "list[TcpBind]") -> None:
+    """Let [::] be of IPv6 alone if IPv4 addresses are named with the same port: both could not be bound."""
+    ports = {bind.port for bind in binds if bind.port and ":" not in bind.host}
+    for bind in binds:
+        bind.only_ipv6 = bind.only_ipv6 or bind.port in ports
 
 
 # --- TCP --------------------------------------------------------------------------------------------------------------
@@ -122,17 +165,21 @@ class TcpBind(Bind):
     Args:
         host: a name or an address; the empty one means all interfaces.
         port: 0 means any free one, the same for all addresses of the host.
+
+    Attributes:
+        only_ipv6: whether the address :: is without IPv4.
     """
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__()
         self.host = host
         self.port = port
+        self.only_ipv6 = not socket.has_dualstack_ipv6()
 
     def _bind(self) -> socket.socket:
         family, kind, protocol, _, address = _resolve(self.host, self.port)[0]
         # The address :: alone means IPv4 too, if the system can.
-        return _bind_tcp_socket(family, kind, protocol, address, only_ipv6=not socket.has_dualstack_ipv6())
+        return _bind_tcp_socket(family, kind, protocol, address, only_ipv6=self.only_ipv6)
 
     def _bind_others(self) -> Iterator[socket.socket]:
         for family, kind, protocol, _, (host, _, *rest) in _resolve(self.host, self.port)[1:]:
@@ -181,16 +228,18 @@ def _skipping(*numbers: int) -> Iterator[None]:
 
 
 class UnixBind(Bind):
-    """A unix socket. One that was left behind at its path is replaced, and its mode kept.
+    """A unix socket. One that was left behind at its path is replaced.
 
     Args:
         path: of its file; or a name in the abstract namespace of Linux, where a socket has neither a file nor a mode
             (unix(7)), if it begins with a zero byte.
+        mode: of the file; without it, that of the socket that is replaced, or 0o666.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, mode: int | None = None) -> None:
         super().__init__()
         self.path = path
+        self.mode = mode
         self._inode: int | None = None
 
     @property
@@ -212,11 +261,12 @@ class UnixBind(Bind):
     def _make_way(self) -> int:
         """Remove a socket that was left behind; return the mode that the new one gets."""
         found = self._stat()
-        if found is None:
-            return DEFAULT_UDS_MODE
-        if stat.S_ISSOCK(found.st_mode) and not _is_served(self.path):
-            os.unlink(self.path)
-        return stat.S_IMODE(found.st_mode)
+        mode = DEFAULT_UDS_MODE
+        if found is not None:
+            if stat.S_ISSOCK(found.st_mode) and not _is_served(self.path):
+                os.unlink(self.path)
+            mode = stat.S_IMODE(found.st_mode)
+        return mode if self.mode is None else self.mode
 
     def adopt(self, sock: socket.socket) -> socket.socket:
         found = self._stat()
@@ -264,18 +314,67 @@ class InheritedBind(Bind):
         self.fd = fd
 
     def _bind(self) -> socket.socket:
-        try:
-            duplicate = os.dup(self.fd)
-            try:
-                return socket.socket(fileno=duplicate)
-            except OSError:
-                os.close(duplicate)
-                raise
-        except OSError as exc:
-            raise OSError(exc.errno, f"cannot serve file descriptor {self.fd}: {exc.strerror}") from None
+        return _duplicate(self.fd)
 
     def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
         return "socket %s", (self.sockets[0].getsockname(),)
+
+
+class SystemdBind(Bind):
+    """The sockets that systemd has opened for this process (sd_listen_fds(3)); duplicates of them are served.
+
+    Args:
+        name: of those sockets, which is `FileDescriptorName=` of the socket unit; the empty one means all.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self.name = name
+
+    def _bind(self) -> socket.socket:
+        return _duplicate(self._passed()[0])
+
+    def _bind_others(self) -> Iterator[socket.socket]:
+        for fd in self._passed()[1:]:
+            yield _duplicate(fd)
+
+    def _passed(self) -> list[int]:
+        """The descriptors of the sockets, at least one, or OSError."""
+        environ = os.environ
+        if environ.get("LISTEN_PID") != str(os.getpid()):
+            message = "systemd has passed no sockets to this process (LISTEN_PID); is there a socket unit?"
+            raise OSError(errno.ENOENT, message)
+        count = environ.get("LISTEN_FDS", "")
+        names = environ.get("LISTEN_FDNAMES", "").split(":")
+        last = FIRST_PASSED_FD + (int(count) if count.isascii() and count.isdecimal() else 0)
+        passed = list(range(FIRST_PASSED_FD, last))
+        found = [fd for fd, name in itertools.zip_longest(passed, names) if fd and self.name in ("", name)]
+        if not found:
+            what = f"named {self.name!r}; the names are {', '.join(names)}" if self.name else f"(LISTEN_FDS={count})"
+            raise OSError(errno.ENOENT, f"systemd has passed no socket {what}")
+        return found
+
+    def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
+        return "systemd socket %s", (", ".join(_shown(sock.getsockname()) for sock in self.sockets),)
+
+
+def _shown(address: Any) -> str:
+    if not isinstance(address, tuple):
+        return str(address)
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _duplicate(fd: int) -> socket.socket:
+    try:
+        duplicate = os.dup(fd)
+        try:
+            return socket.socket(fileno=duplicate)
+        except OSError:
+            os.close(duplicate)
+            raise
+    except OSError as exc:
+        raise OSError(exc.errno, f"cannot serve file descriptor {fd}: {exc.strerror}") from None
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from uvicorn.net.bind import bind_of
+from uvicorn.net.bind import binds_of
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -40,19 +40,25 @@ class Listeners:
     def __init__(self, config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> None:
         self._config = config
         self._create_protocol = create_protocol
-        self._bind = bind_of(config)
+        self._binds = binds_of(config)
         self.servers: list[AnyServer] = []
 
     def bind(self) -> None:
         """Bind to what the config names, or raise OSError. Clients are refused until it is opened."""
-        self._bind.open()
+        try:
+            for bind in self._binds:
+                bind.open()
+        except OSError:
+            self._close_binds()
+            raise
 
     async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """Listen, on sockets that somebody has bound and logged, or on what was bound; or raise OSError."""
-        for sock in self._bind.sockets if sockets is None else sockets:
+        for sock in [sock for bind in self._binds for sock in bind.sockets] if sockets is None else sockets:
             await self._listen(sock)
         if sockets is None:
-            self._bind.log_running(self._config.is_ssl)
+            for bind in self._binds:
+                bind.log_running(self._config.is_ssl)
 
     async def _listen(self, sock: socket.socket) -> None:
         # Not `create_unix_server`: of CPython 3.13 and uvloop, it would in the end remove a path that others may serve.
@@ -71,7 +77,11 @@ class Listeners:
         """Stop listening."""
         for server in self.servers:
             server.close()
-        self._bind.close()
+        self._close_binds()
+
+    def _close_binds(self) -> None:
+        for bind in self._binds:
+            bind.close()
 
 
 def _duplicate(sock: Any) -> socket.socket:

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from uvicorn.config import Config
+from uvicorn.process_manager import ProcessManager
 from uvicorn.server import HANDLED_SIGNALS, log_process
 from uvicorn.supervisors.spawn import PipeEnd, get_subprocess, spawn
 
@@ -47,6 +48,9 @@ class BaseReload:
         config: what is served and watched.
         target: serves in the child process, called with `sockets=`.
         sockets: stay open here, so that no reload refuses a connection.
+
+    Attributes:
+        manager: what is told of this process.
     """
 
     reloader_name: str | None = None
@@ -57,6 +61,7 @@ class BaseReload:
         self.sockets = sockets
         self.should_exit = threading.Event()
         self.pid = os.getpid()
+        self.manager = ProcessManager()
         self._former_handlers: dict[int, Any] = {}
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = RELOAD_GRACE
@@ -70,7 +75,9 @@ class BaseReload:
     def run(self) -> None:
         """Serve, reloading at every change, until a signal comes."""
         self.startup()
+        self.manager.ready("Serving, and watching files")
         for changes in self:
+            self.manager.keep_alive()
             if changes:
                 logger.warning(
                     "%s detected changes in %s. Reloading...",
@@ -138,6 +145,7 @@ class BaseReload:
 
     def shutdown(self) -> None:
         """Stop the child, and close the sockets."""
+        self.manager.stopping()
         self._stop()
         for sig, handler in self._former_handlers.items():
             signal.signal(sig, signal.SIG_DFL if handler is None else handler)

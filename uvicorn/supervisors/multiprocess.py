@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.process_manager import ProcessManager
 from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Scoreboard, open_scoreboard
 from uvicorn.supervisors.process import Process, ProcessState
@@ -189,6 +190,7 @@ class Multiprocess:
 
     Attributes:
         should_exit: an event that stops the workers, from any thread; True may be assigned too.
+        manager: what is told of this process.
     """
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
@@ -197,6 +199,8 @@ class Multiprocess:
         self.processes_num = config.workers
         self.signals = SignalQueue()
         self.should_exit: threading.Event | bool = ExitEvent(self.signals)
+        self.manager = ProcessManager()
+        self._ready = False
         self._scoreboard: Scoreboard | None = None
         self._slots: list[Slot] = []
         self._living: list[Process] = []
@@ -248,6 +252,7 @@ class Multiprocess:
     def _wait(self) -> None:
         objects: list[PipeEnd | int] = [self.signals.reader]
         due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
+        due = min(due, self.manager.watchdog_due)
         if self._replacement is not None:
             due = min(due, self._replacement.deadline)
         for process in self._living:
@@ -274,6 +279,13 @@ class Multiprocess:
         if not self._stopping:
             self._replace()
             self._start_missing()
+            if not self._ready and all(slot.is_serving for slot in self._slots):
+                self._announce_ready()
+        self.manager.keep_alive()
+
+    def _announce_ready(self) -> None:
+        self._ready = True
+        self.manager.ready(f"Serving with {len(self._slots)} workers")
 
     def _start_process(self, slot: Slot) -> Process | None:
         share = None if self._scoreboard is None else self._scoreboard.take()
@@ -331,6 +343,7 @@ class Multiprocess:
         if self._stopping:
             return
         self._stopping = True
+        self.manager.stopping()
         for process in self._living:
             process.terminate()
 
@@ -361,6 +374,7 @@ class Multiprocess:
         if self._restarting and self._replacement is None and all(slot.is_serving for slot in self._slots):
             self._restarting = False
             logger.info("All child processes have been restarted.")
+            self._announce_ready()
 
     def _request_replacement(self, slot: Slot) -> None:
         if slot not in self._requests and not self._is_being_replaced(slot):
@@ -371,6 +385,7 @@ class Multiprocess:
         self._replacement = None
         self._restarting = False
         self._requests.clear()
+        self._announce_ready()
         logger.error(
             "Child process [%d] failed to start, the others go on serving. The restart is abandoned.",
             replacement.process.pid,
@@ -396,6 +411,7 @@ class Multiprocess:
     def handle_hup(self) -> None:
         """Replace all workers."""
         logger.info("Received SIGHUP, restarting processes.")
+        self.manager.reloading()
         self._restarting = True
         # Also of the worker that starts right now: it may have loaded the old code.
         self._requests.extend(slot for slot in self._slots if slot not in self._requests)

@@ -56,6 +56,8 @@ class WatchFilesReload(BaseReload):
             stop_event=self.should_exit,
             # The default groups what changes within 1.6 s, however long the group becomes.
             debounce=max(int(config.reload_delay * 1000), 1),
+            # The process manager waits for signs of life.
+            rust_timeout=1000,
             yield_on_timeout=True,
             ignore_permission_denied=True,
         )

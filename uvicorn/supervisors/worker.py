@@ -13,6 +13,7 @@ from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.net.listeners import Listeners
+from uvicorn.process_manager import ProcessManager
 from uvicorn.server import Server
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
 from uvicorn.supervisors.spawn import PipeEnd
@@ -97,6 +98,7 @@ def _leave_to_supervisor(sig: int, frame: FrameType | None) -> None:
 class WorkerServer(Server):
     def __init__(self, config: Config, worker: Worker, share: Share | None) -> None:
         super().__init__(config)
+        self.manager = ProcessManager()  # It knows the supervisor alone.
         self._worker = worker
         self._retiring = False
         self._connections = None if share is None else PublishedConnections(share)
