@@ -43,7 +43,7 @@ class _ConnectionScope(TypedDict):
     client: tuple[str, int] | None
     server: tuple[str, int | None] | None
     state: NotRequired[dict[str, Any]]
-    extensions: NotRequired[dict[str, dict[object, object]]]
+    extensions: NotRequired[dict[str, dict[Any, Any]]]
 
 
 class HTTPScope(_ConnectionScope):

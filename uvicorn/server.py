@@ -35,6 +35,9 @@ TICKS_PER_DAY = 864_000
 # What cancelled applications get for their `finally` clauses, in seconds.
 CANCELLATION_GRACE = 1.0
 
+# What a response that starts late in a shutdown has for its parts, at least, in seconds.
+LATE_STREAM_GRACE = 1.0
+
 # The names in a date (RFC 9110 section 5.6.7).
 _DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -64,6 +67,7 @@ class Server:
         self.started = False
         self.manager = ProcessManager(config.pid_file)
         self._listeners: Listeners | None = None
+        self._ending_streams: asyncio.Task[None] | None = None
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
         if config.limit_max_requests is not None:
@@ -149,7 +153,7 @@ class Server:
             await self.main_loop()
         except asyncio.CancelledError:
             # Whoever cancels us wants us gone now.
-            self._close_listeners(sockets)
+            self._leave(sockets)
             await self._cut_off()
             await self.lifespan.shutdown()
             raise
@@ -306,7 +310,7 @@ class Server:
         """
         logger.info("Shutting down")
         self.manager.stopping()
-        self._close_listeners(sockets)
+        self._leave(sockets)
         # One pass of the loop for what has been accepted or received already.
         await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
@@ -323,6 +327,43 @@ class Server:
 
         if not self.force_exit:
             await self.lifespan.shutdown()
+
+    def _leave(self, sockets: list[socket] | None) -> None:
+        """Accept no more, and tell the applications; those that stream, when their time is over."""
+        self._close_listeners(sockets)
+        self.server_state.shutdown_event.set()
+        seconds = self._stream_seconds
+        if seconds is not None and self._ending_streams is None:
+            self._ending_streams = asyncio.ensure_future(self._end_streams(seconds))
+
+    @property
+    def _stream_seconds(self) -> float | None:
+        """How long responses may go on that are being streamed, None for as long as others."""
+        config = self.config
+        if config.timeout_stream_shutdown is not None or config.timeout_graceful_shutdown is None:
+            return config.timeout_stream_shutdown
+        return config.timeout_graceful_shutdown / 2
+
+    async def _end_streams(self, seconds: float) -> None:
+        """Give `http.disconnect` to the applications that stream, and to those that do so later on."""
+        await asyncio.sleep(seconds)
+        streaming = self._find_streaming()
+        told: set[Any] = set()
+        while True:
+            if streaming - told:
+                logger.info("Ending %d streaming response(s), timeout stream shutdown exceeded", len(streaming - told))
+            for exchange in streaming - told:
+                exchange.end()
+            told |= streaming
+            # One that has just begun may be a short one of several parts.
+            streaming = self._find_streaming()
+            await asyncio.sleep(max(seconds, LATE_STREAM_GRACE))
+
+    def _find_streaming(self) -> set[Any]:
+        """The exchanges whose response has begun; protocol classes that are not ours tell of none."""
+        connections = self.server_state.connections
+        exchanges = [one for connection in connections for one in getattr(connection, "exchanges", ())]
+        return {one for one in exchanges if one.is_streaming}
 
     def _close_listeners(self, sockets: list[socket] | None) -> None:
         for server in getattr(self, "servers", []):
@@ -345,6 +386,8 @@ class Server:
 
     async def _cut_off(self) -> None:
         """Cancel the applications that still run, and abort the connections that are still open."""
+        if self._ending_streams is not None:
+            self._ending_streams.cancel()
         tasks = set(self.server_state.tasks)
         for task in tasks:
             task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")

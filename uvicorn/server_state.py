@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.shutdown_event import ShutdownEvent
 from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class ServerState:
         tasks: those of applications that have not returned.
         total_requests: requests and WebSocket handshakes so far.
         draining: whether each response is to be the last of its connection.
+        shutdown_event: tells applications that the server shuts down.
         request_limit: the count at which `on_request_limit` is called.
         access_log: None before the first response.
         wide_windows: the HTTP/2 connections whose clients may send more than 64 KiB before it is taken.
@@ -95,6 +97,7 @@ class ServerState:
         self.tasks: set[asyncio.Task[None]] = set()
         self.total_requests = 0
         self.draining = False
+        self.shutdown_event = ShutdownEvent()
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
         self.access_log: AccessLog | None = None

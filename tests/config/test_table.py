@@ -79,6 +79,7 @@ DEFAULTS = {
     "bind": None,
     "uds_mode": None,
     "pid_file": None,
+    "timeout_stream_shutdown": None,
 }
 
 

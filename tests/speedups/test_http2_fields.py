@@ -68,6 +68,7 @@ def test_the_scope_is_built_as_for_http1(reader: Any) -> None:
         {"version": "3.0"},
         "",
         b"",
+        {"extension": {}},
     )
     scope = read(reader, [(b":method", b"PUT"), *START[1:]]).build_scope(template, ("a", 1), {"b": 2})
     assert scope == {
@@ -81,6 +82,7 @@ def test_the_scope_is_built_as_for_http1(reader: Any) -> None:
         "raw_path": b"/",
         "headers": [HOST],
         "state": {"b": 2},
+        "extensions": {"extension": {}},
     }
 
 

@@ -172,7 +172,7 @@ def test_a_scope_is_the_applications(half: str) -> None:
     asgi = {"version": "3.0"}
     common = {"type": "http", "asgi": asgi, "http_version": "1.1", "method": "GET", "client": None}
     reader = make_reader("h11", half)
-    reader.set_template((common, asgi, "/r", b"/r"), ("a", 1), {"key": "value"})
+    reader.set_template((common, asgi, "/r", b"/r", {"e": {}}), ("a", 1), {"key": "value"})
     for number in range(5):
         reader.feed(b"PUT /%61?q HTTP/1.1\r\nHost: a\r\n\r\n" if number < 4 else b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
         assert reader.read_head() >= 0
@@ -183,7 +183,8 @@ def test_a_scope_is_the_applications(half: str) -> None:
         assert scope["raw_path"] == (b"/r/%61" if number < 4 else b"/r/b")
         assert scope.get("query_string", b"") == (b"q" if number < 4 else b"")
         assert (scope["asgi"], scope["state"], scope["client"]) == ({"version": "3.0"}, {"key": "value"}, ("a", 1))
-        for name in ("asgi", "state"):
+        assert scope["extensions"] == {"e": {}}
+        for name in ("asgi", "state", "extensions"):
             scope[name].clear()
         scope.clear()
 

@@ -35,7 +35,7 @@ class Reading:
 
     def __init__(self, half: str, root_path: str = "/r") -> None:
         self.reader = _speedups.load(half).RequestReader(lambda lines: None, LIMITS)
-        template = {**TEMPLATE, "root_path": root_path}, TEMPLATE["asgi"], root_path, root_path.encode()
+        template = {**TEMPLATE, "root_path": root_path}, TEMPLATE["asgi"], root_path, root_path.encode(), {"e": {}}
         self.reader.set_template(template, ("a", 1), {"b": 2})
         self.events: list[Any] = []
 

@@ -32,7 +32,7 @@ cdef class RequestHead(RequestLine):
     cdef public list headers
     cdef public bytes upgrade
 
-    @cython.locals(scope=dict, asgi=dict)
+    @cython.locals(scope=dict, asgi=dict, extensions=dict)
     cpdef dict build_scope(self, tuple template, client, dict state)
 
 
@@ -106,7 +106,7 @@ cdef class RequestReader:
     cpdef int read_head(self) except -2
     @cython.locals(line=KeptLine, head=RequestHead)
     cpdef RequestHead get_head(self)
-    @cython.locals(line=KeptLine, scope=dict, asgi=dict)
+    @cython.locals(line=KeptLine, scope=dict, asgi=dict, extensions=dict)
     cpdef dict build_scope(self)
     @cython.locals(line=FieldLine)
     cpdef list sent_names(self)

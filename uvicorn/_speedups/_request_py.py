@@ -61,8 +61,8 @@ _REUSED_MAX = 1024
 
 _HTTP_1_1 = b"HTTP/1.1\r\n"
 
-# The scope of a GET over HTTP/1.1 without a query; its "asgi"; and the root path, as text and as bytes.
-ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes]
+# The scope of a GET over HTTP/1.1 without a query; its "asgi"; the root path, as text and as bytes; its "extensions".
+ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes, dict[str, Any]]
 
 # Raises RequestRejected if the lines of a field section, each with its CRLF, do not follow the grammar.
 Judge = Callable[[bytes], None]
@@ -95,8 +95,8 @@ class RequestLine:
     http_version: str
 
     def describe(self, template: ScopeTemplate, client: tuple[str, int] | None) -> dict[str, Any]:
-        """The part of the HTTP scope that does not depend on fields; its "asgi" and "state" are to be copied."""
-        common, _, root_path, raw_root_path = template
+        """The part of the HTTP scope that does not depend on fields; its dicts are to be copied."""
+        common, _, root_path, raw_root_path, _ = template
         scope = common.copy()
         scope["client"] = client
         if self.http_version != "1.1":
@@ -133,9 +133,12 @@ class RequestHead(RequestLine):
         """The HTTP scope of the request (ASGI specification, HTTP). `RequestReader.build_scope` costs less."""
         scope = self.describe(template, client)
         asgi = template[1]
+        extensions = template[4]
         scope["asgi"] = asgi.copy()
         scope["headers"] = self.headers
         scope["state"] = state.copy()
+        # Middleware adds to it.
+        scope["extensions"] = extensions.copy()
         return scope
 
 
@@ -443,9 +446,12 @@ class RequestReader:
         else:
             scope = scope.copy()
         asgi = self.template[1]
+        extensions = self.template[4]
         scope["asgi"] = asgi.copy()
         scope["headers"] = self.headers
         scope["state"] = self.lifespan_state.copy()
+        # Middleware adds to it.
+        scope["extensions"] = extensions.copy()
         return scope
 
     def sent_names(self) -> list[bytes]:

@@ -311,6 +311,13 @@ class Options(OptionTable):
     pid_file: FilePath | None = option(
         None, Path(), Group.PROCESSES, "Write the id of the process here; of the supervisor, if there are several."
     )
+    timeout_stream_shutdown: float | None = option(
+        None,
+        Seconds(),
+        Group.TIMEOUTS,
+        "Seconds that responses may be streamed at shutdown; then APP receives http.disconnect.",
+        shown="half of --timeout-graceful-shutdown, else no end",
+    )
 
 
 OPTIONS = Options.options

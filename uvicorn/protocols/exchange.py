@@ -83,6 +83,11 @@ class RequestResponseCycle:
         return self.progress & ~DROPPED == COMPLETE
 
     @property
+    def is_streaming(self) -> bool:
+        """Whether the response has begun, and is neither complete nor dropped."""
+        return self.progress == EXPECT_BODY
+
+    @property
     def keep_alive(self) -> bool:
         """Whether the connection may persist after the response."""
         return bool(self.stream.keep_alive)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 HTTP_SPEC_VERSION = "2.3"
 WEBSOCKET_SPEC_VERSION = "2.4"
 
+# What is offered to every application (ASGI specification, "Extensions").
+HTTP_EXTENSIONS: dict[str, dict[str, Any]] = {}
+WEBSOCKET_EXTENSIONS: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
+
 
 def get_http_template(server_state: "ServerState", config: "Config", connection: "Connection") -> "ScopeTemplate":
     """What the HTTP scopes of a connection have in common; `RequestHead.build_scope` fills in the rest."""
@@ -35,9 +39,16 @@ def get_http_template(server_state: "ServerState", config: "Config", connection:
             "query_string": b"",
             "headers": [],
             "state": {},
+            "extensions": {},
         }
-        template = server_state.scope_templates[key] = (scope, asgi, root_path, root_path.encode())
+        extensions = get_extensions(server_state, HTTP_EXTENSIONS)
+        template = server_state.scope_templates[key] = (scope, asgi, root_path, root_path.encode(), extensions)
     return template
+
+
+def get_extensions(server_state: "ServerState", own: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The extensions of a scope: its own, and what every scope has."""
+    return {**own, "uvicorn.shutdown": {"event": server_state.shutdown_event}}
 
 
 def build_websocket_scope(
@@ -59,5 +70,5 @@ def build_websocket_scope(
         "headers": head.headers,
         "subprotocols": subprotocols,
         "state": state.copy(),
-        "extensions": {"websocket.http.response": {}},
+        "extensions": get_extensions(connection.server_state, WEBSOCKET_EXTENSIONS),
     }

@@ -62,6 +62,7 @@ async def test_scope(connect_http2: Any) -> None:
         "query_string": b"q=1",
         "headers": [(b"host", b"a"), (b"x-a", b"b"), (b"cookie", b"a=1; b=2")],
         "state": {"pool": 1},
+        "extensions": {"uvicorn.shutdown": {"event": connection.state.shutdown_event}},
     }
     assert scope["state"] is not state
 

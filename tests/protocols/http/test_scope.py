@@ -45,6 +45,7 @@ async def test_whole_scope(connect: Any, recorder: Recorder) -> None:
         "query_string": b"q=%20&q",
         "headers": [(b"host", b"a.example"), (b"x-one", b"1"), (b"x_two", b"2"), (b"x-one", b"3")],
         "state": {},
+        "extensions": {"uvicorn.shutdown": {"event": connection.state.shutdown_event}},
     }
     assert isinstance(scope["headers"], list)
     assert all(type(name) is bytes and type(value) is bytes for name, value in scope["headers"])
@@ -197,9 +198,11 @@ async def test_each_request_has_its_own_scope(connect: Any, recorder: Recorder) 
     await connection.ask(GET)
     recorder.scopes[0]["asgi"]["version"] = "changed"
     recorder.scopes[0]["headers"].append((b"x", b"y"))
+    recorder.scopes[0]["extensions"]["of.a.middleware"] = {}
     await connection.ask(GET)
     assert recorder.scopes[1]["asgi"] == {"version": "3.0", "spec_version": "2.3"}
     assert recorder.scopes[1]["headers"] == [(b"host", b"a.example")]
+    assert "of.a.middleware" not in recorder.scopes[1]["extensions"]
 
 
 async def test_state_is_a_shallow_copy(connect: Any, recorder: Recorder) -> None:

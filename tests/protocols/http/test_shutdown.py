@@ -3,9 +3,13 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.cases.case import head
+from tests.http2 import headers
 from tests.protocols.http.connection import GET, HELLO, Connection, body, respond, start
 from tests.waiting import turns
+from uvicorn._speedups.http2_codes import INTERNAL_ERROR
 from uvicorn.protocols.http.http1 import State
 
 
@@ -200,3 +204,101 @@ async def test_nothing_is_served_after_the_shutdown_of_an_idle_connection(connec
     assert connection.protocol.is_closed
     connection.feed(GET)
     assert connection.loop.waiting == 0
+
+
+class Streaming:
+    """An application that streams until it is disconnected, and sends what it is given then."""
+
+    def __init__(self, *messages: Any, body: bool = False) -> None:
+        self.messages = messages
+        self.body = body
+        self.events: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.body:
+            self.events.append(await receive())
+        await send(start())
+        await send(body(b"one", True))
+        while not self.events or self.events[-1]["type"] == "http.request":
+            self.events.append(await receive())
+        self.events.append(await receive())
+        for message in self.messages:
+            await send(message)
+
+
+@pytest.mark.parametrize("messages", [(), (body(b"two", True),), (body(b"two"),)])
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_a_stream_that_ends_cannot_pass_for_a_whole_response(
+    connect: Any, version: bytes, messages: tuple[Any, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Middleware completes responses after a disconnect, however short they are."""
+    app = Streaming(*messages)
+    connection: Connection = connect(app, loop=asyncio.get_running_loop(), full=True)
+    connection.feed(head(b"GET / HTTP/%b" % version))
+    await turns()
+    connection.protocol.shutdown()
+    [exchange] = connection.protocol.exchanges
+    assert exchange.is_streaming
+    exchange.end()
+    await turns()
+    assert [event["type"] for event in app.events] == ["http.request", "http.disconnect", "http.disconnect"]
+    [response] = connection.responses()
+    assert response.body == b"one"
+    # The end of the connection would be the end of the body.
+    assert connection.transport.aborted if version == b"1.0" else not response.whole
+    assert connection.transport.closed
+    assert caplog.text == ""
+
+
+async def test_a_stream_that_waits_for_its_body_is_ended(connect: Any) -> None:
+    """What has come of the body is received before."""
+    app = Streaming(body=True)
+    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 9") + b"abc")
+    await turns()
+    [exchange] = connection.protocol.exchanges
+    connection.protocol.shutdown()
+    connection.feed(b"def")
+    exchange.end()
+    await turns()
+    assert [event.get("body") for event in app.events] == [b"abc", b"def", None, None]
+    assert connection.transport.closed
+
+
+async def test_a_response_that_has_not_begun_is_no_stream(connect: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await release.wait()
+        await respond()(scope, receive, send)
+
+    release = asyncio.Event()
+    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    assert connection.protocol.exchanges == ()
+    connection.feed(GET)
+    await turns()
+    [exchange] = connection.protocol.exchanges
+    assert not exchange.is_streaming
+    release.set()
+    await turns()
+    assert not exchange.is_streaming
+    assert connection.statuses == [200]
+    assert connection.protocol.exchanges == ()
+
+
+@pytest.mark.parametrize("messages", [(), (body(b"two"),)])
+async def test_streams_of_http2_are_ended(
+    connect_http2: Any, messages: tuple[Any, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = connect_http2(Streaming(*messages))
+    assert connection.protocol.exchanges == []
+    connection.feed(headers(1), headers(3))
+    await turns()
+    exchanges = connection.protocol.exchanges
+    assert [exchange.is_streaming for exchange in exchanges] == [True, True]
+    connection.protocol.shutdown()
+    for exchange in exchanges:
+        exchange.end()
+    for stream in (1, 3):
+        answer = await connection.get(stream)
+        assert (answer.body, answer.ended, answer.reset) == (b"one", False, INTERNAL_ERROR)
+    assert connection.protocol.exchanges == []
+    assert caplog.text == ""

@@ -394,6 +394,11 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         else:
             self._close()
 
+    @property
+    def exchanges(self) -> tuple[RequestResponseCycle, ...]:
+        """The exchange that is being served, if there is one."""
+        return () if self.cycle is None else (self.cycle,)
+
     # Requests
 
     def _queue(self) -> None:

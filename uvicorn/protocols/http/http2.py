@@ -460,6 +460,12 @@ class Http2(asyncio.Protocol):
             self._flush()
             self.await_client()
 
+    @property
+    def exchanges(self) -> list[RequestResponseCycle]:
+        """The exchanges that are being served."""
+        owners = [stream.owner for stream in self.session.streams.values()]
+        return [owner.cycle for owner in owners if owner is not None and owner.cycle is not None]
+
     # Requests
 
     def _serve(self) -> None:

@@ -1,0 +1,85 @@
+"""Endless responses of frameworks on a real server that shuts down, or replaces a worker."""
+
+import contextlib
+import importlib.util
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.frameworks.conftest import needs
+from tests.processes import PATIENCE, ServerProcess
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+
+
+@contextlib.contextmanager
+def ask(server: ServerProcess, head: str, until: bytes) -> Iterator[socket.socket]:
+    """Send a request, and read a part of what comes."""
+    with socket.create_connection((server.host, server.port), PATIENCE) as client:
+        client.sendall(f"{head}\r\nhost: a\r\n\r\n".encode())
+        data = b""
+        while until not in data:
+            data += client.recv(65536)
+        yield client
+
+
+def read_end(client: socket.socket) -> bytes:
+    data = b""
+    while part := client.recv(65536):
+        data += part
+    return data
+
+
+STARLETTE = ["/stream", "/events", "/middleware/stream", "/middleware/events"]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [
+        pytest.param("starlette", STARLETTE, marks=needs("sse_starlette")),
+        pytest.param("django", ["/stream"], marks=needs("django")),
+    ],
+)
+def test_a_shutdown_ends_streams_and_waits_for_requests(name: str, paths: list[str], loop: str) -> None:
+    if importlib.util.find_spec(loop) is None:
+        pytest.skip(f"{loop} is not installed")
+    options = ["--timeout-stream-shutdown", "0.2", "--loop", loop]
+    with (
+        ServerProcess(f"tests.frameworks.apps.streams_{name}:app", *options) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        streams = [stack.enter_context(ask(server, f"GET {path} HTTP/1.1", b"tick")) for path in paths]
+        # The application waits for the body.
+        post = "POST /echo HTTP/1.1\r\ncontent-length: 5\r\nexpect: 100-continue"
+        request = stack.enter_context(ask(server, post, b"100 Continue\r\n\r\n"))
+        server.send_signal(signal.SIGINT)
+        for stream in streams:
+            # It can be told from one that is complete.
+            assert not read_end(stream).endswith(b"0\r\n\r\n")
+        request.sendall(b"hello")
+        assert read_end(request).endswith((b"\r\n\r\nhello", b"\r\n5\r\nhello\r\n0\r\n\r\n"))
+        assert server.wait() == 0
+    assert "Traceback" not in server.stderr
+    assert "ERROR" not in server.stderr
+
+
+@needs("sse_starlette")
+def test_a_worker_that_is_replaced_ends_its_streams() -> None:
+    options = ["--workers", "2", "--timeout-stream-shutdown", "0.2", "--timeout-keep-alive", "1"]
+    with ServerProcess("tests.frameworks.apps.streams_starlette:app", *options) as server:
+        server.wait_stderr("Application startup complete", count=2)
+        with (
+            ask(server, "GET /stream HTTP/1.1", b"tick") as stream,
+            ask(server, "GET /events HTTP/1.1", b"tick") as events,
+        ):
+            server.send_signal(signal.SIGHUP)
+            for client in (stream, events):
+                assert not read_end(client).endswith(b"0\r\n\r\n")
+        with ask(server, "GET /stream HTTP/1.1", b"tick"):
+            assert server.stop(signal.SIGINT) == 0
+    assert "Traceback" not in server.stderr
+    assert "ERROR" not in server.stderr
