@@ -432,6 +432,34 @@ def test_empty_names_count(leaves: Any) -> None:
 # The encoder
 
 
+@pytest.mark.parametrize("change", ["trailers", "informational", "limit", "limits"])
+def test_a_head_that_repeats_after_a_change_of_the_table(leaves: Any, change: str) -> None:
+    """Its block is used again only while the table is the same."""
+    encoder, decoder = leaves.Encoder(), hpack.Decoder()
+    fields = [make_field(leaves, (b"a", b"1")), make_field(leaves, (b"b", b"2"))]
+    more = [make_field(leaves, (b"c", b"3"))]
+
+    def send(status: int, section: Any) -> bytes:
+        block: bytes = encoder.encode(status, section)
+        decoded = [tuple(pair) for pair in decoder.decode(block, raw=True)]
+        assert decoded == [(b":status", b"%d" % status)] * bool(status) + [field.field for field in section]
+        return block
+
+    assert [len(send(200, fields)) for _ in range(4)] == [11, 11, 3, 3]
+    for size in (0, 4096) if change == "limits" else (100,) if change == "limit" else ():
+        encoder.set_table_size(size)
+    if change == "trailers":
+        send(0, more)
+        send(0, more)
+    elif change == "informational":
+        send(103, more)
+        send(103, more)
+    else:
+        assert send(200, fields)[0] & 0xE0 == 0x20, "it begins with the new size"
+    assert [len(send(200, fields)) for _ in range(2)] == [3, 3]
+    assert [len(send(404, section)) for section in (fields, fields[::-1], fields[:1])] == [3, 3, 2]
+
+
 def test_what_repeats_is_indexed(leaves: Any) -> None:
     encoder = leaves.Encoder()
     section = [(b"content-type", b"text/plain"), (b"x-a", b"b")]

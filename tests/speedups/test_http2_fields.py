@@ -64,13 +64,13 @@ def test_a_request(reader: Any) -> None:
 
 def test_the_scope_is_built_as_for_http1(reader: Any) -> None:
     template = (
-        {"type": "http", "http_version": "2", "method": "GET", "query_string": b""},
+        {"type": "http", "http_version": "2", "client": ("a", 1), "method": "GET", "query_string": b""},
         {"version": "3.0"},
         "",
         b"",
         {"extension": {}},
     )
-    scope = read(reader, [(b":method", b"PUT"), *START[1:]]).build_scope(template, ("a", 1), {"b": 2})
+    scope = read(reader, [(b":method", b"PUT"), *START[1:]]).build_scope(template, {"b": 2})
     assert scope == {
         "type": "http",
         "asgi": {"version": "3.0"},

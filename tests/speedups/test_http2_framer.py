@@ -94,6 +94,32 @@ def test_names_are_in_lower_case(conversation: Conversation) -> None:
         assert conversation.fields(200, [(b"X-A", b"b"), (b"x-a", b"b")]) == [(b"x-a", b"b")] * 2
 
 
+def test_names_that_are_sent_in_lower_case_are_indexed(conversation: Conversation) -> None:
+    for _ in range(3):
+        framer = conversation.begin()
+        framer.start(start(200, [(b"X-A", b"b")]), [])
+        block = framer.head()
+    assert block == b"\x88\xbe"
+
+
+def test_a_field_at_the_place_of_another(conversation: Conversation) -> None:
+    """Fields are compared with those at their place in the last response; each is checked that is not the same."""
+    sections = [
+        [(b"x-a", b"b"), (b"content-length", b"5"), (b"x-c", b"d")],
+        [(b"x-a", b"b"), (b"content-length", b"6"), (b"x-c", b"d")],
+        [(b"content-length", b"5"), (b"x-a", b"b")],
+        [(b"x-a", b"b"), (b"x-c", b"e"), (b"x-c", b"e")],
+        [],
+        [(b"x-c", b"b")],
+    ]
+    for section in [*sections * 3, *sections[::-1] * 3]:
+        assert conversation.fields(200, section) == section
+        for place in range(len(section)):
+            wrong = [(name, value + b"\n" * (place == number)) for number, (name, value) in enumerate(section)]
+            with pytest.raises(RuntimeError, match=r"Invalid HTTP header value\."):
+                conversation.begin().start(start(200, wrong), [])
+
+
 def test_subclasses_of_bytes_are_bytes(conversation: Conversation) -> None:
     class Text(bytes):
         pass

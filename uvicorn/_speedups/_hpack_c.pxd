@@ -1,10 +1,12 @@
 # The C types of _hpack_py.py.
 cimport cython
 
+from uvicorn._speedups._scan_c cimport join
+
 cdef Py_ssize_t TABLE_SIZE, ENTRY_OVERHEAD, _MAX_INTEGER, _GUESSABLE, _SEEN, _NAME_LITERALS_MAX, _STATIC_SIZE
 cdef int UNJUDGED, LONGEST_CODE
 cdef bytes HUFFMAN_LENGTHS, HUFFMAN_SYMBOLS, SHORT_SYMBOLS, SHORT_LENGTHS
-cdef list HUFFMAN_CODES, HUFFMAN_ENDS, HUFFMAN_OFFSETS, _static
+cdef list HUFFMAN_CODES, HUFFMAN_ENDS, HUFFMAN_OFFSETS, _static, _BYTES
 cdef dict STATIC_NAMES, _STATIC_STATUSES, _name_literals
 cdef frozenset _SENSITIVE
 
@@ -33,10 +35,10 @@ cpdef bytes decode_huffman(bytes data, Py_ssize_t start, Py_ssize_t stop)
 cpdef bytes encode_huffman(bytes data, Py_ssize_t size)
 @cython.locals(lengths="const unsigned char *", bits=Py_ssize_t, byte="unsigned char")
 cpdef Py_ssize_t huffman_size(bytes data) except -1
-cdef _write_integer(bytearray out, int first, int prefix, Py_ssize_t value)
+cdef _write_integer(list out, int first, int prefix, Py_ssize_t value)
 @cython.locals(size=Py_ssize_t)
-cdef _write_string(bytearray out, bytes data)
-@cython.locals(literal=bytes)
+cdef _write_string(list out, bytes data)
+@cython.locals(literal=bytes, out=list)
 cdef bytes _get_name_literal(bytes name)
 
 
@@ -70,20 +72,24 @@ cpdef Decoder new_decoder(Py_ssize_t limit_fields, Py_ssize_t limit_size)
 cdef class Encoder:
     cdef dict index
     cdef object default_headers
-    cdef list table, default_fields
+    cdef list table, default_fields, last_fields
+    cdef long long changes, last_changes
+    cdef int last_status
+    cdef bytes last_block
     cdef set seen, seen_before
     cdef long long added, dropped
     cdef Py_ssize_t table_size, table_limit, lowest_limit
 
     cpdef set_table_size(self, Py_ssize_t limit)
     cpdef HeaderField find(self, tuple field)
-    @cython.locals(out=bytearray, field=HeaderField, number="long long")
+    @cython.locals(changes="long long", out=list, field=HeaderField, block=bytes)
     cpdef bytes encode(self, int status, list fields)
     @cython.locals(field=HeaderField)
-    cdef _write_status(self, bytearray out, int status)
-    cdef _announce_size(self, bytearray out)
+    cdef _write_status(self, list out, int status)
+    cdef _write_index(self, list out, HeaderField field)
+    cdef _announce_size(self, list out)
     @cython.locals(name=bytes, value=bytes, first=int, prefix=int, known=HeaderField)
-    cdef _write_literal(self, bytearray out, HeaderField field)
+    cdef _write_literal(self, list out, HeaderField field)
     cdef bint _repeats(self, HeaderField field) except -1
     cdef _add(self, HeaderField field)
     @cython.locals(dropped=Py_ssize_t, field=HeaderField)

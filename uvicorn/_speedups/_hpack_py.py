@@ -9,6 +9,7 @@ always new (a trace id, the length of a body) never drives others out.
 Rule of the leaves: every pass of a loop over input consumes bytes, changes the state or raises.
 """
 
+from uvicorn._speedups._scan_py import join
 from uvicorn._speedups.errors import HpackError
 from uvicorn._speedups.hpack_tables import (
     HUFFMAN_CODES,
@@ -39,6 +40,9 @@ _SENSITIVE = frozenset((b"authorization", b"cookie", b"proxy-authorization", b"s
 
 # How many fields that were written without an index are remembered, by their hash, and as many before them.
 _SEEN = 16
+
+# Each byte, as what blocks are joined of.
+_BYTES = [bytes((byte,)) for byte in range(256)]
 
 # Name -> its literal form, until it is full.
 _name_literals: dict[bytes, bytes] = {}
@@ -74,8 +78,10 @@ def new_field(name: bytes, value: bytes) -> HeaderField:
 # The static table, shared by all decoders.
 _static = [HeaderField(name, value) for name, value in STATIC_TABLE]
 _STATIC_SIZE = len(_static)
-# Status -> its index there.
-_STATIC_STATUSES = {int(value): index for index, (name, value) in enumerate(STATIC_TABLE, 1) if name == b":status"}
+# Status -> its representation.
+_STATIC_STATUSES = {
+    int(value): _BYTES[0x80 | index] for index, (name, value) in enumerate(STATIC_TABLE, 1) if name == b":status"
+}
 
 
 def decode_huffman(data: bytes, start: int, stop: int) -> bytes:
@@ -166,40 +172,40 @@ def huffman_size(data: bytes) -> int:
     return bits + 7 >> 3
 
 
-def _write_integer(out: bytearray, first: int, prefix: int, value: int) -> None:
+def _write_integer(out: list[bytes], first: int, prefix: int, value: int) -> None:
     """Write an integer behind the bits of a representation (section 5.1)."""
     if value < prefix:
-        out.append(first | value)
+        out.append(_BYTES[first | value])
         return
-    out.append(first | prefix)
+    out.append(_BYTES[first | prefix])
     value -= prefix
     # Each pass writes seven bits.
     while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
+        out.append(_BYTES[value & 0x7F | 0x80])
         value >>= 7
-    out.append(value)
+    out.append(_BYTES[value])
 
 
-def _write_string(out: bytearray, data: bytes) -> None:
+def _write_string(out: list[bytes], data: bytes) -> None:
     """Write a string literal, in its shorter form (section 5.2)."""
     size = huffman_size(data)
     if size < len(data):
         _write_integer(out, 0x80, 0x7F, size)
-        out += encode_huffman(data, size)
+        out.append(encode_huffman(data, size))
     else:
         _write_integer(out, 0, 0x7F, len(data))
-        out += data
+        out.append(data)
 
 
 def _get_name_literal(name: bytes) -> bytes:
     """The string literal of a name."""
     literal = _name_literals.get(name)
     if literal is None:
-        out = bytearray()
+        out: list[bytes] = []
         _write_string(out, name)
         if len(_name_literals) >= _NAME_LITERALS_MAX:
             _name_literals.clear()
-        literal = _name_literals[name] = bytes(out)
+        literal = _name_literals[name] = join(out)
     return literal
 
 
@@ -374,10 +380,15 @@ class Encoder:
 
     __slots__ = (
         "added",
+        "changes",
         "default_fields",
         "default_headers",
         "dropped",
         "index",
+        "last_block",
+        "last_changes",
+        "last_fields",
+        "last_status",
         "lowest_limit",
         "seen",
         "seen_before",
@@ -400,6 +411,13 @@ class Encoder:
         # What the wire has made of the last default headers: they stay the same for a second.
         self.default_headers: object = None
         self.default_fields: list[HeaderField] = []
+        # Counts what may have changed the table: literals and limits.
+        self.changes = 0
+        # The last head of a response, and its block. It can be sent again while `changes` is `last_changes`.
+        self.last_status = 0
+        self.last_fields: list[HeaderField] = []
+        self.last_block = b""
+        self.last_changes = 0
         self.seen: set[int] = set()
         self.seen_before: set[int] = self.seen
 
@@ -408,6 +426,7 @@ class Encoder:
         limit = min(limit, TABLE_SIZE)
         if limit != self.table_limit:
             self.table_limit = limit
+            self.changes += 1
             if self.lowest_limit < 0 or limit < self.lowest_limit:
                 self.lowest_limit = limit
             self._evict()
@@ -422,40 +441,55 @@ class Encoder:
         Args:
             status: of the response whose head it is; 0 for trailers.
         """
-        out = bytearray()
+        # Fields are compared by identity. Of a response that repeats, this saves 1,500 instructions.
+        if status == self.last_status and self.changes == self.last_changes and fields == self.last_fields:
+            return self.last_block
+        changes = self.changes
+        out: list[bytes] = []
         if self.lowest_limit >= 0:
             self._announce_size(out)
         if status:
             self._write_status(out, status)
         for field in fields:
-            number = field.number
-            if number > self.dropped:
-                _write_integer(out, 0x80, 0x7F, _STATIC_SIZE + 1 + self.added - number)
+            if field.number > self.dropped:
+                self._write_index(out, field)
             else:
                 self._write_literal(out, field)
-        return bytes(out)
+        block = join(out)
+        if status >= 200:
+            self.last_status = status
+            self.last_fields = fields
+            self.last_block = block
+            self.last_changes = changes
+        return block
 
-    def _write_status(self, out: bytearray, status: int) -> None:
-        index = _STATIC_STATUSES.get(status)
-        if index is not None:
-            out.append(0x80 | index)
+    def _write_status(self, out: list[bytes], status: int) -> None:
+        known = _STATIC_STATUSES.get(status)
+        if known is not None:
+            out.append(known)
             return
         pair = (b":status", b"%d" % status)
         field = self.index.get(pair)
         if field is None:
             self._write_literal(out, HeaderField(*pair))
         else:
-            _write_integer(out, 0x80, 0x7F, _STATIC_SIZE + 1 + self.added - field.number)
+            self._write_index(out, field)
 
-    def _announce_size(self, out: bytearray) -> None:
+    def _write_index(self, out: list[bytes], field: HeaderField) -> None:
+        """Write a field that the table has (section 6.1)."""
+        _write_integer(out, 0x80, 0x7F, _STATIC_SIZE + 1 + self.added - field.number)
+
+    def _announce_size(self, out: list[bytes]) -> None:
         """The lowest size, then the last one (section 4.2)."""
         if self.lowest_limit < self.table_limit:
             _write_integer(out, 0x20, 0x1F, self.lowest_limit)
         _write_integer(out, 0x20, 0x1F, self.table_limit)
         self.lowest_limit = -1
+        self.changes += 1
 
-    def _write_literal(self, out: bytearray, field: HeaderField) -> None:
+    def _write_literal(self, out: list[bytes], field: HeaderField) -> None:
         """Write a field that the table does not have, and put it there if it repeats."""
+        self.changes += 1
         name, value = field.field
         if name in _SENSITIVE and len(value) < _GUESSABLE:
             first, prefix = 0x10, 0x0F
@@ -471,8 +505,8 @@ class Encoder:
             if known is not None:
                 _write_integer(out, first, prefix, _STATIC_SIZE + 1 + self.added - known.number)
             else:
-                out.append(first)
-                out += _get_name_literal(name)
+                out.append(_BYTES[first])
+                out.append(_get_name_literal(name))
         _write_string(out, value)
         if first == 0x40:
             self._add(field)

@@ -4,7 +4,7 @@ cimport cython
 from uvicorn._speedups._hpack_c cimport Encoder, new_encoder
 from uvicorn._speedups._http2_fields_c cimport FieldsReader, new_fields_reader, parse_priority
 from uvicorn._speedups._response_c cimport Http2Framer, new_http2_framer
-from uvicorn._speedups._scan_c cimport frame_head, get_uint32
+from uvicorn._speedups._scan_c cimport cut, frame_head, get_uint32
 
 cdef int AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY
 cdef int OPEN, HALF_CLOSED_REMOTE, CLOSED
@@ -54,6 +54,12 @@ cdef class Stream:
     cdef bint end_queued
     cdef readonly long long sent
     cdef readonly long long send_window
+
+    cdef begin(self, unsigned int number, long long send_window)
+
+
+@cython.locals(stream=Stream)
+cdef Stream _new_stream(unsigned int number, long long send_window)
 
 
 cdef class Session:

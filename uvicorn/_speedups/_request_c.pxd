@@ -25,7 +25,7 @@ cdef class RequestLine:
     cdef public str http_version
 
     @cython.locals(common=dict, scope=dict, root_path=str, raw_root_path=bytes)
-    cdef dict describe(self, tuple template, client)
+    cdef dict describe(self, tuple template)
 
 
 cdef class RequestHead(RequestLine):
@@ -33,7 +33,7 @@ cdef class RequestHead(RequestLine):
     cdef public bytes upgrade
 
     @cython.locals(scope=dict, asgi=dict, extensions=dict)
-    cpdef dict build_scope(self, tuple template, client, dict state)
+    cpdef dict build_scope(self, tuple template, dict state)
 
 
 @cython.final

@@ -61,7 +61,7 @@ _REUSED_MAX = 1024
 
 _HTTP_1_1 = b"HTTP/1.1\r\n"
 
-# The scope of a GET over HTTP/1.1 without a query; its "asgi"; the root path, as text and as bytes; its "extensions".
+# The scope of a GET without a query; its "asgi"; the root path, as text and as bytes; its "extensions".
 ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes, dict[str, Any]]
 
 # Raises RequestRejected if the lines of a field section, each with its CRLF, do not follow the grammar.
@@ -94,13 +94,10 @@ class RequestLine:
     query_string: bytes
     http_version: str
 
-    def describe(self, template: ScopeTemplate, client: tuple[str, int] | None) -> dict[str, Any]:
+    def describe(self, template: ScopeTemplate) -> dict[str, Any]:
         """The part of the HTTP scope that does not depend on fields; its dicts are to be copied."""
         common, _, root_path, raw_root_path, _ = template
         scope = common.copy()
-        scope["client"] = client
-        if self.http_version != "1.1":
-            scope["http_version"] = self.http_version
         if self.method != "GET":
             scope["method"] = self.method
         if self.query_string:
@@ -127,11 +124,14 @@ class RequestHead(RequestLine):
     headers: list[tuple[bytes, bytes]]
     upgrade: bytes
 
-    def build_scope(
-        self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The HTTP scope of the request (ASGI specification, HTTP). `RequestReader.build_scope` costs less."""
-        scope = self.describe(template, client)
+    def build_scope(self, template: ScopeTemplate, state: dict[str, Any]) -> dict[str, Any]:
+        """The HTTP scope of the request (ASGI specification, HTTP).
+
+        Args:
+            template: with the client and the version too.
+            state: of the lifespan, which is copied.
+        """
+        scope = self.describe(template)
         asgi = template[1]
         extensions = template[4]
         scope["asgi"] = asgi.copy()
@@ -439,7 +439,10 @@ class RequestReader:
         line: Any = self.line
         scope: dict[str, Any] = line.scope
         if scope is None:
-            scope = line.describe(self.template, self.client)
+            scope = line.describe(self.template)
+            scope["client"] = self.client
+            if line.http_version != "1.1":
+                scope["http_version"] = line.http_version
             if line.is_reused:
                 # Half of the fields need not be set again.
                 line.scope = scope.copy()

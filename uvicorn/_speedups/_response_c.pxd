@@ -77,18 +77,20 @@ cdef class Http2Framer(Response):
     cdef Encoder encoder
     cdef list fields
 
-    @cython.locals(fields=dict, encoder=Encoder, taken=list, field=HeaderField)
+    cdef begin(self, Encoder encoder, int flags)
+    @cython.locals(
+        fields=dict, encoder=Encoder, taken=list, last=list, place=Py_ssize_t, field=HeaderField, kind=int,
+    )
     cpdef start(self, message, list default_headers)
     @cython.locals(taken=list, field=HeaderField)
     cdef _take_defaults(self, list headers)
-    @cython.locals(field=HeaderField, kind=int)
-    cdef _take(self, list taken, header, status)
     @cython.locals(field=HeaderField, known=tuple)
-    cdef HeaderField _make_field(self, header, name, value)
+    cdef HeaderField _make_field(self, name, value)
     cpdef bytes body(self, message)
     @cython.locals(fields=list)
     cpdef bytes head(self)
     cpdef send(self, message, list default_headers)
 
 
+@cython.locals(framer=Http2Framer)
 cpdef Http2Framer new_http2_framer(Encoder encoder, int flags)

@@ -5,7 +5,7 @@ from libc.string cimport memcpy
 
 cdef bint COMPILED
 cdef Py_ssize_t _NEAR
-cdef bytes _TOKEN_TABLE, _ZERO
+cdef bytes _TOKEN_TABLE
 cdef bytes _PATH_TABLE
 
 cdef inline bytes join_in_c(list parts):
@@ -19,6 +19,10 @@ cdef inline bytes join_in_c(list parts):
         memcpy(end, PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
         end += PyBytes_GET_SIZE(part)
     return joined
+
+
+cdef inline bytes new_bytes(Py_ssize_t size):
+    return PyBytes_FromStringAndSize(NULL, size)
 
 
 cpdef bytes join(list parts)

@@ -30,7 +30,6 @@ _PATH_TABLE = bytes(PLAIN_PATH.fullmatch(chr(code)) is not None for code in rang
 
 # The head of a frame of HTTP/2 (RFC 9113 section 4.1), with the first byte of its length apart.
 _FRAME_HEAD = struct.Struct(">BHBBL")
-_ZERO = b"\0"
 
 
 def cut(data: bytes, start: int, stop: int) -> bytes:
@@ -146,7 +145,7 @@ def frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
     """The head of a frame of HTTP/2 (RFC 9113 section 4.1)."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         # A new object, which is only now filled in: no call of Python, and no copy.
-        head = _ZERO * 9
+        head: bytes = new_bytes(9)  # type: ignore[name-defined]  # noqa: F821  # in the .pxd
         buf = head
         buf[0] = length >> 16  # type: ignore[index]  # in C it is a pointer
         buf[1] = (length >> 8) & 255  # type: ignore[index]

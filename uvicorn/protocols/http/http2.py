@@ -157,8 +157,6 @@ class Http2Stream:
             self.cycle = None
             if self.due is not None:
                 self.unwatch()
-            if not stream.queued:
-                stream.owner = None
         elif stream.queued:
             self.flow = _FLOWS[self.flow.read_paused][True]
         if not http2.in_pass:
@@ -222,8 +220,6 @@ class Http2Stream:
         start, body = build_answer(status)
         session.start(stream, start, http2.server_state.default_headers)
         session.send(stream, body)
-        if not stream.queued:
-            stream.owner = None
         http2.flush_soon()
 
     def reset(self, code: int) -> None:
@@ -401,7 +397,8 @@ class Http2(asyncio.Protocol):
         connection = self.connection
         connection.made(transport)
         self.transport = connection.transport
-        self.scope_template = get_http_template(self.server_state, self.config, connection)
+        template = get_http_template(self.server_state, self.config, connection)
+        self.scope_template = (template[0] | {"http_version": "2", "client": connection.client}, *template[1:])
         middleware = self._service.middleware
         if middleware is not None and self.app is middleware.app:
             self._proxied_app = middleware.for_peer(connection.client)
@@ -521,7 +518,7 @@ class Http2(asyncio.Protocol):
         cycle: RequestResponseCycle = self._new_cycle()
         cycle.stream = owner
         cycle.app = app
-        cycle.scope = head.build_scope(self.scope_template, self.connection.client, self.app_state)
+        cycle.scope = head.build_scope(self.scope_template, self.app_state)
         cycle.progress = EXPECT_START
         cycle.body = None if more_body else b""
         cycle.more_body = more_body
