@@ -10,18 +10,24 @@ from uvicorn.config import Config
 from uvicorn.main import auto_picks, version_text
 
 
-def test_the_lines() -> None:
+def test_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_speedups, "REMEDY", "")
     first, second = version_text().splitlines()
     assert first == (
         f"Running uvicorn {uvicorn.__version__} with {platform.python_implementation()} "
         f"{platform.python_version()} on {platform.system()}"
     )
     assert re.fullmatch(
-        r"Speedups: (compiled|pure) \(.+\); auto: (httptools|h11), (uvloop|asyncio), builtin",
+        r"Speedups: (compiled|pure) \(.+\); auto: --http (httptools|h11), --loop (uvloop|asyncio), --ws builtin",
         second,
     )
     assert _speedups.HALF in second
     assert _speedups.REASON in second
+
+
+def test_what_to_do_about_missing_speedups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_speedups, "REMEDY", "Install a C compiler.")
+    assert version_text().splitlines()[2:] == ["Install a C compiler."]
 
 
 @pytest.mark.parametrize(

@@ -207,11 +207,13 @@ def version_text() -> str:
     from uvicorn import __version__, _speedups
 
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    picks = ", ".join(map(auto_picks, AUTO))
-    return (
-        f"Running uvicorn {__version__} with {python} on {platform.system()}\n"
-        f"Speedups: {_speedups.HALF} ({_speedups.REASON}); auto: {picks}"
-    )
+    picks = ", ".join(f"--{option} {auto_picks(option)}" for option in AUTO)
+    lines = [
+        f"Running uvicorn {__version__} with {python} on {platform.system()}",
+        f"Speedups: {_speedups.HALF} ({_speedups.REASON}); auto: {picks}",
+        _speedups.REMEDY,
+    ]
+    return "\n".join(filter(None, lines))
 
 
 def print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -2,10 +2,12 @@
 
 import platform
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import uvicorn
 from tests.packaging.conftest import copy_sources, run
 
 pytestmark = [
@@ -45,7 +47,26 @@ def test_auto_without_a_compiler_leaves_the_pure_half_and_says_so_once(checkout:
     reason = f"{checkout.parent / 'cc'} failed with exit code 1"
     assert line == f"uvicorn: no speedups, the pure Python half is installed: {reason}"
     version = run(sys.executable, "-m", "uvicorn", "--version", cwd=checkout)
-    assert "Speedups: pure" in version.stdout
+    assert f"Speedups: pure (the compilation failed: {reason}); auto: " in version.stdout
+    assert "\nInstall a C compiler" in version.stdout
+
+
+def test_auto_without_a_compiler_makes_a_pure_wheel_that_says_why(checkout: Path, tmp_path: Path) -> None:
+    pytest.importorskip("build")
+    answer = run(
+        *(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, checkout),
+        cwd=tmp_path,
+        env={"CC": str(tmp_path / "cc")},
+    )
+    assert answer.returncode == 0, answer.stdout
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert (
+            archive.read("uvicorn/_speedups/not_compiled.txt")
+            == f"{tmp_path / 'cc'} failed with exit code 1\n".encode()
+        )
+        assert b"\nRoot-Is-Purelib: true\n" in archive.read(f"uvicorn-{uvicorn.__version__}.dist-info/WHEEL")
 
 
 def test_require_without_a_compiler_fails_with_the_reason(checkout: Path) -> None:
@@ -76,3 +97,18 @@ def test_a_part_of_the_modules_is_not_left_behind(checkout: Path) -> None:
     code, output, binaries = build(checkout, "auto", compiler=True)
     assert (code, binaries) == (0, [])
     assert "uvicorn: no speedups, the pure Python half is installed: " in output
+
+
+def test_a_build_that_succeeds_removes_the_reason_of_the_last_failure(checkout: Path) -> None:
+    note = checkout / "uvicorn" / "_speedups" / "not_compiled.txt"
+    note.write_text("an earlier failure\n")
+    code, _, binaries = build(checkout, "auto", compiler=True)
+    assert (code, len(binaries)) == (0, len(list(note.parent.glob("*_c.pxd"))))
+    assert not note.exists()
+    # Cython's words for: importing the module does not switch the GIL on.
+    sources = list((checkout / "build" / "cython").rglob("*.c"))
+    assert len(sources) == len(binaries)
+    assert all(
+        "#define __Pyx_FREETHREADING_COMPATIBLE Py_MOD_GIL_NOT_USED\n" in path.read_text(encoding="utf-8")
+        for path in sources
+    )

@@ -10,7 +10,7 @@ from tests.processes import ROOT
 pytestmark = pytest.mark.once
 pytest.importorskip("cibuildwheel")
 
-PYTHONS = ["cp310", "cp311", "cp312", "cp313", "cp314", "cp314t"]
+PYTHONS = ["cp310", "cp311", "cp312", "cp313", "cp314", "cp314t", "cp315", "cp315t"]
 PLATFORMS = {
     ("linux", "x86_64"): ["manylinux_x86_64", "musllinux_x86_64"],
     ("linux", "aarch64"): ["manylinux_aarch64", "musllinux_aarch64"],

@@ -1,21 +1,26 @@
 """Which half is chosen, and why (UVICORN_SPEEDUPS)."""
 
 import importlib
+import os
+import re
 import sys
 import types
 import warnings
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from uvicorn import _speedups
+from uvicorn._speedups import build_state
 
 
 @pytest.fixture
 def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Choose a half anew; the halves that were loaded stay as they are."""
 
-    def choose(choice: str | None) -> tuple[str, str, Any]:
+    def choose(choice: str | None) -> tuple[str, str, str, Any]:
         if choice is None:
             monkeypatch.delenv("UVICORN_SPEEDUPS", raising=False)
         else:
@@ -29,21 +34,22 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
 def without_compiled(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Have the import of the compiled half raise."""
 
-    def break_it(error: ImportError) -> None:
+    def break_it(error: Exception) -> None:
         def load(half: str, modules: dict[str, str]) -> Any:
             if half == "compiled":
                 raise error
             return types.SimpleNamespace(half=half)
 
         monkeypatch.setattr(_speedups, "load", load)
+        monkeypatch.setattr(build_state, "find_newer_source", lambda: "")
         monkeypatch.setattr(sys.implementation, "name", "cpython")
 
     return break_it
 
 
 def test_off(choose: Any) -> None:
-    half, reason, names = choose("off")
-    assert (half, reason) == ("pure", "UVICORN_SPEEDUPS=off")
+    half, reason, remedy, names = choose("off")
+    assert (half, reason, remedy) == ("pure", "UVICORN_SPEEDUPS=off", "")
     assert names.RequestReader is _speedups.load("pure").RequestReader
 
 
@@ -59,17 +65,20 @@ def test_compiled(choose: Any, choice: str | None) -> None:
         compiled = _speedups.load("compiled")
     except ImportError as error:
         pytest.skip(str(error))
-    half, reason, names = choose(choice)
-    assert (half, reason) == ("compiled", f"UVICORN_SPEEDUPS={choice or 'auto'}")
+    half, reason, remedy, names = choose(choice)
+    assert (half, reason, remedy) == ("compiled", f"UVICORN_SPEEDUPS={choice or 'auto'}", "")
     assert names.ResponseFramer is compiled.ResponseFramer
 
 
-def test_not_installed(choose: Any, without_compiled: Any) -> None:
+def test_not_installed(choose: Any, without_compiled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     without_compiled(ModuleNotFoundError("no such module"))
+    monkeypatch.setattr(build_state, "explain_absence", lambda: "the compilation failed: no gcc")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert choose("auto")[:2] == ("pure", "the compiled half is not installed")
-    with pytest.raises(ImportError, match="UVICORN_SPEEDUPS=require, but the compiled half is not installed"):
+        assert choose("auto")[:3] == ("pure", "the compilation failed: no gcc", build_state.BUILD_AGAIN)
+    with pytest.raises(
+        ImportError, match=r"^UVICORN_SPEEDUPS=require, but the compilation failed: no gcc\. Install a C"
+    ):
         choose("require")
 
 
@@ -81,9 +90,71 @@ def test_broken(choose: Any, without_compiled: Any) -> None:
         choose("require")
 
 
+@pytest.mark.parametrize("error", [None, AttributeError("module has no attribute 'RequestReader'")])
+def test_older_than_its_sources(
+    error: Exception | None, choose: Any, without_compiled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if error is None:
+        monkeypatch.setattr(_speedups, "load", lambda half, modules: types.SimpleNamespace(half=half))
+        monkeypatch.setattr(sys.implementation, "name", "cpython")
+    else:
+        without_compiled(error)
+    monkeypatch.setattr(build_state, "find_newer_source", lambda: "_scan_py.py")
+    message = re.escape("the compiled half is older than _scan_py.py. Rebuild it: python setup.py build_ext --inplace")
+    with pytest.warns(RuntimeWarning, match=f"^uvicorn runs without its speedups: {message}$"):
+        half, reason, remedy, names = choose("auto")
+    assert (half, names.half) == ("pure", "pure")
+    assert f"{reason}. {remedy}" == re.sub(r"\\(.)", r"\1", message)
+    with pytest.raises(ImportError, match=f"^UVICORN_SPEEDUPS=require, but {message}$"):
+        choose("require")
+
+
+def test_an_installation_is_not_compared_with_sources(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_speedups, "load", lambda half, modules: types.SimpleNamespace(half=half))
+    monkeypatch.setattr(sys.implementation, "name", "cpython")
+    monkeypatch.setattr(_speedups, "_SETUP", "/no/such/setup.py")
+    monkeypatch.setattr(build_state, "find_newer_source", lambda: pytest.fail("looked for sources"))
+    assert choose("auto")[0] == "compiled"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [(None, ""), ("_scan_c.pxd", "_scan_c.pxd"), ("_scan_py.py", "_scan_py.py"), ("binary", "_scan_py.py")],
+)
+def test_a_newer_source_is_found(changed: str | None, found: str, tmp_path: Path) -> None:
+    binary = tmp_path / f"_scan_c{EXTENSION_SUFFIXES[0]}"
+    for path in (tmp_path / "_scan_py.py", tmp_path / "_scan_c.pxd", binary):
+        path.touch()
+        os.utime(path, (1000, 1000))
+    if changed == "binary":
+        binary.unlink()
+    elif changed is not None:
+        os.utime(tmp_path / changed, (2000, 2000))
+    assert build_state.find_newer_source(tmp_path) == found
+
+
+def test_the_reason_of_a_failed_compilation_is_read(tmp_path: Path) -> None:
+    assert build_state.explain_absence(tmp_path) == "the compiled half is not installed"
+    (tmp_path / build_state.BUILD_FAILURE).write_text("gcc failed with exit code 1\n")
+    assert build_state.explain_absence(tmp_path) == "the compilation failed: gcc failed with exit code 1"
+
+
+def test_nothing_that_is_assigned_again_is_a_c_global() -> None:
+    """Without the GIL, one thread can free the object of a C global while another reads it."""
+    folder = Path(build_state.__file__).parent
+    for source in folder.glob("*_py.py"):
+        assigned = set(re.findall(r"^ +global (\w+)", source.read_text(encoding="utf-8"), re.MULTILINE))
+        declarations = folder / source.name.replace("_py.py", "_c.pxd")
+        text = declarations.read_text(encoding="utf-8") if declarations.exists() else ""
+        declared = {
+            name for line in re.findall(r"^cdef ([^(:]+)$", text, re.MULTILINE) for name in re.findall(r"\w+", line)
+        }
+        assert assigned.isdisjoint(declared)
+
+
 def test_pypy(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.implementation, "name", "pypy")
-    assert choose("auto")[:2] == ("pure", "PyPy compiles the pure half itself")
+    assert choose("auto")[:3] == ("pure", "PyPy compiles the pure half itself", "")
     with pytest.raises(ImportError, match="UVICORN_SPEEDUPS=require, but PyPy"):
         choose("require")
 

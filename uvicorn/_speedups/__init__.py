@@ -1,10 +1,11 @@
 """The code with two halves: plain Python, and the same source compiled.
 
-`UVICORN_SPEEDUPS` chooses at import: `auto` (compiled where it is there), `off`, or `require`.
+`UVICORN_SPEEDUPS` chooses at import: `auto` (the compiled half if it is installed), `off`, or `require`.
 
 Attributes:
     HALF: "compiled" or "pure".
     REASON: why this half runs.
+    REMEDY: what to do to get the compiled half; empty if nothing has to be done or can be.
 """
 
 import importlib
@@ -58,7 +59,7 @@ def _get(half: str, module: str, name: str) -> Any:
 
 
 def load(half: str, modules: dict[str, str] = _MODULES | _HTTP2_MODULES) -> SimpleNamespace:
-    """Names of one half, all by default. Raises ImportError where it is not there, or broken."""
+    """Names of one half, all by default. Raises ImportError if the half is not installed or is broken."""
     return SimpleNamespace(**{name: _get(half, module, name) for name, module in modules.items()})
 
 
@@ -69,27 +70,50 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def _select() -> tuple[str, str, SimpleNamespace]:
+# Of a checkout alone, where sources can be newer than what was compiled from them.
+_SETUP = os.path.join(os.path.dirname(__file__), "..", "..", "setup.py")
+
+
+def _select() -> tuple[str, str, str, SimpleNamespace]:
     choice = os.environ.get("UVICORN_SPEEDUPS", "auto")
     if choice not in ("auto", "off", "require"):
         raise ImportError(f"UVICORN_SPEEDUPS is {choice!r}; it can be auto, off or require.")
     if choice == "off":
-        return "pure", "UVICORN_SPEEDUPS=off", load("pure", _MODULES)
+        return "pure", "UVICORN_SPEEDUPS=off", "", load("pure", _MODULES)
     if sys.implementation.name == "pypy":
-        reason = "PyPy compiles the pure half itself"
+        reason, remedy, unexpected = "PyPy compiles the pure half itself", "", False
     else:
-        try:
-            return "compiled", f"UVICORN_SPEEDUPS={choice}", load("compiled", _MODULES)
-        except ModuleNotFoundError:
-            reason = "the compiled half is not installed"
-        except ImportError as exc:
-            reason = f"the compiled half is broken: {exc}"
-            if choice == "auto":
-                warnings.warn(f"uvicorn runs without its speedups: {reason}", RuntimeWarning, stacklevel=3)
+        compiled, reason, remedy, unexpected = _load_compiled()
+        if compiled is not None:
+            return "compiled", f"UVICORN_SPEEDUPS={choice}", "", compiled
     if choice == "require":
-        raise ImportError(f"UVICORN_SPEEDUPS=require, but {reason}.")
-    return "pure", reason, load("pure", _MODULES)
+        raise ImportError(f"UVICORN_SPEEDUPS=require, but {reason}. {remedy}".rstrip())
+    if unexpected:
+        warnings.warn(f"uvicorn runs without its speedups: {reason}. {remedy}", RuntimeWarning, stacklevel=3)
+    return "pure", reason, remedy, load("pure", _MODULES)
 
 
-HALF, REASON, _selected = _select()
+def _load_compiled() -> tuple[SimpleNamespace | None, str, str, bool]:
+    """The compiled half. Without it: None, the reason, what to do, and whether that deserves a warning."""
+    compiled, error = None, None
+    try:
+        compiled = load("compiled", _MODULES)
+    except (ImportError, AttributeError) as exc:
+        error = exc
+    if compiled is not None and not os.path.exists(_SETUP):
+        return compiled, "", "", False
+
+    from uvicorn._speedups import build_state
+
+    if isinstance(error, ModuleNotFoundError):
+        return None, build_state.explain_absence(), build_state.BUILD_AGAIN, False
+    newer = os.path.exists(_SETUP) and build_state.find_newer_source()
+    if newer:
+        return None, f"the compiled half is older than {newer}", build_state.REBUILD, True
+    if error is not None:
+        return None, f"the compiled half is broken: {error}", build_state.BUILD_AGAIN, True
+    return compiled, "", "", False
+
+
+HALF, REASON, REMEDY, _selected = _select()
 globals().update(vars(_selected))

@@ -1,4 +1,4 @@
-"""Decodes the chunked transfer coding (RFC 9112 section 7.1): one source, run as it is or compiled as `_chunked_c`.
+"""Decodes chunked bodies (RFC 9112 section 7.1). The same source runs as it is, or compiled as `_chunked_c`.
 
 state     what the next byte belongs to          next state
 SIZE      the line of a chunk: size, extensions  DATA; LAST after the size 0

@@ -21,6 +21,7 @@ cdef class HeaderField:
 
 
 cpdef HeaderField new_field(bytes name, bytes value)
+cpdef list list_static_fields()
 
 @cython.locals(
     buf="const unsigned char *", symbols="const unsigned char *", lengths="const unsigned char *", decoded=bytearray,

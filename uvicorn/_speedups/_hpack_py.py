@@ -84,6 +84,11 @@ _STATIC_STATUSES = {
 }
 
 
+def list_static_fields() -> list[HeaderField]:
+    """The fields of the static table, to be judged once for all connections."""
+    return _static
+
+
 def decode_huffman(data: bytes, start: int, stop: int) -> bytes:
     """Decode `data[start:stop]` (RFC 7541 section 5.2).
 

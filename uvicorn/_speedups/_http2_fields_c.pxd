@@ -1,7 +1,7 @@
 # The C types of _http2_fields_py.py.
 cimport cython
 
-from uvicorn._speedups._hpack_c cimport Decoder, HeaderField, new_decoder
+from uvicorn._speedups._hpack_c cimport Decoder, HeaderField, list_static_fields, new_decoder
 from uvicorn._speedups._request_c cimport RequestHead, new_head, parse_content_length, split_target
 from uvicorn._speedups._scan_c cimport find_path_end, is_field_value
 
@@ -17,6 +17,8 @@ cdef frozenset _CONNECTION_FIELDS
 cdef int _judge(HeaderField field) except -2
 @cython.locals(kind=int, path=Py_ssize_t, head=RequestHead)
 cdef int _judge_pseudo_field(HeaderField field, bytes name, bytes value) except -2
+@cython.locals(field=HeaderField)
+cdef _judge_static_fields()
 
 
 cdef class FieldsReader:

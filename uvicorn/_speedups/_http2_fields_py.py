@@ -5,9 +5,10 @@ decoder's tables. A request that breaks them is malformed: RequestRejected with 
 another status, the request is answered.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups._hpack_py import new_decoder
+from uvicorn._speedups._hpack_py import list_static_fields, new_decoder
 from uvicorn._speedups._request_py import new_head, parse_content_length, split_target
 from uvicorn._speedups._scan_py import find_path_end, is_field_value
 from uvicorn._speedups.errors import RequestRejected
@@ -135,6 +136,17 @@ def _judge_pseudo_field(field: Any, name: bytes, value: bytes) -> int:
         field.meaning = value.lower()
     field.kind = kind
     return kind
+
+
+def _judge_static_fields() -> None:
+    """Judge the fields that all connections share. Without the GIL, no thread may write to them later."""
+    for field in list_static_fields():
+        # A field that is refused is left unjudged, and refused each time.
+        with suppress(RequestRejected):
+            _judge(field)
+
+
+_judge_static_fields()
 
 
 class FieldsReader:

@@ -14,7 +14,8 @@ cdef Py_ssize_t _MAX_DIGITS, _SMALL
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
 cdef frozenset _CONNECTION_FIELDS
 
-cdef tuple _memo
+# Not `cdef tuple _memo`: without the GIL, a C global that is assigned again can be freed while another thread reads it.
+# An attribute of the module cannot.
 cdef object as_bytes
 
 cdef tuple _remember(bytes line, bytes default_block)

@@ -48,7 +48,8 @@ _good_names = KNOWN_FIELDS.copy()
 _GOOD_NAMES_MAX = 1024
 
 
-# (status line, default headers, both without the end of the last line) of the last head: the next begins alike.
+# (status line, default headers, both without the end of the last line) of the last head: the next begins alike. It is
+# one object, so that a thread sees all of it or none.
 _memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 
 # Of the chunks below this size: formatting the line takes longer than all else.
