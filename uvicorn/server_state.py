@@ -58,10 +58,10 @@ class ExitFlag:
                     waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Return as soon as the flag is set, or after so many seconds."""
+        """Return as soon as the flag is set, or after `seconds`."""
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
-        # Entered before the value is looked at, or a `set` between the two would wake nobody.
+        # Entered before the value is looked at, else a `set` between the two would be missed.
         self._waiters.append(waiter)
         timer = None if seconds is None else loop.call_later(seconds, _resolve, waiter)
         try:
@@ -133,7 +133,7 @@ class ServerState:
         self.log_access(access_logger, scope, status)
 
     def is_full(self, limit: int) -> bool:
-        """Whether so many (`limit_concurrency`) are being served."""
+        """Whether `limit` connections are open, or `limit` tasks run."""
         return len(self.connections) >= limit or len(self.tasks) >= limit
 
     def count_request(self) -> None:

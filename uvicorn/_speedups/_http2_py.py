@@ -881,7 +881,7 @@ class Session:
         return waits
 
     def widen(self, size: int) -> None:
-        """Let the client send so many bytes on all streams together."""
+        """Let the client send `size` bytes on all streams together before they are taken."""
         size -= self.window_target
         if size > 0:
             self.window_target += size

@@ -1,6 +1,6 @@
 """One client's connection, whatever is spoken on it.
 
-A wire (HTTP/1.1, a WebSocket) has a `Connection` and may hand it to another wire. The connection owns the transport:
+A wire (HTTP/1.1, HTTP/2, a WebSocket) has a `Connection` and may hand it to another wire. The connection owns the transport:
 who the peer is, flow control in both directions, one deadline, and an end that loses nothing of what was sent.
 """
 
@@ -233,7 +233,7 @@ class Connection:
             self.close()
 
     def reset(self) -> None:
-        """End the connection so that the client cannot take what it has for everything: a FIN may end a body."""
+        """Reset the connection. A client could mistake a FIN for the end of a body."""
         transport = self.transport
         if not hasattr(transport, "abort"):
             self.close()

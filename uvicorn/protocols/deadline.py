@@ -92,7 +92,7 @@ class Deadline(Generic[Reason]):
         return self._handle if self._group is None else self
 
     def set(self, reason: Reason, seconds: float) -> None:
-        """Have `on_due(reason)` called in so many seconds, and nothing else."""
+        """Have `on_due(reason)` called after `seconds`, and nothing else."""
         self.reason = reason
         self.due = due = monotonic() + seconds
         if due < self.armed_for:
@@ -134,7 +134,7 @@ class Deadline(Generic[Reason]):
             self._on_due(reason)
 
     def arm(self, seconds: float) -> None:
-        """Arm a timer for a deadline that is so many seconds away."""
+        """Arm a timer for a deadline that is `seconds` away."""
         self._disarm()
         if not self._lazy:
             self._handle = self._timers.call_later(seconds, self.fire)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Wire(Protocol):
-    """What is spoken on a connection: HTTP/1.1 or a WebSocket. It is the asyncio protocol of the transport."""
+    """What is spoken on a connection: HTTP/1.1, HTTP/2 or a WebSocket. It is the asyncio protocol of the transport."""
 
     def on_due(self, due: "Due") -> None:
         """A deadline that the wire has set has passed, or that of `SEND`, for which the connection is reset next."""

@@ -722,7 +722,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             # A hook has answered.
             return
         if self.transport.is_closing():
-            # A hook, or somebody else, has closed it.
+            # A hook or the application has closed it.
             self._close()
             return
         log_invalid_request(self.logger, self.connection.client, rejected)

@@ -659,7 +659,7 @@ class Http2(asyncio.Protocol):
     # What the client has to do
 
     def watch(self, owner: Http2Stream, due: Due, seconds: float) -> None:
-        """Have `on_due` of a stream called in so many seconds."""
+        """Have `on_due` of a stream called after `seconds`."""
         owner.due = due
         owner.due_at = monotonic() + seconds
         owner.sent = (owner.stream.sent, self.session.sent)
