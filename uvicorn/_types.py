@@ -100,6 +100,11 @@ class HTTPResponseTrailersEvent(TypedDict):
     more_trailers: NotRequired[bool]
 
 
+class HTTPResponseEarlyHintEvent(TypedDict):
+    type: Literal["http.response.early_hint"]
+    links: Iterable[bytes]
+
+
 class HTTPServerPushEvent(TypedDict):
     type: Literal["http.response.push"]
     path: str
@@ -211,6 +216,7 @@ ASGISendEvent: TypeAlias = (
     HTTPResponseStartEvent
     | HTTPResponseBodyEvent
     | HTTPResponseTrailersEvent
+    | HTTPResponseEarlyHintEvent
     | HTTPServerPushEvent
     | HTTPResponseDebugEvent
     | WebSocketAcceptEvent

@@ -673,13 +673,13 @@ def test_a_head_is_not_sent_for_a_stream_that_was_reset(peer: Peer) -> None:
     peer.send(stream, START)
     peer.feed(reset(1))
     peer.session.send_head(stream)
-    peer.session.send_continue(stream)
+    peer.session.send_interim(stream, 100, ())
     assert peer.read() == []
 
 
 def test_a_continue(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
-    peer.session.send_continue(stream)
+    peer.session.send_interim(stream, 100, ())
     peer.send(stream, START, body(b"x", True))
     peer.read()
     assert [dict(head)[b":status"] for head in peer.reader.answers[1].heads] == [b"100", b"200"]

@@ -172,7 +172,7 @@ cdef class Session:
     cpdef int send(self, Stream stream, message) except -1
     @cython.locals(framer=Http2Framer)
     cpdef send_head(self, Stream stream)
-    cpdef send_continue(self, Stream stream)
+    cpdef send_interim(self, Stream stream, int status, headers)
     cpdef take_back(self, Stream stream)
     @cython.locals(size=Py_ssize_t, pos=Py_ssize_t)
     cdef _put_block(self, unsigned int number, int flags, bytes block)

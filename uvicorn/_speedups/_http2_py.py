@@ -957,10 +957,14 @@ class Session:
         if framer.state == EXPECT_BODY and not framer.head_sent and stream.state != CLOSED:
             self._put_block(stream.number, 0, framer.head())
 
-    def send_continue(self, stream: Stream) -> None:
-        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
+    def send_interim(self, stream: Stream, status: int, headers: Any) -> None:
+        """Send an informational response (RFC 9110 section 15.2).
+
+        Raises:
+            RuntimeError, TypeError: as `start`; nothing is sent.
+        """
         if stream.state != CLOSED:
-            self._put_block(stream.number, 0, self.encoder.encode(100, []))
+            self._put_block(stream.number, 0, stream.framer.interim(status, headers))
 
     def take_back(self, stream: Stream) -> None:
         """Forget a start of which nothing was sent: another response takes its place."""

@@ -60,7 +60,8 @@ cdef class ResponseFramer(Response):
     cdef list lines
 
     cpdef begin(self, int flags)
-
+    @cython.locals(lines=list)
+    cpdef bytes interim(self, int status, headers)
     @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple)
     cpdef start(self, message, bytes default_block)
     @cython.locals(bodiless=bint)
@@ -79,6 +80,8 @@ cdef class Http2Framer(Response):
     cdef list fields
 
     cdef begin(self, Encoder encoder, int flags)
+    @cython.locals(fields=list)
+    cpdef bytes interim(self, int status, headers)
     @cython.locals(
         fields=dict, encoder=Encoder, taken=list, last=list, place=Py_ssize_t, field=HeaderField, kind=int,
     )
@@ -90,7 +93,6 @@ cdef class Http2Framer(Response):
     cpdef bytes body(self, message)
     @cython.locals(fields=list)
     cpdef bytes head(self)
-    cpdef send(self, message, list default_headers)
 
 
 @cython.locals(framer=Http2Framer)

@@ -9,6 +9,7 @@ from typing import Any
 from uvicorn._speedups._hpack_py import new_field
 from uvicorn._speedups._scan_py import join
 from uvicorn._speedups.buffers import as_bytes
+from uvicorn._speedups.errors import UnexpectedMessage
 from uvicorn._speedups.flags import (
     CHUNKED,
     CLOSE,
@@ -186,7 +187,7 @@ class Response:
         """Accept `http.response.body`; what of it belongs on the wire."""
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.body":
-            raise RuntimeError(f"Expected ASGI message 'http.response.body', but got '{message['type']}'.")
+            raise UnexpectedMessage(EXPECT_BODY, fields["type"])
         data = fields.get("body", b"")
         more_body = fields.get("more_body", False)
         if type(data) is not bytes:
@@ -238,6 +239,15 @@ class ResponseFramer(Response):
         self.lines: list[bytes] | None = None
         self.options = None
 
+    def interim(self, status: int, headers: Any) -> bytes:
+        """An informational response (RFC 9110 section 15.2); nothing for HTTP/1.0, which has none."""
+        lines = [STATUS_LINES[status][:-2]]
+        for name, value in headers:
+            lines.append(_check_name(name)[2])
+            lines.append(_check_value(value))
+        lines.append(b"\r\n\r\n")
+        return b"" if self.flags & OLD_VERSION else join(lines)
+
     def start(self, message: Any, default_block: bytes) -> None:
         """Accept `http.response.start`.
 
@@ -249,7 +259,7 @@ class ResponseFramer(Response):
         """
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.start":
-            raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{message['type']}'.")
+            raise UnexpectedMessage(EXPECT_START, fields["type"])
         status = fields["status"]
         line = STATUS_LINES.get(status)
         if line is None or status < 200 or not isinstance(status, int):
@@ -358,7 +368,7 @@ class ResponseFramer(Response):
         if self.state == EXPECT_START:
             self.start(message, default_block)
             return None
-        raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
+        raise UnexpectedMessage(self.state, message["type"])
 
 
 class Http2Framer(Response):
@@ -399,7 +409,7 @@ class Http2Framer(Response):
         """
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.start":
-            raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{message['type']}'.")
+            raise UnexpectedMessage(EXPECT_START, fields["type"])
         status = fields["status"]
         if status not in STATUS_LINES or status < 200 or not isinstance(status, int):
             _unusual_status_line(status)
@@ -442,6 +452,11 @@ class Http2Framer(Response):
         self.status = status
         self.state = EXPECT_BODY
 
+    def interim(self, status: int, headers: Any) -> bytes:
+        """The field block of an informational response (RFC 9110 section 15.2)."""
+        fields = [self._make_field(name, value) for name, value in headers]
+        return self.encoder.encode(status, fields)  # type: ignore[no-any-return]  # of the encoder
+
     def _take_defaults(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Make fields of the default headers, which stay the same for a second."""
         taken: list[Any] = []
@@ -478,15 +493,6 @@ class Http2Framer(Response):
         fields, self.fields = self.fields, None
         self.head_sent = True
         return self.encoder.encode(self.status, fields)  # type: ignore[no-any-return]  # of the encoder
-
-    def send(self, message: Any, default_headers: list[tuple[bytes, bytes]]) -> bytes | None:
-        """The data, None for the start."""
-        if self.state == EXPECT_BODY:
-            return self._take_body(message)
-        if self.state == EXPECT_START:
-            self.start(message, default_headers)
-            return None
-        raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
 
 
 def _chunk(data: bytes, size: int, more_body: bool) -> bytes:

@@ -1,4 +1,6 @@
-"""Why a request is refused."""
+"""Why a request is refused, or a message of the application."""
+
+from uvicorn._speedups.flags import EXPECT_BODY, EXPECT_START
 
 # The reason to refuse what begins with a TLS handshake (RFC 8446 section 5.1). No request begins with that byte.
 TLS_HANDSHAKE = 22
@@ -25,6 +27,25 @@ class RequestRejected(Exception):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class UnexpectedMessage(RuntimeError):
+    """A message that is neither the start of a response nor a part of its body, or is so at the wrong time.
+
+    Args:
+        state: of the response, of `flags`.
+        kind: the type of the message.
+    """
+
+    def __init__(self, state: int, kind: object) -> None:
+        expected = _EXPECTED.get(state)
+        if expected is None:
+            super().__init__(f"Unexpected ASGI message '{kind}' sent, after response already completed.")
+        else:
+            super().__init__(f"Expected ASGI message '{expected}', but got '{kind}'.")
+
+
+_EXPECTED = {EXPECT_START: "http.response.start", EXPECT_BODY: "http.response.body"}
 
 
 class HpackError(Exception):

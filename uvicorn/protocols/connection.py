@@ -1,7 +1,8 @@
 """One client's connection, whatever is spoken on it.
 
-A wire (HTTP/1.1, HTTP/2, a WebSocket) has a `Connection` and may hand it to another wire. The connection owns the transport:
-who the peer is, flow control in both directions, one deadline, and an end that loses nothing of what was sent.
+A wire (HTTP/1.1, HTTP/2, a WebSocket) has a `Connection` and may hand it to another wire. The connection owns the
+transport: who the peer is, flow control in both directions, one deadline, and an end that loses nothing of what was
+sent.
 """
 
 import asyncio

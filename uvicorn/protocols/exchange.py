@@ -7,6 +7,8 @@ An exchange knows its `Stream` and no wire: it is the same for every version of 
     EXPECT_BODY   http.response.body              COMPLETE, after the last part
     COMPLETE      nothing: RuntimeError
 
+The messages of extensions are rows of the table in `uvicorn.protocols.extensions`.
+
 Once the client is known to have gone, or the application was given `http.disconnect`, DROPPED is added to it, and
 messages are dropped.
 """
@@ -16,7 +18,9 @@ from asyncio import Task
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from uvicorn._speedups.errors import UnexpectedMessage
 from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
+from uvicorn.protocols.extensions import find_row
 from uvicorn.protocols.http.hooks import hook
 from uvicorn.protocols.utils import describe_request
 from uvicorn.protocols.wire import Stream
@@ -164,7 +168,7 @@ class RequestResponseCycle:
         if self.expect_continue:
             self.expect_continue = False
             if self.client != GONE and self.progress == EXPECT_START:
-                self.stream.send_continue()
+                self.stream.send_interim(100, ())
         while self.body is None and not self.client and self.progress < COMPLETE:
             await self._wait()
         body = self.body
@@ -198,8 +202,15 @@ class RequestResponseCycle:
         if self.progress >= COMPLETE:
             if self.progress & DROPPED:
                 return
-            raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
-        self.stream.send(message)
+            raise RuntimeError(*UnexpectedMessage(COMPLETE, message["type"]).args)
+        try:
+            self.stream.send(message)
+        except UnexpectedMessage as unexpected:
+            # Neither of the two messages of every response. A look before would cost each of them.
+            row = find_row(self, message)
+            if row is None:
+                raise RuntimeError(*unexpected.args) from None
+            await row(self, message)
 
     # The stream's side
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.extensions import HTTP_EXTENSIONS
+
 if TYPE_CHECKING:
     from uvicorn._speedups import RequestHead
     from uvicorn._speedups._request_py import ScopeTemplate
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
 HTTP_SPEC_VERSION = "2.3"
 WEBSOCKET_SPEC_VERSION = "2.4"
 
-# What is offered to every application (ASGI specification, "Extensions").
-HTTP_EXTENSIONS: dict[str, dict[str, Any]] = {}
+# What is offered to every application (ASGI specification, "Extensions"); for HTTP the table of messages says it.
 WEBSOCKET_EXTENSIONS: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
 
 

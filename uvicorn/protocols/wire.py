@@ -1,6 +1,7 @@
 """The two seams of the protocols: what a connection speaks, and what an exchange answers over."""
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Stream(Protocol):
         logger: `uvicorn.error`.
         flow: whether the client may be read from and written to.
         keep_alive: whether the connection may persist after the response.
+        framer: of the response; it has the state.
     """
 
     @property
@@ -49,6 +51,9 @@ class Stream(Protocol):
     @property
     def keep_alive(self) -> bool: ...
 
+    @property
+    def framer(self) -> Any: ...
+
     async def drain(self) -> None:
         """Return once the client takes what is sent."""
 
@@ -57,10 +62,11 @@ class Stream(Protocol):
 
         Raises:
             RuntimeError, TypeError: the application's mistake; nothing of the message counts as sent.
+            UnexpectedMessage: it is another message, or comes at another time; `protocols/extensions.py` may know it.
         """
 
-    def send_continue(self) -> None:
-        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
+    def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send an informational response (RFC 9110 section 15.2). Raises RuntimeError, TypeError as `send`."""
 
     def want_body(self) -> None:
         """The application waits for more of the body, or has room for it again."""

@@ -17,6 +17,7 @@ from tests.protocols.http.test_access_log import Records
 from tests.protocols.http.test_hooks import Wrapping
 from uvicorn._speedups import http2_codes as codes
 from uvicorn.protocols.exchange import RequestResponseCycle
+from uvicorn.protocols.extensions import HTTP_EXTENSIONS
 from uvicorn.server_state import ServerState
 
 
@@ -62,7 +63,7 @@ async def test_scope(connect_http2: Any) -> None:
         "query_string": b"q=1",
         "headers": [(b"host", b"a"), (b"x-a", b"b"), (b"cookie", b"a=1; b=2")],
         "state": {"pool": 1},
-        "extensions": {"uvicorn.shutdown": {"event": connection.state.shutdown_event}},
+        "extensions": {**HTTP_EXTENSIONS, "uvicorn.shutdown": {"event": connection.state.shutdown_event}},
     }
     assert scope["state"] is not state
 

@@ -7,6 +7,7 @@ import pytest
 from tests.cases.case import head
 from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, respond
+from uvicorn.protocols.extensions import HTTP_EXTENSIONS
 
 
 class Recorder:
@@ -45,7 +46,7 @@ async def test_whole_scope(connect: Any, recorder: Recorder) -> None:
         "query_string": b"q=%20&q",
         "headers": [(b"host", b"a.example"), (b"x-one", b"1"), (b"x_two", b"2"), (b"x-one", b"3")],
         "state": {},
-        "extensions": {"uvicorn.shutdown": {"event": connection.state.shutdown_event}},
+        "extensions": {**HTTP_EXTENSIONS, "uvicorn.shutdown": {"event": connection.state.shutdown_event}},
     }
     assert isinstance(scope["headers"], list)
     assert all(type(name) is bytes and type(value) is bytes for name, value in scope["headers"])

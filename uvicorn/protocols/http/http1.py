@@ -18,7 +18,7 @@ served stay bytes until it is answered, so what ends the connection (a refusal, 
 import asyncio
 import enum
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -673,8 +673,9 @@ class Http1(Hookable, Connected, asyncio.Protocol):
     def _announce_end(self, cycle: RequestResponseCycle, message: Any) -> None:
         """Say in the head that the connection ends with a response that comes before the end of the body."""
         if cycle.expect_continue:
-            # The client may leave the body out: the next request could not be found.
-            self.framer.keep_alive = False
+            if dict(message).get("type") == "http.response.start":
+                # The client may leave the body out: the next request could not be found.
+                self.framer.keep_alive = False
         elif cycle.progress == EXPECT_BODY and not dict(message).get("more_body") and self._is_body_long():
             self.framer.keep_alive = False
 
@@ -682,9 +683,9 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         """Whether more of a body may come than the connection is worth (RFC 9112 section 9.3)."""
         return not 0 <= self.reader.remaining <= LINGER_BYTES
 
-    def send_continue(self) -> None:
-        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
-        self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send an informational response (RFC 9110 section 15.2)."""
+        self.connection.write(self.framer.interim(status, headers))
 
     def want_body(self) -> None:
         """The application waits for more of the body, or has room for it again."""

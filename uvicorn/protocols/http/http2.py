@@ -14,6 +14,7 @@ streams, and writes what the session has to send once for each pass of the loop.
 import asyncio
 import enum
 import logging
+from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -122,6 +123,10 @@ class Http2Stream:
         return logger
 
     @property
+    def framer(self) -> Any:
+        return self.stream.framer
+
+    @property
     def keep_alive(self) -> bool:
         """Whether the connection may persist after the response: other streams decide about it."""
         return self.http2.state is State.SERVING
@@ -162,9 +167,9 @@ class Http2Stream:
         if not http2.in_pass:
             http2.flush_soon()
 
-    def send_continue(self) -> None:
-        """Tell the client that its body is wanted (RFC 9110 section 15.2.1)."""
-        self.http2.session.send_continue(self.stream)
+    def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send an informational response (RFC 9110 section 15.2)."""
+        self.http2.session.send_interim(self.stream, status, headers)
         self.http2.flush_soon()
 
     def want_body(self) -> None:

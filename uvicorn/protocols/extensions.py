@@ -1,0 +1,40 @@
+"""What an application may send besides the start of a response and the parts of its body (ASGI extensions).
+
+Each message is a row of a table, by the state of the response and the type of the message. The rows are the same for
+every version of HTTP; what differs is behind `uvicorn.protocols.wire.Stream`. An exchange looks here only for a message
+that is not one of the two of every response.
+
+    state         message                     what it does                              next
+    EXPECT_START  http.response.early_hint    sends 103 with `link` fields (RFC 8297)   EXPECT_START
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn._speedups.flags import EXPECT_START
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.exchange import RequestResponseCycle
+
+Row = Callable[["RequestResponseCycle", Any], Awaitable[None]]
+
+
+async def send_early_hint(exchange: "RequestResponseCycle", message: Any) -> None:
+    """Tell the client of links that it will need, before there is a response."""
+    links = [(b"link", link) for link in message["links"]]
+    if links:
+        exchange.stream.send_interim(103, links)
+
+
+_ROWS: dict[tuple[int, Any], Row] = {
+    (EXPECT_START, "http.response.early_hint"): send_early_hint,
+}
+
+# As scopes announce them.
+HTTP_EXTENSIONS: dict[str, dict[str, Any]] = {kind: {} for _, kind in _ROWS}
+
+
+def find_row(exchange: "RequestResponseCycle", message: Any) -> Row | None:
+    """What sends a message, None if it is not expected now."""
+    kind = message["type"]
+    return _ROWS.get((exchange.stream.framer.state, kind)) if isinstance(kind, str) else None
