@@ -8,7 +8,7 @@ from uvicorn._speedups._scan_c cimport cut, frame_head, get_uint32
 
 cdef int AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY
 cdef int OPEN, HALF_CLOSED_REMOTE, CLOSED
-cdef int REQUEST, BODY, REJECTED, RESET, STREAM_ERROR, PONG, FAULT
+cdef int REQUEST, BODY, CONNECT, REJECTED, RESET, STREAM_ERROR, PONG, FAULT
 cdef int COMPLETE, EXPECT_BODY
 cdef int ACK, END_STREAM, END_HEADERS, PADDED, HAS_PRIORITY
 cdef int DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION
@@ -37,6 +37,7 @@ cdef class Stream:
     cdef unsigned long long turn
     cdef public object owner
     cdef bint given_out
+    cdef bint tunnel
     cdef readonly bint more_body
     cdef bint abandoned_body
     cdef long long remaining
@@ -104,7 +105,7 @@ cdef class Session:
     cdef double idle_frames
 
     @cython.locals(payload=bytes)
-    cdef _put_settings(self, limit_head)
+    cdef _put_settings(self, limit_head, bint connect_protocol)
     @cython.locals(elapsed=double)
     cpdef feed(self, bytes data, double now)
     cpdef bint in_head(self)
@@ -161,6 +162,7 @@ cdef class Session:
     cpdef reset(self, Stream stream, int code)
     @cython.locals(size="long long", waits=bint)
     cpdef bint credit(self, Stream stream) except -1
+    cpdef credit_tunnel(self, Stream stream, long long size)
     cpdef widen(self, long long size)
     cdef _owe(self, long long size)
     cdef _owe_stream(self, Stream stream, long long size)
@@ -170,6 +172,7 @@ cdef class Session:
     cpdef start(self, Stream stream, message, list default_headers)
     @cython.locals(framer=Http2Framer, data=bytes, state=int)
     cpdef int send(self, Stream stream, message) except -1
+    cpdef send_bytes(self, Stream stream, bytes data, bint ends)
     @cython.locals(framer=Http2Framer)
     cpdef send_head(self, Stream stream)
     cpdef send_interim(self, Stream stream, int status, headers)

@@ -28,6 +28,7 @@ cdef class FieldsReader:
     cdef public bint connect_protocol
     cdef readonly long long content_length
     cdef readonly int priority
+    cdef readonly bint tunnel
     cdef RequestHead head
     cdef int seen
     cdef bytes authority

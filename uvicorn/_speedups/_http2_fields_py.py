@@ -158,6 +158,7 @@ class FieldsReader:
 
     Attributes:
         connect_protocol: whether requests may have `:protocol` (RFC 8441).
+        tunnel: whether the last request is for a WebSocket.
         content_length: of the last request, -1 without one.
         priority: of the last request, see `parse_priority`; -1 if it does not say.
     """
@@ -176,12 +177,14 @@ class FieldsReader:
         "priority",
         "secure",
         "seen",
+        "tunnel",
     )
 
     def __init__(self, limits: tuple[int, int, int, int]) -> None:
         self.limit_line, self.limit_fields, limit_section, self.limit_body = limits
         self.decoder = new_decoder(self.limit_fields + len(_PSEUDO_FIELDS), limit_section)
         self.connect_protocol = False
+        self.tunnel = False
         self.cookie = 0
 
     def skip(self, block: bytes) -> None:
@@ -229,6 +232,7 @@ class FieldsReader:
         self.seen = 0
         self.content_length = -1
         self.priority = -1
+        self.tunnel = False
         self.crumbs: list[bytes] | None = None
         pseudo_fields = 0
         late = False
@@ -351,6 +355,10 @@ class FieldsReader:
         if not pseudo_fields & 1 << METHOD or head.method != "CONNECT":
             raise RequestRejected(400, "a pseudo-header field is missing, or does not go with the method")
         if pseudo_fields == _OF_EXTENDED_CONNECT:
+            if head.upgrade != b"websocket":
+                # RFC 9220 section 3.
+                raise RequestRejected(501, "a :protocol that is not websocket")
+            self.tunnel = True
             return
         if pseudo_fields != _OF_CONNECT:
             raise RequestRejected(400, "a CONNECT has :authority, and nothing else")

@@ -33,6 +33,7 @@ from uvicorn._speedups.http2_codes import (
     ACK,
     BODY,
     COMPRESSION_ERROR,
+    CONNECT,
     CONTINUATION,
     DATA,
     DEFAULT_PRIORITY,
@@ -150,6 +151,7 @@ class Stream:
         "send_window",
         "sent",
         "state",
+        "tunnel",
         "turn",
         "unread",
         "window",
@@ -166,6 +168,8 @@ class Stream:
         self.owner: Any = None
         # Whether the wire has it, which then releases it.
         self.given_out = False
+        # Whether it carries bytes of another protocol in both directions, and not a body and a response.
+        self.tunnel = False
         # The request's body: bytes that are to come by its content-length, or -1; that have come; that were not given
         # out; that were given out and not taken; that the client may send; that it is to be allowed.
         self.more_body = True
@@ -199,6 +203,7 @@ class Session:
     Args:
         limits: as for `FieldsReader`.
         max_streams: that the client may have open at once.
+        connect_protocol: whether streams may become WebSockets (RFC 8441).
 
     Attributes:
         streams: those that are open, by number.
@@ -251,8 +256,9 @@ class Session:
         "window_target",
     )
 
-    def __init__(self, limits: tuple[int, int, int, int], max_streams: int) -> None:
+    def __init__(self, limits: tuple[int, int, int, int], max_streams: int, connect_protocol: bool = False) -> None:
         self.reader: Any = new_fields_reader(limits)
+        self.reader.connect_protocol = connect_protocol
         self.encoder: Any = new_encoder()
         # One frame is read anyway, so that its answer can be 431.
         self.limit_block = max(limits[2], FRAME_MAX)
@@ -298,14 +304,16 @@ class Session:
         self.updated = -1.0
         self.resets = RESETS_BURST
         self.idle_frames = IDLE_FRAMES_BURST
-        self._put_settings(limits[2])
+        self._put_settings(limits[2], connect_protocol)
 
-    def _put_settings(self, limit_head: int) -> None:
-        settings = (
+    def _put_settings(self, limit_head: int, connect_protocol: bool) -> None:
+        settings = [
             (MAX_CONCURRENT_STREAMS, self.max_streams),
             (MAX_HEADER_LIST_SIZE, limit_head),
             (NO_RFC7540_PRIORITIES, 1),
-        )
+        ]
+        if connect_protocol:
+            settings.append((ENABLE_CONNECT_PROTOCOL, 1))
         payload = _join([name.to_bytes(2, "big") + value.to_bytes(4, "big") for name, value in settings])
         self._put(SETTINGS, 0, 0, payload)
 
@@ -537,10 +545,17 @@ class Session:
         if rejected is None:
             if self.reader.priority >= 0:
                 stream.priority = self.reader.priority
+            elif self.reader.tunnel:
+                # It has no end that others could wait for.
+                stream.priority = DEFAULT_PRIORITY | 1
             if self.early_priorities:
                 stream.priority = self.early_priorities.pop(number, stream.priority)
-            stream.remaining = self.reader.content_length
-            self.events.append((REQUEST, stream, head))
+            if self.reader.tunnel:
+                stream.tunnel = True
+                self.events.append((CONNECT, stream, head))
+            else:
+                stream.remaining = self.reader.content_length
+                self.events.append((REQUEST, stream, head))
         else:
             stream.abandoned_body = True
             self.events.append((REJECTED, stream, rejected))
@@ -556,6 +571,11 @@ class Session:
         if not stream.more_body:
             self.reader.skip(block)
             self._reset(stream, STREAM_CLOSED, "HEADERS after the end of the stream")
+            return
+        if stream.tunnel:
+            self.reader.skip(block)
+            # Section 8.5.
+            self._reset(stream, PROTOCOL_ERROR, "HEADERS within a tunnel")
             return
         try:
             self.reader.read_trailers(block)
@@ -628,17 +648,22 @@ class Session:
         stream.body_size += size
         if stream.abandoned_body:
             self._owe(size)
+            return
+        if stream.tunnel:
+            # It lasts: other streams do not wait until its application takes something. Its own window does.
+            self._owe(size)
         elif 0 <= self.limit_body < stream.body_size:
             self._owe(size)
             stream.abandoned_body = True
             self.events.append((REJECTED, stream, RequestRejected(413, "request body too large")))
+            return
         else:
             stream.unread += size
-            if stream.body is None:
-                stream.body = [cut(data, pos, end)]
-                self._tell_of_body(stream)
-            else:
-                stream.body.append(cut(data, pos, end))
+        if stream.body is None:
+            stream.body = [cut(data, pos, end)]
+            self._tell_of_body(stream)
+        else:
+            stream.body.append(cut(data, pos, end))
 
     def _tell_of_body(self, stream: Stream) -> None:
         if not stream.body_pending:
@@ -880,6 +905,14 @@ class Session:
             self._owe_stream(stream, size)
         return waits
 
+    def credit_tunnel(self, stream: Stream, size: int) -> None:
+        """So many bytes of a tunnel were taken: the client may send more."""
+        if stream.more_body and stream.state != CLOSED:
+            if stream.framer.head_sent:
+                size += STREAM_WINDOW - stream.window_target
+                stream.window_target = STREAM_WINDOW
+            self._owe_stream(stream, size)
+
     def widen(self, size: int) -> None:
         """Let the client send `size` bytes on all streams together before they are taken."""
         size -= self.window_target
@@ -950,6 +983,11 @@ class Session:
         if state == COMPLETE and not stream.queued:
             stream.owner = None
         return state
+
+    def send_bytes(self, stream: Stream, data: bytes, ends: bool) -> None:
+        """Send bytes of a tunnel, whose head was sent; with `ends`, the last ones."""
+        if stream.state != CLOSED:
+            self._send_data(stream, data, ends)
 
     def send_head(self, stream: Stream) -> None:
         """Send the head of a response that has started, unless a part of the body has taken it along."""

@@ -42,9 +42,10 @@ DEFAULT_PRIORITY = 6
 # The events of a session, each as (kind, stream, content).
 #   REQUEST       the content is a RequestHead
 #   BODY          bytes, which may be none at the end of the body: `Stream.more_body`
+#   CONNECT       a RequestHead that asks for a WebSocket (RFC 8441): the stream is a tunnel
 #   REJECTED      RequestRejected: the request is to be answered with its status
 #   RESET         None: the client has reset the stream
 #   STREAM_ERROR  the reason: we have reset the stream, which is None if it was not given out
 #   PONG          None: the client has answered the PING of `Session.begin_shutdown`
 #   FAULT         ConnectionFault: GOAWAY is in the output, and nothing more is read
-REQUEST, BODY, REJECTED, RESET, STREAM_ERROR, PONG, FAULT = range(7)
+REQUEST, BODY, CONNECT, REJECTED, RESET, STREAM_ERROR, PONG, FAULT = range(8)

@@ -195,6 +195,12 @@ class Config(Options):
     def ws_protocol_class(self, value: Any) -> None:
         self._ws_protocol_class = value
 
+    @property
+    def has_http2_websockets(self) -> bool:
+        """Whether the class of WebSocket connections takes streams of HTTP/2; it is not imported to find out."""
+        ws_protocol_class = self._ws_protocol_class
+        return isinstance(ws_protocol_class, str) or hasattr(ws_protocol_class, "handle_upgrade")
+
     def load(self) -> None:
         """Make the TLS context, pick the classes and load the application.
 

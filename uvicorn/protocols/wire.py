@@ -1,4 +1,4 @@
-"""The two seams of the protocols: what a connection speaks, and what an exchange answers over."""
+"""The seams of the protocols: what a connection speaks, what an exchange answers over, how a handshake is answered."""
 
 import logging
 from collections.abc import Iterable
@@ -82,3 +82,45 @@ class Stream(Protocol):
 
     def fail(self) -> None:
         """The application has failed: an error response if nothing was sent, else the client must be able to tell."""
+
+
+class Answer(Protocol):
+    """The answer to a request for a WebSocket, in the version of HTTP that the request came over.
+
+    Attributes:
+        head_sent: whether something of it was sent.
+        framing: what ends the body of a response that has started, of `uvicorn._speedups.flags`.
+    """
+
+    @property
+    def head_sent(self) -> bool: ...
+
+    @property
+    def framing(self) -> int: ...
+
+    def check(self) -> None:
+        """Look at what this version alone asks of a handshake. Raises HandshakeRejected."""
+
+    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send the head that opens the WebSocket.
+
+        Args:
+            fields: those that every version has, the application's among them.
+
+        Raises:
+            RuntimeError, TypeError: the application's mistake; nothing was sent.
+        """
+
+    def start(self, message: Any) -> None:
+        """Accept `http.response.start` of a response in place of the WebSocket, or of another one before the body.
+
+        Raises:
+            RuntimeError, TypeError: as `accept`.
+        """
+
+    def body(self, message: Any) -> None:
+        """Send `http.response.body`, and the head with the first one.
+
+        Raises:
+            RuntimeError, TypeError: as `accept`.
+        """

@@ -6,7 +6,8 @@ PAGE = b"""<!doctype html>
 <title>WebSocket</title>
 <script>
 const steps = [];
-const socket = new WebSocket(`ws://${location.host}/socket`, ["one", "two"]);
+const base = location.origin.replace("http", "ws");
+const socket = new WebSocket(`${base}/socket`, ["one", "two"]);
 socket.binaryType = "arraybuffer";
 const text = "Gr\\u00fc\\u00dfe \\ud83d\\ude00 ".repeat(20000);
 const binary = Uint8Array.from({length: 100000}, (_, place) => place % 251);
@@ -27,11 +28,11 @@ socket.onmessage = (event) => {
 };
 socket.onclose = (event) => {
   steps.push(event.code, event.reason, event.wasClean);
-  const second = new WebSocket(`ws://${location.host}/socket`);
+  const second = new WebSocket(`${base}/socket`);
   second.onopen = () => second.close(4321, "by the page");
   second.onclose = (event) => {
     steps.push(event.code, event.reason, event.wasClean);
-    const third = new WebSocket(`ws://${location.host}/refused`);
+    const third = new WebSocket(`${base}/refused`);
     third.onclose = (event) => {
       steps.push(event.code);
       fetch("/report", {method: "POST", body: JSON.stringify(steps)});
@@ -61,6 +62,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 async def converse(scope: Any, receive: Any, send: Any) -> None:
     await receive()
+    print("over HTTP:", scope["http_version"], flush=True)
     if scope["path"] == "/refused":
         await send({"type": "websocket.close"})
         return

@@ -78,17 +78,35 @@ class ServerFrame:
         return self.payload[2:].decode()
 
 
+def take_frame(data: bytearray) -> ServerFrame | None:
+    """Take the first of the server's frames, strictly: unmasked, with its length in the shortest form.
+
+    Returns:
+        None if it has not come whole.
+    """
+    if len(data) < 2:
+        return None
+    first, second = data[0], data[1]
+    assert second < 0x80, "a server does not mask"
+    width = {126: 2, 127: 8}.get(second, 0)
+    if len(data) < 2 + width:
+        return None
+    size = int.from_bytes(data[2 : 2 + width], "big") if width else second
+    assert width == (0 if size < 126 else 2 if size < 1 << 16 else 8), "not the shortest length"
+    end = 2 + width + size
+    if len(data) < end:
+        return None
+    taken = ServerFrame(first & 0x0F, bytes(data[2 + width : end]), bool(first & 0x80), first >> 4 & 7)
+    del data[:end]
+    return taken
+
+
 def read_frames(data: bytes) -> list[ServerFrame]:
-    """The server's frames, strictly: whole, unmasked, with lengths in their shortest form."""
+    """The server's frames, all of them whole."""
+    rest = bytearray(data)
     frames = []
-    while data:
-        first, second = data[0], data[1]
-        assert second < 0x80, "a server does not mask"
-        width = {126: 2, 127: 8}.get(second, 0)
-        size = int.from_bytes(data[2 : 2 + width], "big") if width else second
-        assert width == (0 if size < 126 else 2 if size < 1 << 16 else 8), "not the shortest length"
-        end = 2 + width + size
-        assert len(data) >= end, "a frame is cut off"
-        frames.append(ServerFrame(first & 0x0F, data[2 + width : end], bool(first & 0x80), first >> 4 & 7))
-        data = data[end:]
+    while rest:
+        taken = take_frame(rest)
+        assert taken is not None, "a frame is cut off"
+        frames.append(taken)
     return frames

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.processes import foreign_environ, serve
 from tests.protocols.websockets.classes import SERVED
@@ -22,6 +23,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--remote-debugging-port=0",
+    "--ignore-certificate-errors",
 )
 
 pytestmark = [
@@ -32,10 +34,23 @@ pytestmark = [
 
 @pytest.mark.parametrize("codec_name", SERVED)
 def test_a_page(codec_name: str, tmp_path: Path) -> None:
+    check_page(codec_name, tmp_path, "1.1")
+
+
+@pytest.mark.parametrize("codec_name", SERVED)
+def test_a_page_over_http2(codec_name: str, tmp_path: Path) -> None:
+    """The browser opens the WebSockets on the connection that the page came over."""
+    certificate = tmp_path / "certificate.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    check_page(codec_name, tmp_path, "2", "--http2", "--ssl-certfile", str(certificate))
+
+
+def check_page(codec_name: str, tmp_path: Path, http_version: str, *options: str) -> None:
     pytest.importorskip(SERVED[codec_name])
     application = "tests.protocols.websockets.browser_app:app"
-    with serve(application, "--ws", codec_name, "--lifespan", "off") as server:
-        command = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path}", server.url]
+    with serve(application, "--ws", codec_name, "--lifespan", "off", *options) as server:
+        url = server.url.replace("http:", "https:") if options else server.url
+        command = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", url]
         browser = subprocess.Popen(command, env=foreign_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             report = server.wait_stdout(r"report: (.*)\n", timeout=90)
@@ -52,3 +67,5 @@ def test_a_page(codec_name: str, tmp_path: Path) -> None:
             1006,
         ]
         server.wait_stdout("disconnect: 4321 by the page")
+        server.wait_stdout(f'"GET / HTTP/{http_version}" 200 OK')
+        server.wait_stdout(f"over HTTP: {http_version}\n", count=3)

@@ -14,7 +14,7 @@ streams, and writes what the session has to send once for each pass of the loop.
 import asyncio
 import enum
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,11 +23,13 @@ from uvicorn._speedups.flags import BODY_FOLLOWS, COMPLETE, EXPECT_BODY, EXPECT_
 from uvicorn._speedups.http2_codes import (
     BODY,
     CANCEL,
+    CONNECT,
     ENHANCE_YOUR_CALM,
     FAULT,
     INADEQUATE_SECURITY,
     INTERNAL_ERROR,
     PONG,
+    REFUSED_STREAM,
     REJECTED,
     REQUEST,
     STREAM_ERROR,
@@ -37,6 +39,7 @@ from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
 from uvicorn.protocols.http.flow_control import exceeds_limit, service_unavailable
 from uvicorn.protocols.http.service import PASS_SECONDS, Service, get_service
+from uvicorn.protocols.http.tunnel import StreamTransport
 from uvicorn.protocols.scope import get_http_template
 from uvicorn.protocols.utils import build_answer, log_invalid_request
 from uvicorn.waiters import Waiters
@@ -289,12 +292,8 @@ class Http2Stream:
 
     def on_done(self, task: "asyncio.Task[Any]") -> None:
         """The application has returned."""
-        http2 = self.http2
-        http2.tasks.discard(task)
-        http2.session.release(self.stream)
-        if not http2.session.active and not http2.in_pass:
-            http2.served = True
-            http2.await_client()
+        self.http2.tasks.discard(task)
+        self.http2.release(self.stream)
 
 
 class Http2(asyncio.Protocol):
@@ -376,7 +375,9 @@ class Http2(asyncio.Protocol):
         self._eager = service.is_eager
         self.connection = Connection(self, config, server_state, self._scheduler.timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
-        self.session: Any = self.session_class(service.limits, config.http2_max_concurrent_streams)
+        self.session: Any = self.session_class(
+            service.limits, config.http2_max_concurrent_streams, config.has_http2_websockets
+        )
         self.state = State.SERVING
 
         self.app: ASGI3Application = service.app
@@ -552,6 +553,33 @@ class Http2(asyncio.Protocol):
         if cycle.progress == EXPECT_BODY:
             self._started.append(owner)
 
+    def _connect(self, stream: Any, head: RequestHead) -> None:
+        """Give a stream to a WebSocket (RFC 8441)."""
+        config = self.config
+        state = self.server_state
+        limit = self.limit_concurrency
+        if self.state is not State.SERVING:
+            # It would outlive what is waited for, and may be asked for again on another connection.
+            self.session.reset(stream, REFUSED_STREAM)
+            self.session.release(stream)
+        elif limit is not None and state.is_full(limit):
+            # As a request like others, which is answered with 503.
+            self._start(stream, head)
+        else:
+            state.count_request()
+            self.connection.trace("Upgrading to WebSocket")
+            protocol = config.ws_protocol_class(
+                config=config, server_state=state, app_state=self.app_state, _loop=self.loop
+            )
+            StreamTransport(self, stream, protocol).serve(head)
+
+    def release(self, stream: "SessionStream") -> None:
+        """The application of a stream has returned."""
+        self.session.release(stream)
+        if not self.session.active and not self.in_pass:
+            self.served = True
+            self.await_client()
+
     def _widen(self) -> None:
         """Let the client send bodies faster, if the server has memory for that."""
         state = self.server_state
@@ -575,7 +603,10 @@ class Http2(asyncio.Protocol):
 
     def _take_event(self, kind: int, stream: "SessionStream | None", content: Any) -> None:
         """Take what is no part of a request."""
-        if kind == PONG:
+        if kind == CONNECT:
+            self.served = True
+            self._connect(stream, content)
+        elif kind == PONG:
             if self.state is State.LEAVING:
                 self._end()
         elif kind == FAULT:
@@ -621,6 +652,10 @@ class Http2(asyncio.Protocol):
         """Send the head with the next write, unless the first part of the body has taken it along."""
         self._started.append(owner)
         self.flush_soon()
+
+    def soon(self, callback: Callable[[], object]) -> None:
+        """Call at the loop's next turn."""
+        self._scheduler.soon(callback, self._service.context)
 
     def flush_soon(self) -> None:
         """Write at the loop's next turn, or at the end of the pass, together with what else there is by then."""

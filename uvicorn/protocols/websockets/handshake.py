@@ -1,5 +1,6 @@
 """The opening handshake, the server's side of it (RFC 6455 section 4.2)."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -7,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups import RequestHead, RequestReader
+from uvicorn._speedups import RequestHead, RequestReader, ResponseFramer
 from uvicorn._speedups.buffers import as_bytes
+from uvicorn._speedups.flags import HEAD_REQUEST
 from uvicorn._speedups.tables import FORBIDDEN_IN_VALUE, TOKEN_CHARS
 from uvicorn.protocols.http.h11_impl import judge
 from uvicorn.protocols.http.service import request_limits
@@ -16,6 +18,7 @@ from uvicorn.protocols.websockets.deflate import DeflateParameters, negotiate, p
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
 
 # The key is 16 bytes, in base64 (RFC 6455 section 4.1).
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -63,28 +66,20 @@ class Handshake:
     """A valid request for a WebSocket.
 
     Attributes:
-        accept: the value of our Sec-WebSocket-Accept field.
         subprotocols: what the client offers.
         deflate: permessage-deflate where it was agreed on.
     """
 
-    accept: bytes
     subprotocols: list[str]
     deflate: DeflateParameters | None
 
 
 def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
-    """Hold a head that is valid as HTTP against RFC 6455 section 4.2.1. Raises HandshakeRejected."""
-    if head.method != "GET":
-        raise HandshakeRejected("A WebSocket handshake is a GET request.")
-    if head.http_version != "1.1":
-        raise HandshakeRejected("A WebSocket handshake needs HTTP/1.1.")
+    """Hold a head against what RFC 6455 section 4.2.1 asks of all versions of HTTP. Raises HandshakeRejected."""
     fields: dict[bytes, list[bytes]] = {}
     for name, value in head.headers:
         if name.startswith(b"sec-websocket-") or name in (b"content-length", b"transfer-encoding"):
             fields.setdefault(name, []).append(value)
-    if b"websocket" not in [protocol.strip(b" \t") for protocol in head.upgrade.split(b",")]:
-        raise HandshakeRejected("This is a WebSocket endpoint.", 426, ((b"upgrade", b"websocket"),))
     if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
         # It could not be told from frames.
         raise HandshakeRejected("A WebSocket handshake has no body.")
@@ -95,9 +90,6 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
     if versions != [b"13"]:
         headers = (b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")
         raise HandshakeRejected("Sec-WebSocket-Version must be 13.", 426, headers)
-    keys = fields.get(b"sec-websocket-key", [])
-    if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
-        raise HandshakeRejected("Sec-WebSocket-Key must be given once: 16 bytes in base64.")
     try:
         offered = b",".join(fields.get(b"sec-websocket-protocol", [])).decode("ascii").split(",")
     except UnicodeDecodeError:
@@ -110,37 +102,26 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
     except ValueError:
         raise HandshakeRejected("Malformed Sec-WebSocket-Extensions.") from None
     return Handshake(
-        accept=base64.b64encode(hashlib.sha1(keys[0] + _GUID, usedforsecurity=False).digest()),
         subprotocols=[subprotocol for item in offered if (subprotocol := item.strip(" \t"))],
         deflate=negotiate(extensions) if allow_deflate else None,
     )
 
 
-def accept_head(
-    handshake: Handshake,
-    default_block: bytes,
-    subprotocol: str | None,
-    headers: Iterable[tuple[bytes, bytes]],
-) -> bytes:
-    """The response that opens the WebSocket (RFC 6455 section 4.2.2).
+def accept_fields(
+    handshake: Handshake, subprotocol: str | None, headers: Iterable[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    """The fields of the response that opens the WebSocket (RFC 6455 section 4.2.2), in every version of HTTP.
 
     Args:
         handshake: what the client asked for.
-        default_block: the default headers in their wire form.
-        subprotocol, headers: what the application gives; RuntimeError where that makes no valid head.
+        subprotocol, headers: what the application gives; RuntimeError where they disagree.
     """
-    lines = [
-        b"HTTP/1.1 101 Switching Protocols\r\n",
-        default_block,
-        b"upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ",
-        handshake.accept,
-        b"\r\n",
-    ]
+    fields: list[tuple[bytes, bytes]] = []
     if handshake.deflate is not None:
-        lines += [b"sec-websocket-extensions: ", handshake.deflate.response, b"\r\n"]
+        fields.append((b"sec-websocket-extensions", handshake.deflate.response))
     if subprotocol:
         # Some applications name theirs unasked: the client decides.
-        lines.append(_field(b"sec-websocket-protocol", subprotocol.encode("ascii")))
+        fields.append((b"sec-websocket-protocol", subprotocol.encode("ascii")))
     for name, value in headers:
         lower = as_bytes(name, "header name").lower()
         if lower in _OURS:
@@ -150,9 +131,71 @@ def accept_head(
             if value != subprotocol.encode("ascii"):
                 raise RuntimeError("'websocket.accept' gives two subprotocols, one of them as a header.")
             continue
-        lines.append(_field(lower, value))
-    lines.append(b"\r\n")
-    return b"".join(lines)
+        fields.append((lower, value))
+    return fields
+
+
+class Http1Answer:
+    """The answer to a handshake over HTTP/1.1; see `uvicorn.protocols.wire.Answer`.
+
+    Args:
+        transport: of the connection.
+        server_state: has the default headers.
+        head: of the request, None if it could not be read.
+    """
+
+    __slots__ = ("_accept", "_framer", "_head", "_server_state", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, server_state: "ServerState", head: RequestHead | None) -> None:
+        self._transport = transport
+        self._server_state = server_state
+        self._head = head
+        self._framer = ResponseFramer(HEAD_REQUEST if head is not None and head.method == "HEAD" else 0)
+        self._accept = b""
+
+    @property
+    def head_sent(self) -> bool:
+        return bool(self._framer.head_sent)
+
+    @property
+    def framing(self) -> int:
+        return int(self._framer.framing)
+
+    def check(self) -> None:
+        """Look at the method, the version, the upgrade and the key."""
+        head = self._head
+        assert head is not None
+        if head.method != "GET":
+            raise HandshakeRejected("A WebSocket handshake is a GET request.")
+        if head.http_version != "1.1":
+            raise HandshakeRejected("A WebSocket handshake needs HTTP/1.1.")
+        if b"websocket" not in [protocol.strip(b" \t") for protocol in head.upgrade.split(b",")]:
+            raise HandshakeRejected("This is a WebSocket endpoint.", 426, ((b"upgrade", b"websocket"),))
+        keys = [value for name, value in head.headers if name == b"sec-websocket-key"]
+        if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
+            raise HandshakeRejected("Sec-WebSocket-Key must be given once: 16 bytes in base64.")
+        self._accept = base64.b64encode(hashlib.sha1(keys[0] + _GUID, usedforsecurity=False).digest())
+
+    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send a 101."""
+        lines = [
+            b"HTTP/1.1 101 Switching Protocols\r\n",
+            self._server_state.default_block,
+            b"upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ",
+            self._accept,
+            b"\r\n",
+            *[_field(name, value) for name, value in fields],
+            b"\r\n",
+        ]
+        self._transport.write(b"".join(lines))
+
+    def start(self, message: Any) -> None:
+        self._framer.start(message, self._server_state.default_block)
+
+    def body(self, message: Any) -> None:
+        data = self._framer.body(message)
+        if data:
+            self._transport.write(data)
 
 
 def _field(name: bytes, value: bytes) -> bytes:

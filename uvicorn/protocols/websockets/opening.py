@@ -2,23 +2,25 @@
 
 from typing import Any
 
-from uvicorn._speedups import ResponseFramer
 from uvicorn._speedups.buffers import as_bytes
-from uvicorn._speedups.flags import CHUNKED
+from uvicorn._speedups.flags import LENGTH, NO_BODY
 from uvicorn.protocols.websockets.handshake import Handshake
+from uvicorn.protocols.wire import Answer
 
 
 class Opening:
-    """A valid handshake that the application has not answered.
+    """A valid handshake that has no complete answer.
 
     Args:
+        answer: the way of it.
         handshake: what the client asks for.
         early: frames that came before the answer.
     """
 
-    __slots__ = ("early", "handshake")
+    __slots__ = ("answer", "early", "handshake")
 
-    def __init__(self, handshake: Handshake, early: bytes) -> None:
+    def __init__(self, answer: Answer, handshake: Handshake, early: bytes) -> None:
+        self.answer = answer
         self.handshake = handshake
         self.early = early
 
@@ -27,51 +29,41 @@ class Denial:
     """A response of the application's own (ASGI specification, WebSocket denial response).
 
     Args:
-        message: the application's `websocket.http.response.start`. Raises what `ResponseFramer.start` does.
-        default_block: the default headers in their wire form.
+        answer: the way of it.
+        message: the application's `websocket.http.response.start`. Raises what `Answer.start` does.
 
     Attributes:
         status: the status code.
     """
 
-    __slots__ = ("_framer", "_start", "status")
+    __slots__ = ("_start", "answer", "status")
 
-    def __init__(self, message: Any, default_block: bytes) -> None:
+    def __init__(self, answer: Answer, message: Any) -> None:
+        self.answer = answer
         self._start = {**message, "type": "http.response.start", "headers": list(message.get("headers") or ())}
-        self._framer = ResponseFramer(0)
-        self._framer.start(self._start, default_block)
-        self.status = self._framer.status
+        answer.start(self._start)
+        self.status = int(message["status"])
 
-    @property
-    def sent(self) -> bool:
-        """Whether a part of it was sent."""
-        return self._framer.head_sent
-
-    def body(self, message: Any, more_body: bool, default_block: bytes) -> bytes:
-        """What a `websocket.http.response.body` puts on the wire."""
-        framer = self._framer
+    def body(self, message: Any, more_body: bool) -> None:
+        """Send a `websocket.http.response.body`."""
+        answer = self.answer
         body = message.get("body") or b""
         if type(body) is not bytes:
             body = as_bytes(body, "response body")
-        if not framer.head_sent and not more_body and framer.framing == CHUNKED:
+        if not answer.head_sent and not more_body and answer.framing not in (LENGTH, NO_BODY):
             # A response in one part has its length, unless the application wants it chunked.
             self._start["headers"].append((b"content-length", b"%d" % len(body)))
-            framer.start(self._start, default_block)
-        data: bytes = framer.body({"type": "http.response.body", "body": body, "more_body": more_body})
-        return data
+            answer.start(self._start)
+        answer.body({"type": "http.response.body", "body": body, "more_body": more_body})
 
 
-def build_response(
-    status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...], default_block: bytes, flags: int = 0
-) -> bytes:
-    """An answer of the server's own; `flags` are those of the request."""
+def respond(answer: Answer, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Answer for the server itself."""
     fields = [*headers, (b"content-length", b"%d" % len(text))]
     if text:
         fields.append((b"content-type", b"text/plain; charset=utf-8"))
     if any(name == b"upgrade" for name, _ in headers):
         # RFC 9110 section 7.8.
         fields.append((b"connection", b"upgrade"))
-    framer = ResponseFramer(flags)
-    framer.start({"type": "http.response.start", "status": status, "headers": fields}, default_block)
-    response: bytes = framer.body({"type": "http.response.body", "body": text})
-    return response
+    answer.start({"type": "http.response.start", "status": status, "headers": fields})
+    answer.body({"type": "http.response.body", "body": text})

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn._speedups import RequestHead, RequestRejected
 from uvicorn._speedups.buffers import as_bytes
-from uvicorn._speedups.flags import HEAD_REQUEST
 from uvicorn._speedups.tables import STATUS_LINES
 from uvicorn.protocols.connection import LINGER_SECONDS, Connected, Connection, Due
 from uvicorn.protocols.deadline import Deadline
@@ -48,13 +47,15 @@ from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 from uvicorn.protocols.websockets.handshake import (
     HandshakeRejected,
     HeadReader,
-    accept_head,
+    Http1Answer,
+    accept_fields,
     read_handshake,
 )
 from uvicorn.protocols.websockets.inbox import Inbox
 from uvicorn.protocols.websockets.keepalive import Action, Keepalive
-from uvicorn.protocols.websockets.opening import Denial, Opening, build_response
+from uvicorn.protocols.websockets.opening import Denial, Opening, respond
 from uvicorn.protocols.websockets.session import Session
+from uvicorn.protocols.wire import Answer
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, WebSocketScope
@@ -96,7 +97,7 @@ class Disconnect(NamedTuple):
 
 
 class WebSocketProtocol(Connected, asyncio.Protocol):
-    """One connection that asks for a WebSocket; the arguments are those of `HTTPProtocol`."""
+    """One connection that asks for a WebSocket; the arguments are those of `Http1`."""
 
     __slots__ = (
         "_close_timeout",
@@ -235,24 +236,37 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._end_conversation(CloseCode.SERVICE_RESTART)
             self._timer.set(Due.CLOSE, min(self.close_timeout, LINGER_SECONDS))
         elif self._state is State.HANDSHAKE:
-            self._respond(500)
+            assert self._opening is not None
+            self._respond(self._opening.answer, 500)
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
             self._close()
         elif self._state is State.HEAD or self._state is State.CLOSING:
             self._close()
 
-    def handle_upgrade(self, head: RequestHead, trailing: bytes) -> None:
-        """Take over a connection whose request asks for a WebSocket, with the bytes that came behind it."""
+    def handle_upgrade(
+        self, head: RequestHead, trailing: bytes, answer: Answer | None = None
+    ) -> "asyncio.Task[None] | None":
+        """Take over a connection whose request asks for a WebSocket.
+
+        Args:
+            trailing: the bytes after the request.
+            answer: the way to answer, if that is not HTTP/1.1.
+
+        Returns:
+            The task of the application, None if the handshake is refused.
+        """
+        if answer is None:
+            answer = Http1Answer(self.transport, self.server_state, head)
         try:
+            answer.check()
             handshake = read_handshake(head, self.config.ws_per_message_deflate)
         except HandshakeRejected as rejected:
-            flags = HEAD_REQUEST if head.method == "HEAD" else 0
-            self._respond(rejected.status, rejected.text.encode(), rejected.headers, flags)
-            return
-        self._opening = Opening(handshake, trailing)
+            self._respond(answer, rejected.status, rejected.text.encode(), rejected.headers)
+            return None
+        self._opening = Opening(answer, handshake, trailing)
         self.scope = build_websocket_scope(self.config, self.connection, head, handshake.subprotocols, self.app_state)
         self._state = State.HANDSHAKE
-        self._start_app()
+        return self._start_app()
 
     def _read_head(self, data: bytes) -> None:
         """The request has not come by way of our HTTP protocol."""
@@ -262,30 +276,30 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             complete = self._head.feed(data)
         except RequestRejected as rejected:
             log_invalid_request(self.logger, self.client, rejected)
-            self._respond(rejected.status)
+            self._respond(Http1Answer(self.transport, self.server_state, None), rejected.status)
             return
         if complete is not None:
             self._head = None
             self.server_state.count_request()
             limit = self.config.limit_concurrency
             if limit is not None and exceeds_limit(self.server_state, limit, self.logger):
-                self._respond(503)
+                self._respond(Http1Answer(self.transport, self.server_state, None), 503)
             else:
                 self.handle_upgrade(*complete)
 
-    def _start_app(self) -> None:
+    def _start_app(self) -> "asyncio.Task[None]":
+        task: asyncio.Task[None]
         if self.config.reset_contextvars:
             task = contextvars.Context().run(self.loop.create_task, self.run_asgi())
         else:
             task = self.loop.create_task(self.run_asgi())
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+        return task
 
     def _accept(self, opening: Opening, message: Any) -> None:
         handshake = opening.handshake
-        head = accept_head(
-            handshake, self.server_state.default_block, message.get("subprotocol"), message.get("headers") or ()
-        )
+        opening.answer.accept(accept_fields(handshake, message.get("subprotocol"), message.get("headers") or ()))
         deflate = None if handshake.deflate is None else PerMessageDeflate(handshake.deflate)
         codec = self.codec_class(self._max_size, deflate)
         interval, timeout = self.config.ws_ping_interval, self.config.ws_ping_timeout
@@ -294,7 +308,6 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._opening = None
         self._state = State.OPEN
         self._log_answer("[accepted]")
-        self.transport.write(head)
         self.logger.info("connection open")
         if keepalive is not None:
             self._timer.set(Due.PONG, keepalive.delay)
@@ -304,17 +317,16 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             if end is not None:
                 self._on_end(end)
 
-    def _start_denial(self, message: Any) -> None:
-        self._denial = Denial(message, self.server_state.default_block)
+    def _start_denial(self, opening: Opening, message: Any) -> None:
+        self._denial = Denial(opening.answer, message)
+        self._opening = None
         self._state = State.DENIAL
         self._log_answer(str(self._denial.status))
 
     def _continue_denial(self, denial: Denial, message: Any) -> None:
-        begins = not denial.sent
+        begins = not denial.answer.head_sent
         more_body = message.get("more_body", False)
-        data = denial.body(message, more_body, self.server_state.default_block)
-        if data:
-            self.transport.write(data)
+        denial.body(message, more_body)
         if begins:
             self._log_rejection(denial.status)
         if not more_body:
@@ -322,10 +334,9 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
 
     def _respond(
-        self, status: int, text: bytes | None = None, headers: tuple[tuple[bytes, bytes], ...] = (), flags: int = 0
+        self, answer: Answer, status: int, text: bytes | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        text = get_answer_text(status) if text is None else text
-        self.transport.write(build_response(status, text, headers, self.server_state.default_block, flags))
+        respond(answer, status, get_answer_text(status) if text is None else text, headers)
         self._log_rejection(status)
         self._close(gently=True)
 
@@ -355,11 +366,14 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._on_app_end(CloseCode.NORMAL_CLOSURE if result is None else CloseCode.INTERNAL_ERROR)
 
     def _on_app_end(self, code: CloseCode) -> None:
-        if self._state is State.DENIAL and self._denial is not None and self._denial.sent:
-            # It must not pass for a whole response.
-            self._reset()
-        elif self._state is State.HANDSHAKE or self._state is State.DENIAL:
-            self._respond(500)
+        if self._state is State.HANDSHAKE or self._state is State.DENIAL:
+            beginning = self._denial or self._opening
+            assert beginning is not None
+            if beginning.answer.head_sent:
+                # It must not pass for a whole response.
+                self._reset()
+            else:
+                self._respond(beginning.answer, 500)
         elif self._state is State.OPEN:
             self._send_close(code, "")
             self._end_conversation(code, "", by_app=True)
@@ -428,10 +442,10 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._accept(opening, message)
         elif kind == "websocket.close":
             self._log_answer("403")
-            self._respond(403, b"")
+            self._respond(opening.answer, 403, b"")
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
         elif kind == "websocket.http.response.start":
-            self._start_denial(message)
+            self._start_denial(opening, message)
         else:
             raise RuntimeError(
                 "Expected ASGI message 'websocket.accept', 'websocket.close' or 'websocket.http.response.start' "
