@@ -30,12 +30,19 @@ def accepted(option: Option) -> str:
 def row(option: Option) -> str:
     if option.group is Group.API:
         default = f" The default is {option.default_text}." if option.default_text else ""
-        cells = [f"`{option.name}`", accepted(option), escaped(option.help) + default]
+        cells = [f"`{option.name}`{{ #{option.name} }}", accepted(option), escaped(option.help) + default]
     else:
         # One below the other: a page has no room for two columns of long names.
         names = [*option.declaration.split("/"), option.environment_variable]
         default = "off" if option.default is False else escaped(option.default_text)
-        cells = ["<br>".join(f"`{name}`" for name in names), default, accepted(option), escaped(option.help)]
+        # The flag is the anchor: settings.md#--port.
+        anchored = f"`{names[0]}`{{ #{names[0]} }}"
+        cells = [
+            "<br>".join([anchored, *(f"`{name}`" for name in names[1:])]),
+            default,
+            accepted(option),
+            escaped(option.help),
+        ]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -61,6 +68,14 @@ def test_the_table_of_a_group(group: Group) -> None:
     first = lines.index(table(group)[0])
     written = [line for line in lines[first:] if line.startswith("|")]
     assert written == table(group), "run: python -m tests.docs.test_settings_page"
+
+
+def test_the_tasks_name_options() -> None:
+    intro = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
+    flags = {name for option in OPTIONS.values() for name in option.declaration.split("/")}
+    linked = re.findall(r"\[`(--[\w-]+)`\]\(#([\w-]+)\)", intro)
+    assert linked
+    assert all(name == anchor and name in flags for name, anchor in linked)
 
 
 def test_the_examples_hold() -> None:

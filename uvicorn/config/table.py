@@ -87,8 +87,10 @@ class Options(OptionTable):
     """Every option, in the order of `Config`'s positional arguments."""
 
     app: Any
-    host: str | None = option("127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all.")
-    port: int | None = option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free one.")
+    host: str | None = option(
+        "127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all interfaces."
+    )
+    port: int | None = option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free port.")
     uds: FilePath | None = option(None, Path(), Group.ADDRESS, "Bind to a unix socket, which is removed at exit.")
     fd: int | None = option(
         None, Integer(0, INT_MAX), Group.ADDRESS, "Serve the listening socket inherited under this descriptor."
@@ -106,7 +108,7 @@ class Options(OptionTable):
         "The HTTP protocol.",
     )
     http2: bool = option(
-        False, Flag(), Group.IMPLEMENTATION, "Speak HTTP/2 too, with clients that ask for it.", Form.ON_OFF
+        False, Flag(), Group.IMPLEMENTATION, "Also speak HTTP/2 with clients that ask for it.", Form.ON_OFF
     )
     ws: WSProtocolType | str | type[Protocol] | None = option(
         "auto", ChoiceOrImport(WS_PROTOCOLS, "Class", ["none"]), Group.IMPLEMENTATION, "The WebSocket protocol."
@@ -115,23 +117,23 @@ class Options(OptionTable):
         16 * 1024 * 1024,
         Integer(0, unit="bytes", zero="no limit"),
         Group.WEBSOCKET,
-        "Bytes of one message; a longer one is refused.",
+        "Largest message in bytes; a longer one is refused.",
     )
     ws_max_queue: int | None = option(
         32,
         Integer(0, zero="no limit"),
         Group.WEBSOCKET,
-        "Messages received and not yet read by APP before reading pauses.",
+        "Stop reading while this many messages wait for APP.",
     )
     ws_ping_interval: float | None = option(
         20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds between pings; 0 turns them off."
     )
     ws_ping_timeout: float | None = option(
-        20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds to wait for the answer to a ping; 0 means for ever."
+        20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds to wait for the answer to a ping; 0 means no limit."
     )
     ws_per_message_deflate: bool = option(True, Flag(), Group.WEBSOCKET, "Whether compression may be negotiated.")
     lifespan: LifespanType = option(
-        "auto", Choice(LIFESPAN), Group.APPLICATION, "Whether APP handles lifespan events; auto finds out."
+        "auto", Choice(LIFESPAN), Group.APPLICATION, "Whether APP handles lifespan events; auto tries it."
     )
     env_file: FilePath | None = option(
         None, ExistingFile(), Group.APPLICATION, "Load the environment from this file (needs python-dotenv)."
@@ -144,16 +146,16 @@ class Options(OptionTable):
         shown="built in",
     )
     log_level: str | int | None = option(
-        None, LogLevel(LOG_LEVELS), Group.LOGGING, "Log what is at least this severe.", shown="info"
+        None, LogLevel(LOG_LEVELS), Group.LOGGING, "Log messages of this level and above.", shown="info"
     )
     access_log: bool = option(True, Flag(), Group.LOGGING, "Log each request.", Form.ON_OFF)
     use_colors: bool | None = option(
         None, Flag(), Group.LOGGING, "Write the log in colours.", Form.ON_OFF, shown="on a terminal"
     )
     interface: InterfaceType = option(
-        "auto", Choice(INTERFACES), Group.APPLICATION, "The interface that APP is written for; auto finds out."
+        "auto", Choice(INTERFACES), Group.APPLICATION, "The interface that APP is written for; auto looks at APP."
     )
-    reload: bool = option(False, Flag(), Group.RELOAD, "Start again whenever a file changes.", Form.ON)
+    reload: bool = option(False, Flag(), Group.RELOAD, "Restart when a file changes.", Form.ON)
     reload_dirs: Sequence[FilePath] | FilePath | None = option(
         None,
         ExistingDirectory(),
@@ -163,12 +165,12 @@ class Options(OptionTable):
         flag="--reload-dir",
         shown="the current directory",
     )
-    reload_delay: float = option(0.25, Seconds(), Group.RELOAD, "Seconds between looks at the files.")
+    reload_delay: float = option(0.25, Seconds(), Group.RELOAD, "Seconds between checks of the files.")
     reload_includes: Sequence[FilePath] | FilePath | None = option(
         None,
         Pattern(),
         Group.RELOAD,
-        "Watch files of this pattern too (needs watchfiles). Can be repeated.",
+        "Also watch files that match this pattern (needs watchfiles). Can be repeated.",
         Form.MANY,
         flag="--reload-include",
         shown=", ".join(DEFAULT_INCLUDES),
@@ -177,7 +179,7 @@ class Options(OptionTable):
         None,
         Pattern(),
         Group.RELOAD,
-        "Do not watch files of this pattern (needs watchfiles). Can be repeated.",
+        "Do not watch files that match this pattern (needs watchfiles). Can be repeated.",
         Form.MANY,
         flag="--reload-exclude",
         shown=", ".join(DEFAULT_EXCLUDES),
@@ -186,11 +188,15 @@ class Options(OptionTable):
         None,
         Integer(0),
         Group.PROCESSES,
-        "Processes to serve with, 0 as 1; not with --reload.",
+        "Number of worker processes; 0 means 1. Ignored with --reload.",
         shown="$WEB_CONCURRENCY, else 1",
     )
     proxy_headers: bool = option(
-        True, Flag(), Group.PROXY, "Take scheme and client address from X-Forwarded-Proto and -For.", Form.ON_OFF
+        True,
+        Flag(),
+        Group.PROXY,
+        "Take the scheme and the client's address from X-Forwarded-Proto and X-Forwarded-For.",
+        Form.ON_OFF,
     )
     server_header: bool = option(True, Flag(), Group.HTTP, "Send the Server header.", Form.ON_OFF)
     date_header: bool = option(True, Flag(), Group.HTTP, "Send the Date header.", Form.ON_OFF)
@@ -203,13 +209,16 @@ class Options(OptionTable):
     )
     root_path: str | None = option("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
     limit_concurrency: int | None = option(
-        None, Integer(0), Group.LIMITS, "Connections or running requests from which on the answer is 503."
+        None, Integer(0), Group.LIMITS, "Answer 503 while this many connections are open or requests are running."
     )
     limit_max_requests: int | None = option(
-        None, Integer(0, zero="no limit"), Group.LIMITS, "Requests after which the process ends; a worker is replaced."
+        None,
+        Integer(0, zero="no limit"),
+        Group.LIMITS,
+        "End the process after this many requests; the supervisor replaces a worker.",
     )
     limit_max_requests_jitter: int = option(
-        0, Integer(0), Group.LIMITS, "At most so many requests more than that, at random."
+        0, Integer(0), Group.LIMITS, "Add a random number of requests, up to this one, to --limit-max-requests."
     )
     backlog: int = option(2048, Integer(0, INT_MAX), Group.LIMITS, "Connections that may wait to be accepted.")
     timeout_keep_alive: float | None = option(
@@ -217,7 +226,7 @@ class Options(OptionTable):
     )
     timeout_notify: float = option(30, Seconds(zero=False), Group.API, "Seconds between calls of callback_notify.")
     timeout_graceful_shutdown: float | None = option(
-        None, Seconds(), Group.TIMEOUTS, "Seconds that running requests are given at shutdown; without it no end."
+        None, Seconds(), Group.TIMEOUTS, "Seconds that running requests may take at shutdown; no limit by default."
     )
     timeout_worker_healthcheck: float = option(
         5, Seconds(zero=False), Group.TIMEOUTS, "Seconds after which a worker that does not answer is replaced."
@@ -244,7 +253,7 @@ class Options(OptionTable):
         None,
         Callback("a callable of (config, default_factory) that returns an ssl.SSLContext"),
         Group.API,
-        "Makes the TLS context; default_factory() makes the one that the other options describe.",
+        "Returns the TLS context; default_factory() returns the one that the other options describe.",
     )
     headers: list[tuple[str, str]] | None = option(
         None, Header(), Group.HTTP, "Send this header with every response. Can be repeated.", Form.MANY,
@@ -267,7 +276,7 @@ class Options(OptionTable):
         None,
         ExistingDirectory(),
         Group.APPLICATION,
-        "Look for APP here first: the directory is put at the head of Python's module path.",
+        "Import APP from this directory first: it becomes the first entry of Python's module path.",
         shown="the current directory",
         command_line_default="",
     )
@@ -284,13 +293,22 @@ class Options(OptionTable):
         None, Integer(0, unit="bytes"), Group.LIMITS, "Bytes of a request's body; the answer to a longer one is 413."
     )
     timeout_request_head: float = option(
-        30.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which a request's head must have arrived, else 408."
+        30.0,
+        Seconds(zero=False),
+        Group.TIMEOUTS,
+        "Seconds in which a request's head must arrive; else the answer is 408.",
     )
     timeout_request_body: float = option(
-        60.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds without a byte of a body that APP waits for, then 408."
+        60.0,
+        Seconds(zero=False),
+        Group.TIMEOUTS,
+        "Seconds without a byte of a body that APP waits for; then the answer is 408.",
     )
     timeout_send: float = option(
-        60.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds without the client taking a byte, then it is cut off."
+        60.0,
+        Seconds(zero=False),
+        Group.TIMEOUTS,
+        "Seconds in which the client takes no byte of a response; then the connection is cut.",
     )
     timeout_ssl_handshake: float = option(
         10.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which the TLS handshake must be done."
