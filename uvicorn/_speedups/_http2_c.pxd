@@ -8,7 +8,7 @@ from uvicorn._speedups._scan_c cimport cut, frame_head, get_uint32
 
 cdef int AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY
 cdef int OPEN, HALF_CLOSED_REMOTE, CLOSED
-cdef int REQUEST, BODY, CONNECT, REJECTED, RESET, STREAM_ERROR, PONG, FAULT
+cdef int QUEUED, REQUEST, BODY, CONNECT, REJECTED, RESET, STREAM_ERROR, PONG, FAULT
 cdef int COMPLETE, EXPECT_BODY
 cdef int ACK, END_STREAM, END_HEADERS, PADDED, HAS_PRIORITY
 cdef int DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION
@@ -193,6 +193,7 @@ cdef class Session:
     cpdef bint has_output(self)
     @cython.locals(stream=Stream, out=list)
     cpdef bytes take_output(self)
+    cpdef bint has_queues(self)
     cpdef list take_drained(self)
     @cython.locals(out=list)
     cdef _put(self, int kind, int flags, unsigned int number, bytes payload)

@@ -67,6 +67,7 @@ from uvicorn._speedups.http2_codes import (
     PRIORITY_UPDATE,
     PROTOCOL_ERROR,
     PUSH_PROMISE,
+    QUEUED,
     REFUSED_STREAM,
     REJECTED,
     REQUEST,
@@ -970,7 +971,7 @@ class Session:
         """Accept `http.response.body`.
 
         Returns:
-            EXPECT_BODY or COMPLETE.
+            EXPECT_BODY, QUEUED or COMPLETE.
 
         Raises:
             RuntimeError, TypeError: as `start`; nothing of the message counts as sent.
@@ -980,7 +981,9 @@ class Session:
         state: int = framer.state
         if stream.state != CLOSED:
             self._send_data(stream, data, state == COMPLETE)
-        if state == COMPLETE and not stream.queued:
+        if state != COMPLETE:
+            return QUEUED if stream.queued else state
+        if not stream.queued:
             stream.owner = None
         return state
 
@@ -1153,6 +1156,10 @@ class Session:
         self.out_size = 0
         self.control_size = 0
         return out[0] if len(out) == 1 else _join(out)
+
+    def has_queues(self) -> bool:
+        """Whether streams have a queue, or have had one since `take_drained`."""
+        return bool(self.blocked) or bool(self.drained)
 
     def take_drained(self) -> list[Stream]:
         """The streams whose queue has become empty since the last call."""

@@ -49,3 +49,6 @@ DEFAULT_PRIORITY = 6
 #   PONG          None: the client has answered the PING of `Session.begin_shutdown`
 #   FAULT         ConnectionFault: GOAWAY is in the output, and nothing more is read
 REQUEST, BODY, CONNECT, REJECTED, RESET, STREAM_ERROR, PONG, FAULT = range(8)
+
+# What `Session.send` says beside COMPLETE and EXPECT_BODY: more may be sent once the client takes what is queued.
+QUEUED = 3

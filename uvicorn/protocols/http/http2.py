@@ -29,6 +29,7 @@ from uvicorn._speedups.http2_codes import (
     INADEQUATE_SECURITY,
     INTERNAL_ERROR,
     PONG,
+    QUEUED,
     REFUSED_STREAM,
     REJECTED,
     REQUEST,
@@ -88,7 +89,7 @@ class State(enum.Enum):
 
 
 # Enum member access is slow before Python 3.12; these globals avoid it.
-_CLOSED = State.CLOSED
+_LEAVING, _ENDING, _CLOSED = State.LEAVING, State.ENDING, State.CLOSED
 _KEEP_ALIVE = Due.KEEP_ALIVE
 
 
@@ -165,7 +166,7 @@ class Http2Stream:
             self.cycle = None
             if self.due is not None:
                 self.unwatch()
-        elif stream.queued:
+        elif progress == QUEUED:
             self.flow = _FLOWS[self.flow.read_paused][True]
         if not http2.in_pass:
             http2.flush_soon()
@@ -513,13 +514,16 @@ class Http2(asyncio.Protocol):
         state.count_request()
         flags = head.flags
         app = self.app
+        more_body = False
+        # One comparison for all: a request without any of these bits needs nothing but an answer.
+        if flags >= HAS_FORWARDED:
+            more_body = flags & BODY_FOLLOWS != 0
+            if flags & HAS_FORWARDED:
+                app = self._proxied_app
         limit = self.limit_concurrency
         if limit is not None and exceeds_limit(state, limit, logger):
             app = service_unavailable
-        elif flags & HAS_FORWARDED:
-            app = self._proxied_app
         owner = self._own(stream)
-        more_body = flags & BODY_FOLLOWS != 0
         # An __init__ would cost 1,300 instructions.
         cycle: RequestResponseCycle = self._new_cycle()
         cycle.stream = owner
@@ -607,7 +611,7 @@ class Http2(asyncio.Protocol):
             self.served = True
             self._connect(stream, content)
         elif kind == PONG:
-            if self.state is State.LEAVING:
+            if self.state is _LEAVING:
                 self._end()
         elif kind == FAULT:
             self._log_fault("ends the connection", content.code, content.reason)
@@ -680,9 +684,9 @@ class Http2(asyncio.Protocol):
         data = session.take_output()
         if data:
             transport.write(data)
-        for stream in session.take_drained():
-            stream.owner.on_drained()
-        if session.blocked:
+        if session.has_queues():
+            for stream in session.take_drained():
+                stream.owner.on_drained()
             self._watch_blocked()
             if session.has_output() and not self.connection.flow.write_paused:
                 self.flush_soon()
@@ -734,15 +738,17 @@ class Http2(asyncio.Protocol):
         connection = self.connection
         deadline = connection.deadline
         session = self.session
-        if self.state is _CLOSED:
+        state = self.state
+        if state is _CLOSED:
             return
-        if not session.active and (self.state is State.ENDING or connection.eof):
+        idle = not session.active
+        if idle and (state is _ENDING or connection.eof):
             self._close()
         elif connection.flow.write_paused:
             # It has to read first: `Due.SEND` is set while writing is paused.
             return
-        elif not session.active:
-            if self.state is State.LEAVING:
+        elif idle:
+            if state is _LEAVING:
                 if deadline.reason is not Due.PONG:
                     deadline.set(Due.PONG, PONG_SECONDS)
             elif session.in_head():
@@ -772,7 +778,7 @@ class Http2(asyncio.Protocol):
             if not session.active and self.state is State.SERVING:
                 self._end()
                 self.await_client()
-        elif due is Due.PONG and self.state is State.LEAVING:
+        elif due is Due.PONG and self.state is _LEAVING:
             self._end()
             self.await_client()
 
