@@ -27,6 +27,7 @@ COMMAND_LINE = [option for option in OPTIONS.values() if option.group is not Gro
 # Any text does for these: a host is looked up, a path made or matched when the server starts.
 TAKES_ANY_TEXT = {
     "host", "uds", "pid_file", "root_path", "ssl_keyfile_password", "reload_includes", "reload_excludes", "loop",
+    "access_log_file",
 }  # fmt: skip
 
 
@@ -164,6 +165,8 @@ def text_for(option: Option) -> tuple[str, Any]:
         "ws_ping_interval": ("0", 0),
         "env_file": (__file__, __file__),
         "log_config": (__file__, __file__),
+        "access_log_format": ("JSON", "json"),
+        "access_log_file": ("access.log", "access.log"),
         "reload_dirs": ("tests", ["tests"]),
         "reload_includes": ("*.html", ["*.html"]),
         "reload_excludes": ("*.tmp", ["*.tmp"]),

@@ -1,17 +1,22 @@
 """The access log: a line per response, written without `logging` where that comes to the same."""
 
+import functools
 import io
 import logging
 import math
 import os
 from asyncio import AbstractEventLoop, _get_running_loop
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups import AccessLineFormat
 from uvicorn.line_stream import LineStream
-from uvicorn.logging import ACCESS_FORMAT, AccessFormatter
+from uvicorn.logging import ACCESS_FORMAT, AccessFormatter, AccessLineFormatter
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+
+if TYPE_CHECKING:
+    from uvicorn._speedups import LineOfParts
+    from uvicorn.server_state import ServerState
 
 # Seconds until a reader that takes nothing is tried again.
 FIRST_RETRY = 0.001
@@ -29,6 +34,9 @@ _NONE = object()
 # Other programs filter and format by the five arguments.
 TEMPLATE = '%s - "%s %s HTTP/%s" %d'
 
+# Behind a message that is complete: the five arguments as nothing.
+_NO_ARGUMENTS = "%.0s" * 5
+
 # In place of each argument that differs from line to line.
 _GAP = "\0"
 
@@ -44,6 +52,12 @@ _CALL_HANDLERS = logging.Logger.callHandlers if _is_defined_by_logging(logging.L
 # Read for each line.
 _INFO = logging.INFO
 
+# The formatter and its format: of a format of the user's, and of the default.
+_STOCK_FORMATTERS: tuple[tuple[Any, str], ...] = (
+    (AccessLineFormatter, "%(message)s"),
+    (AccessFormatter, ACCESS_FORMAT),
+)
+
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
@@ -52,27 +66,34 @@ class StockLogging:
 
     __slots__ = ("_handlers", "formatter", "handler", "line", "logger", "stream")
 
-    def __init__(self, logger: logging.Logger, handler: Any) -> None:
+    def __init__(self, logger: logging.Logger, handler: Any, access_format: str = "default") -> None:
         self.logger = logger
         self.handler = handler
         self.formatter: Any = handler.formatter
         self._handlers = [handler]
         self.stream: io.TextIOWrapper = handler.stream
-        self.line = AccessLineFormat(self._format(200)[:-1], self._format_ending)
+        self.line: AccessLineFormat | LineOfParts
+        if access_format == "default":
+            self.line = AccessLineFormat(self._format(200)[:-1], self._format_ending)
+        else:
+            self.line = _compile(access_format, handler.terminator)
 
     @classmethod
-    def find(cls, logger: Any) -> "StockLogging | None":
+    def find(cls, logger: Any, access_format: str = "default") -> "StockLogging | None":
         """The set-up of `logger` if it is the stock one and lets access lines pass."""
         if type(logger) is not logging.Logger or len(logger.handlers) != 1 or not logger.isEnabledFor(_INFO):
             return None
         handler: Any = logger.handlers[0]
-        formatter = handler.formatter
-        if type(handler) is not logging.StreamHandler or type(formatter) is not AccessFormatter:
+        formatter: Any = handler.formatter
+        kind, template = _STOCK_FORMATTERS[access_format == "default"]
+        if type(handler) not in (logging.StreamHandler, logging.FileHandler) or type(formatter) is not kind:
             return None
         style = formatter._style
-        if type(style) is not logging.PercentStyle or vars(style) != vars(logging.PercentStyle(ACCESS_FORMAT)):
+        if type(style) is not logging.PercentStyle or vars(style) != vars(logging.PercentStyle(template)):
             return None
-        stock = cls(logger, handler)
+        if handler.stream is None:  # of a file that is opened with the first record
+            return None
+        stock = cls(logger, handler, access_format)
         return stock if stock.holds() and _is_plain(handler.stream) else None
 
     def holds(self) -> bool:
@@ -128,11 +149,28 @@ class AccessLog:
     The lines of a pass of the loop share one look at the set-up and one write, for which the loop calls back at the end
     of the pass. That call costs as much as a line. So while passes have one line each, it is left out, and lines are
     written at once: one after the first such pass, then 3, 7, 15, and up to `MAX_AT_ONCE` before the next look.
+
+    Args:
+        access_format: the value of `--access-log-format`.
     """
 
-    __slots__ = ("_at_once", "_delay", "_lines", "_pass", "_retry", "_shared", "_single", "_stock")
+    __slots__ = (
+        "_at_once",
+        "_delay",
+        "_format",
+        "_lines",
+        "_pass",
+        "_record_line",
+        "_retry",
+        "_shared",
+        "_single",
+        "_stock",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, access_format: str = "default") -> None:
+        self._format = access_format
+        # Makes the message of a record, where that is not made of the arguments.
+        self._record_line = None if access_format == "default" else _compile(access_format)
         self._stock: StockLogging | None = None
         self._lines: LineStream = None  # type: ignore[assignment]  # set with _stock
         # The loop at the end of whose present pass the lines are written, and whether there are several.
@@ -145,14 +183,20 @@ class AccessLog:
         self._retry: AbstractEventLoop | None = None
         self._delay = FIRST_RETRY
 
-    def write(self, access_logger: Any, scope: Any, status: int) -> None:
-        """Log a response to `uvicorn.access`, or what has been put in its place."""
+    def write(self, access_logger: Any, scope: Any, response: Any) -> None:
+        """Log a response to `uvicorn.access`, or what has been put in its place.
+
+        Args:
+            access_logger: the logger.
+            scope: of the request.
+            response: its status; at the end of a response, what is known of it (`uvicorn.protocols.observed.Ended`).
+        """
         stock = self._stock
         if stock is None or access_logger is not stock.logger or (self._pass is _NONE and not stock.holds()):
             stock = self._find_stock(access_logger)
-        line = None if stock is None else stock.line.format(scope, status)
+        line = None if stock is None else stock.line.format(scope, response)
         if line is None:
-            _write_record(access_logger, scope, status)
+            self._write_record(access_logger, scope, response)
             return
         try:
             if self._at_once:
@@ -172,7 +216,7 @@ class AccessLog:
 
     def _find_stock(self, access_logger: Any) -> StockLogging | None:
         self._pass = _NONE
-        stock = self._stock = StockLogging.find(access_logger)
+        stock = self._stock = StockLogging.find(access_logger, self._format)
         lines = self._lines
         if stock is None:
             # No record shall overtake a line.
@@ -258,16 +302,38 @@ class AccessLog:
             lines.sound = False
             stock.handler.handleError(logging.makeLogRecord({"msg": message}))
 
+    def _write_record(self, access_logger: Any, scope: Any, response: Any) -> None:
+        if type(access_logger) is logging.Logger and not access_logger.isEnabledFor(logging.INFO):
+            # Nobody would see the arguments.
+            return
+        message = TEMPLATE
+        if self._record_line is not None:
+            message = self._record_line.format(scope, response).replace("%", "%%") + _NO_ARGUMENTS
+        access_logger.info(
+            message,
+            get_client_addr(scope),
+            scope.get("method", "GET"),
+            get_path_with_query_string(scope),
+            scope["http_version"],
+            response if isinstance(response, int) else response.status,
+        )
 
-def _write_record(access_logger: Any, scope: Any, status: int) -> None:
-    if type(access_logger) is logging.Logger and not access_logger.isEnabledFor(logging.INFO):
-        # Nobody would see the arguments.
-        return
-    access_logger.info(
-        TEMPLATE,
-        get_client_addr(scope),
-        scope["method"],
-        get_path_with_query_string(scope),
-        scope["http_version"],
-        status,
-    )
+
+def set_up(server_state: "ServerState", access_format: str) -> None:
+    """Have the lines of a server written in a format of the user's."""
+    access_log = server_state.access_log = AccessLog(access_format)
+    if _compile(access_format).at_end:
+        server_state.log_access = _log_nothing
+        server_state.observers.append(functools.partial(access_log.write, logging.getLogger("uvicorn.access")))
+    else:
+        server_state.log_access = access_log.write
+
+
+def _log_nothing(access_logger: Any, scope: Any, status: int) -> None:
+    """The response has only started."""
+
+
+def _compile(access_format: str, ending: str = "") -> "LineOfParts":
+    from uvicorn.access_format import compile_format  # most servers have the default
+
+    return compile_format(access_format, ending)

@@ -175,6 +175,60 @@ class AccessFormatter(ColourizedFormatter):
         return self._format_copy(record)
 
 
+class AccessLineFormatter(logging.Formatter):
+    """The formatter of `uvicorn.access` if the user has chosen a format: the message is the line."""
+
+
+def format_access_log(access_format: str, path: str | None, use_colors: bool | None) -> None:
+    """Set the handlers of `uvicorn.access` up for a format and a file.
+
+    Args:
+        access_format: the value of `--access-log-format`.
+        path: of the file, or None.
+        use_colors: whether a stock line in the file has colours.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    access_logger = logging.getLogger("uvicorn.access")
+    if path is not None:
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        handler.setFormatter(AccessFormatter(ACCESS_FORMAT, use_colors=bool(use_colors)))
+        for former in access_logger.handlers:
+            if isinstance(former, logging.FileHandler):
+                former.close()
+        access_logger.handlers = [handler]
+    if access_format != "default":
+        for present in access_logger.handlers:
+            # A formatter of the user's own shows the message, too.
+            if isinstance(present.formatter, AccessFormatter):
+                present.setFormatter(AccessLineFormatter())
+
+
+def reopen_logs() -> None:
+    """Open the files of all handlers anew, after a program such as logrotate has renamed them.
+
+    The descriptor stays the same, so it does not matter who writes to it meanwhile. May be called from a signal handler
+    and from any thread.
+    """
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    handlers = {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
+    for handler in handlers:
+        stream = handler.stream if isinstance(handler, logging.FileHandler) else None
+        if stream is not None:  # Else it is opened with the next record.
+            _reopen(handler.baseFilename, stream.fileno())
+
+
+def _reopen(path: str, descriptor: int) -> None:
+    try:
+        opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    except OSError as exc:
+        logging.getLogger("uvicorn.error").error("The log file %s cannot be opened anew: %s", path, exc.strerror)
+        return
+    os.dup2(opened, descriptor, inheritable=False)
+    os.close(opened)
+
+
 def apply_log_config(log_config: "LogConfig", use_colors: bool | None = None) -> None:
     """Configure logging.
 

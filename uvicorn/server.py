@@ -17,6 +17,7 @@ from uvicorn._ansi import style
 from uvicorn._compat import asyncio_run
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.config.config import exit_with_startup_failure
+from uvicorn.logging import reopen_logs
 from uvicorn.net.listeners import AnyServer, Listeners
 from uvicorn.process_manager import ProcessManager
 from uvicorn.server_state import ExitFlag, ServerState
@@ -26,6 +27,9 @@ __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
 HANDLED_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if sys.platform == "win32":
     HANDLED_SIGNALS += (signal.SIGBREAK,)  # Ctrl-Break
+
+# Opens the files of the log anew; None on Windows.
+REOPEN_SIGNAL: signal.Signals | None = getattr(signal, "SIGUSR1", None)
 
 # How often an overridden `on_tick` is called, in seconds, and what its counter counts.
 TICK = 0.1
@@ -64,6 +68,10 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.server_state = ServerState()
+        if config.access_log and config.access_log_format != "default":
+            from uvicorn.access_log import set_up  # else imported for the first line
+
+            set_up(self.server_state, config.access_log_format)
         self.started = False
         self.manager = ProcessManager(config.pid_file)
         self._listeners: Listeners | None = None
@@ -423,7 +431,8 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self._former_handlers = {sig: signal.getsignal(sig) for sig in HANDLED_SIGNALS}
+        handled = HANDLED_SIGNALS if REOPEN_SIGNAL is None else (*HANDLED_SIGNALS, REOPEN_SIGNAL)
+        self._former_handlers = {sig: signal.getsignal(sig) for sig in handled}
         self._installed_handlers = {}
         self.install_signal_handlers()
         _capturing.append(self)
@@ -440,6 +449,10 @@ class Server:
             # Kept, since `handle_exit` may be replaced while we run.
             self._installed_handlers[sig] = handler = self.handle_exit
             signal.signal(sig, handler)
+        # The application may have a use of its own for this one.
+        if REOPEN_SIGNAL is not None and self._former_handlers[REOPEN_SIGNAL] in (signal.SIG_DFL, handle_reopen):
+            self._installed_handlers[REOPEN_SIGNAL] = handle_reopen
+            signal.signal(REOPEN_SIGNAL, handle_reopen)
 
     def _restore_signal_handlers(self) -> None:
         """Put back the handlers that were there before, whatever the application has installed since."""
@@ -460,6 +473,11 @@ class Server:
             self.force_exit = True
         else:
             self.should_exit = True
+
+
+def handle_reopen(sig: int, frame: FrameType | None) -> None:
+    """Open the files of the log anew: the handler of SIGUSR1."""
+    reopen_logs()
 
 
 def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -> None:

@@ -10,6 +10,7 @@ from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
     from uvicorn.access_log import AccessLog
+    from uvicorn.protocols.observed import Observer
 
 
 class Connections(set[Any]):
@@ -89,6 +90,7 @@ class ServerState:
         shutdown_event: tells applications that the server shuts down.
         request_limit: the count at which `on_request_limit` is called.
         access_log: None before the first response.
+        observers: are told of the end of each exchange; to be set before the first connection.
         wide_windows: the HTTP/2 connections whose clients may send more than 64 KiB before it is taken.
     """
 
@@ -103,6 +105,7 @@ class ServerState:
         self.access_log: AccessLog | None = None
         self.wide_windows = 0
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
+        self.observers: list[Observer] = []
         self.default_headers = []
         # What HTTP connections have in common, by class and loop.
         self.services: dict[Any, Any] = {}

@@ -80,6 +80,8 @@ DEFAULTS = {
     "uds_mode": None,
     "pid_file": None,
     "timeout_stream_shutdown": None,
+    "access_log_format": "default",
+    "access_log_file": None,
 }
 
 

@@ -158,7 +158,7 @@ def test_the_two_bodies_of_each_loop(data: bytes, start: int, stop: int, byte: i
 @settings(max_examples=300, **QUIET)
 @given(st.text(st.characters(max_codepoint=300)) | st.text("/azAZ09_.~-?&= %\n\x7f"))
 def test_the_two_bodies_of_the_loops_over_text(text: str) -> None:
-    for name in ("is_plain_path", "is_plain_query"):
+    for name in ("is_plain_path", "is_plain_query", "is_plain_text"):
         pure, compiled = (getattr(scan, name)(text) for scan in (_scan_py, _scan_c))
         assert pure == compiled, (name, text)
 
@@ -174,6 +174,8 @@ def test_the_two_bodies_of_the_loops_over_text(text: str) -> None:
         ("is_plain_query", ("a b",), False),
         ("is_plain_query", ("a\x7f",), False),
         ("is_plain_query", ("\xe9",), False),
+        ("is_plain_text", ("a ~",), True),
+        *(("is_plain_text", (text,), False) for text in ('"', "\\", "\n", "\x7f", "\xe9")),
         ("cut", (b"abcd", 1, 3), b"bc"),
         ("cut", (b"abcd", 4, 4), b""),
         ("join", ([],), b""),

@@ -19,8 +19,11 @@ from uvicorn._speedups.errors import RequestRejected as RequestRejected
 
 if TYPE_CHECKING:
     from uvicorn._speedups._access_line_py import AccessLineFormat as AccessLineFormat
+    from uvicorn._speedups._access_line_py import LineOfParts as LineOfParts
+    from uvicorn._speedups._access_line_py import Part as Part
     from uvicorn._speedups._access_line_py import quote_path as quote_path
     from uvicorn._speedups._access_line_py import quote_query as quote_query
+    from uvicorn._speedups._access_line_py import quote_text as quote_text
     from uvicorn._speedups._chunked_py import ChunkedBody as ChunkedBody
     from uvicorn._speedups._hpack_py import Decoder as Decoder
     from uvicorn._speedups._hpack_py import Encoder as Encoder
@@ -36,12 +39,15 @@ if TYPE_CHECKING:
 _MODULES = {
     "AccessLineFormat": "_access_line",
     "ChunkedBody": "_chunked",
+    "LineOfParts": "_access_line",
+    "Part": "_access_line",
     "RequestHead": "_request",
     "RequestReader": "_request",
     "ResponseFramer": "_response",
     "WebSocketCodec": "_websocket",
     "quote_path": "_access_line",
     "quote_query": "_access_line",
+    "quote_text": "_access_line",
 }
 # Those that a server without HTTP/2 does not need; they are imported when they are asked for.
 _HTTP2_MODULES = {

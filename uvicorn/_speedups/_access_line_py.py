@@ -1,12 +1,36 @@
 """Formats access lines: one source, run as it is or compiled as `_access_line_c`.
 
-The formatter of the access log alone knows what a line looks like: it formats one, which is split at the arguments.
+The formatter of the access log alone knows what a stock line looks like: it formats one, which is split at the
+arguments. Any other line is made of parts, as a format says.
 """
 
+import binascii
 from collections.abc import Callable
+from time import gmtime, localtime, strftime, time
 from typing import Any
 
-from uvicorn._speedups._scan_py import is_plain_path, is_plain_query
+from uvicorn._speedups._scan_py import is_plain_path, is_plain_query, is_plain_text
+from uvicorn._speedups.atoms import (
+    CLIENT,
+    DECIMAL_SECONDS,
+    METHOD,
+    MICROSECONDS,
+    MILLISECONDS,
+    PATH,
+    QUERY,
+    REQUEST_FIELD,
+    REQUEST_ID,
+    RESPONSE_FIELD,
+    SECONDS,
+    SIZE,
+    SIZE_OR_DASH,
+    STATUS,
+    TEXT,
+    TIME,
+    TIME_IN_JSON,
+    USER,
+    VERSION,
+)
 
 # How each byte is logged. In a path as `urllib.parse.quote` has it; in a query all of printable ASCII stays but the
 # space: RFC 3986 section 3.4, and the other punctuation that clients send.
@@ -81,3 +105,165 @@ class AccessLineFormat:
         ending = f"{self.before_version}{version}{self.make_ending(status)}"
         self.endings.setdefault(version, {})[status] = ending
         return ending
+
+
+# Of bytes between quotes that are no plain text.
+_TEXT_ESCAPES = {code: f"\\x{code:02x}" for code in range(256) if not is_plain_text(chr(code))} | {
+    ord('"'): '\\"',
+    ord("\\"): "\\\\",
+}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# What ends a time of day in JSON, by milliseconds.
+_MILLISECONDS = tuple([f".{number:03d}Z" for number in range(1000)])
+
+
+def quote_text(text: str) -> str:
+    """A text that a client has sent, in Latin-1, such that it ends no quotation."""
+    if is_plain_text(text):
+        return text
+    # An application may have put anything into its scope.
+    return text.translate(_TEXT_ESCAPES).encode("ascii", "backslashreplace").decode("ascii")
+
+
+class Part:
+    """A part of a line: text, or what `kind` says, of the field `name`."""
+
+    __slots__ = ("kind", "name", "text")
+
+    def __init__(self, kind: int, text: str = "", name: bytes = b"") -> None:
+        self.kind = kind
+        self.text = text
+        self.name = name
+
+
+class LineOfParts:
+    """A line in a format of the user's.
+
+    Args:
+        parts: each a `Part`.
+        quote_json: makes a string of JSON, where values are such, and null if they are missing; else they are "-".
+        at_end: whether lines are written at the end of the response.
+    """
+
+    def __init__(self, parts: list[Any], quote_json: Any, at_end: bool) -> None:
+        self.parts = parts
+        self.quote_json = quote_json
+        self.at_end = at_end
+        self.missing = "-" if quote_json is None else "null"
+        # The second that the text of the time is of.
+        self.second = -1
+        self.time = ""
+
+    def format(self, scope: Any, response: Any) -> str:
+        """The line of a response: ASCII.
+
+        Args:
+            scope: of the request.
+            response: its status; at its end, what is known of it (`uvicorn.protocols.observed.Ended`).
+        """
+        micros = 0
+        size = -1
+        headers: Any = ()
+        status = response
+        if self.at_end:
+            status = response.status
+            size = response.sent
+            headers = response.headers
+            micros = int(response.duration * 1e6)
+        texts = []
+        for part in self.parts:
+            kind = part.kind
+            if kind == TEXT:
+                text = part.text
+            elif kind == STATUS:
+                text = str(status)
+            elif kind == SIZE:
+                text = self.missing if size < 0 else str(size)
+            elif kind == SIZE_OR_DASH:
+                text = self.missing if size <= 0 else str(size)
+            elif kind == REQUEST_FIELD:
+                text = self._field(scope["headers"], part.name)
+            elif kind >= SECONDS and kind <= DECIMAL_SECONDS:
+                text = _duration(kind, micros)
+            elif kind == RESPONSE_FIELD:
+                text = self._field(headers, part.name)
+            elif kind == REQUEST_ID:
+                text = self._field(scope["headers"], part.name)
+                if text is self.missing:
+                    text = self._field(headers, part.name)
+            else:
+                text = self._of_request(kind, scope)
+            texts.append(text)
+        return "".join(texts)
+
+    def _of_request(self, kind: int, scope: Any) -> str:
+        if kind == TIME or kind == TIME_IN_JSON:  # noqa: SIM109  # in C a tuple is made for it
+            return self._now(kind)
+        if kind == CLIENT:
+            client = scope.get("client")
+            return self._quote(client[0]) if client else self.missing
+        if kind == USER:
+            return self._user(scope["headers"])
+        if kind == METHOD:
+            return self._quote(scope.get("method", "GET"))
+        if kind == PATH:
+            return self._quote(quote_path(scope["path"]))
+        if kind == VERSION:
+            return self._quote("HTTP/" + scope["http_version"])
+        query = quote_query(scope["query_string"])
+        if kind == QUERY:
+            return self._quote(query)
+        # REQUEST_LINE. A WebSocket has no method.
+        method, version = scope.get("method", "GET"), scope["http_version"]
+        path = quote_path(scope["path"])
+        target = f"{path}?{query}" if query else path
+        return self._quote(f"{method} {target} HTTP/{version}")
+
+    def _quote(self, text: str) -> str:
+        if self.quote_json is not None:
+            return self.quote_json(text)  # type: ignore[no-any-return]  # a str
+        return quote_text(text)
+
+    def _field(self, headers: Any, name: bytes) -> str:
+        """The value of the first field of a name."""
+        for header in headers:
+            key, value = header
+            if key == name or (len(key) == len(name) and bytes(key).lower() == name):
+                return self._quote(bytes(value).decode("latin-1"))
+        return self.missing
+
+    def _user(self, headers: Any) -> str:
+        """The name in the credentials of the scheme Basic (RFC 7617)."""
+        for name, value in headers:
+            if name == b"authorization" and value[:6].lower() == b"basic ":
+                try:
+                    user = binascii.a2b_base64(value[6:]).partition(b":")[0]
+                except ValueError:
+                    break
+                return self._quote(user.decode("latin-1")) if user else self.missing
+        return self.missing
+
+    def _now(self, kind: int) -> str:
+        now = time()
+        second = int(now)
+        if second != self.second:
+            self.second = second
+            if kind == TIME:
+                local = localtime(second)
+                # The name of the month by strftime would follow the locale.
+                self.time = strftime(f"[%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z]", local)
+            else:
+                self.time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+        if kind == TIME:
+            return self.time
+        return f'"{self.time}{_MILLISECONDS[int((now - second) * 1000)]}"'
+
+
+def _duration(kind: int, micros: int) -> str:
+    if kind == MICROSECONDS:
+        return str(micros)
+    if kind == MILLISECONDS:
+        return str(micros // 1000)
+    if kind == SECONDS:
+        return str(micros // 1000000)
+    return f"{micros // 1000000}.{micros % 1000000:06d}"

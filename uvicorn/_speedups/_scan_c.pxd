@@ -42,6 +42,8 @@ cpdef long long parse_hex(bytes data, Py_ssize_t start, Py_ssize_t stop) except 
 cpdef bint is_plain_path(str text) except -1
 @cython.locals(c=Py_UCS4)
 cpdef bint is_plain_query(str text) except -1
+@cython.locals(c=Py_UCS4)
+cpdef bint is_plain_text(str text) except -1
 @cython.locals(head=bytes, buf="unsigned char *")
 cpdef bytes frame_head(int length, int kind, int flags, unsigned int stream)
 @cython.locals(buf="const unsigned char *", number="unsigned int", i=Py_ssize_t)

@@ -13,6 +13,7 @@ from uvicorn._speedups.tables import (
     ORIGIN_FORM,
     PLAIN_PATH,
     PLAIN_QUERY,
+    PLAIN_TEXT,
     TOKEN,
     TOKEN_CHARS,
 )
@@ -139,6 +140,16 @@ def is_plain_query(text: str) -> bool:
                 return False
         return True
     return PLAIN_QUERY.fullmatch(text) is not None
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether a text may stand between quotes as it is: printable ASCII, without a quote or a backslash."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        for c in text:  # noqa: SIM110  # a generator would not become a loop in C
+            if not 32 <= ord(c) < 127 or ord(c) == 34 or ord(c) == 92:
+                return False
+        return True
+    return PLAIN_TEXT.fullmatch(text) is not None
 
 
 def frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:

@@ -70,6 +70,8 @@ ORIGIN_FORM = re.compile(rb"(/[!\"$->@-~]*)(?:\?[!\"$-~]*)?")
 # What the access log shows as it is: of a path what `urllib.parse.quote` leaves alone, of a query printable ASCII.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
 PLAIN_QUERY = re.compile(r"[!-~]*")
+# What a line in a format of the user's shows as it is.
+PLAIN_TEXT = re.compile(r"[ !#-\[\]-~]*")
 
 # chunk-size [ chunk-ext ] CRLF (RFC 9112 section 7.1).
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'

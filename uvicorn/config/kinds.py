@@ -357,6 +357,34 @@ class LogConfig(ExistingFile):
         return super().check(value)
 
 
+class AccessLogFormat(Choice):
+    """The name of a format of access lines, or a format."""
+
+    def __init__(self) -> None:
+        super().__init__(["default", "combined", "json"])
+        self.expected += " or a format with atoms such as %(h)s"
+        self.metavar = self.metavar[:-1] + "|FORMAT]"
+
+    def parse(self, text: str) -> str:
+        if "%" not in text:
+            return super().parse(text)
+        from uvicorn.access_format import compile_format  # most servers have the default
+
+        compile_format(text)
+        return text
+
+    def hint(self, value: Any) -> str:
+        if "%" not in str(value):
+            return super().hint(value)
+        from uvicorn.access_format import KNOWN, compile_format
+
+        try:
+            compile_format(value)
+        except ValueError as exc:
+            return f"{exc}. The atoms are {KNOWN}"
+        raise AssertionError("the format is valid")
+
+
 class Header(Kind):
     expected = "a header NAME:VALUE, its name a token and its value without control characters"
     metavar = "NAME:VALUE"

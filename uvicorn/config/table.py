@@ -8,6 +8,7 @@ from typing import IO, Any, Literal
 
 from uvicorn.config.kinds import (
     INT_MAX,
+    AccessLogFormat,
     Address,
     Callback,
     Choice,
@@ -335,6 +336,10 @@ class Options(OptionTable):
         Group.TIMEOUTS,
         "Seconds that responses may be streamed at shutdown; then APP receives http.disconnect.",
         shown="half of --timeout-graceful-shutdown, else no end",
+    )
+    access_log_format: str = option("default", AccessLogFormat(), Group.LOGGING, "What an access line has.")
+    access_log_file: FilePath | None = option(
+        None, Path(), Group.LOGGING, "Write access lines to this file; SIGUSR1 opens it anew.", shown="standard output"
     )
 
 

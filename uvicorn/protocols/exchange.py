@@ -234,8 +234,12 @@ class RequestResponseCycle:
         if self.waiters is not None:
             self.waiters.wake()
 
-    def disconnect(self) -> None:
-        """Nothing reaches the client any more."""
+    def disconnect(self, status: int = 0) -> None:
+        """Nothing reaches the client any more.
+
+        Args:
+            status: of the answer that the server has given instead of the application, if it has.
+        """
         self.client = GONE
         self.progress |= DROPPED
         self.body = None

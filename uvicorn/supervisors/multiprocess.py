@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.logging import reopen_logs
 from uvicorn.process_manager import ProcessManager
 from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Scoreboard, open_scoreboard
@@ -37,7 +38,7 @@ REPLACEMENT_TIMEOUT = 60.0
 # What the supervisor acts on, where the platform has it.
 SIGNALS: dict[int, str] = {
     getattr(signal, f"SIG{name}"): name
-    for name in ("INT", "TERM", "BREAK", "HUP", "TTIN", "TTOU")
+    for name in ("INT", "TERM", "BREAK", "HUP", "TTIN", "TTOU", "USR1")
     if hasattr(signal, f"SIG{name}")
 }
 
@@ -415,6 +416,13 @@ class Multiprocess:
         self._restarting = True
         # Also of the worker that starts right now: it may have loaded the old code.
         self._requests.extend(slot for slot in self._slots if slot not in self._requests)
+
+    def handle_usr1(self) -> None:
+        """Open the files of the log anew, here and in the workers."""
+        logger.info("Received SIGUSR1, reopening log files.")
+        reopen_logs()
+        for process in self._living:
+            process.reopen_logs()
 
     def handle_ttin(self) -> None:
         logger.info("Received SIGTTIN, increasing the number of processes.")

@@ -193,6 +193,11 @@ class Process:
             # Not by a second signal: of two at once, the worker takes the lower number first.
             self._send(Message.FORCE)
 
+    def reopen_logs(self) -> None:
+        """Have the process open the files of its log anew."""
+        # Not by the signal: before the process handles it, it would be killed.
+        self._send(Message.REOPEN)
+
     def kill(self) -> None:
         """End the process at once."""
         self.process.kill()

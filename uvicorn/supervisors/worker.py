@@ -12,9 +12,10 @@ from types import FrameType
 from typing import Any
 
 from uvicorn.config import Config
+from uvicorn.logging import reopen_logs
 from uvicorn.net.listeners import Listeners
 from uvicorn.process_manager import ProcessManager
-from uvicorn.server import Server
+from uvicorn.server import Server, handle_reopen
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
 from uvicorn.supervisors.spawn import PipeEnd
 
@@ -35,6 +36,7 @@ class Message(bytes, enum.Enum):
     RETIRE = b"retire"  # A replacement serves: stop accepting, and end when the connections have.
     STOP = b"stop"  # Shut down. Where there are signals, SIGTERM says it.
     FORCE = b"force"  # Shut down without waiting for anything.
+    REOPEN = b"reopen"  # Open the files of the log anew.
 
     # From the worker.
     PONG = b"pong"
@@ -65,6 +67,8 @@ class Worker:
             faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
             # A terminal tells all its processes, but the supervisor decides. (SIG_IGN would be inherited.)
             signal.signal(signal.SIGHUP, _leave_to_supervisor)
+            # Its default would end us while the application is imported.
+            signal.signal(signal.SIGUSR1, handle_reopen)
         self._lock = threading.Lock()  # Both threads have something to say.
         # Before the application is imported, which may take long.
         self._server = server = WorkerServer(self._config, self, self._share)
@@ -86,6 +90,8 @@ class Worker:
             self.tell(Message.PONG)
         elif message is Message.RETIRE:
             self._server.retire()
+        elif message is Message.REOPEN:
+            reopen_logs()
         else:
             self._server.force_exit = message is Message.FORCE
             self._server.should_exit = True

@@ -170,7 +170,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self.timeout_keep_alive = service.timeout_keep_alive
         self._scheduler = service.scheduler
         self._make_task = service.make_task
-        self._new_cycle = service.cycle_class
+        self._new_cycle = service.new_cycle
         self._hooks = service.hooks
         self._eager = False
         self.app: ASGI3Application = config.loaded_app
@@ -744,7 +744,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             if self.framer.head_sent:
                 self.break_off()
                 return
-            cycle.disconnect()
+            cycle.disconnect(status)
         request = cycle or self.message
         is_head = request is not None and request.scope["method"] == "HEAD"
         if not self.transport.is_closing():

@@ -224,7 +224,7 @@ class Http2Stream:
         cycle, self.cycle = self.cycle, None
         self.unwatch()
         if cycle is not None:
-            cycle.disconnect()
+            cycle.disconnect(status)
         session.take_back(stream)
         start, body = build_answer(status)
         session.start(stream, start, http2.server_state.default_headers)
@@ -372,7 +372,7 @@ class Http2(asyncio.Protocol):
         self.timeout_keep_alive = service.timeout_keep_alive
         self._scheduler = service.scheduler
         self._make_task = service.make_task
-        self._new_cycle = service.cycle_class
+        self._new_cycle = service.new_cycle
         self._eager = service.is_eager
         self.connection = Connection(self, config, server_state, self._scheduler.timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made

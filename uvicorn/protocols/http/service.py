@@ -36,7 +36,7 @@ class Service:
 
     Attributes:
         scheduler: of the loop.
-        cycle_class: as given.
+        new_cycle: makes the exchanges.
         make_task: makes the task of an application.
         middleware: reads the fields of proxies, or None.
         app: the application, without that middleware.
@@ -49,7 +49,11 @@ class Service:
     def __init__(self, http: Any, cycle_class: Any) -> None:
         config: Config = http.config
         self.config = config
-        self.cycle_class = cycle_class
+        self.new_cycle: Callable[[], Any] = cycle_class
+        if http.server_state.observers:
+            from uvicorn.protocols.observed import observe  # most servers need nothing of it
+
+            self.new_cycle = observe(cycle_class, http.server_state.observers)
         self.scheduler = get_scheduler(http.server_state, http.loop)
         self._calls_run_asgi = is_overridden(cycle_class, "run_asgi")
         if self._calls_run_asgi and not config.reset_contextvars:

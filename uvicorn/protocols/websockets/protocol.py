@@ -17,6 +17,7 @@ import contextvars
 import enum
 import logging
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn._speedups import RequestHead, RequestRejected
@@ -25,6 +26,7 @@ from uvicorn._speedups.tables import STATUS_LINES
 from uvicorn.protocols.connection import LINGER_SECONDS, Connected, Connection, Due
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, exceeds_limit
+from uvicorn.protocols.observed import CLIENT_CLOSED_REQUEST, EndedWebSocket
 from uvicorn.protocols.scope import build_websocket_scope
 from uvicorn.protocols.tasks import get_scheduler
 from uvicorn.protocols.utils import (
@@ -100,6 +102,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
     """One connection that asks for a WebSocket; the arguments are those of `Http1`."""
 
     __slots__ = (
+        "_began",
         "_close_timeout",
         "_connect_given",
         "_denial",
@@ -110,6 +113,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         "_opening",
         "_session",
         "_state",
+        "_status",
         "_timer",
         "app",
         "app_state",
@@ -156,6 +160,9 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
 
         self._max_size = min(config.ws_max_size or sys.maxsize, sys.maxsize)
         self._inbox = Inbox(config.ws_max_queue or sys.maxsize, self._max_size)
+        # When the application was called, and what the client was answered.
+        self._began = 0.0
+        self._status = CLIENT_CLOSED_REQUEST
         self._connect_given = False
         self._disconnect: Disconnect | None = None
         # Of the states HEAD, HANDSHAKE and DENIAL, and of OPEN and those after it.
@@ -197,6 +204,9 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
         else:
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
+        if self.scope is not None:
+            for observer in self.server_state.observers:
+                observer(self.scope, EndedWebSocket(self._status, monotonic() - self._began))
 
     def data_received(self, data: bytes) -> None:
         state = self._state
@@ -288,6 +298,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
                 self.handle_upgrade(*complete)
 
     def _start_app(self) -> "asyncio.Task[None]":
+        self._began = monotonic()
         task: asyncio.Task[None]
         if self.config.reset_contextvars:
             task = contextvars.Context().run(self.loop.create_task, self.run_asgi())
@@ -307,6 +318,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         session = self._session = Session(codec, self._inbox, keepalive, self.transport, self.flow)
         self._opening = None
         self._state = State.OPEN
+        self._status = 101 if self.scope["http_version"] == "1.1" else 200
         self._log_answer("[accepted]")
         self.logger.info("connection open")
         if keepalive is not None:
@@ -522,6 +534,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         )
 
     def _log_rejection(self, status: int) -> None:
+        self._status = status
         line = STATUS_LINES.get(status)
         self.logger.info("connection rejected (%s)", status if line is None else line[9:-2].decode())
 

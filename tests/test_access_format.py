@@ -1,0 +1,483 @@
+"""Access lines in a format of the user's: what each atom shows, when the line is written, and to which file."""
+
+import base64
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.access_logger import LOGGER
+from tests.processes import PATIENCE, exchange, serve
+from uvicorn import _speedups, access_format, access_log
+from uvicorn import logging as uvicorn_logging
+from uvicorn.access_format import KNOWN, compile_format
+from uvicorn.access_log import AccessLog
+from uvicorn.config import Config
+from uvicorn.config.kinds import OptionError
+
+APP = "tests.access_format_app:app"
+GET = b'GET %b HTTP/1.1\r\nhost: a\r\nuser-agent: "x\\\r\nx-request-id: 7\r\nconnection: close\r\n\r\n'
+
+
+class Response:
+    """What is known of a response at its end."""
+
+    def __init__(self, **known: Any) -> None:
+        self.status = 200
+        self.sent = 12
+        self.duration = 61.0023456
+        self.headers: Any = [(b"X-Cache", b"hit"), [bytearray(b"x-other"), memoryview(b"1")]]
+        vars(self).update(known)
+
+
+def scope(**different: Any) -> dict[str, Any]:
+    headers = [
+        (b"host", b"a"),
+        (b"user-agent", b'Mozilla "x"'),
+        (b"referer", b"http://b/"),
+        (b"authorization", b"Basic " + base64.b64encode(b"me:secret")),
+    ]
+    return {
+        "client": ("127.0.0.1", 5000),
+        "method": "POST",
+        "path": "/a b",
+        "query_string": b"c=d",
+        "http_version": "1.1",
+        "headers": headers,
+        **different,
+    }
+
+
+@pytest.fixture(params=["pure", "compiled"])
+def both_halves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        leaves = _speedups.load(request.param)
+    except ImportError:
+        pytest.skip(f"there is no {request.param} half")
+    for name in ("LineOfParts", "Part", "quote_text"):
+        monkeypatch.setattr(access_format, name, getattr(leaves, name))
+
+
+def line(text: str, response: Any = None, **different: Any) -> str:
+    made = compile_format(text)
+    if response is None:
+        response = Response() if made.at_end else 200
+    return made.format(scope(**different), response)
+
+
+@pytest.mark.usefixtures("both_halves")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("%(h)s", "127.0.0.1"),
+        ("%(l)s", "-"),
+        ("%(u)s", "me"),
+        ("%(r)s", "POST /a%20b?c=d HTTP/1.1"),
+        ("%(m)s", "POST"),
+        ("%(U)s", "/a%20b"),
+        ("%(q)s", "c=d"),
+        ("%(H)s", "HTTP/1.1"),
+        ("%(s)s", "200"),
+        ("%(B)s %(b)s", "12 12"),
+        ("%(f)s", "http://b/"),
+        ("%(a)s", r"Mozilla \"x\""),
+        ("%(T)s %(M)s %(D)s %(L)s", "61 61002 61002345 61.002345"),
+        ("%({Referer}i)s %({x-none}i)s", "http://b/ -"),
+        ("%({x-cache}o)s %({X-Other}o)s %({x-none}o)s", "hit 1 -"),
+        ("%({TEST_VARIABLE}e)s %({TEST_NONE}e)s", r"a\"b -"),
+        ("100%% %% %(s)s%%", "100% % 200%"),
+        ("no atom but %%", "no atom but %"),
+    ],
+)
+def test_atoms(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_VARIABLE", 'a"b')
+    monkeypatch.delenv("TEST_NONE", raising=False)
+    assert line(text) == expected
+
+
+@pytest.mark.usefixtures("both_halves")
+def test_the_process_id() -> None:
+    assert line("%(p)s") == f"<{os.getpid()}>"
+
+
+@pytest.mark.usefixtures("both_halves")
+def test_every_atom_is_known_by_its_name() -> None:
+    for name in re.findall(r"%\((\w)\)s", KNOWN):
+        assert line(f"<%({name})s>").startswith("<")
+    assert len(re.findall(r"%\(", KNOWN)) == 22
+
+
+@pytest.mark.usefixtures("both_halves")
+@pytest.mark.parametrize(
+    ("text", "different", "response", "expected"),
+    [
+        ("%(h)s", {"client": None}, None, "-"),
+        ("%(m)s %(r)s", {"method": "GET", "query_string": b""}, None, "GET GET /a%20b HTTP/1.1"),
+        ("%(u)s %(a)s", {"headers": []}, None, "- -"),
+        ("%(u)s", {"headers": [(b"authorization", b"Bearer x")]}, None, "-"),
+        ("%(u)s", {"headers": [(b"authorization", b"basic !!!a")]}, None, "-"),
+        ("%(u)s", {"headers": [(b"authorization", b"Basic OnNlY3JldA==")]}, None, "-"),
+        ("%(b)s %(B)s", {}, Response(sent=0), "- 0"),
+        ("%(b)s %(B)s", {}, Response(sent=-1), "- -"),
+        ("%(L)s %(D)s", {}, Response(duration=0.0000009), "0.000000 0"),
+        ("%(s)s", {}, 404, "404"),
+    ],
+)
+def test_what_is_missing(text: str, different: dict[str, Any], response: Any, expected: str) -> None:
+    assert line(text, response, **different) == expected
+
+
+@pytest.mark.usefixtures("both_halves")
+def test_a_websocket_has_no_method() -> None:
+    known = scope()
+    del known["method"]
+    assert compile_format("%(m)s %(r)s").format(known, 101) == "GET GET /a%20b?c=d HTTP/1.1"
+
+
+@pytest.mark.usefixtures("both_halves")
+def test_the_time_is_that_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = int(time.time())
+    made = compile_format("%(t)s")
+    shown = made.format(scope(), 200)
+    assert made.format(scope(), 200) >= shown
+    moment = time.mktime(time.strptime(shown[1:21], "%d/%b/%Y:%H:%M:%S"))
+    assert before <= moment <= time.time()
+    assert re.fullmatch(r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]", shown)
+
+
+@pytest.mark.usefixtures("both_halves")
+@pytest.mark.parametrize("text", ["%(L)s", "%(b)s", "%({a}o)s", "combined", "json"])
+def test_lines_that_are_written_at_the_end(text: str) -> None:
+    assert compile_format(text).at_end
+
+
+@pytest.mark.usefixtures("both_halves")
+@pytest.mark.parametrize("text", ["%(s)s %(h)s", "%({a}i)s %(t)s %({A}e)s", "%%"])
+def test_lines_that_are_written_at_the_start(text: str) -> None:
+    assert not compile_format(text).at_end
+
+
+@pytest.mark.usefixtures("both_halves")
+def test_json() -> None:
+    shown = line("json", headers=[(b"user-agent", b'"\\\x01\xe9'), (b"x-request-id", b"7")])
+    values = json.loads(shown)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", values.pop("time"))
+    assert list(values.items()) == [
+        ("client", "127.0.0.1"), ("method", "POST"), ("path", "/a%20b"), ("query", "c=d"), ("version", "HTTP/1.1"),
+        ("status", 200), ("bytes", 12), ("duration", 61.002345), ("request_id", "7"),
+        ("user_agent", '"\\\x01\xe9'), ("pid", os.getpid()),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("both_halves")
+def test_json_without_what_can_be_missing() -> None:
+    values = json.loads(line("json", Response(sent=-1), headers=[], client=None, query_string=b""))
+    missing = {name for name, value in values.items() if value is None}
+    assert missing == {"client", "bytes", "request_id", "user_agent"}
+    assert values["query"] == ""
+
+
+@pytest.mark.usefixtures("both_halves")
+def test_the_request_id_of_the_application() -> None:
+    assert json.loads(line("json", Response(headers=[(b"X-Request-ID", b"9")]), headers=[]))["request_id"] == "9"
+
+
+_HOSTILE = st.binary(max_size=20) | st.binary().map(lambda data: b'"\\ \r\n' + data)
+
+
+@pytest.mark.usefixtures("both_halves")
+@settings(max_examples=200, deadline=None)
+@given(value=_HOSTILE, query=_HOSTILE, path=st.text(max_size=20), method=st.text(max_size=5))
+def test_no_client_breaks_a_line(value: bytes, query: bytes, path: str, method: str) -> None:
+    headers = [
+        (b"user-agent", value),
+        (b"referer", value),
+        (b"x-request-id", value),
+        (b"authorization", b"Basic " + base64.b64encode(value.replace(b":", b""))),
+    ]
+    different = {"headers": headers, "query_string": query, "path": path, "method": method}
+    combined = line("combined", **different)
+    quoted = r'"(?:[^"\\]|\\.)*"'
+    assert combined.isascii()
+    assert combined.isprintable()
+    assert re.fullmatch(rf"127\.0\.0\.1 - .* \[[^\]]+\] {quoted} 200 12 {quoted} {quoted}", combined)
+    values = json.loads(line("json", **different))
+    assert values["user_agent"] == values["request_id"] == value.decode("latin-1")
+
+
+# --- What is no format ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("%(z)s", "%(z)s is no atom"),
+        ("%(h)s %(h)d", "'%(h)d' is no atom; %% is a percent sign"),
+        ("%h", "'%h' is no atom; %% is a percent sign"),
+        ("%({x}z)s", "%({x}z)s is no atom"),
+        ("%({}i)s", "%({}i)s is no atom"),
+        ("%(h)s\n", r"'\n' is not printable ASCII"),
+        ("%(h)s é", "' é' is not printable ASCII"),
+    ],
+)
+def test_a_wrong_format_is_told_with_the_atoms(text: str, reason: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        Config(None, access_log_format=text)
+    assert f"{reason}. The atoms are %(h)s, %(l)s" in str(caught.value)
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(OptionError, match="Did you mean 'json'"):
+        Config(None, access_log_format="jsn")
+
+
+# --- Records ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setattr(LOGGER, "propagate", False)
+    LOGGER.setLevel(logging.INFO)
+    yield LOGGER.handlers
+    LOGGER.handlers[:] = []
+    LOGGER.filters[:] = []
+
+
+class Records(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+def test_the_line_is_the_message_and_filters_have_the_arguments(handlers: Any) -> None:
+    handler = Records()
+    handlers[:] = [handler]
+    AccessLog("%(m)s %(s)s 100%% %({x-cache}o)s").write(LOGGER, scope(), Response())
+    (record,) = handler.records
+    assert record.getMessage() == "POST 200 100% hit"
+    assert record.args == ("127.0.0.1:5000", "POST", "/a%20b?c=d", "1.1", 200)
+    LOGGER.addFilter(lambda record: record.args[4] != 200)
+    AccessLog("%(s)s").write(LOGGER, scope(), 200)
+    assert len(handler.records) == 1
+
+
+@pytest.mark.parametrize("kind", [logging.StreamHandler, logging.FileHandler])
+def test_a_line_in_a_file_is_no_record(
+    kind: Any, tmp_path: Path, handlers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    with open(path, "w") as file:
+        handler = kind(file if kind is logging.StreamHandler else path)
+        handler.setFormatter(uvicorn_logging.AccessLineFormatter())
+        handlers[:] = [handler]
+        monkeypatch.setattr(AccessLog, "_write_record", None)
+        AccessLog("%(m)s %(L)s").write(LOGGER, scope(), Response())
+        assert path.read_text() == "POST 61.002345\n"
+        handler.close()
+
+
+def test_a_file_that_is_opened_later_gets_records(tmp_path: Path, handlers: Any) -> None:
+    handler = logging.FileHandler(tmp_path / "log", delay=True)
+    handler.setFormatter(uvicorn_logging.AccessLineFormatter())
+    handlers[:] = [handler]
+    AccessLog("%(m)s").write(LOGGER, scope(), 200)
+    assert (tmp_path / "log").read_text() == "POST\n"
+    handler.close()
+
+
+def test_a_formatter_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("uvicorn.access")
+    own = logging.StreamHandler()
+    own.setFormatter(logging.Formatter("own: %(message)s"))
+    stock = logging.StreamHandler()
+    stock.setFormatter(uvicorn_logging.AccessFormatter())
+    monkeypatch.setattr(logger, "handlers", [own, stock])
+    Config(None, log_config=None, access_log_format="combined")
+    assert own.formatter is not None
+    assert own.formatter._fmt == "own: %(message)s"
+    assert type(stock.formatter) is uvicorn_logging.AccessLineFormatter
+
+
+# --- Served -----------------------------------------------------------------------------------------------------------
+
+LINES = "%(m)s %(U)s %(s)s %(B)s %(T)s %({x-test}o)s"
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_responses_as_they_end(http: str) -> None:
+    pytest.importorskip(http)
+    with serve(APP, "--http", http, "--access-log-format", LINES) as server:
+        address = (server.host, server.port)
+        for path in ("/early", "/parts", "/raises", "/breaks", "/nothing", "/view"):
+            exchange(address, GET % path.encode())
+        exchange(address, (GET % b"/parts").replace(b"GET", b"HEAD"))
+        for expected in (
+            "GET /early 200 6 0 yes",
+            "GET /parts 200 6 0 yes",
+            "GET /raises 500 0 0 -",
+            "GET /breaks 200 3 0 yes",
+            "GET /nothing 204 0 0 -",
+            "GET /view 200 8 0 -",
+            "HEAD /parts 200 0 0 yes",
+        ):
+            server.wait_stdout(f"(?m)^{re.escape(expected)}$")
+
+
+def test_a_client_that_leaves() -> None:
+    with serve(APP, "--access-log-format", "json") as server:
+        with socket.create_connection((server.host, server.port)) as client:
+            client.sendall(GET % b"/waits")
+            server.wait_stderr("waiting")
+        shown = server.wait_stdout(r"(?m)^\{.*\}$")
+        values = json.loads(shown[0])
+        assert (values["status"], values["bytes"], values["request_id"]) == (499, 0, "7")
+        assert values["user_agent"] == '"x\\'
+
+
+def test_a_line_at_the_start_does_not_wait_for_the_end() -> None:
+    with serve(APP, "--access-log-format", "%(U)s %(s)s") as server:
+        client = socket.create_connection((server.host, server.port))
+        with client:
+            client.sendall(GET % b"/stream")
+            server.wait_stdout("(?m)^/stream 200$")
+
+
+def test_http2() -> None:
+    h2 = pytest.importorskip("httpx")
+    pytest.importorskip("h2")
+    with serve(APP, "--http2", "--access-log-format", LINES + " %(H)s") as server:
+        with h2.Client(http1=False, http2=True, base_url=server.url) as client:
+            assert client.get("/parts").text == "onetwo"
+            assert client.get("/raises").status_code == 500
+        server.wait_stdout("(?m)^GET /parts 200 6 0 yes HTTP/2$")
+        server.wait_stdout("(?m)^GET /raises 500 0 0 - HTTP/2$")
+
+
+def test_websockets() -> None:
+    client = pytest.importorskip("websockets.sync.client")
+    with serve(APP, "--access-log-format", "%(r)s %(s)s %(B)s %(T)s") as server:
+        with client.connect(f"ws://{server.host}:{server.port}/ws", open_timeout=PATIENCE) as socket_:
+            socket_.send("a")
+            assert socket_.recv() == "a"
+        server.wait_stdout(r"(?m)^GET /ws HTTP/1\.1 101 - 0$")
+        with pytest.raises(Exception, match="403"), client.connect(f"ws://{server.host}:{server.port}/closed"):
+            pass  # pragma: no cover - it is refused
+        server.wait_stdout(r"(?m)^GET /closed HTTP/1\.1 403 - 0$")
+
+
+def test_no_lines_without_an_access_log() -> None:
+    with serve(APP, "--access-log-format", "json", "--no-access-log") as server:
+        exchange((server.host, server.port), GET % b"/parts")
+        server.stop()
+        assert server.stdout == ""
+
+
+# --- A file -----------------------------------------------------------------------------------------------------------
+
+
+def wait_for_line(path: Path, text: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists() or text not in path.read_text():
+        assert time.monotonic() < deadline, f"{text} is not in {path}"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--access-log-format", "combined"]])
+def test_lines_in_a_file(arguments: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    with serve(APP, "--access-log-file", str(path), "--use-colors", "--no-use-colors", *arguments) as server:
+        exchange((server.host, server.port), GET % b"/parts")
+        wait_for_line(path, '"GET /parts HTTP/1.1" 200')
+        server.stop()
+        assert server.stdout == ""
+    assert path.read_text().count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGUSR1 on Windows")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_renamed_file_is_opened_anew(workers: int, tmp_path: Path) -> None:
+    path, renamed = tmp_path / "access.log", tmp_path / "access.log.1"
+    arguments = ("--access-log-file", str(path), "--workers", str(workers))
+    with serve(APP, *arguments) as server:
+        server.wait_stderr("Application startup complete|appears unsupported", count=workers)
+        exchange((server.host, server.port), GET % b"/before")
+        wait_for_line(path, "/before")
+        path.rename(renamed)
+        os.kill(server.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + PATIENCE
+        while not path.exists() or len(set(server.workers)) > sum(opened(pid, path) for pid in set(server.workers)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        for _ in range(10):
+            exchange((server.host, server.port), GET % b"/after")
+        wait_for_line(path, "/after")
+        assert server.stop(signal.SIGINT) == 0
+    assert renamed.read_text().count("/before") == 1
+    assert "/after" not in renamed.read_text()
+    assert path.read_text().count("/after") == 10
+
+
+def opened(pid: int, path: Path) -> bool:
+    """Whether a process has opened a file; where the system does not tell, it may have."""
+    folder = Path(f"/proc/{pid}/fd")
+    if not folder.exists():
+        return True
+    return any(os.path.exists(link) and os.path.samefile(link, path) for link in folder.iterdir())
+
+
+def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    with serve(APP, "--access-log-file", str(tmp_path / "none" / "log"), ready=False) as server:
+        assert server.wait() == 3
+        assert "No such file or directory" in server.stderr
+
+
+def test_a_second_configuration_closes_the_first_file(tmp_path: Path) -> None:
+    logger = logging.getLogger("uvicorn.access")
+    Config(None, access_log_file=tmp_path / "one")
+    first: Any = logger.handlers[0]
+    Config(None, log_config=None, access_log_file=tmp_path / "two")
+    assert first.stream is None
+    assert [handler.baseFilename for handler in logger.handlers] == [str(tmp_path / "two")]  # type: ignore[attr-defined]
+    logger.handlers[0].close()
+    logger.handlers[:] = []
+
+
+def test_a_folder_that_has_gone_is_told_and_the_file_stays(tmp_path: Path, capfd: Any, caplog: Any) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    logger = logging.getLogger("tests.reopened")
+    handler = logging.FileHandler(folder / "log")
+    later = logging.FileHandler(tmp_path / "later", delay=True)
+    logger.handlers[:] = [handler, later, logging.StreamHandler()]
+    try:
+        (folder / "log").unlink()
+        folder.rmdir()
+        uvicorn_logging.reopen_logs()
+        assert f"The log file {folder / 'log'} cannot be opened anew" in capfd.readouterr().err + caplog.text
+        folder.mkdir()
+        uvicorn_logging.reopen_logs()
+        handler.emit(logging.makeLogRecord({"msg": "line"}))
+        assert (folder / "log").read_text() == "line\n"
+        assert not (tmp_path / "later").exists()
+    finally:
+        logger.handlers[:] = []
+        handler.close()
+
+
+def test_the_module_of_formats_is_not_imported_for_the_default() -> None:
+    assert AccessLog()._record_line is None
+    assert access_log._compile("json").at_end
