@@ -166,6 +166,7 @@ def text_for(option: Option) -> tuple[str, Any]:
         "env_file": (__file__, __file__),
         "log_config": (__file__, __file__),
         "access_log_format": ("JSON", "json"),
+        "log_format": ("JSON", "json"),
         "access_log_file": ("access.log", "access.log"),
         "reload_dirs": ("tests", ["tests"]),
         "reload_includes": ("*.html", ["*.html"]),

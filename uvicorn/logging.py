@@ -5,6 +5,7 @@ import http
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -173,6 +174,75 @@ class AccessFormatter(ColourizedFormatter):
             status_code=status_code,
         )
         return self._format_copy(record)
+
+
+# In a worker its number, from 1 on, which it shares with the one that it replaces.
+_worker: int | None = None
+
+
+def set_worker(number: int) -> None:
+    """Have the lines of this process name it as this worker."""
+    global _worker
+    _worker = number
+
+
+class LineFormatter(DefaultFormatter):
+    """The formatter of `uvicorn` if the user has chosen a format; it knows `%(worker)s`, too."""
+
+    def _format_copy(self, record: logging.LogRecord) -> str:
+        record.__dict__["worker"] = "-" if _worker is None else _worker
+        return super()._format_copy(record)
+
+
+class JSONFormatter(logging.Formatter):
+    """Each record as an object of JSON on a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        import json
+
+        line: dict[str, Any] = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "pid": record.process,
+            "worker": _worker,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return json.dumps(line)
+
+
+# What a format of the user's may have; those of `logging` that a server has a use for.
+_PLACES = (
+    *("asctime", "created", "levelname", "levelprefix", "message", "msecs", "name", "process", "processName"),
+    *("thread", "threadName", "worker"),
+)
+
+
+def check_log_format(log_format: str) -> None:
+    """Raise ValueError, which says what is wrong, if a format cannot be used."""
+    record = logging.makeLogRecord({"name": "uvicorn.error", "levelname": "INFO", "msg": ""})
+    try:
+        LineFormatter(log_format, use_colors=False).format(record)
+    except (ValueError, TypeError) as exc:
+        places = ", ".join(f"%({name})s" for name in _PLACES)
+        raise ValueError(f"It cannot be used: {exc}. There are {places}") from None
+
+
+def format_log(log_format: str, use_colors: bool | None) -> None:
+    """Set the handlers of `uvicorn` up for a format, a value of `--log-format`."""
+    handlers = [handler for name in ("uvicorn", "uvicorn.error") for handler in logging.getLogger(name).handlers]
+    for handler in handlers:
+        handler.setFormatter(
+            JSONFormatter() if log_format == "json" else LineFormatter(log_format, use_colors=use_colors)
+        )
+    if not handlers:
+        logging.getLogger("uvicorn.error").warning(
+            "--log-format has no effect: the logging configuration gives the server no handlers."
+        )
 
 
 class AccessLineFormatter(logging.Formatter):

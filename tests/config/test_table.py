@@ -82,6 +82,7 @@ DEFAULTS = {
     "timeout_stream_shutdown": None,
     "access_log_format": "default",
     "access_log_file": None,
+    "log_format": "default",
 }
 
 

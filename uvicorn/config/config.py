@@ -28,7 +28,7 @@ from uvicorn.importer import (
     import_from_string,
     load_app,
 )
-from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config, format_access_log
+from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config, format_access_log, format_log
 from uvicorn.net.bind import Bind, binds_of
 
 if TYPE_CHECKING:
@@ -164,6 +164,8 @@ class Config(Options):
             level = LOG_LEVELS[self.log_level] if isinstance(self.log_level, str) else self.log_level
             for name in LEVELLED_LOGGERS:
                 logging.getLogger(name).setLevel(level)
+        if self.log_format != "default":
+            format_log(self.log_format, self.use_colors)
         if self.access_log_file is not None or self.access_log_format != "default":
             format_access_log(self.access_log_format, self.access_log_file, self.use_colors)
         if not self.access_log:

@@ -357,32 +357,53 @@ class LogConfig(ExistingFile):
         return super().check(value)
 
 
-class AccessLogFormat(Choice):
-    """The name of a format of access lines, or a format."""
+class LineFormat(Choice):
+    """The name of a format of log lines, or a format with places in it."""
 
-    def __init__(self) -> None:
-        super().__init__(["default", "combined", "json"])
-        self.expected += " or a format with atoms such as %(h)s"
+    def __init__(self, names: Iterable[str], example: str) -> None:
+        super().__init__(names)
+        self.expected += f" or a format with places such as {example}"
         self.metavar = self.metavar[:-1] + "|FORMAT]"
 
     def parse(self, text: str) -> str:
         if "%" not in text:
             return super().parse(text)
-        from uvicorn.access_format import compile_format  # most servers have the default
-
-        compile_format(text)
+        self.check_format(text)
         return text
+
+    def check_format(self, text: str) -> None:
+        """Raises ValueError, which says what is wrong, and what there is."""
+        raise NotImplementedError
 
     def hint(self, value: Any) -> str:
         if "%" not in str(value):
             return super().hint(value)
-        from uvicorn.access_format import KNOWN, compile_format
+        try:
+            self.check_format(value)
+        except ValueError as exc:
+            return str(exc)
+        raise AssertionError("the format is valid")
+
+
+class AccessLogFormat(LineFormat):
+    """A format of access lines."""
+
+    def check_format(self, text: str) -> None:
+        from uvicorn.access_format import KNOWN, compile_format  # most servers have the default
 
         try:
-            compile_format(value)
+            compile_format(text)
         except ValueError as exc:
-            return f"{exc}. The atoms are {KNOWN}"
-        raise AssertionError("the format is valid")
+            raise ValueError(f"{exc}. The atoms are {KNOWN}") from None
+
+
+class LogFormat(LineFormat):
+    """A format of the lines of the server."""
+
+    def check_format(self, text: str) -> None:
+        from uvicorn.logging import check_log_format  # which imports this module
+
+        check_log_format(text)
 
 
 class Header(Kind):

@@ -21,6 +21,7 @@ from uvicorn.config.kinds import (
     Host,
     Integer,
     LogConfig,
+    LogFormat,
     LogLevel,
     Loop,
     Password,
@@ -337,9 +338,20 @@ class Options(OptionTable):
         "Seconds that responses may be streamed at shutdown; then APP receives http.disconnect.",
         shown="half of --timeout-graceful-shutdown, else no end",
     )
-    access_log_format: str = option("default", AccessLogFormat(), Group.LOGGING, "What an access line has.")
+    access_log_format: str = option(
+        "default",
+        AccessLogFormat(["default", "combined", "json"], "%(h)s"),
+        Group.LOGGING,
+        "What an access line has.",
+    )
     access_log_file: FilePath | None = option(
         None, Path(), Group.LOGGING, "Write access lines to this file; SIGUSR1 opens it anew.", shown="standard output"
+    )
+    log_format: str = option(
+        "default",
+        LogFormat(["default", "json"], "%(message)s"),
+        Group.LOGGING,
+        "What the other lines of the log have.",
     )
 
 

@@ -290,13 +290,14 @@ class Multiprocess:
 
     def _start_process(self, slot: Slot) -> Process | None:
         share = None if self._scoreboard is None else self._scoreboard.take()
+        number = self._slots.index(slot) + 1
         try:
             if can_fork():
-                process = Process(self.config, self.sockets, share, self._let_go)
+                process = Process(self.config, self.sockets, share, self._let_go, number)
                 with self.signals.held_back():
                     process.start()
             else:
-                process = Process(self.config, self.sockets, share)
+                process = Process(self.config, self.sockets, share, number=number)
                 process.start()
         except OSError as exc:  # No more processes, files or memory are to be had.
             logger.error("A child process cannot be started: %s", exc)

@@ -82,6 +82,7 @@ class Process:
         sockets: what it listens on.
         share: its place on the scoreboard.
         let_go: closes what a forked child inherits; without it, it is spawned.
+        number: of the worker, from 1 on.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Process:
         sockets: list[socket],
         share: Share | None = None,
         let_go: Callable[[], None] | None = None,
+        number: int = 1,
     ) -> None:
         self.config = config
         self.share = share
@@ -99,7 +101,7 @@ class Process:
         self._dump, worker_dump = spawn.Pipe(duplex=False)
         self._worker_ends = (worker_channel, worker_dump)
         self._let_go = let_go
-        worker = Worker(config, worker_channel, worker_dump, share)
+        worker = Worker(config, worker_channel, worker_dump, share, number)
         self.process: BaseProcess
         if let_go is None:
             self.process = get_subprocess(config, worker, sockets)

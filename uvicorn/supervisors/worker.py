@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.logging import reopen_logs
+from uvicorn.logging import reopen_logs, set_worker
 from uvicorn.net.listeners import Listeners
 from uvicorn.process_manager import ProcessManager
 from uvicorn.server import Server, handle_reopen
@@ -52,16 +52,19 @@ class Worker:
         channel: the pipe to the supervisor.
         dump: the pipe that takes the stacks of our threads.
         share: our place on the scoreboard, if there is one.
+        number: of the worker, from 1 on.
     """
 
-    def __init__(self, config: Config, channel: PipeEnd, dump: PipeEnd, share: Share | None) -> None:
+    def __init__(self, config: Config, channel: PipeEnd, dump: PipeEnd, share: Share | None, number: int) -> None:
         self._config = config
         self._channel = channel
         self._dump = dump
         self._share = share
+        self._number = number
 
     def __call__(self, sockets: list[socket]) -> None:
         """Serve until told to stop."""
+        set_worker(self._number)
         if sys.platform != "win32":
             assert DUMP_SIGNAL is not None
             faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
