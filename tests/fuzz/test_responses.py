@@ -61,7 +61,7 @@ def _message(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[d
 
 _starts = st.one_of(
     st.fixed_dictionaries({"type": st.just("http.response.start"), "status": _statuses, "headers": _headers}),
-    _message("http.response.start", status=_statuses, headers=_headers),
+    _message("http.response.start", status=_statuses, headers=_headers, trailers=st.booleans()),
 )
 _parts = _message("http.response.body", body=_bodies, more_body=st.sampled_from([True, False, 1, None, "", b"x"]))
 _messages = st.one_of(_starts, _parts, st.sampled_from([{}, {"type": "http.response.push"}, {"type": None}]))

@@ -7,6 +7,7 @@ import pytest
 from tests import http2
 from tests.http2 import HELLO, Reader, block, data, frame, headers, ping, pseudo, reset, settings, window_update
 from uvicorn._speedups import http2_codes as codes
+from uvicorn._speedups.flags import COMPLETE
 from uvicorn._speedups.http2_codes import BODY, FAULT, PONG, REJECTED, REQUEST, RESET, STREAM_ERROR
 
 LIMITS = (65536, 256, 131072, -1)
@@ -404,7 +405,7 @@ def test_a_stream_that_the_client_resets(peer: Peer) -> None:
     assert peer.session.active == 1, "the application still runs"
     peer.session.release(stream)
     assert peer.session.active == 0
-    assert peer.send(stream, START, body(b"late")) == 2
+    assert peer.send(stream, START, body(b"late")) == COMPLETE
     assert peer.read() == []
 
 

@@ -185,6 +185,7 @@ cdef class Session:
     cdef _put_data(self, Stream stream, bytes data, bint ends)
     @cython.locals(out=list)
     cdef _put_frame(self, Stream stream, data, Py_ssize_t size, bint ends)
+    cdef _put_trailers(self, Stream stream)
     cdef _end_response(self, Stream stream)
     @cython.locals(in_order=Stream, shared=Stream, stream=Stream, urgency=int)
     cdef Stream _pick(self)

@@ -1028,6 +1028,13 @@ class Session:
         """Send a part of a body, or queue it."""
         size = len(data)
         framer = stream.framer
+        if ends and framer.trailers is not None:
+            # The data before them has gone, or is queued.
+            if stream.queue is None:
+                self._put_trailers(stream)
+            else:
+                stream.end_queued = True
+            return
         if not framer.head_sent:
             if ends and not size:
                 self._put_block(stream.number, END_STREAM, framer.head())
@@ -1079,6 +1086,11 @@ class Session:
             self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_DATA, IDLE_FRAMES_BURST)
         if ends:
             self._end_response(stream)
+
+    def _put_trailers(self, stream: Stream) -> None:
+        """HEADERS that end the stream (RFC 9113 section 8.1)."""
+        self._put_block(stream.number, END_STREAM, stream.framer.trailer_block())
+        self._end_response(stream)
 
     def _end_response(self, stream: Stream) -> None:
         """END_STREAM was sent."""
@@ -1132,7 +1144,11 @@ class Session:
         stream.queue = None
         self.blocked.remove(stream)
         self.drained.append(stream)
-        self._put_frame(stream, data, size, stream.end_queued)
+        if stream.end_queued and stream.framer.trailers is not None:
+            self._put_frame(stream, data, size, False)
+            self._put_trailers(stream)
+        else:
+            self._put_frame(stream, data, size, stream.end_queued)
 
     # Bytes out
 

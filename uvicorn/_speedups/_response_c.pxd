@@ -4,15 +4,16 @@ cimport cython
 from uvicorn._speedups._hpack_c cimport Encoder, HeaderField, new_field
 from uvicorn._speedups._scan_c cimport join
 
-cdef int CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE
+cdef int FORWARDED, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE
 cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST
-cdef int EXPECT_START, EXPECT_BODY, COMPLETE
+cdef int EXPECT_START, EXPECT_BODY, EXPECT_TRAILERS, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM
 cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
 cdef Py_ssize_t _MAX_DIGITS, _SMALL
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
-cdef frozenset _CONNECTION_FIELDS
+cdef frozenset _CONNECTION_FIELDS, _NO_TRAILERS
+cdef tuple _NOTHING
 
 # Not `cdef tuple _memo`: without the GIL, a C global that is assigned again can be freed while another thread reads it.
 # An attribute of the module cannot.
@@ -42,6 +43,8 @@ cdef class Response:
     cdef bint coded
     cdef bint persist
     cdef list options
+    cdef int last
+    cdef list trailers
 
     cdef bytes _decide(self, int kind, bytes value, status)
     @cython.locals(length="long long")
@@ -52,6 +55,10 @@ cdef class Response:
     cdef _take_options(self, bytes value)
     @cython.locals(fields=dict, size=Py_ssize_t, framing=int, more_body=bint)
     cdef bytes _take_body(self, message)
+    @cython.locals(taken=list, known=tuple)
+    cpdef add_trailers(self, headers, bint wanted)
+    cpdef bint has_trailers(self)
+    cpdef end_trailers(self)
     cpdef int end(self)
 
 
@@ -62,12 +69,15 @@ cdef class ResponseFramer(Response):
     cpdef begin(self, int flags)
     @cython.locals(lines=list)
     cpdef bytes interim(self, int status, headers)
-    @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple)
+    @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple, has_more=bint)
     cpdef start(self, message, bytes default_block)
     @cython.locals(bodiless=bint)
     cdef _frame(self, list lines, status)
     @cython.locals(data=bytes, lines=list, size=Py_ssize_t, framing=int, more_body=bint)
     cpdef bytes body(self, message)
+    @cython.locals(lines=list)
+    cdef bytes _last_chunk(self)
+    cpdef bint has_trailers(self)
     @cython.locals(lines=list)
     cpdef bytes head(self)
     @cython.locals(options=list, option=bytes)
@@ -84,6 +94,7 @@ cdef class Http2Framer(Response):
     cpdef bytes interim(self, int status, headers)
     @cython.locals(
         fields=dict, encoder=Encoder, taken=list, last=list, place=Py_ssize_t, field=HeaderField, kind=int,
+        has_more=bint,
     )
     cpdef start(self, message, list default_headers)
     @cython.locals(taken=list, field=HeaderField)
@@ -91,6 +102,8 @@ cdef class Http2Framer(Response):
     @cython.locals(field=HeaderField, known=tuple)
     cdef HeaderField _make_field(self, name, value)
     cpdef bytes body(self, message)
+    @cython.locals(fields=list)
+    cdef bytes trailer_block(self)
     @cython.locals(fields=list)
     cpdef bytes head(self)
 

@@ -17,6 +17,7 @@ from uvicorn._speedups.flags import (
     COMPLETE,
     EXPECT_BODY,
     EXPECT_START,
+    EXPECT_TRAILERS,
     HEAD_REQUEST,
     KEEP_ALIVE,
     LENGTH,
@@ -30,6 +31,7 @@ from uvicorn._speedups.tables import (
     CONNECTION,
     CONTENT_LENGTH,
     FORBIDDEN_IN_VALUE,
+    FORWARDED,
     KNOWN_FIELDS,
     STATUS_LINES,
     TOKEN_CHARS,
@@ -59,6 +61,11 @@ _SMALL = 1024
 
 # HTTP/2 drops them, as it does Upgrade (RFC 9113 section 8.2.2).
 _CONNECTION_FIELDS = frozenset((b"keep-alive", b"proxy-connection"))
+
+# They say how the body is to be read, so they cannot follow it (RFC 9110 section 6.5.1).
+_NO_TRAILERS = _CONNECTION_FIELDS | {b"content-encoding", b"content-range", b"content-type", b"te", b"trailer"}
+
+_NOTHING: tuple[Any, ...] = ()
 
 
 def _remember(line: bytes, default_block: bytes) -> tuple[bytes, bytes, bytes]:
@@ -103,7 +110,7 @@ class Response:
     """The messages of one response, checked.
 
     Attributes:
-        state: EXPECT_START, EXPECT_BODY or COMPLETE.
+        state: EXPECT_START, EXPECT_BODY, EXPECT_TRAILERS or COMPLETE.
         status: once the start was accepted.
         keep_alive: may be set to False until the head is given out.
         head_sent: whether the head was given out.
@@ -117,10 +124,12 @@ class Response:
         "framing",
         "head_sent",
         "keep_alive",
+        "last",
         "options",
         "persist",
         "state",
         "status",
+        "trailers",
     )
 
     coded: bool
@@ -129,10 +138,14 @@ class Response:
     framing: int
     head_sent: bool
     keep_alive: bool
+    # The state after the last part of the body.
+    last: int
     options: list[bytes] | None
     persist: bool
     state: int
     status: int
+    # (name, value) of those that go out with the end of the body.
+    trailers: list[tuple[bytes, bytes]] | None
 
     def _decide(self, kind: int, value: bytes, status: int) -> bytes | None:
         """The value as it is to be written, or None."""
@@ -203,8 +216,32 @@ class Response:
         elif framing == NO_BODY:
             data = b""
         if not more_body:
-            self.state = COMPLETE
+            self.state = self.last
         return data
+
+    def add_trailers(self, headers: Any, wanted: bool) -> None:
+        """Accept fields of `http.response.trailers`; they are dropped unless they are wanted and have a place.
+
+        Raises:
+            RuntimeError, TypeError: they would make no valid trailer section; none of them counts as accepted.
+        """
+        taken = []
+        for name, value in headers:
+            known = _check_name(name)
+            if known[1] > FORWARDED or known[0] in _NO_TRAILERS:
+                raise RuntimeError(f"The field '{known[0].decode()}' cannot be a trailer.")
+            taken.append((known[0], _check_value(value)))
+        if taken and wanted and self.has_trailers():
+            self.trailers = taken if self.trailers is None else self.trailers + taken
+
+    def has_trailers(self) -> bool:
+        """Whether the message has a place for trailers."""
+        return self.framing != NO_BODY
+
+    def end_trailers(self) -> None:
+        """The trailers are complete. They go out with an empty last part of the body, which has to follow."""
+        self.state = EXPECT_BODY
+        self.last = COMPLETE
 
     def end(self) -> int:
         if self.state != COMPLETE:
@@ -272,7 +309,8 @@ class ResponseFramer(Response):
         self.coded = False
         self.options = None
         self.persist = True
-        for name, value in fields.get("headers", ()):
+        headers = fields.get("headers", _NOTHING)
+        for name, value in headers:
             known = _good_names.get(name) if type(name) is bytes else None
             if known is None:
                 known = _check_name(name)
@@ -286,6 +324,10 @@ class ResponseFramer(Response):
         self._frame(lines, status)
         if not self.persist:
             self.keep_alive = False
+        self.trailers = None
+        # Nearly all messages have three items; to look for another costs more than to count.
+        has_more = len(fields) > 3 or headers is _NOTHING
+        self.last = EXPECT_TRAILERS if has_more and fields.get("trailers") else COMPLETE
         self.lines = lines
         self.status = status
         self.state = EXPECT_BODY
@@ -326,6 +368,8 @@ class ResponseFramer(Response):
         if self.lines is None:
             self.begun = False
             if framing == CHUNKED:
+                if self.trailers is not None and not more_body:
+                    return self._last_chunk()
                 return _chunk(data, size, more_body)
             return data
         lines = self.lines
@@ -339,6 +383,19 @@ class ResponseFramer(Response):
         if size or framing == CHUNKED:
             lines.append(_chunk(data, size, more_body) if framing == CHUNKED else data)
         return join(lines)
+
+    def _last_chunk(self) -> bytes:
+        """The last chunk and the trailers (RFC 9112 section 7.1.2)."""
+        lines = [b"0"]
+        for name, value in self.trailers or ():
+            lines.append(b"\r\n%b: " % name)
+            lines.append(value)
+        lines.append(b"\r\n\r\n")
+        return join(lines)
+
+    def has_trailers(self) -> bool:
+        """Whether the message has a place for trailers: only chunks have one (RFC 9112 section 7.1)."""
+        return self.framing == CHUNKED
 
     def head(self) -> bytes:
         """The head alone, once, after the start and before any part of the body."""
@@ -422,7 +479,8 @@ class Http2Framer(Response):
         taken: list[Any] = encoder.default_fields[:]
         last = encoder.last_fields
         place = len(taken)
-        for name, value in fields.get("headers", ()):
+        headers = fields.get("headers", _NOTHING)
+        for name, value in headers:
             field = last[place] if place < len(last) else None
             place += 1
             if (
@@ -448,6 +506,9 @@ class Http2Framer(Response):
             self.framing = LENGTH if self.expected >= 0 else STREAM
         if not self.persist:
             self.keep_alive = False
+        self.trailers = None
+        has_more = len(fields) > 3 or headers is _NOTHING
+        self.last = EXPECT_TRAILERS if has_more and fields.get("trailers") else COMPLETE
         self.fields = taken
         self.status = status
         self.state = EXPECT_BODY
@@ -486,7 +547,14 @@ class Http2Framer(Response):
         Raises:
             RuntimeError, TypeError: it does not go with what was announced; nothing of it counts as sent.
         """
+        if self.state != EXPECT_BODY:
+            raise UnexpectedMessage(self.state, message["type"])
         return self._take_body(message)
+
+    def trailer_block(self) -> bytes:
+        """The field block of the trailers."""
+        fields = [self._make_field(name, value) for name, value in self.trailers or ()]
+        return self.encoder.encode(0, fields)  # type: ignore[no-any-return]  # of the encoder
 
     def head(self) -> bytes:
         """The field block, once, after the start."""

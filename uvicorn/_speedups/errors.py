@@ -1,6 +1,6 @@
 """Why a request is refused, or a message of the application."""
 
-from uvicorn._speedups.flags import EXPECT_BODY, EXPECT_START
+from uvicorn._speedups.flags import EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS
 
 # The reason to refuse what begins with a TLS handshake (RFC 8446 section 5.1). No request begins with that byte.
 TLS_HANDSHAKE = 22
@@ -45,7 +45,11 @@ class UnexpectedMessage(RuntimeError):
             super().__init__(f"Expected ASGI message '{expected}', but got '{kind}'.")
 
 
-_EXPECTED = {EXPECT_START: "http.response.start", EXPECT_BODY: "http.response.body"}
+_EXPECTED = {
+    EXPECT_START: "http.response.start",
+    EXPECT_BODY: "http.response.body",
+    EXPECT_TRAILERS: "http.response.trailers",
+}
 
 
 class HpackError(Exception):

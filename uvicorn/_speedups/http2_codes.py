@@ -1,5 +1,7 @@
 """The numbers of HTTP/2 (RFC 9113, 9218), and the events of a session."""
 
+from uvicorn._speedups.flags import COMPLETE
+
 # Sent by the client before all else (RFC 9113 section 3.4).
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -50,5 +52,5 @@ DEFAULT_PRIORITY = 6
 #   FAULT         ConnectionFault: GOAWAY is in the output, and nothing more is read
 REQUEST, BODY, CONNECT, REJECTED, RESET, STREAM_ERROR, PONG, FAULT = range(8)
 
-# What `Session.send` says beside COMPLETE and EXPECT_BODY: more may be sent once the client takes what is queued.
-QUEUED = 3
+# What `Session.send` says beside the states of a response: more may be sent once the client takes what is queued.
+QUEUED = COMPLETE + 1

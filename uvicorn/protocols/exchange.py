@@ -4,7 +4,7 @@ An exchange knows its `Stream` and no wire: it is the same for every version of 
 
     progress      the application may send        next
     EXPECT_START  http.response.start             EXPECT_BODY
-    EXPECT_BODY   http.response.body              COMPLETE, after the last part
+    EXPECT_BODY   http.response.body              COMPLETE, after the last part and the trailers it has announced
     COMPLETE      nothing: RuntimeError
 
 The messages of extensions are rows of the table in `uvicorn.protocols.extensions`.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 # Added to the progress of a response whose messages are dropped; the sum is not less than COMPLETE.
-DROPPED = 4
+DROPPED = 8
 
 # What is known of the client: it takes part; it sends no more; nothing reaches it.
 LISTENS, ENDED, GONE = range(3)
@@ -151,7 +151,7 @@ class RequestResponseCycle:
         elif self.progress & DROPPED:
             self.stream.break_off()
         else:
-            started = "completing" if self.progress == EXPECT_BODY else "starting"
+            started = "starting" if self.progress == EXPECT_START else "completing"
             self.stream.logger.error("ASGI callable returned without %s response.", started)
             self._fail()
 

@@ -4,14 +4,15 @@ Each message is a row of a table, by the state of the response and the type of t
 every version of HTTP; what differs is behind `uvicorn.protocols.wire.Stream`. An exchange looks here only for a message
 that is not one of the two of every response.
 
-    state         message                     what it does                              next
-    EXPECT_START  http.response.early_hint    sends 103 with `link` fields (RFC 8297)   EXPECT_START
+    state            message                   what it does                             next
+    EXPECT_START     http.response.early_hint  sends 103 with `link` fields (RFC 8297)  EXPECT_START
+    EXPECT_TRAILERS  http.response.trailers    sends fields after the body              COMPLETE, after the last ones
 """
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups.flags import EXPECT_START
+from uvicorn._speedups.flags import EXPECT_START, EXPECT_TRAILERS
 
 if TYPE_CHECKING:
     from uvicorn.protocols.exchange import RequestResponseCycle
@@ -26,8 +27,22 @@ async def send_early_hint(exchange: "RequestResponseCycle", message: Any) -> Non
         exchange.stream.send_interim(103, links)
 
 
+async def send_trailers(exchange: "RequestResponseCycle", message: Any) -> None:
+    """Send fields after the body, whose last part comes with them."""
+    stream = exchange.stream
+    fields = dict(message)
+    stream.framer.add_trailers(fields.get("headers", ()), stream.takes_trailers())
+    if not fields.get("more_trailers", False):
+        stream.framer.end_trailers()
+        stream.send(_END)
+
+
+# The last part of a body of which all was sent.
+_END = {"type": "http.response.body"}
+
 _ROWS: dict[tuple[int, Any], Row] = {
     (EXPECT_START, "http.response.early_hint"): send_early_hint,
+    (EXPECT_TRAILERS, "http.response.trailers"): send_trailers,
 }
 
 # As scopes announce them.

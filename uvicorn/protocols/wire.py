@@ -68,6 +68,9 @@ class Stream(Protocol):
     def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Send an informational response (RFC 9110 section 15.2). Raises RuntimeError, TypeError as `send`."""
 
+    def takes_trailers(self) -> bool:
+        """Whether the client keeps fields that come after a body (RFC 9110 section 6.5.1)."""
+
     def want_body(self) -> None:
         """The application waits for more of the body, or has room for it again."""
 

@@ -5,14 +5,26 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.http2 import headers
+from tests.fuzz.reading import read_with_h11
+from tests.http2 import headers, reset, settings, window_update
 from tests.protocols.http.connection import GET, body, respond, send_all, start
 from tests.protocols.http.http2 import until
+from tests.protocols.http.test_real_loop import serving
+from uvicorn._speedups import http2_codes as codes
 from uvicorn.protocols.extensions import HTTP_EXTENSIONS
 
 
 def hint(*links: Any) -> dict[str, Any]:
     return {"type": "http.response.early_hint", "links": links}
+
+
+def trailers(*fields: Any, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.response.trailers", "headers": fields, "more_trailers": more}
+
+
+PROMISED = {**start(), "trailers": True}
+# Without `headers`, too.
+BARE = {"type": "http.response.start", "status": 200, "trailers": True}
 
 
 class Refused:
@@ -33,6 +45,8 @@ class Refused:
         if all(message["type"] != "http.response.start" for message in before):
             await send(start(200))
         await send(body(text))
+        if any(message.get("trailers") for message in before):
+            await send(trailers())
 
 
 async def refusal(connect: Any, connect_http2: Any, *messages: Any) -> str:
@@ -166,3 +180,153 @@ async def test_a_hint_that_is_not_bytes(connect: Any, connect_http2: Any) -> Non
 async def test_a_hint_after_the_start(connect: Any, connect_http2: Any) -> None:
     text = "Expected ASGI message 'http.response.body', but got 'http.response.early_hint'."
     assert await refusal(connect, connect_http2, start(), hint(b"</a>")) == text
+
+
+# Trailers
+
+
+SUM = (b"X-Sum", b"5")
+GET_WITH_TRAILERS = head(b"GET / HTTP/1.1", b"TE: deflate;q=0.5, Trailers")
+
+
+@pytest.mark.parametrize("first", [PROMISED, BARE])
+@pytest.mark.parametrize("parts", [[body(b"Hello")], [body(b"He", True), body(b"llo", True), body()]])
+async def test_trailers(connect: Any, connect_http2: Any, first: Any, parts: list[Any]) -> None:
+    app = send_all(first, *parts, trailers(SUM, more=True), trailers(more=True), trailers((b"x-b", b"c")))
+    connection = connect(app)
+    for _ in range(2):
+        connection.feed(GET_WITH_TRAILERS)
+        await connection.run()
+        assert connection.wire.endswith(b"\r\n0\r\nx-sum: 5\r\nx-b: c\r\n\r\n")
+        [response] = read_with_h11(connection.wire, ["GET"], ended=False)
+        assert (response.body, response.whole) == (b"Hello", True)
+        connection.transport.clear_buffer()
+    assert not connection.ended
+    connection = connect_http2(app)
+    for number in (1, 3):
+        connection.feed(headers(number))
+        answer = await connection.get(number)
+        assert answer.body == b"Hello"
+        assert answer.heads[1:] == [[(b"x-sum", b"5"), (b"x-b", b"c")]]
+
+
+async def test_trailers_on_a_real_loop(http_protocol_cls: Any) -> None:
+    async with serving(http_protocol_cls, send_all(PROMISED, body(b"Hello"), trailers(SUM))) as (reader, writer, _):
+        for _ in range(2):
+            writer.write(GET_WITH_TRAILERS)
+            assert (await reader.readuntil(b"\r\n0\r\n")).endswith(b"5\r\nHello\r\n0\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"x-sum: 5\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_head", "fields"),
+    [
+        (GET, []),
+        (head(b"GET / HTTP/1.1", b"TE: gzip, xtrailers"), []),
+        (head(b"GET / HTTP/1.0", b"TE: trailers"), []),
+        (GET_WITH_TRAILERS, [(b"content-length", b"5")]),
+        (head(b"HEAD / HTTP/1.1", b"TE: trailers"), []),
+    ],
+)
+async def test_trailers_that_have_no_place_are_dropped(connect: Any, request_head: bytes, fields: list[Any]) -> None:
+    connection = connect(send_all({**start(200, *fields), "trailers": True}, body(b"Hello"), trailers(SUM)))
+    connection.feed(request_head)
+    await connection.run()
+    assert b"x-sum" not in connection.wire
+    [response] = connection.responses("HEAD" if request_head.startswith(b"HEAD") else "GET")
+    assert response.body == (b"" if request_head.startswith(b"HEAD") else b"Hello")
+    assert connection.ended == (b"HTTP/1.0" in request_head)
+
+
+async def test_trailers_of_a_head_request_are_dropped(connect_http2: Any) -> None:
+    connection = connect_http2(send_all(PROMISED, body(b"Hello"), trailers(SUM)))
+    connection.feed(headers(1, method=b"HEAD"))
+    answer = await connection.get(1)
+    assert (len(answer.heads), answer.body, answer.reset) == (1, b"", None)
+
+
+async def test_trailers_wait_for_the_body_before_them(connect_http2: Any) -> None:
+    connection = connect_http2(send_all(PROMISED, body(b"Hello"), trailers(SUM)))
+    connection.feed(settings((codes.INITIAL_WINDOW_SIZE, 0)), headers(1))
+    await until(lambda: connection.answer(1).heads)
+    assert not connection.answer(1).ended
+    connection.feed(window_update(1, 2))
+    await until(lambda: connection.answer(1).body == b"He")
+    connection.feed(window_update(1, 100))
+    answer = await connection.get(1)
+    assert (answer.body, answer.heads[1:]) == (b"Hello", [[(b"x-sum", b"5")]])
+
+
+async def test_trailers_of_a_client_that_has_gone(connect_http2: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(PROMISED)
+        await send(body(b"Hello"))
+        connection.feed(reset(1))
+        await send(trailers(SUM))
+        gone.append(True)
+
+    gone: list[bool] = []
+    connection = connect_http2(app, double=True)
+    connection.feed(headers(1))
+    await connection.loop.run_one()
+    assert gone
+    assert len(connection.answer(1).heads) < 2
+
+
+async def test_a_response_without_the_trailers_it_has_announced(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+    connection = connect(send_all(PROMISED, body(b"Hello")))
+    connection.feed(GET_WITH_TRAILERS)
+    await connection.run()
+    assert connection.wire.endswith(b"5\r\nHello\r\n")
+    assert connection.transport.closed
+    assert "ASGI callable returned without completing response." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        ([trailers(SUM)], "Expected ASGI message 'http.response.start', but got 'http.response.trailers'."),
+        ([start(), trailers(SUM)], "Expected ASGI message 'http.response.body', but got 'http.response.trailers'."),
+        ([PROMISED, trailers(SUM)], "Expected ASGI message 'http.response.body', but got 'http.response.trailers'."),
+    ],
+)
+async def test_trailers_at_the_wrong_time(connect: Any, connect_http2: Any, messages: list[Any], text: str) -> None:
+    assert await refusal(connect, connect_http2, *messages) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (body(b"x"), "Expected ASGI message 'http.response.trailers', but got 'http.response.body'."),
+        (start(), "Expected ASGI message 'http.response.trailers', but got 'http.response.start'."),
+        (hint(b"</a>"), "Expected ASGI message 'http.response.trailers', but got 'http.response.early_hint'."),
+        (trailers((b"x-a", b"a\r\nb")), "Invalid HTTP header value."),
+        (trailers((b"x a", b"b")), "Invalid HTTP header name."),
+        (trailers((b"x-a", "b")), "header value must be bytes, got str: 'b'"),
+        *(
+            (trailers((b"x-a", b"b"), (name.title().encode(), b"1")), f"The field '{name}' cannot be a trailer.")
+            for name in ("content-length", "transfer-encoding", "connection", "host", "trailer", "content-encoding")
+        ),
+    ],
+)
+async def test_mistakes_in_place_of_trailers(connect: Any, connect_http2: Any, message: Any, text: str) -> None:
+    """None of them counts: the right ones can still be sent."""
+    caught: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(PROMISED)
+        await send(body(b"Hello"))
+        try:
+            await send(message)
+        except (RuntimeError, TypeError) as exc:
+            caught.append(str(exc))
+        await send(trailers(SUM))
+
+    connection = connect(app)
+    connection.feed(GET_WITH_TRAILERS)
+    await connection.run()
+    assert connection.wire.endswith(b"\r\n5\r\nHello\r\n0\r\nx-sum: 5\r\n\r\n")
+    connection = connect_http2(app)
+    connection.feed(headers(1))
+    assert (await connection.get(1)).heads[1:] == [[(b"x-sum", b"5")]]
+    assert caught == [text] * 2

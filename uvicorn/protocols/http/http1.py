@@ -687,6 +687,11 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         """Send an informational response (RFC 9110 section 15.2)."""
         self.connection.write(self.framer.interim(status, headers))
 
+    def takes_trailers(self) -> bool:
+        """Whether the client keeps fields that come after a body: it says so in TE (RFC 9110 section 10.1.4)."""
+        options = [value for name, value in self.headers if name == b"te"]
+        return b"trailers" in [option.strip(b" \t") for option in b",".join(options).lower().split(b",")]
+
     def want_body(self) -> None:
         """The application waits for more of the body, or has room for it again."""
         cycle: Any = self.cycle

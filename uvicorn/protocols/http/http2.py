@@ -176,6 +176,10 @@ class Http2Stream:
         self.http2.session.send_interim(self.stream, status, headers)
         self.http2.flush_soon()
 
+    def takes_trailers(self) -> bool:
+        """Whether the client keeps fields that come after a body. They are a part of every message."""
+        return True
+
     def want_body(self) -> None:
         """The application has taken what there was of the body, or waits for more."""
         http2 = self.http2
