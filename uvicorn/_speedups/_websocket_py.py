@@ -72,7 +72,7 @@ def _build_once(message: Any) -> bytes:
 
 
 class WebSocketCodec:
-    """The server's side of one WebSocket connection, behind an accepted handshake.
+    """The server's side of one WebSocket connection, after an accepted handshake.
 
     Args:
         max_size: bytes of the largest message that is taken.
@@ -80,7 +80,7 @@ class WebSocketCodec:
 
     Attributes:
         state: HEADER, PAYLOAD or ENDED.
-        replies: what `feed` wants to be sent: pongs and close frames. Whoever sends them empties the list.
+        replies: what `feed` wants to be sent: pongs and close frames. The caller sends them and empties the list.
     """
 
     __slots__ = (

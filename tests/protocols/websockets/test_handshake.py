@@ -378,8 +378,16 @@ async def test_config_is_loaded(ws_protocol_cls: Any) -> None:
 
 
 async def test_an_upgrade_among_others(connect: Any) -> None:
+    """RFC 9110 section 7.8: the server names the one that it has chosen."""
     connection = connect()
-    await connection.open(request(upgrade=b"h2c , WebSocket"))
+    await connection.ask(request(upgrade=b"h2c , WebSocket"))
+    await connection.send("accept")
+    head, _, rest = connection.wire.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert [line for line in head.split(b"\r\n") if line.startswith(b"upgrade:")] == [b"upgrade: websocket"]
+    assert rest == b""
+    connection.feed(frame(TEXT, b"x"))
+    assert (await connection.receive())["text"] == "x"
 
 
 async def test_extensions_in_several_fields(connect: Any, entry: Any) -> None:

@@ -29,14 +29,14 @@ Event: TypeAlias = str | bytes | Pong | PeerClosed | Failed
 
 
 class Codec(Protocol):
-    """The server's side of one WebSocket connection, behind an accepted handshake.
+    """The server's side of one WebSocket connection, after an accepted handshake.
 
     Args:
         max_size: bytes of the largest message that is taken.
         deflate: permessage-deflate where it was negotiated.
 
     Attributes:
-        replies: what `feed` wants to be sent: pongs and close frames. Whoever sends them empties the list.
+        replies: what `feed` wants to be sent: pongs and close frames. The caller sends them and empties the list.
     """
 
     replies: list[bytes]

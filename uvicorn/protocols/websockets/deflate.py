@@ -206,7 +206,7 @@ def _inflate_some(decompressor: "zlib._Decompress", data: bytes, room: int) -> b
 
 
 def _measure(decompressor: "zlib._Decompress", data: bytes, limit: int) -> None:
-    """Inflate for nothing. Raises MessageTooBig where more than `limit` bytes come of it."""
+    """Inflate and drop what comes out. Raises MessageTooBig if that is more than `limit` bytes."""
     while True:
         # zlib copies each time what is left.
         size = max(_PIECE, len(data) // 4)
