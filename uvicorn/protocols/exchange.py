@@ -100,6 +100,7 @@ class RequestResponseCycle:
 
     def start(self, make_task: Callable[[Any], Task[Any]]) -> Task[Any] | None:
         """Call the application in a task that begins at once; the task, unless it is done."""
+        task: Task[Any] | None
         try:
             # To run run_asgi around it would cost 1,500 instructions.
             task = make_task(self.app(self.scope, self.receive, self.send))
@@ -108,6 +109,9 @@ class RequestResponseCycle:
                 return task
             result = task.result()
         except BaseException as exc:
+            # Else the traceback, by this frame, would hold the task, which holds the exception: what the application
+            # had in its hands would wait for the collector.
+            task = None
             self._on_exception(exc)
             if not isinstance(exc, Exception | asyncio.CancelledError):
                 # It ends the loop, as from any other task. uvloop keeps what is raised within a protocol's call.
@@ -121,6 +125,8 @@ class RequestResponseCycle:
         try:
             result = task.result()
         except BaseException as exc:
+            # As in `start`.
+            del task
             self._on_exception(exc)
         else:
             self._on_returned(result)

@@ -1,8 +1,10 @@
 """What becomes of the connection when the application fails: a 500, or an end that is not taken for a whole answer."""
 
 import asyncio
+import gc
 import logging
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -314,3 +316,33 @@ async def test_an_error_after_the_response_lets_the_next_one_end(connect: Any) -
     assert connection.wire.count(b"connection: close\r\n") == 1
     assert connection.transport.closed
     assert connection.loop.waiting == 0
+
+
+class Resource:
+    """What an application has in its hands."""
+
+
+@pytest.mark.parametrize("turns_before", [0, 1])
+async def test_what_a_failed_application_held_is_released_at_once(
+    connect: Any, turns_before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by the collector, which may take minutes to come: generators are to be closed, and files."""
+    # A log record keeps the traceback.
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", True)
+    held = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        resource = Resource()
+        held.append(weakref.ref(resource))
+        await turns(turns_before)
+        raise ValueError
+
+    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    gc.disable()
+    try:
+        connection.feed(GET)
+        await turns()
+        assert [resource() for resource in held] == [None]
+    finally:
+        gc.enable()
+    assert connection.statuses == [500]
