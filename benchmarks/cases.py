@@ -163,6 +163,13 @@ CASES = {
             path="/items/7?verbose=true",
             app="fastapi_app:app",
         ),
+        Case(
+            "starlette-stream",
+            "`StreamingResponse` of Starlette: 10 chunks of 100 bytes",
+            floor=STREAMED,
+            path="/stream",
+            app="starlette_app:app",
+        ),
         Case("fields", "60 fields", headers=MANY_FIELDS),
         Case("cookies", "cookies of 8 KiB", headers=COOKIES),
         Case("pipelined", "16 pipelined requests, each of them", pipelined=16),

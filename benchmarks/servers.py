@@ -100,6 +100,7 @@ SERVERS = {
         Server("ours-pure", _uvicorn(*FASTEST), variables={"UVICORN_SPEEDUPS": "off"}),
         Server("ours-asyncio", _uvicorn("--loop", "asyncio", "--http", "httptools")),
         Server("ours-h11", _uvicorn("--loop", "uvloop", "--http", "h11")),
+        Server("ours-asgi-2.4", _uvicorn(*FASTEST, "--asgi-http-version", "2.4")),
         Server("floor-asyncio", _floor("asyncio")),
         Server("uvicorn-0.54", _uvicorn(*FASTEST), "uvicorn-0.54", ("uvicorn",)),
         Server(

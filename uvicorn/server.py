@@ -361,7 +361,7 @@ class Server:
             if streaming - told:
                 logger.info("Ending %d streaming response(s), timeout stream shutdown exceeded", len(streaming - told))
             for exchange in streaming - told:
-                exchange.end()
+                exchange.end_streaming()
             told |= streaming
             # One that has just begun may be a short one of several parts.
             streaming = self._find_streaming()

@@ -29,6 +29,7 @@ from uvicorn.config.kinds import (
     SSLVersion,
     Text,
     TrustedHosts,
+    Version,
 )
 
 HERE = str(Path(__file__))
@@ -56,6 +57,7 @@ def a_callable() -> None:
         (Seconds(), "2.5", 2.5),
         (Seconds(zero_is_off=True), "2", 2),
         (Choice(["auto", "on"]), "ON", "on"),
+        (Version(["2.3", "2.4"]), "2.4", "2.4"),
         (ChoiceOrImport(["auto"], "Class"), "Auto", "auto"),
         (ChoiceOrImport(["auto"], "Class"), "Package.module:Class", "Package.module:Class"),
         (LogLevel(["info", "trace"]), "Trace", "trace"),
@@ -101,6 +103,7 @@ def test_text_that_is_accepted(kind: Kind, text: str, value: Any) -> None:
         (Seconds(zero=False), "0"),
         (Seconds(zero=False), "0.0"),
         (Choice(["auto", "on"]), "off"),
+        (Version(["2.3", "2.4"]), "2"),
         (ChoiceOrImport(["auto"], "Class"), "module"),
         (ChoiceOrImport(["auto"], "Class"), ":Class"),
         (ChoiceOrImport(["auto"], "Class"), "module:"),
@@ -147,6 +150,7 @@ def test_every_kind_of_python_value_that_is_accepted() -> None:
         (Seconds(zero_is_off=True), "0", None),
         (Seconds(zero_is_off=True), 0.5, 0.5),
         (ChoiceOrImport(["auto"], "Class"), a_callable, a_callable),
+        (Version(["2.3", "2.4"]), 2.4, "2.4"),
         (LogLevel(["info"]), 15, 15),
         (kinds.Path(), Path("a/b"), os.path.join("a", "b")),
         # Files are looked for where they are used.

@@ -83,6 +83,7 @@ DEFAULTS = {
     "access_log_format": "default",
     "access_log_file": None,
     "log_format": "default",
+    "asgi_http_version": "2.3",
 }
 
 

@@ -33,6 +33,13 @@ def read_end(client: socket.socket) -> bytes:
     return data
 
 
+def find_errors(server: ServerProcess) -> list[str]:
+    # sse-starlette looks for a shutdown by itself, twice a second, and then leaves its response as it is.
+    known = "ASGI callable returned without completing response."
+    lines = [line for line in server.stderr.splitlines() if "ERROR" in line or "Traceback" in line]
+    return [line for line in lines if known not in line]
+
+
 STARLETTE = ["/stream", "/events", "/middleware/stream", "/middleware/events"]
 
 
@@ -63,8 +70,7 @@ def test_a_shutdown_ends_streams_and_waits_for_requests(name: str, paths: list[s
         request.sendall(b"hello")
         assert read_end(request).endswith((b"\r\n\r\nhello", b"\r\n5\r\nhello\r\n0\r\n\r\n"))
         assert server.wait() == 0
-    assert "Traceback" not in server.stderr
-    assert "ERROR" not in server.stderr
+    assert find_errors(server) == []
 
 
 @needs("sse_starlette")
@@ -81,5 +87,26 @@ def test_a_worker_that_is_replaced_ends_its_streams() -> None:
                 assert not read_end(client).endswith(b"0\r\n\r\n")
         with ask(server, "GET /stream HTTP/1.1", b"tick"):
             assert server.stop(signal.SIGINT) == 0
-    assert "Traceback" not in server.stderr
-    assert "ERROR" not in server.stderr
+    assert find_errors(server) == []
+
+
+@needs("sse_starlette")
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_streams_end_with_either_version_of_asgi(version: str) -> None:
+    options = ["--asgi-http-version", version, "--timeout-stream-shutdown", "0.2"]
+    with ServerProcess("tests.frameworks.apps.streams_starlette:app", *options) as server:
+        for number, path in enumerate(["/ticks", "/middleware/ticks"], 1):
+            with ask(server, f"GET {path} HTTP/1.1", b"tick"):
+                pass
+            # The client has gone.
+            server.wait_stdout("left", count=number)
+        with (
+            ask(server, "GET /ticks HTTP/1.1", b"tick") as ticks,
+            ask(server, "GET /middleware/ticks HTTP/1.1", b"tick") as in_middleware,
+            ask(server, "GET /events HTTP/1.1", b"tick") as events,
+        ):
+            server.send_signal(signal.SIGINT)
+            for client in (ticks, in_middleware, events):
+                assert not read_end(client).endswith(b"0\r\n\r\n")
+            assert server.wait() == 0
+    assert find_errors(server) == []

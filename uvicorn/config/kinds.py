@@ -248,6 +248,13 @@ class Choice(Kind):
         return f"Did you mean {close[0]!r}?" if close else ""
 
 
+class Version(Choice):
+    """One of several versions; a number is taken for its digits."""
+
+    def check(self, value: Any) -> Any:
+        return super().check(str(value) if isinstance(value, float) else value)
+
+
 class ChoiceOrImport(Choice):
     """One of several names, an import string, or in Python the object itself; None is "none", if that is a name.
 

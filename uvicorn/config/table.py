@@ -33,6 +33,7 @@ from uvicorn.config.kinds import (
     SSLVersion,
     Text,
     TrustedHosts,
+    Version,
 )
 from uvicorn.config.option import Form, Group, OptionTable, option, option_table
 from uvicorn.config.reload_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES, FilePath
@@ -43,6 +44,7 @@ WSProtocolType = Literal["auto", "none", "builtin", "websockets", "websockets-sa
 LifespanType = Literal["auto", "on", "off"]
 LoopFactoryType = Literal["none", "auto", "asyncio", "uvloop"]
 InterfaceType = Literal["auto", "asgi3", "asgi2", "wsgi"]
+HTTPSpecVersion = Literal["2.3", "2.4"]
 
 HTTP_PROTOCOLS: dict[str, str] = {
     "auto": "uvicorn.protocols.http.auto:AutoHTTPProtocol",
@@ -69,6 +71,8 @@ LOOP_FACTORIES: dict[str, str | None] = {
     "uvloop": "uvicorn.loops.uvloop:uvloop_loop_factory",
 }
 INTERFACES: list[InterfaceType] = ["auto", "asgi3", "asgi2", "wsgi"]
+
+HTTP_SPEC_VERSIONS: list[HTTPSpecVersion] = ["2.3", "2.4"]
 
 LOG_LEVELS: dict[str, int] = {
     "critical": logging.CRITICAL,
@@ -352,6 +356,12 @@ class Options(OptionTable):
         LogFormat(["default", "json"], "%(message)s"),
         Group.LOGGING,
         "What the other lines of the log have.",
+    )
+    asgi_http_version: HTTPSpecVersion = option(
+        "2.3",
+        Version(HTTP_SPEC_VERSIONS),
+        Group.APPLICATION,
+        "The version of ASGI over HTTP; from 2.4 on APP is told by an OSError of send that the client has gone.",
     )
 
 

@@ -14,15 +14,16 @@ messages are dropped.
 """
 
 import asyncio
+import functools
 from asyncio import Task
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn._speedups.errors import UnexpectedMessage
 from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
 from uvicorn.protocols.extensions import find_row
 from uvicorn.protocols.http.hooks import hook
-from uvicorn.protocols.utils import describe_request
+from uvicorn.protocols.utils import ClientDisconnected, describe_request, stems_from_disconnect
 from uvicorn.protocols.wire import Stream
 from uvicorn.waiters import Waiters
 
@@ -52,6 +53,9 @@ class RequestResponseCycle:
         body: what has arrived and was not received, None if there is no message to receive; b"" is one.
         client: LISTENS, ENDED or GONE; it only rises.
     """
+
+    # Whether `send` raises ClientDisconnected in place of dropping a message; see `raising`.
+    raises_disconnect: ClassVar[bool] = False
 
     __slots__ = (
         "app",
@@ -144,6 +148,13 @@ class RequestResponseCycle:
             self._on_returned(result)
 
     def _on_exception(self, exc: BaseException) -> None:
+        if self.raises_disconnect and stems_from_disconnect(exc):
+            if not isinstance(exc, ClientDisconnected):
+                # Most often a framework's name for it, but perhaps a fault of a cleanup.
+                message = "Exception in ASGI application after its client had gone: %s\n"
+                self.stream.logger.debug(message, describe_request(self.scope), exc_info=exc)
+            self._on_returned(None)
+            return
         if isinstance(exc, Exception):
             self.stream.logger.error("Exception in ASGI application: %s\n", describe_request(self.scope), exc_info=exc)
         self._fail()
@@ -207,6 +218,8 @@ class RequestResponseCycle:
             await self.stream.drain()
         if self.progress >= COMPLETE:
             if self.progress & DROPPED:
+                if self.raises_disconnect:
+                    raise ClientDisconnected
                 return
             raise RuntimeError(*UnexpectedMessage(COMPLETE, message["type"]).args)
         try:
@@ -240,6 +253,13 @@ class RequestResponseCycle:
         if self.waiters is not None:
             self.waiters.wake()
 
+    def end_streaming(self) -> None:
+        """The server shuts down: part the application from the client, although it is there."""
+        if self.raises_disconnect:
+            # Who is told by `send` may not receive.
+            self.progress |= DROPPED
+        self.end()
+
     def disconnect(self, status: int = 0) -> None:
         """Nothing reaches the client any more.
 
@@ -251,3 +271,9 @@ class RequestResponseCycle:
         self.body = None
         if self.waiters is not None:
             self.waiters.wake()
+
+
+@functools.cache
+def raising(cycle_class: Any) -> Any:
+    """A class of exchanges whose `send` raises ClientDisconnected once the client has gone (ASGI HTTP 2.4)."""
+    return type(cycle_class.__name__, (cycle_class,), {"__slots__": (), "raises_disconnect": True})

@@ -79,14 +79,14 @@ def observe(cycle_class: Any, observers: Sequence[Observer]) -> Callable[[], Req
                 body = message.get("body", b"")
                 self.sent += len(body) if type(body) is bytes else memoryview(body).nbytes
             if self.progress == COMPLETE and self.began:
-                self.end(self.status)
+                self.tell(self.status)
 
         def disconnect(self, status: int = 0) -> None:
             super().disconnect()
             if self.began:
-                self.end(status or self.status or CLIENT_CLOSED_REQUEST)
+                self.tell(status or self.status or CLIENT_CLOSED_REQUEST)
 
-        def end(self, status: int) -> None:
+        def tell(self, status: int) -> None:
             """Tell of the end, which comes once."""
             self.duration = monotonic() - self.began
             self.began = 0.0

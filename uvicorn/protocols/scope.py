@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from uvicorn.protocols.connection import Connection
     from uvicorn.server_state import ServerState
 
-HTTP_SPEC_VERSION = "2.3"
 WEBSOCKET_SPEC_VERSION = "2.4"
 
 # What is offered to every application (ASGI specification, "Extensions"); for HTTP the table of messages says it.
@@ -24,7 +23,7 @@ def get_http_template(server_state: "ServerState", config: "Config", connection:
     key = (connection.server, connection.secure)
     template: ScopeTemplate | None = server_state.scope_templates.get(key)
     if template is None:
-        asgi = {"version": config.asgi_version, "spec_version": HTTP_SPEC_VERSION}
+        asgi: dict[str, str] = {"version": config.asgi_version, "spec_version": config.asgi_http_version}
         root_path = config.root_path
         scope: dict[str, Any] = {
             "type": "http",

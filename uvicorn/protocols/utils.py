@@ -21,7 +21,24 @@ _SEQUENCES = (list, tuple)
 
 
 class ClientDisconnected(OSError):
-    """Raised by `send` of a WebSocket application once the client has gone (ASGI specification, WebSocket)."""
+    """Raised by `send` once the client has gone (ASGI specification): of WebSockets, of HTTP from version 2.4 on."""
+
+
+def stems_from_disconnect(exc: BaseException) -> bool:
+    """Whether an exception is `ClientDisconnected`, was raised while one was handled, or is a group of such."""
+    # Of an ExceptionGroup, which Python 3.10 has from a package.
+    parts = getattr(exc, "exceptions", None)
+    if type(parts) is tuple and parts:
+        return all(isinstance(part, BaseException) and stems_from_disconnect(part) for part in parts)
+    seen: set[int] = set()
+    link: BaseException | None = exc
+    # An application may have made a circle of them.
+    while link is not None and id(link) not in seen:
+        if isinstance(link, ClientDisconnected):
+            return True
+        seen.add(id(link))
+        link = link.__context__ if link.__cause__ is None else link.__cause__
+    return False
 
 
 def _address(info: Any) -> tuple[str, int] | None:

@@ -17,6 +17,19 @@ async def one_part() -> AsyncIterator[str]:
     await asyncio.Event().wait()
 
 
+async def ticks() -> AsyncIterator[str]:
+    try:
+        while True:
+            yield "tick"
+            await asyncio.sleep(0.01)
+    finally:
+        print("left", flush=True)
+
+
+async def ticking(request: Request) -> Response:
+    return StreamingResponse(ticks())
+
+
 async def stream(request: Request) -> Response:
     return StreamingResponse(one_part())
 
@@ -33,6 +46,11 @@ async def pass_on(request: Request, call_next: RequestResponseEndpoint) -> Respo
     return await call_next(request)
 
 
-routes = [Route("/stream", stream), Route("/events", events), Route("/echo", echo, methods=["POST"])]
+routes = [
+    Route("/stream", stream),
+    Route("/ticks", ticking),
+    Route("/events", events),
+    Route("/echo", echo, methods=["POST"]),
+]
 middleware = [Middleware(BaseHTTPMiddleware, dispatch=pass_on)]
 app = Starlette(routes=[*routes, Mount("/middleware", routes=routes, middleware=middleware)])

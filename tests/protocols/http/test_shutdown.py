@@ -239,7 +239,7 @@ async def test_a_stream_that_ends_cannot_pass_for_a_whole_response(
     connection.protocol.shutdown()
     [exchange] = connection.protocol.exchanges
     assert exchange.is_streaming
-    exchange.end()
+    exchange.end_streaming()
     await turns()
     assert [event["type"] for event in app.events] == ["http.request", "http.disconnect", "http.disconnect"]
     [response] = connection.responses()
@@ -259,7 +259,7 @@ async def test_a_stream_that_waits_for_its_body_is_ended(connect: Any) -> None:
     [exchange] = connection.protocol.exchanges
     connection.protocol.shutdown()
     connection.feed(b"def")
-    exchange.end()
+    exchange.end_streaming()
     await turns()
     assert [event.get("body") for event in app.events] == [b"abc", b"def", None, None]
     assert connection.transport.closed
@@ -296,7 +296,7 @@ async def test_streams_of_http2_are_ended(
     assert [exchange.is_streaming for exchange in exchanges] == [True, True]
     connection.protocol.shutdown()
     for exchange in exchanges:
-        exchange.end()
+        exchange.end_streaming()
     for stream in (1, 3):
         answer = await connection.get(stream)
         assert (answer.body, answer.ended, answer.reset) == (b"one", False, INTERNAL_ERROR)

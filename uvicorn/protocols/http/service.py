@@ -4,6 +4,7 @@ import contextvars
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.exchange import raising
 from uvicorn.protocols.http.hooks import is_overridden
 from uvicorn.protocols.tasks import get_scheduler, is_coroutine_function
 
@@ -49,6 +50,8 @@ class Service:
     def __init__(self, http: Any, cycle_class: Any) -> None:
         config: Config = http.config
         self.config = config
+        if config.asgi_http_version == "2.4":
+            cycle_class = raising(cycle_class)
         self.new_cycle: Callable[[], Any] = cycle_class
         if http.server_state.observers:
             from uvicorn.protocols.observed import observe  # most servers need nothing of it
