@@ -346,6 +346,7 @@ def test_a_client_that_leaves() -> None:
         values = json.loads(shown[0])
         assert (values["status"], values["bytes"], values["request_id"]) == (499, 0, "7")
         assert values["user_agent"] == '"x\\'
+        assert "Traceback" not in server.stderr
 
 
 def test_a_line_at_the_start_does_not_wait_for_the_end() -> None:
