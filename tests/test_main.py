@@ -174,6 +174,7 @@ def text_for(option: Option) -> tuple[str, Any]:
         "forwarded_allow_ips": ("*", "*"),
         "root_path": ("/api", "/api"),
         "uds": ("server.sock", "server.sock"),
+        "forwarded_header": ("FORWARDED", "forwarded"),
         "bind": ("unix:server.sock", ["unix:server.sock"]),
         "uds_mode": ("660", 0o660),
         "pid_file": ("server.pid", "server.pid"),

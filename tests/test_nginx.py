@@ -1,7 +1,9 @@
 """nginx in front, over TCP and over a unix socket: what a proxy says arrives, WebSockets too."""
 
+import asyncio
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -15,14 +17,15 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PATIENCE, ServerProcess, exchange, free_port, serve
+from tests.docs.blocks import blocks
+from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, free_port, serve
 from tests.waiting import eventually
 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
-# What docs/deployment.md recommends, but for the paths.
-CONFIGURATION = """
+# Around what docs/deployment.md recommends.
+FRAME = """
 daemon off;
 {user}
 worker_processes 1;
@@ -36,29 +39,27 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    map $http_upgrade $connection_upgrade {{
-        default upgrade;
-        '' '';
-    }}
-    upstream application {{
-        server {upstream};
-        keepalive 8;
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto {scheme};
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_buffering off;
-            proxy_pass http://application;
-        }}
-    }}
+    {recommended}
 }}
 """
+
+
+def recommended(upstream: str, port: int) -> str:
+    """The configuration of docs/deployment.md, with another upstream and port."""
+    (text,) = (block.text for block in blocks(ROOT / "docs" / "deployment.md") if block.language == "nginx")
+    for old, new in {
+        "server unix:/run/app/socket;": f"server {upstream};",
+        "listen 80;": f"listen 127.0.0.1:{port};",
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@functools.cache
+def go() -> asyncio.Event:
+    """Whether the second part may be sent."""
+    return asyncio.Event()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -71,6 +72,14 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             length += len(event["body"])
             if not event["more_body"]:
                 break
+        if scope["path"] == "/parts":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            await go().wait()
+            await send({"type": "http.response.body", "body": b"second"})
+            return
+        if scope["path"] == "/go":
+            go().set()
         body = told.encode() if not length else str(length).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
@@ -92,7 +101,7 @@ def upstream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
             yield f"127.0.0.1:{server.port}", server
     else:
         path = tmp_path / "socket"
-        with serve(*arguments, "--uds", str(path), "--forwarded-allow-ips", "*") as server:
+        with serve(*arguments, "--uds", str(path), "--forwarded-allow-ips", "unix") as server:
             yield f"unix:{path}", server
 
 
@@ -103,8 +112,8 @@ def address(upstream: tuple[str, ServerProcess], tmp_path: Path) -> Iterator[tup
     # As root, it would drop privileges, and could not get at the socket.
     user = "" if os.geteuid() else "user root;"
     configuration = tmp_path / "nginx.conf"
-    values = {"directory": tmp_path, "upstream": upstream[0], "port": port, "scheme": "https", "user": user}
-    configuration.write_text(CONFIGURATION.format(**values))
+    values = {"directory": tmp_path, "user": user, "recommended": recommended(upstream[0], port)}
+    configuration.write_text(FRAME.format(**values))
     assert NGINX is not None
     process = subprocess.Popen([NGINX, "-c", str(configuration), "-e", str(tmp_path / "error.log")])
     try:
@@ -127,14 +136,29 @@ def body_of(answer: bytes) -> bytes:
 def test_scheme_and_client_come_through(address: tuple[str, int]) -> None:
     request = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
     told = json.loads(body_of(exchange(address, request)))
-    assert told == {"type": "http", "scheme": "https", "client": ["127.0.0.1", 0]}
+    assert told == {"type": "http", "scheme": "http", "client": ["127.0.0.1", 0]}
 
 
-def test_all_proxies_of_the_chain_are_heard(address: tuple[str, int]) -> None:
-    request = b"GET / HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 192.0.2.7\r\nconnection: close\r\n\r\n"
+def test_a_client_cannot_forge_its_address(address: tuple[str, int]) -> None:
+    forged = (
+        b"x-forwarded-for: 192.0.2.7\r\nx-forwarded-for: 192.0.2.8, unix\r\nx-forwarded-proto: https\r\n"
+        b"x_forwarded_for: 192.0.2.9\r\nforwarded: for=192.0.2.10;proto=https\r\n"
+    )
+    request = b"GET / HTTP/1.1\r\nhost: test\r\n%bconnection: close\r\n\r\n" % forged
     told = json.loads(body_of(exchange(address, request)))
-    # nginx has appended its own client, 127.0.0.1, which is a trusted proxy too.
-    assert told["client"] == ["192.0.2.7", 0]
+    assert told == {"type": "http", "scheme": "http", "client": ["127.0.0.1", 0]}
+
+
+def test_parts_of_a_response_are_not_held_back(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=PATIENCE) as client:
+        client.sendall(b"GET /parts HTTP/1.1\r\nhost: test\r\n\r\n")
+        received = b""
+        while b"first" not in received:
+            received += client.recv(65536)
+        # The application sends the second part when this request has come.
+        body_of(exchange(address, b"GET /go HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
+        while b"second" not in received:
+            received += client.recv(65536)
 
 
 def test_a_large_body_comes_through(address: tuple[str, int]) -> None:
@@ -168,7 +192,7 @@ def test_websockets_come_through(address: tuple[str, int]) -> None:
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
         assert headers[b"sec-websocket-accept"] == accept
         told = json.loads(read_text(file))
-        assert told == {"type": "websocket", "scheme": "wss", "client": ["127.0.0.1", 0]}
+        assert told == {"type": "websocket", "scheme": "ws", "client": ["127.0.0.1", 0]}
         client.sendall(text_frame(b"through"))
         assert read_text(file) == b"through"
 

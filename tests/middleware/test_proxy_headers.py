@@ -300,3 +300,218 @@ def test_the_time_grows_no_faster_than_the_header(element: bytes, trusted: str) 
         if long < max(short * 14, 400e-6):
             return
     pytest.fail(f"{short} s for a short header, {long} s for one of eight times its length")
+
+
+# --- Unix sockets -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "server", "believed"),
+    [
+        ("unix", None, ("/run/app.sock", None), True),
+        ("10.0.0.1, unix", None, ("/run/app.sock", None), True),
+        (["unix"], None, ("/run/app.sock", None), True),
+        ("10.0.0.1", None, ("/run/app.sock", None), False),
+        # Nothing is known of the peer.
+        ("unix", None, ("127.0.0.1", 80), False),
+        ("unix", None, None, False),
+        ("unix", ("127.0.0.1", 1), ("127.0.0.1", 80), False),
+        ("unix", ("unix", 1), ("127.0.0.1", 80), False),
+    ],
+)
+def test_the_peers_of_unix_sockets(trusted: Any, peer: Any, server: Any, believed: bool) -> None:
+    middleware = ProxyHeadersMiddleware(_nothing, trusted)
+    assert (middleware.for_peer(peer, server) == middleware._call_trusted) is believed
+    scope = http_scope(client=peer, server=server, headers=[(b"x-forwarded-for", b"192.0.2.7")])
+    run_async(middleware(scope, None, None))  # type: ignore[arg-type]  # neither is used
+    assert scope["client"] == (("192.0.2.7", 0) if believed else peer)
+
+
+def test_an_element_unix_is_of_a_client() -> None:
+    scope = http_scope(client=None, server=("/run/app.sock", None))
+    scope["headers"] = [(b"x-forwarded-for", b"192.0.2.7, unix")]
+    run_async(ProxyHeadersMiddleware(_nothing, "unix")(scope, None, None))  # type: ignore[arg-type]  # as above
+    assert scope["client"] is None
+
+
+# --- --forwarded-header -----------------------------------------------------------------------------------------------
+
+
+def told(
+    forwarded_header: str | None, *headers: tuple[bytes, bytes], trusted: str = "127.0.0.1", **changes: Any
+) -> dict[str, Any]:
+    """What has become of the scope of `GET http://example.org/` from 127.0.0.1."""
+    before = http_scope(client=PEER, headers=[(b"host", b"example.org"), *headers], raw_path=b"/", root_path="")
+    scope = {**before, **changes}
+    middleware = ProxyHeadersMiddleware(_nothing, trusted, forwarded_header)
+    run_async(middleware(scope, None, None))  # type: ignore[arg-type]  # neither is used
+    host = dict(scope["headers"])[b"host"]
+    assert [name for name, _ in scope["headers"]].count(b"host") == 1
+    changed = {name: value for name, value in scope.items() if value != before[name] and name != "headers"}
+    return changed | ({"host": host} if host != b"example.org" else {})
+
+
+ALL = (
+    (b"x-forwarded-for", b"192.0.2.7"),
+    (b"x-forwarded-proto", b"https"),
+    (b"x-forwarded-host", b"public.example"),
+    (b"x-forwarded-port", b"8443"),
+    (b"x-forwarded-prefix", b"/api/"),
+    (b"forwarded", b"for=192.0.2.8;proto=wss;host=forwarded.example"),
+)
+
+
+def test_the_fields_of_each_choice() -> None:
+    assert told(None, *ALL) == {"client": ("192.0.2.7", 0), "scheme": "https"}
+    assert told("x-forwarded", *ALL) == {
+        "client": ("192.0.2.7", 0),
+        "scheme": "https",
+        "host": b"public.example:8443",
+        "root_path": "/api",
+        "path": "/api/",
+        "raw_path": b"/api/",
+    }
+    assert told("forwarded", *ALL) == {"client": ("192.0.2.8", 0), "scheme": "wss", "host": b"forwarded.example"}
+
+
+@pytest.mark.parametrize("choice", ["x-forwarded", "forwarded"])
+def test_nothing_is_taken_of_a_peer_that_is_not_trusted(choice: str) -> None:
+    assert told(choice, *ALL, trusted="10.0.0.1") == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        (b"public.example", b"public.example"),
+        (b"public.example:8443", b"public.example:8443"),
+        (b"[2001:db8::1]:80", b"[2001:db8::1]:80"),
+        (b"forged.example, public.example", b"public.example"),
+        (b"", None),
+        (b"a b", None),
+        (b"user@public.example", None),
+        (b"public.example/path", None),
+        (b"public.example:port", None),
+        (b"public.example\xff", None),
+    ],
+)
+def test_the_host(value: bytes, host: bytes | None) -> None:
+    assert told("x-forwarded", (b"x-forwarded-host", value)) == ({} if host is None else {"host": host})
+
+
+def test_the_last_line_holds() -> None:
+    lines = [(b"x-forwarded-host", b"forged.example"), (b"x-forwarded-host", b"public.example")]
+    assert told("x-forwarded", *lines) == {"host": b"public.example"}
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "port", "expected"),
+    [
+        (b"a.example", b"http", b"8080", b"a.example:8080"),
+        (b"a.example:1", b"http", b"8080", b"a.example:8080"),
+        (b"a.example:1", b"https", b"443", b"a.example"),
+        (b"a.example:1", b"http", b"80", b"a.example"),
+        (b"a.example", b"http", b"443", b"a.example:443"),
+        (b"[::1]:1", b"http", b"8080", b"[::1]:8080"),
+        (b"a.example", b"http", b"65536", b"a.example"),
+        (b"a.example", b"http", b"x", b"a.example"),
+        (b"a.example", b"http", b"", b"a.example"),
+    ],
+)
+def test_the_port_belongs_to_the_host(host: bytes, scheme: bytes, port: bytes, expected: bytes) -> None:
+    fields = ((b"x-forwarded-host", host), (b"x-forwarded-proto", scheme), (b"x-forwarded-port", port))
+    assert told("x-forwarded", *fields)["host"] == expected
+    # Without X-Forwarded-Host it is the port of Host.
+    fields = ((b"host", host), (b"x-forwarded-proto", scheme), (b"x-forwarded-port", port))
+    assert told("x-forwarded", *fields[1:], headers=list(fields)).get("host") == expected
+
+
+def test_a_port_without_a_host() -> None:
+    scope = http_scope(client=PEER, headers=[(b"x-forwarded-port", b"8080")])
+    run_async(ProxyHeadersMiddleware(_nothing, "127.0.0.1", "x-forwarded")(scope, None, None))  # type: ignore[arg-type]
+    assert scope["headers"] == [(b"x-forwarded-port", b"8080")]
+
+
+@pytest.mark.parametrize(
+    ("value", "prefix"),
+    [
+        (b"/api", "/api"),
+        (b"/api/v1/", "/api/v1"),
+        (b"/", None),
+        (b"api", None),
+        (b"//evil.example", None),
+        (b"/a//b", None),
+        (b"/a?b", None),
+        (b"/a%2Fb", None),
+        (b"/a\\b", None),
+        (b"/\xc3\xa4", None),
+        (b"", None),
+    ],
+)
+def test_the_prefix(value: bytes, prefix: str | None) -> None:
+    fields = (b"x-forwarded-prefix", value)
+    changed = told("x-forwarded", fields, path="/root/x", raw_path=b"/root/x", root_path="/root")
+    if prefix is None:
+        prefix = ""
+    assert changed["root_path"] == f"{prefix}/root"
+    assert changed["path"] == f"{prefix}/root/x"
+    assert changed["raw_path"] == f"{prefix}/root/x".encode()
+
+
+def test_a_prefix_without_a_raw_path() -> None:
+    assert told("x-forwarded", (b"x-forwarded-prefix", b"/api"), raw_path=None)["raw_path"] is None
+
+
+# The nodes of RFC 7239, sections 4 and 6.
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"for=192.0.2.60;proto=http;by=203.0.113.43", {"client": ("192.0.2.60", 0)}),
+        (b"For=192.0.2.60; PROTO=HTTPS", {"client": ("192.0.2.60", 0), "scheme": "https"}),
+        (b'For="[2001:db8:cafe::17]:4711"', {"client": ("2001:db8:cafe::17", 4711)}),
+        (b'for="192.0.2.60:4711"', {"client": ("192.0.2.60", 4711)}),
+        (b"for=192.0.2.60:4711", {"client": ("192.0.2.60", 4711)}),
+        (b'host="a.example:80";proto="wss"', {"scheme": "wss", "host": b"a.example:80"}),
+        (b'host="a\\.example"', {"host": b"a.example"}),
+        # The last trusted proxy knows its client, and what it was asked for.
+        (
+            b"for=192.0.2.1, for=192.0.2.2;host=a.example, for=127.0.0.1;host=b",
+            {"client": ("192.0.2.2", 0), "host": b"a.example"},
+        ),
+        (b"for=192.0.2.1;proto=https", {"client": ("192.0.2.1", 0), "scheme": "https"}),
+        (b"for=127.0.0.1;proto=https,for=127.0.0.1", {"client": ("127.0.0.1", 0), "scheme": "https"}),
+        (b"for=192.0.2.1,for=unknown;proto=https", {"scheme": "https"}),
+        (b"for=192.0.2.1,for=_hidden;host=a.example", {"host": b"a.example"}),
+        (b'for=192.0.2.1,for="_hidden:_port"', {}),
+        # What a client has sent before it cannot change how the last element is read.
+        (b'for="192.0.2.1, for=192.0.2.2', {"client": ("192.0.2.2", 0)}),
+        (b"garbage,for=192.0.2.2", {"client": ("192.0.2.2", 0)}),
+        (b'"""",,for=127.0.0.1;proto=https', {"client": ("127.0.0.1", 0), "scheme": "https"}),
+        (b'for=192.0.2.2;by="a,b,\\",c"', {"client": ("192.0.2.2", 0)}),
+        (b"", {}),
+        (b"garbage", {}),
+        (b"for", {}),
+        (b"for=192.0.2.1;for=192.0.2.2", {}),
+        (b"for=192.0.2.1,", {}),
+        (b"for=192.0.2.1 for=192.0.2.2", {}),
+        (b'for="192.0.2.1', {}),
+        (b"proto=gopher;host=a/b;for=nonsense", {}),
+        (b'"' + b"," * 5000, {}),
+        (b"for=192.0.2.1," + b"," * 5000 + b"x", {}),
+    ],
+)
+def test_forwarded(value: bytes, expected: dict[str, Any]) -> None:
+    assert told("forwarded", (b"forwarded", value)) == expected
+
+
+def test_every_element_is_trusted() -> None:
+    value = b"for=192.0.2.1;proto=https, for=192.0.2.2;proto=http"
+    assert told("forwarded", (b"forwarded", value), trusted="*") == {"client": ("192.0.2.1", 0), "scheme": "https"}
+
+
+def test_several_lines_of_forwarded_are_one_list() -> None:
+    lines = [(b"forwarded", b"for=192.0.2.1;proto=https"), (b"forwarded", b"for=127.0.0.1")]
+    assert told("forwarded", *lines) == {"client": ("192.0.2.1", 0), "scheme": "https"}
+
+
+def test_a_websocket_has_schemes_of_its_own() -> None:
+    assert told("forwarded", (b"forwarded", b"proto=https"), type="websocket", scheme="ws")["scheme"] == "wss"

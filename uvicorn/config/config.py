@@ -339,11 +339,14 @@ class Config(Options):
             from uvicorn.middleware.message_logger import MessageLoggerMiddleware
 
             self.loaded_app = MessageLoggerMiddleware(self.loaded_app)
-        if self.proxy_headers:
+        if self.proxy_headers and self.forwarded_header != "none":
             from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-            self.loaded_app = ProxyHeadersMiddleware(self.loaded_app, trusted_hosts=self.forwarded_allow_ips)
-            self.proxy_headers_middleware = self.loaded_app
+            middleware = ProxyHeadersMiddleware(self.loaded_app, self.forwarded_allow_ips, self.forwarded_header)
+            self.loaded_app = middleware
+            if self.forwarded_header is None:
+                # The connection calls it for those requests that have one of its two fields.
+                self.proxy_headers_middleware = middleware
 
 
 def _load_environment(path: str) -> None:

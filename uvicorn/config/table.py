@@ -45,6 +45,7 @@ LifespanType = Literal["auto", "on", "off"]
 LoopFactoryType = Literal["none", "auto", "asyncio", "uvloop"]
 InterfaceType = Literal["auto", "asgi3", "asgi2", "wsgi"]
 HTTPSpecVersion = Literal["2.3", "2.4"]
+ForwardedHeaderType = Literal["x-forwarded", "forwarded", "none"]
 
 HTTP_PROTOCOLS: dict[str, str] = {
     "auto": "uvicorn.protocols.http.auto:AutoHTTPProtocol",
@@ -73,6 +74,7 @@ LOOP_FACTORIES: dict[str, str | None] = {
 INTERFACES: list[InterfaceType] = ["auto", "asgi3", "asgi2", "wsgi"]
 
 HTTP_SPEC_VERSIONS: list[HTTPSpecVersion] = ["2.3", "2.4"]
+FORWARDED_HEADERS: list[ForwardedHeaderType] = ["x-forwarded", "forwarded", "none"]
 
 LOG_LEVELS: dict[str, int] = {
     "critical": logging.CRITICAL,
@@ -210,7 +212,8 @@ class Options(OptionTable):
         None,
         TrustedHosts(),
         Group.PROXY,
-        "Comma-separated addresses, CIDR networks and literals of the proxies whose headers are trusted; * trusts all.",
+        "Comma-separated addresses, CIDR networks and literals of the proxies that are trusted; unix trusts the peers "
+        "of unix sockets, * trusts all.",
         shown="$FORWARDED_ALLOW_IPS, else 127.0.0.1,::1",
     )
     root_path: str | None = option("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
@@ -321,6 +324,16 @@ class Options(OptionTable):
     )
     http2_max_concurrent_streams: int = option(
         100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
+    )
+    proxy_protocol: bool = option(
+        False, Flag(), Group.PROXY, "Take the client's address from the PROXY protocol of trusted peers.", Form.ON
+    )
+    forwarded_header: ForwardedHeaderType | None = option(
+        None,
+        Choice(FORWARDED_HEADERS),
+        Group.PROXY,
+        "The fields that trusted peers set: all X-Forwarded fields, Forwarded (RFC 7239), or none.",
+        shown="X-Forwarded-For and -Proto alone",
     )
     bind: Sequence[str] | str | None = option(
         None,

@@ -1,4 +1,4 @@
-"""Client address and scheme as a trusted reverse proxy reports them."""
+"""Client, scheme, host and prefix as a trusted reverse proxy reports them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import functools
 import inspect
 import ipaddress
 import logging
+import re
 import sys
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups.tables import FORWARDED_FOR, FORWARDED_PROTO
@@ -21,10 +22,34 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("uvicorn.error")
 
-_FORWARDED = frozenset({FORWARDED_FOR, FORWARDED_PROTO})
+FORWARDED_HOST = b"x-forwarded-host"
+FORWARDED_PORT = b"x-forwarded-port"
+FORWARDED_PREFIX = b"x-forwarded-prefix"
+FORWARDED = b"forwarded"
+
+# By the values of --forwarded-header; the first is without it. The order is that in which they are applied.
+_FIELDS = {
+    None: (FORWARDED_PROTO, FORWARDED_FOR),
+    "x-forwarded": (FORWARDED_PROTO, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PREFIX),
+    "forwarded": (FORWARDED,),
+}
+
+# uri-host [ ":" port ] (RFC 9110, section 7.2), of names and addresses.
+_HOST = re.compile(rb"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+# Segments of a path (RFC 3986, section 3.3) that need no decoding; none is empty, or it could be another host.
+_PREFIX = re.compile(rb"((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+)/?")
+_DEFAULT_PORTS = {"http": b"80", "ws": b"80", "https": b"443", "wss": b"443"}
+
+# forwarded-pair (RFC 7239, section 4). A value with a colon has to be quoted; some proxies do not.
+_PAIR = re.compile(rb"""[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^ \t",;]*)[ \t]*(?:;|$)""")
+# A longer element of Forwarded is none, or the walk through what a client sends would take long.
+_MAX_ELEMENT_LENGTH = 1024
 
 # What X-Forwarded-Proto may say, and what it is for a WebSocket.
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+# In the list of those who are trusted: the peers of unix sockets.
+UNIX = "unix"
 
 # The longest address: INET6_ADDRSTRLEN, a zone ("%" and IF_NAMESIZE), brackets, ":" and a port. It bounds the memory of
 # the cached decisions.
@@ -72,6 +97,38 @@ def _from_right(elements: bytes) -> Iterator[bytes]:
         end = comma
 
 
+def _parse_element(text: bytes) -> dict[bytes, bytes] | None:
+    """The parameters of an element of Forwarded; None if it is malformed."""
+    parameters: dict[bytes, bytes] = {}
+    pos = 0
+    while pos < len(text):
+        pair = _PAIR.match(text, pos)
+        if pair is None:
+            return None
+        pos = pair.end()
+        name, value = pair[1].lower(), pair[2]
+        if name in parameters:
+            return None
+        parameters[name] = re.sub(rb"\\(.)", rb"\1", value[1:-1]) if value.startswith(b'"') else value
+    return parameters or None
+
+
+def _elements_from_right(value: bytes) -> Iterator[dict[bytes, bytes]]:
+    """The elements of Forwarded, last one first, up to one that is malformed: it was written by a client.
+
+    A comma may stand in a quoted string. What is left of the last element cannot change how that is read.
+    """
+    end = len(value)
+    while end >= 0:
+        comma = value.rfind(b",", 0, end)
+        while (element := _parse_element(value[comma + 1 : end])) is None:
+            if comma < 0 or end - comma > _MAX_ELEMENT_LENGTH:
+                return
+            comma = value.rfind(b",", 0, comma)
+        yield element
+        end = comma
+
+
 class _TrustedHosts:
     """Who may say where a request comes from: see `ProxyHeadersMiddleware`."""
 
@@ -82,7 +139,8 @@ class _TrustedHosts:
         self._addresses: set[Address] = set()
         self._networks: list[Network] = []
         self._literals: set[str] = set()
-        for host in filter(None, hosts):
+        self._trusts_unix = UNIX in hosts
+        for host in filter(None, set(hosts) - {UNIX}):
             if host == "*":
                 if not self.always_trust:
                     logger.warning(
@@ -100,6 +158,17 @@ class _TrustedHosts:
     def __contains__(self, host: str | None) -> bool:
         return self.always_trust or bool(host and self.trusts(host))
 
+    def has_peer(self, peer: tuple[str, int] | None, server: tuple[str, int | None] | None) -> bool:
+        """Whether the peer of a connection is trusted.
+
+        Args:
+            peer: its (host, port), or None.
+            server: our own (host, port), or (path, None) on a unix socket.
+        """
+        if peer is None and self._trusts_unix and server is not None and server[1] is None:
+            return True
+        return (peer[0] if peer else None) in self
+
     def _decide(self, host: str) -> bool:
         if host in self._literals:
             return True
@@ -115,15 +184,28 @@ class _TrustedHosts:
         the leftmost is where the request started.
         """
         if self.always_trust:
-            return self._locate(forwarded_for.partition(b",")[0].strip(b" \t"))
+            return self.locate(forwarded_for.partition(b",")[0].strip(b" \t"))
         client = None
         for element in _from_right(forwarded_for):
-            client = self._locate(element)
+            client = self.locate(element)
             if client is None or not self.trusts(client[0]):
                 break
         return client
 
-    def _locate(self, element: bytes) -> tuple[str, int] | None:
+    def forwarded(self, value: bytes) -> dict[bytes, bytes] | None:
+        """The element of Forwarded that the first trusted proxy has written: it was asked by the client.
+
+        An element without an address (`unknown`, `_hidden`) ends the walk, but tells scheme and host.
+        """
+        element = None
+        for element in _elements_from_right(value):
+            client = self.locate(element.get(b"for", b""))
+            if not self.always_trust and (client is None or not self.trusts(client[0])):
+                break
+        return element
+
+    def locate(self, element: bytes) -> tuple[str, int] | None:
+        """The address that an element names, with its port or 0, or None."""
         entry = element.decode("latin-1")
         if entry in self._literals:
             return entry, 0
@@ -131,38 +213,56 @@ class _TrustedHosts:
 
 
 class ProxyHeadersMiddleware:
-    """Takes `scope["client"]` and `scope["scheme"]` from X-Forwarded-For and X-Forwarded-Proto of a trusted peer.
+    """Takes client and scheme of a request from what a trusted peer says, and more if it is asked to.
 
     The scope is changed in place, so that the access log tells the client's address as well.
 
     Args:
         app: the application.
-        trusted_hosts: addresses, CIDR networks and literals, as a comma list or as a list; `*` alone trusts every peer,
-            those of a unix socket too.
+        trusted_hosts: addresses, CIDR networks and literals, as a comma list or as a list; `unix` trusts the peers of
+            unix sockets, and `*` alone trusts every peer.
+        forwarded_header: "x-forwarded" takes the host, its port and the prefix from the X-Forwarded fields too;
+            "forwarded" takes client, scheme and host from Forwarded (RFC 7239), instead of X-Forwarded-For and
+            X-Forwarded-Proto.
 
     Raises:
         ValueError: a network has host bits set, or a wrong mask.
     """
 
-    def __init__(self, app: ASGI3Application, trusted_hosts: list[str] | str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        app: ASGI3Application,
+        trusted_hosts: list[str] | str = "127.0.0.1",
+        forwarded_header: str | None = None,
+    ) -> None:
         self.app = app
         self.trusted_hosts = _TrustedHosts(trusted_hosts)
+        self._fields = _FIELDS[forwarded_header]
+        self._apply: dict[bytes, Callable[[Any, list[bytes]], None]] = {
+            FORWARDED_PROTO: self._apply_proto,
+            FORWARDED_FOR: self._apply_for,
+            FORWARDED_HOST: self._apply_host,
+            FORWARDED_PORT: self._apply_port,
+            FORWARDED_PREFIX: self._apply_prefix,
+            FORWARDED: self._apply_forwarded,
+        }
 
-    def for_peer(self, peer: tuple[str, int] | None) -> ASGI3Application:
-        """What to call for those requests of the connection with `peer` that have a field of a proxy."""
-        return self._call_trusted if self._is_trusted(peer) else self.app
+    def for_peer(self, peer: tuple[str, int] | None, server: tuple[str, int | None] | None = None) -> ASGI3Application:
+        """What to call for those requests of a connection that have a field of a proxy.
 
-    def _is_trusted(self, peer: tuple[str, int] | None) -> bool:
-        return (peer[0] if peer else None) in self.trusted_hosts
+        Args:
+            peer, server: as for `_TrustedHosts.has_peer`.
+        """
+        return self._call_trusted if self.trusted_hosts.has_peer(peer, server) else self.app
 
     def _call_trusted(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
         self._forward(scope)
         return self.app(scope, receive, send)
 
     def _call(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
-        if scope["type"] != "lifespan" and self._is_trusted(scope.get("client")):
+        if scope["type"] != "lifespan" and self.trusted_hosts.has_peer(scope.get("client"), scope.get("server")):
             for name, _ in scope.get("headers", ()):
-                if name in _FORWARDED:
+                if name in self._fields:
                     self._forward(scope)
                     break
         return self.app(scope, receive, send)
@@ -178,15 +278,65 @@ class ProxyHeadersMiddleware:
 
     def _forward(self, scope: Any) -> None:
         # Several lines are one list (RFC 9110, section 5.3).
-        lines: dict[bytes, list[bytes]] = {FORWARDED_FOR: [], FORWARDED_PROTO: []}
+        lines: dict[bytes, list[bytes]] = {name: [] for name in self._fields}
         for name, value in scope["headers"]:
-            if name in _FORWARDED:
+            if name in lines:
                 lines[name].append(value)
-        if lines[FORWARDED_PROTO]:
-            scheme = lines[FORWARDED_PROTO][-1].rpartition(b",")[2].strip(b" \t").decode("latin-1").lower()
-            if scheme in _WEBSOCKET_SCHEMES:
-                scope["scheme"] = _WEBSOCKET_SCHEMES[scheme] if scope["type"] == "websocket" else scheme
-        if lines[FORWARDED_FOR]:
-            client = self.trusted_hosts.client(b",".join(lines[FORWARDED_FOR]))
+        for name, values in lines.items():
+            if values:
+                self._apply[name](scope, values)
+
+    def _apply_proto(self, scope: Any, values: list[bytes]) -> None:
+        _set_scheme(scope, _last(values))
+
+    def _apply_for(self, scope: Any, values: list[bytes]) -> None:
+        client = self.trusted_hosts.client(b",".join(values))
+        if client is not None:
+            scope["client"] = client
+
+    def _apply_host(self, scope: Any, values: list[bytes]) -> None:
+        _set_host(scope, _last(values))
+
+    def _apply_port(self, scope: Any, values: list[bytes]) -> None:
+        """The port belongs to the host, which is that of X-Forwarded-Host or of Host."""
+        port = _last(values)
+        found = _HOST.fullmatch(dict(scope["headers"]).get(b"host", b""))
+        if found is not None and port.isdigit() and _is_port(port.decode("latin-1")):
+            is_default = port == _DEFAULT_PORTS.get(scope["scheme"])
+            _set_host(scope, found["host"] if is_default else found["host"] + b":" + port)
+
+    def _apply_prefix(self, scope: Any, values: list[bytes]) -> None:
+        """The path that the proxy has taken off is put back, as with --root-path."""
+        found = _PREFIX.fullmatch(_last(values))
+        if found is not None:
+            prefix = found[1].decode("ascii")
+            scope["root_path"] = prefix + scope.get("root_path", "")
+            scope["path"] = prefix + scope["path"]
+            if scope.get("raw_path") is not None:
+                scope["raw_path"] = found[1] + scope["raw_path"]
+
+    def _apply_forwarded(self, scope: Any, values: list[bytes]) -> None:
+        element = self.trusted_hosts.forwarded(b",".join(values))
+        if element is not None:
+            client = self.trusted_hosts.locate(element.get(b"for", b""))
             if client is not None:
                 scope["client"] = client
+            _set_scheme(scope, element.get(b"proto", b""))
+            _set_host(scope, element.get(b"host", b""))
+
+
+def _last(values: list[bytes]) -> bytes:
+    """What the last proxy says, for fields that each of them sets anew."""
+    return values[-1].rpartition(b",")[2].strip(b" \t")
+
+
+def _set_scheme(scope: Any, value: bytes) -> None:
+    scheme = value.decode("latin-1").lower()
+    if scheme in _WEBSOCKET_SCHEMES:
+        scope["scheme"] = _WEBSOCKET_SCHEMES[scheme] if scope["type"] == "websocket" else scheme
+
+
+def _set_host(scope: Any, value: bytes) -> None:
+    if _HOST.fullmatch(value) is not None:
+        others = [field for field in scope["headers"] if field[0] != b"host"]
+        scope["headers"] = [(b"host", value), *others]

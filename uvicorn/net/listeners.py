@@ -1,6 +1,8 @@
 """Listens on sockets, and gives each connection that comes to a protocol."""
 
 import asyncio
+import errno
+import logging
 import os
 import socket
 import sys
@@ -11,13 +13,20 @@ from uvicorn.net.bind import binds_of
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
+    from uvicorn.net.proxy_protocol import ProxyProtocol
 
 # In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets
 # get the real one afterwards.
 ACCEPTED_AT_ONCE = 16
 
+# Nothing helps but to wait, in seconds; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
+OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+OUT_OF_RESOURCES_DELAY = 1.0
+
 # How long a client may take to confirm the end of TLS, in seconds; the loop's 30 would hold up a shutdown.
 TLS_SHUTDOWN_TIMEOUT = 2.0
+
+logger = logging.getLogger("uvicorn.error")
 
 
 def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -32,6 +41,80 @@ def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, 
 
 class AnyServer(Protocol):
     def close(self) -> None: ...
+
+
+def log_shortage(exc: OSError) -> None:
+    """Log that nothing can be accepted, or raise the error if waiting does not help."""
+    if exc.errno not in OUT_OF_RESOURCES:
+        raise exc
+    logger.error("Cannot accept connections: %s. Trying again in %g s.", exc.strerror, OUT_OF_RESOURCES_DELAY)
+
+
+class Connector:
+    """Makes connections of accepted sockets, in the running loop.
+
+    Args:
+        config: with TLS or without, with the PROXY protocol or without.
+        create_protocol: makes the protocol of a connection.
+    """
+
+    def __init__(self, config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._create_protocol = create_protocol
+        self._tls_options = tls_options(config, self._loop)
+        self._proxy_protocol = _proxy_protocol(config, create_protocol) if config.proxy_protocol else None
+
+    async def connect(self, accepted: socket.socket) -> None:
+        """Give a connection to a protocol, or close it."""
+        try:
+            create_protocol = self._create_protocol
+            if self._proxy_protocol is not None:
+                create_protocol = await self._proxy_protocol.announce(accepted)
+            await self._loop.connect_accepted_socket(create_protocol, accepted, **self._tls_options)
+        except OSError as exc:  # `ssl.SSLError` is one: not our fault, as a rule.
+            logger.debug("A connection could not be set up: %s", exc)
+            accepted.close()
+
+
+def _proxy_protocol(config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> "ProxyProtocol":
+    from uvicorn.net.proxy_protocol import ProxyProtocol  # Most servers do without.
+
+    return ProxyProtocol(config, create_protocol)
+
+
+class AcceptingServer:
+    """Accepts from one socket, and closes it at the end: a loop's own servers cannot read before TLS."""
+
+    def __init__(self, sock: socket.socket, connector: Connector, backlog: int) -> None:
+        self._sock = sock
+        self._connector = connector
+        self._setups: set[asyncio.Task[None]] = set()
+        sock.setblocking(False)
+        sock.listen(backlog)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                try:
+                    accepted, _ = await loop.sock_accept(self._sock)
+                except ConnectionAbortedError:
+                    continue  # The client has gone.
+                except OSError as exc:
+                    log_shortage(exc)
+                    await asyncio.sleep(OUT_OF_RESOURCES_DELAY)
+                    continue
+                accepted.setblocking(False)
+                setup = loop.create_task(self._connector.connect(accepted))
+                self._setups.add(setup)
+                setup.add_done_callback(self._setups.discard)
+        finally:
+            self._sock.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._accepting.cancel()
 
 
 class Listeners:
@@ -66,6 +149,9 @@ class Listeners:
             # One of gunicorn's does not notice that a loop closes the descriptor.
             sock = _duplicate(sock)
         config, loop = self._config, asyncio.get_running_loop()
+        if config.proxy_protocol:
+            self.servers.append(AcceptingServer(sock, Connector(config, self._create_protocol), config.backlog))
+            return
         backlog = min(config.backlog, ACCEPTED_AT_ONCE)
         server = await loop.create_server(
             self._create_protocol, sock=sock, backlog=backlog, **tls_options(config, loop)

@@ -41,11 +41,18 @@ def stems_from_disconnect(exc: BaseException) -> bool:
     return False
 
 
-def _address(info: Any) -> tuple[str, int] | None:
+def address_of(info: Any) -> tuple[str, int] | None:
     """(host, port) of an internet address, whatever its flow and scope fields."""
     if isinstance(info, _SEQUENCES) and len(info) >= 2:
         return (str(info[0]), int(info[1]))
     return None
+
+
+def server_address_of(info: Any) -> tuple[str, int | None] | None:
+    """As `address_of`, and (path, None) of a unix socket."""
+    if isinstance(info, str) and info:
+        return (info, None)
+    return address_of(info)
 
 
 def _get_info(transport: asyncio.BaseTransport, name: str, ask: str) -> Any:
@@ -61,15 +68,12 @@ def _get_info(transport: asyncio.BaseTransport, name: str, ask: str) -> Any:
 
 def get_remote_addr(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
     """The peer's (host, port), or None on a unix socket and where nothing is known."""
-    return _address(_get_info(transport, "peername", "getpeername"))
+    return address_of(_get_info(transport, "peername", "getpeername"))
 
 
 def get_local_addr(transport: asyncio.BaseTransport) -> tuple[str, int | None] | None:
     """Our own (host, port), or (path, None) on a unix socket, or None where nothing is known."""
-    info = _get_info(transport, "sockname", "getsockname")
-    if isinstance(info, str) and info:
-        return (info, None)
-    return _address(info)
+    return server_address_of(_get_info(transport, "sockname", "getsockname"))
 
 
 def is_ssl(transport: asyncio.BaseTransport) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import mmap
 import os
@@ -13,12 +12,8 @@ from socket import socket
 from typing import IO, Any
 
 from uvicorn.config import Config
-from uvicorn.net.listeners import Listeners, tls_options
+from uvicorn.net.listeners import OUT_OF_RESOURCES_DELAY, Connector, Listeners, log_shortage
 from uvicorn.server_state import Connections
-
-# Nothing helps but to wait, in seconds; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
-OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-OUT_OF_RESOURCES_DELAY = 1.0
 
 # One is each worker's; the first says how many may be in use behind it.
 CELLS = 4096
@@ -213,6 +208,23 @@ class PublishedConnections(Connections):
         super().add(protocol)
         self.publish()
 
+    def begin(self) -> None:
+        """One has been accepted, and is being set up."""
+        self.pending += 1
+        self.publish()
+
+    def begun(self) -> None:
+        """It has been added, or has failed."""
+        self.pending -= 1
+        self.publish()
+        if not self.pending:
+            self._waiters.wake()
+
+    async def wait_empty(self) -> None:
+        """Return as soon as no connection is left, and none is being set up."""
+        while self or self.pending:
+            await self._waiters.wait()
+
     def discard(self, protocol: object) -> None:
         super().discard(protocol)
         self._ended()
@@ -242,10 +254,9 @@ class FairServer:
         config: Config,
     ) -> None:
         self._sock = sock
-        self._create_protocol = create_protocol
+        self._connector = Connector(config, create_protocol)
         self._connections = connections
         self._loop = asyncio.get_running_loop()
-        self._tls_options = tls_options(config, self._loop)
         self._setups: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._courtesy = Courtesy(connections.share)
@@ -303,15 +314,12 @@ class FairServer:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # Another worker was faster, or the client has gone.
         except OSError as exc:
-            if exc.errno not in OUT_OF_RESOURCES:
-                raise
-            logger.error("Cannot accept connections: %s. Trying again in %g s.", exc.strerror, OUT_OF_RESOURCES_DELAY)
+            log_shortage(exc)
             self._connections.accepting(False)
             self._pause(OUT_OF_RESOURCES_DELAY, self._after_shortage)
             return
         accepted.setblocking(False)
-        self._connections.pending += 1
-        self._connections.publish()
+        self._connections.begin()
         if sys.version_info < (3, 12):
             setup = self._loop.create_task(self._set_up(accepted))
         else:  # It saves a pass of the loop.
@@ -321,13 +329,9 @@ class FairServer:
 
     async def _set_up(self, accepted: socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._create_protocol, accepted, **self._tls_options)
-        except OSError as exc:  # `ssl.SSLError` is one: not our fault, as a rule.
-            logger.debug("A connection could not be set up: %s", exc)
-            accepted.close()
+            await self._connector.connect(accepted)
         finally:
-            self._connections.pending -= 1
-            self._connections.publish()
+            self._connections.begun()
 
 
 class FairListeners(Listeners):

@@ -247,7 +247,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self.reader.set_template(template, connection.client, self.app_state)
         service = self._service
         if service.middleware is not None and self.app is service.middleware:
-            self._proxied_app = service.middleware.for_peer(connection.client)
+            self._proxied_app = service.middleware.for_peer(connection.client, connection.server)
             self.app = service.app
         # A subclass may have put another one in its place.
         self._eager = service.is_eager if self.app is service.app else service.starts_at_once(self.app)

@@ -412,7 +412,7 @@ class Http2(asyncio.Protocol):
         self.scope_template = (template[0] | {"http_version": "2", "client": connection.client}, *template[1:])
         middleware = self._service.middleware
         if middleware is not None and self.app is middleware.app:
-            self._proxied_app = middleware.for_peer(connection.client)
+            self._proxied_app = middleware.for_peer(connection.client, connection.server)
         connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
         connection.trace("HTTP connection made")
         if connection.secure and not is_adequate(transport.get_extra_info("ssl_object")):
