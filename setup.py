@@ -26,6 +26,8 @@ COMPILED = [
     "_hpack",
     "_http2",
     "_http2_fields",
+    "_http2_output",
+    "_http2_stream",
     "_payload",
     "_request",
     "_response",

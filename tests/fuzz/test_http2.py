@@ -108,11 +108,11 @@ class Conversation:
             self.given.remove(stream)
 
     def _write(self) -> None:
-        before = self.session.send_window
+        before = self.session.output.send_window
         written = self.session.take_output()
         # The reader holds to it that nothing follows the end of a stream.
         self.reader.read(written)
-        assert self.session.send_window >= 0 or self.session.send_window == before
+        assert self.session.output.send_window >= 0 or self.session.output.send_window == before
         self.trace.append(written)
 
 

@@ -85,7 +85,7 @@ class Peer(RuleBasedStateMachine):
             outputs = [session.take_output() for session in self.sessions]
             assert all(output == outputs[0] for output in outputs)
             for session in self.sessions:
-                session.take_drained()
+                session.output.take_drained()
             if not data and not outputs[0]:
                 return
             self.take_client_events(self.client.receive_data(outputs[0]))

@@ -454,11 +454,16 @@ def test_errors_of_hpack_come_through(reader: Any) -> None:
 # Trailers (section 8.1)
 
 
-def test_trailers(reader: Any) -> None:
-    reader.read_trailers(block_of([]))
-    reader.read_trailers(
-        block_of([(b"x-checksum", b"a"), (b"x-forwarded-for", b"b"), (b"cookie", b"c"), (b"priority", b"i")])
-    )
+def test_trailers_are_dropped_and_the_table_follows_them(reader: Any) -> None:
+    encoder = hpack.Encoder()
+    reader.read_request(encoder.encode([*START, (b"content-length", b"5"), (b"priority", b"u=1")]), True)
+    trailers = [(b"x-checksum", b"a"), (b"x-forwarded-for", b"b"), (b"cookie", b"c"), (b"priority", b"i")]
+    reader.read_trailers(encoder.encode(trailers))
+    reader.read_trailers(b"")
+    assert (reader.content_length, reader.priority) == (5, 2), "they change nothing of the request"
+    block = encoder.encode([*START, trailers[0]])
+    assert len(block) == 5, "it refers to a field of the trailers"
+    assert reader.read_request(block, False).headers == [HOST, trailers[0]]
 
 
 @pytest.mark.parametrize(

@@ -745,17 +745,17 @@ def test_a_response_waits_for_the_stream_s_window(peer: Peer) -> None:
     peer.read()
     assert peer.reader.answers[1].body == b"abc"
     assert (stream.queued, stream.sent, stream.send_window) == (4, 3, 0)
-    assert not peer.session.has_output()
+    assert not peer.session.output.can_send()
     peer.feed(window_update(1, 2))
-    assert peer.session.has_output()
+    assert peer.session.output.can_send()
     peer.read()
     assert peer.reader.answers[1].body == b"abcde"
     peer.feed(settings((codes.INITIAL_WINDOW_SIZE, 50)))
     peer.read()
     assert peer.reader.answers[1].body == b"abcdefg"
     assert peer.reader.answers[1].ended
-    assert peer.session.take_drained() == [stream]
-    assert peer.session.take_drained() == []
+    assert peer.session.output.take_drained() == [stream]
+    assert peer.session.output.take_drained() == []
 
 
 def test_a_window_can_become_negative(peer: Peer) -> None:
@@ -843,9 +843,9 @@ def test_a_stream_that_is_reset_leaves_the_queue(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcd"))
-    assert peer.session.blocked == [stream]
+    assert peer.session.output.blocked == [stream]
     peer.feed(reset(1))
-    assert peer.session.blocked == []
+    assert peer.session.output.blocked == []
     assert stream.queued == 0
 
 

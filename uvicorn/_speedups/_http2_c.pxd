@@ -3,8 +3,10 @@ cimport cython
 
 from uvicorn._speedups._hpack_c cimport Encoder, new_encoder
 from uvicorn._speedups._http2_fields_c cimport FieldsReader, new_fields_reader, parse_priority
+from uvicorn._speedups._http2_output_c cimport Output, new_output
+from uvicorn._speedups._http2_stream_c cimport Stream, new_stream
 from uvicorn._speedups._response_c cimport Http2Framer, new_http2_framer
-from uvicorn._speedups._scan_c cimport cut, frame_head, get_uint32
+from uvicorn._speedups._scan_c cimport cut, get_uint32
 
 cdef int AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY
 cdef int OPEN, HALF_CLOSED_REMOTE, CLOSED
@@ -20,7 +22,7 @@ cdef int MAX_HEADER_LIST_SIZE, ENABLE_CONNECT_PROTOCOL, NO_RFC7540_PRIORITIES
 cdef Py_ssize_t FRAME_MAX
 cdef long long DEFAULT_WINDOW, MAX_WINDOW, MAX_STREAM_ID
 cdef int DEFAULT_PRIORITY
-cdef long long STREAM_WINDOW, OUTPUT_MAX, CONTROL_MAX
+cdef long long STREAM_WINDOW
 cdef double RESETS_BURST, RESETS_PER_SECOND
 cdef double IDLE_FRAMES_BURST, IDLE_FRAMES_PER_SECOND, IDLE_FRAMES_PER_REQUEST, IDLE_FRAMES_PER_DATA
 cdef Py_ssize_t ABANDONED_MAX
@@ -29,43 +31,10 @@ cdef bytes PREFACE, _PING_OF_SHUTDOWN
 cdef object _join
 
 
-@cython.final
-cdef class Stream:
-    cdef readonly unsigned int number
-    cdef readonly int state
-    cdef int priority
-    cdef unsigned long long turn
-    cdef public object owner
-    cdef bint given_out
-    cdef bint tunnel
-    cdef readonly bint more_body
-    cdef bint abandoned_body
-    cdef long long remaining
-    cdef long long body_size
-    cdef list body
-    cdef readonly bint body_pending
-    cdef long long unread
-    cdef long long window
-    cdef long long window_target
-    cdef long long owed
-    cdef readonly Http2Framer framer
-    cdef list queue
-    cdef Py_ssize_t queue_pos
-    cdef readonly long long queued
-    cdef bint end_queued
-    cdef readonly long long sent
-    cdef readonly long long send_window
-
-    cdef begin(self, unsigned int number, long long send_window)
-
-
-@cython.locals(stream=Stream)
-cdef Stream _new_stream(unsigned int number, long long send_window)
-
-
 cdef class Session:
     cdef FieldsReader reader
     cdef Encoder encoder
+    cdef readonly Output output
     cdef long long limit_block
     cdef long long limit_body
     cdef long long max_streams
@@ -91,15 +60,7 @@ cdef class Session:
     cdef long long window
     cdef long long window_target
     cdef long long owed
-    cdef readonly long long send_window
     cdef long long initial_window
-    cdef readonly long long sent
-    cdef list out
-    cdef long long out_size
-    cdef long long control_size
-    cdef readonly list blocked
-    cdef list drained
-    cdef unsigned long long turn
     cdef double updated
     cdef double resets
     cdef double idle_frames
@@ -153,6 +114,7 @@ cdef class Session:
     cdef _take_window_update(self, unsigned int number, bytes data, Py_ssize_t pos, Py_ssize_t end)
     cdef _spend_frame(self)
     cdef _spend_reset(self)
+    cdef _earn_frames(self, Py_ssize_t count)
     cdef _reset(self, Stream stream, int code, str reason)
     cdef _reset_number(self, unsigned int number, int code, str reason)
     cdef _abandon(self, unsigned int number)
@@ -177,26 +139,9 @@ cdef class Session:
     cpdef send_head(self, Stream stream)
     cpdef send_interim(self, Stream stream, int status, headers)
     cpdef take_back(self, Stream stream)
-    @cython.locals(size=Py_ssize_t, pos=Py_ssize_t)
-    cdef _put_block(self, unsigned int number, int flags, bytes block)
     @cython.locals(size=Py_ssize_t, framer=Http2Framer)
     cdef _send_data(self, Stream stream, bytes data, bint ends)
-    @cython.locals(size=Py_ssize_t, pos=Py_ssize_t)
-    cdef _put_data(self, Stream stream, bytes data, bint ends)
-    @cython.locals(out=list)
-    cdef _put_frame(self, Stream stream, data, Py_ssize_t size, bint ends)
     cdef _put_trailers(self, Stream stream)
     cdef _end_response(self, Stream stream)
-    @cython.locals(in_order=Stream, shared=Stream, stream=Stream, urgency=int)
-    cdef Stream _pick(self)
-    @cython.locals(queue=list, part=bytes, start=Py_ssize_t, size=Py_ssize_t)
-    cdef _put_queued(self, Stream stream)
-    cpdef bint has_output(self)
-    @cython.locals(stream=Stream, out=list)
+    @cython.locals(output=Output, stream=Stream)
     cpdef bytes take_output(self)
-    cpdef bint has_queues(self)
-    cpdef list take_drained(self)
-    @cython.locals(out=list)
-    cdef _put(self, int kind, int flags, unsigned int number, bytes payload)
-    cdef _put_control(self, int kind, int flags, unsigned int number, bytes payload)
-    cdef _put_goaway(self, unsigned int number, int code, bytes reason)

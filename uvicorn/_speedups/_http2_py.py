@@ -1,9 +1,8 @@
 """One HTTP/2 connection without its transport: one source, run as it is or compiled as `_http2_c`.
 
-`Session` is the one owner of framing (RFC 9113): frames, settings, both windows in both directions, the states of
-streams, the order of what is written, and the limits. It is fed bytes, which it reads at once, and asked for the next
-event; so a stream that is reset in the read in which it came is never given out. What it has to send is gathered, and
-taken once for each pass of the loop.
+`Session` is the one owner of framing (RFC 9113): frames, settings, windows, the states of streams, and the limits. It
+is fed bytes, which it reads at once, and asked for the next event; so a stream that is reset in the read in which it
+came is never given out. What it has to send is gathered in its `Output`, and taken once for each pass of the loop.
 
 A stream that is not in `Session.streams` is idle if its number is higher than that of each stream before, else closed.
 
@@ -21,17 +20,20 @@ The session knows no clock: the caller passes the time. Rule of the leaves: ever
 bytes, changes the state or raises.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups._hpack_py import new_encoder
 from uvicorn._speedups._http2_fields_py import new_fields_reader, parse_priority
+from uvicorn._speedups._http2_output_py import new_output
+from uvicorn._speedups._http2_stream_py import new_stream
 from uvicorn._speedups._response_py import new_http2_framer
-from uvicorn._speedups._scan_py import cut, frame_head, get_uint32
+from uvicorn._speedups._scan_py import cut, get_uint32
 from uvicorn._speedups.errors import ConnectionFault, HpackError, RequestRejected
 from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY
 from uvicorn._speedups.http2_codes import (
     ACK,
     BODY,
+    CLOSED,
     COMPRESSION_ERROR,
     CONNECT,
     CONTINUATION,
@@ -48,6 +50,7 @@ from uvicorn._speedups.http2_codes import (
     FRAME_MAX,
     FRAME_SIZE_ERROR,
     GOAWAY,
+    HALF_CLOSED_REMOTE,
     HAS_PRIORITY,
     HEADER_TABLE_SIZE,
     HEADERS,
@@ -79,20 +82,16 @@ from uvicorn._speedups.http2_codes import (
     WINDOW_UPDATE,
 )
 
+if TYPE_CHECKING:
+    # By another name, as the class is a C type in the compiled half.
+    from uvicorn._speedups._http2_stream_py import Stream as SessionStream
+
 # What is read. Nothing is after a fault.
 AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY = range(4)
-
-OPEN, HALF_CLOSED_REMOTE, CLOSED = range(3)
 
 # The stream's window at first is the default, so that a slow application holds 64 KiB, as on HTTP/1.1. One that waits
 # for its body gets a window for fast and distant clients.
 STREAM_WINDOW = 262144
-
-# Bytes of responses that go into one write; the rest is ordered anew for the next.
-OUTPUT_MAX = 262144
-
-# Bytes of answers to control frames that wait for a client which does not read (CVE-2019-9512, -9515).
-CONTROL_MAX = 65536
 
 # Tokens. A stream that is reset takes one of the first bucket (CVE-2023-44487, CVE-2025-8671); a frame that moves
 # nothing forward takes one of the second (CVE-2019-9512, -9513, -9515, -9518), which requests and data fill up.
@@ -114,90 +113,6 @@ _PING_OF_SHUTDOWN = b"shutdown"
 _join = b"".join
 
 
-class Stream:
-    """One stream, of which a request has come.
-
-    Args:
-        number: its identifier.
-        send_window: bytes that the client takes at first.
-
-    Attributes:
-        state: OPEN, HALF_CLOSED_REMOTE or CLOSED.
-        more_body: whether more of the request's body follows.
-        body_pending: whether some of it, or its end, has come and was not given out.
-        framer: of the response.
-        queued: bytes of the response that wait for a window, or for their turn.
-        sent: bytes of the response that were put into the output.
-        send_window: bytes that the client takes now; it may be negative.
-        owner: what the wire keeps with it, until a response that is complete need not be queued.
-    """
-
-    __slots__ = (
-        "abandoned_body",
-        "body",
-        "body_pending",
-        "body_size",
-        "end_queued",
-        "framer",
-        "given_out",
-        "more_body",
-        "number",
-        "owed",
-        "owner",
-        "priority",
-        "queue",
-        "queue_pos",
-        "queued",
-        "remaining",
-        "send_window",
-        "sent",
-        "state",
-        "tunnel",
-        "turn",
-        "unread",
-        "window",
-        "window_target",
-    )
-
-    def begin(self, number: int, send_window: int) -> None:
-        """Expect nothing yet: `_new_stream` makes a stream, for half the cost of a call of the class."""
-        self.number = number
-        self.send_window = send_window
-        self.state = OPEN
-        self.priority = DEFAULT_PRIORITY
-        self.turn = 0
-        self.owner: Any = None
-        # Whether the wire has it, which then releases it.
-        self.given_out = False
-        # Whether it carries bytes of another protocol in both directions, and not a body and a response.
-        self.tunnel = False
-        # The request's body: bytes that are to come by its content-length, or -1; that have come; that were not given
-        # out; that were given out and not taken; that the client may send; that it is to be allowed.
-        self.more_body = True
-        self.abandoned_body = False
-        self.remaining = -1
-        self.body_size = 0
-        self.body: list[bytes] | None = None
-        self.body_pending = False
-        self.unread = 0
-        self.window = DEFAULT_WINDOW
-        self.window_target = DEFAULT_WINDOW
-        self.owed = 0
-        # The response.
-        self.framer: Any = None
-        self.queue: list[bytes] | None = None
-        self.queue_pos = 0
-        self.queued = 0
-        self.end_queued = False
-        self.sent = 0
-
-
-def _new_stream(number: int, send_window: int) -> Stream:
-    stream = Stream.__new__(Stream)
-    stream.begin(number, send_window)
-    return stream
-
-
 class Session:
     """One connection of HTTP/2, the server's side.
 
@@ -210,8 +125,7 @@ class Session:
         streams: those that are open, by number.
         active: the streams that count against the limit.
         state: AWAIT_PREFACE, AWAIT_SETTINGS, READY or FAULTY.
-        send_window: bytes that the client takes on all streams together.
-        sent: bytes of responses that were put into the output.
+        output: what is to be sent.
         ending: whether no stream is served but those that are open.
     """
 
@@ -223,9 +137,6 @@ class Session:
         "block_frames",
         "block_size",
         "block_stream",
-        "blocked",
-        "control_size",
-        "drained",
         "early_priorities",
         "encoder",
         "ending",
@@ -238,8 +149,7 @@ class Session:
         "limit_body",
         "max_streams",
         "needed",
-        "out",
-        "out_size",
+        "output",
         "owed",
         "partial",
         "partial_kind",
@@ -247,11 +157,8 @@ class Session:
         "position",
         "reader",
         "resets",
-        "send_window",
-        "sent",
         "state",
         "streams",
-        "turn",
         "updated",
         "window",
         "window_target",
@@ -261,19 +168,20 @@ class Session:
         self.reader: Any = new_fields_reader(limits)
         self.reader.connect_protocol = connect_protocol
         self.encoder: Any = new_encoder()
+        self.output: Any = new_output()
         # One frame is read anyway, so that its answer can be 431.
         self.limit_block = max(limits[2], FRAME_MAX)
         self.limit_body = limits[3]
         self.max_streams = max_streams
         self.state = AWAIT_PREFACE
-        self.streams: dict[int, Stream] = {}
+        self.streams: dict[int, SessionStream] = {}
         self.active = 0
         self.last_stream = 0
         self.last_served = 0
         self.ending = False
         self.abandoned: dict[int, None] = {}
         self.early_priorities: dict[int, int] = {}
-        self.events: list[tuple[int, Stream | None, Any]] = []
+        self.events: list[tuple[int, SessionStream | None, Any]] = []
         self.position = 0
         # Bytes of a frame that is not complete.
         self.partial: list[bytes] = []
@@ -290,17 +198,8 @@ class Session:
         self.window = DEFAULT_WINDOW
         self.window_target = DEFAULT_WINDOW
         self.owed = 0
-        # What it takes.
-        self.send_window = DEFAULT_WINDOW
+        # What it takes of a new stream.
         self.initial_window = DEFAULT_WINDOW
-        self.sent = 0
-        # What goes out.
-        self.out: list[Any] = []
-        self.out_size = 0
-        self.control_size = 0
-        self.blocked: list[Stream] = []
-        self.drained: list[Stream] = []
-        self.turn = 0
         # The budgets, and when they were filled up.
         self.updated = -1.0
         self.resets = RESETS_BURST
@@ -316,7 +215,7 @@ class Session:
         if connect_protocol:
             settings.append((ENABLE_CONNECT_PROTOCOL, 1))
         payload = _join([name.to_bytes(2, "big") + value.to_bytes(4, "big") for name, value in settings])
-        self._put(SETTINGS, 0, 0, payload)
+        self.output.put(SETTINGS, 0, 0, payload)
 
     # Bytes in
 
@@ -355,7 +254,7 @@ class Session:
             self.partial_size > 0 and (self.partial_kind == HEADERS or self.partial_kind == CONTINUATION)
         )
 
-    def next(self) -> "tuple[int, Stream | None, Any] | None":
+    def next(self) -> "tuple[int, SessionStream | None, Any] | None":
         """The next event, None if there is none."""
         # Each pass takes an event.
         while self.position < len(self.events):
@@ -388,7 +287,7 @@ class Session:
     def has_events(self) -> bool:
         return self.position < len(self.events)
 
-    def take_body(self, stream: Stream) -> bytes:
+    def take_body(self, stream: "SessionStream") -> bytes:
         """What has come of a body and was not given out, before its event."""
         stream.body_pending = False
         parts = stream.body
@@ -517,13 +416,11 @@ class Session:
         self.last_stream = number
         if self.ending or self.active >= self.max_streams:
             self.reader.skip(block)
-            if self.ending:
-                # GOAWAY has told that it is not served (section 6.8).
-                self._abandon(number)
-            else:
+            self._abandon(number)
+            # If the session is ending, GOAWAY has told that it is not served (section 6.8).
+            if not self.ending:
                 # It may not know of the limit yet, or of the streams that still count: no mistake to log.
-                self._put_control(RST_STREAM, 0, number, REFUSED_STREAM.to_bytes(4, "big"))
-                self._abandon(number)
+                self.output.put_control(RST_STREAM, 0, number, REFUSED_STREAM.to_bytes(4, "big"))
                 self._spend_reset()
             return
         rejected: Any = None
@@ -535,7 +432,7 @@ class Session:
                 self._reset_number(number, PROTOCOL_ERROR, error.reason)
                 return
             rejected = error
-        stream = _new_stream(number, self.initial_window)
+        stream = new_stream(number, self.initial_window)
         stream.framer = new_http2_framer(self.encoder, 0 if head is None else head.flags)
         if end_stream:
             stream.state = HALF_CLOSED_REMOTE
@@ -617,7 +514,7 @@ class Session:
         stream.window -= flow
         size = end - pos
         if flow > size:
-            # Nobody has to take the padding.
+            # Credit for padding goes back at once: no application takes it.
             self._owe(flow - size)
             self._owe_stream(stream, flow - size)
         if stream.remaining >= 0:
@@ -627,7 +524,7 @@ class Session:
                 self._reset(stream, PROTOCOL_ERROR, "a body longer than its content-length")
                 return
         if size:
-            self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_DATA, IDLE_FRAMES_BURST)
+            self._earn_frames(1)
             self._take_part(stream, data, pos, end)
         elif not flags & END_STREAM:
             self._spend_frame()
@@ -643,7 +540,7 @@ class Session:
         else:
             self._reset_number(number, STREAM_CLOSED, "DATA on a closed stream")
 
-    def _take_part(self, stream: Stream, data: bytes, pos: int, end: int) -> None:
+    def _take_part(self, stream: "SessionStream", data: bytes, pos: int, end: int) -> None:
         """Keep a part of a body until it is given out; those of one read are one event."""
         size = end - pos
         stream.body_size += size
@@ -666,12 +563,12 @@ class Session:
         else:
             stream.body.append(cut(data, pos, end))
 
-    def _tell_of_body(self, stream: Stream) -> None:
+    def _tell_of_body(self, stream: "SessionStream") -> None:
         if not stream.body_pending:
             stream.body_pending = True
             self.events.append((BODY, stream, None))
 
-    def _end_body(self, stream: Stream) -> None:
+    def _end_body(self, stream: "SessionStream") -> None:
         """The client has ended the stream."""
         if stream.remaining > 0:
             self._reset(stream, PROTOCOL_ERROR, "a body shorter than its content-length")
@@ -759,7 +656,7 @@ class Session:
                 raise ConnectionFault(PROTOCOL_ERROR, "a setting that is neither 0 nor 1")
         if initial_window != self.initial_window:
             self._change_initial_window(initial_window)
-        self._put_control(SETTINGS, ACK, 0, b"")
+        self.output.put_control(SETTINGS, ACK, 0, b"")
 
     def _change_initial_window(self, initial_window: int) -> None:
         """Streams that are open have the new window too (section 6.9.2)."""
@@ -778,7 +675,7 @@ class Session:
             raise ConnectionFault(FRAME_SIZE_ERROR, "PING is not of 8 bytes")
         payload = cut(data, pos, end)
         if not flags & ACK:
-            self._put_control(PING, ACK, 0, payload)
+            self.output.put_control(PING, ACK, 0, payload)
         elif payload == _PING_OF_SHUTDOWN:
             self.events.append((PONG, None, None))
         self._spend_frame()
@@ -798,10 +695,10 @@ class Session:
         self._spend_frame()
         increment = get_uint32(data, pos) & MAX_STREAM_ID
         if not number:
-            self.send_window += increment
+            self.output.send_window += increment
             if not increment:
                 raise ConnectionFault(PROTOCOL_ERROR, "WINDOW_UPDATE of nothing")
-            if self.send_window > MAX_WINDOW:
+            if self.output.send_window > MAX_WINDOW:
                 raise ConnectionFault(FLOW_CONTROL_ERROR, "a window above 2^31-1")
             return
         stream = self.streams.get(number)
@@ -829,11 +726,15 @@ class Session:
         if self.resets < 0:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "too many streams were reset")
 
+    def _earn_frames(self, count: int) -> None:
+        """Count frames of data: those of the client move something forward, ours are answered by WINDOW_UPDATE."""
+        self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_DATA * count, IDLE_FRAMES_BURST)
+
     # The end of streams
 
-    def _reset(self, stream: Stream, code: int, reason: str) -> None:
+    def _reset(self, stream: "SessionStream", code: int, reason: str) -> None:
         """Reset a stream for a mistake of the client's."""
-        self._put_control(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
+        self.output.put_control(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
         self._abandon(stream.number)
         self._close(stream)
         self._spend_reset()
@@ -841,7 +742,7 @@ class Session:
 
     def _reset_number(self, number: int, code: int, reason: str) -> None:
         """As `_reset`, for a stream that is not open."""
-        self._put_control(RST_STREAM, 0, number, code.to_bytes(4, "big"))
+        self.output.put_control(RST_STREAM, 0, number, code.to_bytes(4, "big"))
         self._abandon(number)
         self._spend_reset()
         self.events.append((STREAM_ERROR, None, reason))
@@ -852,16 +753,13 @@ class Session:
             del self.abandoned[next(iter(self.abandoned))]
         self.abandoned[number] = None
 
-    def _close(self, stream: Stream) -> None:
+    def _close(self, stream: "SessionStream") -> None:
         """The stream is closed; nothing of it is sent or read any more."""
         stream.state = CLOSED
         del self.streams[stream.number]
         if not stream.given_out:
             self.active -= 1
-        if stream.queue is not None:
-            stream.queue = None
-            stream.queued = 0
-            self.blocked.remove(stream)
+        self.output.forget(stream)
         if stream.unread:
             self._owe(stream.unread)
             stream.unread = 0
@@ -869,26 +767,26 @@ class Session:
 
     def _fail(self, fault: ConnectionFault) -> None:
         """End the connection for a mistake of the client's (section 5.4.1)."""
-        self._put_goaway(self.last_served if self.ending else self.last_stream, fault.code, fault.reason.encode())
+        self.output.put_goaway(self.last_served if self.ending else self.last_stream, fault.code, fault.reason.encode())
         self.state = FAULTY
         self.events.append((FAULT, None, fault))
 
     # The wire's side
 
-    def release(self, stream: Stream) -> None:
+    def release(self, stream: "SessionStream") -> None:
         """The application of a stream has returned, or there is none."""
         stream.given_out = False
         if stream.state == CLOSED:
             self.active -= 1
 
-    def reset(self, stream: Stream, code: int) -> None:
+    def reset(self, stream: "SessionStream", code: int) -> None:
         """Reset a stream for a reason of our own."""
         if stream.state != CLOSED:
-            self._put(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
+            self.output.put(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
             self._abandon(stream.number)
             self._close(stream)
 
-    def credit(self, stream: Stream) -> bool:
+    def credit(self, stream: "SessionStream") -> bool:
         """The application has taken what it was given of the body, or waits for more: the client may send more.
 
         Returns:
@@ -906,8 +804,8 @@ class Session:
             self._owe_stream(stream, size)
         return waits
 
-    def credit_tunnel(self, stream: Stream, size: int) -> None:
-        """So many bytes of a tunnel were taken: the client may send more."""
+    def credit_tunnel(self, stream: "SessionStream", size: int) -> None:
+        """`size` bytes of a tunnel were taken: the client may send more."""
         if stream.more_body and stream.state != CLOSED:
             if stream.framer.head_sent:
                 size += STREAM_WINDOW - stream.window_target
@@ -925,29 +823,29 @@ class Session:
         """Give the connection's window back, half a window at a time."""
         self.owed += size
         if self.owed * 2 >= self.window_target:
-            self._put(WINDOW_UPDATE, 0, 0, self.owed.to_bytes(4, "big"))
+            self.output.put(WINDOW_UPDATE, 0, 0, self.owed.to_bytes(4, "big"))
             self.window += self.owed
             self.owed = 0
 
-    def _owe_stream(self, stream: Stream, size: int) -> None:
+    def _owe_stream(self, stream: "SessionStream", size: int) -> None:
         """As `_owe`, for the stream's window."""
         stream.owed += size
         if stream.owed * 2 >= stream.window_target:
-            self._put(WINDOW_UPDATE, 0, stream.number, stream.owed.to_bytes(4, "big"))
+            self.output.put(WINDOW_UPDATE, 0, stream.number, stream.owed.to_bytes(4, "big"))
             stream.window += stream.owed
             stream.owed = 0
 
     def begin_shutdown(self) -> None:
         """Tell the client to open no more streams; those that are under way are served (section 6.8)."""
-        self._put_goaway(MAX_STREAM_ID, NO_ERROR, b"")
-        self._put(PING, 0, 0, _PING_OF_SHUTDOWN)
+        self.output.put_goaway(MAX_STREAM_ID, NO_ERROR, b"")
+        self.output.put(PING, 0, 0, _PING_OF_SHUTDOWN)
 
     def end_shutdown(self) -> None:
         """Serve no stream but those that have come."""
         if not self.ending:
             self.ending = True
             self.last_served = self.last_stream
-            self._put_goaway(self.last_served, NO_ERROR, b"")
+            self.output.put_goaway(self.last_served, NO_ERROR, b"")
 
     def refuse(self, code: int, reason: str) -> None:
         """End the connection for a reason that no frame has given."""
@@ -956,7 +854,7 @@ class Session:
 
     # Responses
 
-    def start(self, stream: Stream, message: Any, default_headers: list[tuple[bytes, bytes]]) -> None:
+    def start(self, stream: "SessionStream", message: Any, default_headers: list[tuple[bytes, bytes]]) -> None:
         """Accept `http.response.start`; the head goes out with the first part of the body, or with `send_head`.
 
         Args:
@@ -967,7 +865,7 @@ class Session:
         """
         stream.framer.start(message, default_headers)
 
-    def send(self, stream: Stream, message: Any) -> int:
+    def send(self, stream: "SessionStream", message: Any) -> int:
         """Accept `http.response.body`.
 
         Returns:
@@ -987,45 +885,32 @@ class Session:
             stream.owner = None
         return state
 
-    def send_bytes(self, stream: Stream, data: bytes, ends: bool) -> None:
+    def send_bytes(self, stream: "SessionStream", data: bytes, ends: bool) -> None:
         """Send bytes of a tunnel, whose head was sent; with `ends`, the last ones."""
         if stream.state != CLOSED:
             self._send_data(stream, data, ends)
 
-    def send_head(self, stream: Stream) -> None:
+    def send_head(self, stream: "SessionStream") -> None:
         """Send the head of a response that has started, unless a part of the body has taken it along."""
         framer = stream.framer
         if framer.state == EXPECT_BODY and not framer.head_sent and stream.state != CLOSED:
-            self._put_block(stream.number, 0, framer.head())
+            self.output.put_block(stream.number, 0, framer.head())
 
-    def send_interim(self, stream: Stream, status: int, headers: Any) -> None:
+    def send_interim(self, stream: "SessionStream", status: int, headers: Any) -> None:
         """Send an informational response (RFC 9110 section 15.2).
 
         Raises:
             RuntimeError, TypeError: as `start`; nothing is sent.
         """
         if stream.state != CLOSED:
-            self._put_block(stream.number, 0, stream.framer.interim(status, headers))
+            self.output.put_block(stream.number, 0, stream.framer.interim(status, headers))
 
-    def take_back(self, stream: Stream) -> None:
+    def take_back(self, stream: "SessionStream") -> None:
         """Forget a start of which nothing was sent: another response takes its place."""
         stream.framer = new_http2_framer(self.encoder, stream.framer.flags)
 
-    def _put_block(self, number: int, flags: int, block: bytes) -> None:
-        """HEADERS, and CONTINUATION for what one frame has no room for."""
-        size = len(block)
-        if size <= FRAME_MAX:
-            self._put(HEADERS, flags | END_HEADERS, number, block)
-            return
-        self._put(HEADERS, flags, number, block[:FRAME_MAX])
-        pos = FRAME_MAX
-        while size - pos > FRAME_MAX:
-            self._put(CONTINUATION, 0, number, block[pos : pos + FRAME_MAX])
-            pos += FRAME_MAX
-        self._put(CONTINUATION, END_HEADERS, number, block[pos:])
-
-    def _send_data(self, stream: Stream, data: bytes, ends: bool) -> None:
-        """Send a part of a body, or queue it."""
+    def _send_data(self, stream: "SessionStream", data: bytes, ends: bool) -> None:
+        """Send a part of a body, with the head if that was not sent."""
         size = len(data)
         framer = stream.framer
         if ends and framer.trailers is not None:
@@ -1037,166 +922,44 @@ class Session:
             return
         if not framer.head_sent:
             if ends and not size:
-                self._put_block(stream.number, END_STREAM, framer.head())
+                self.output.put_block(stream.number, END_STREAM, framer.head())
                 self._end_response(stream)
                 return
-            self._put_block(stream.number, 0, framer.head())
-        if not size and not ends:
-            return
-        if stream.queue is None and (
-            not size or (size <= stream.send_window and size <= self.send_window and self.out_size + size <= OUTPUT_MAX)
-        ):
-            self._put_data(stream, data, ends)
-            return
-        if stream.queue is None:
-            stream.queue = []
-            stream.turn = self.turn
-            self.blocked.append(stream)
-        if size:
-            stream.queue.append(data)
-            stream.queued += size
-        stream.end_queued = ends
+            self.output.put_block(stream.number, 0, framer.head())
+        if (size or ends) and self.output.put_data(stream, data, ends):
+            if size:
+                self._earn_frames((size - 1) // FRAME_MAX + 1)
+            if ends:
+                self._end_response(stream)
 
-    def _put_data(self, stream: Stream, data: bytes, ends: bool) -> None:
-        """DATA, of which the windows have room for."""
-        size = len(data)
-        if size <= FRAME_MAX:
-            self._put_frame(stream, data, size, ends)
-            return
-        # The only copy is that into the write.
-        view = memoryview(data)
-        pos = 0
-        while size - pos > FRAME_MAX:
-            self._put_frame(stream, view[pos : pos + FRAME_MAX], FRAME_MAX, False)
-            pos += FRAME_MAX
-        self._put_frame(stream, view[pos:], size - pos, ends)
-
-    def _put_frame(self, stream: Stream, data: Any, size: int, ends: bool) -> None:
-        """One DATA frame."""
-        out = self.out
-        out.append(frame_head(size, DATA, END_STREAM if ends else 0, stream.number))
-        if size:
-            out.append(data)
-            stream.send_window -= size
-            self.send_window -= size
-            stream.sent += size
-            self.sent += size
-            self.out_size += size
-            # The client answers with WINDOW_UPDATE frames.
-            self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_DATA, IDLE_FRAMES_BURST)
-        if ends:
-            self._end_response(stream)
-
-    def _put_trailers(self, stream: Stream) -> None:
+    def _put_trailers(self, stream: "SessionStream") -> None:
         """HEADERS that end the stream (RFC 9113 section 8.1)."""
-        self._put_block(stream.number, END_STREAM, stream.framer.trailer_block())
+        self.output.put_block(stream.number, END_STREAM, stream.framer.trailer_block())
         self._end_response(stream)
 
-    def _end_response(self, stream: Stream) -> None:
+    def _end_response(self, stream: "SessionStream") -> None:
         """END_STREAM was sent."""
         if stream.more_body:
             # The rest of the body is of no use (section 8.1).
-            self._put(RST_STREAM, 0, stream.number, b"\0\0\0\0")
+            self.output.put(RST_STREAM, 0, stream.number, b"\0\0\0\0")
             self._abandon(stream.number)
         self._close(stream)
 
-    def _pick(self) -> Stream | None:
-        """The queued stream whose turn it is (RFC 9218 section 10)."""
-        if self.send_window <= 0:
-            return None
-        in_order: Stream | None = None
-        shared: Stream | None = None
-        urgency = 8
-        for stream in self.blocked:
-            if stream.send_window <= 0 or stream.priority >> 1 > urgency:
-                continue
-            if stream.priority >> 1 < urgency:
-                urgency = stream.priority >> 1
-                in_order = shared = None
-            if stream.priority & 1:
-                if shared is None or stream.turn < shared.turn:
-                    shared = stream
-            elif in_order is None or stream.number < in_order.number:
-                in_order = stream
-        # Those that are of use in parts share with the first of those that are not.
-        if shared is None or (in_order is not None and in_order.turn <= shared.turn):
-            return in_order
-        return shared
-
-    def _put_queued(self, stream: Stream) -> None:
-        """Send a frame of a queued stream."""
-        queue: Any = stream.queue
-        part: bytes = queue[0]
-        start = stream.queue_pos
-        size = min(len(part) - start, FRAME_MAX, stream.send_window, self.send_window)
-        data = memoryview(part)[start : start + size]
-        if start + size < len(part):
-            stream.queue_pos = start + size
-        else:
-            stream.queue_pos = 0
-            del queue[0]
-        stream.queued -= size
-        self.turn += 1
-        stream.turn = self.turn
-        if stream.queued:
-            self._put_frame(stream, data, size, False)
-            return
-        stream.queue = None
-        self.blocked.remove(stream)
-        self.drained.append(stream)
-        if stream.end_queued and stream.framer.trailers is not None:
-            self._put_frame(stream, data, size, False)
-            self._put_trailers(stream)
-        else:
-            self._put_frame(stream, data, size, stream.end_queued)
-
-    # Bytes out
-
-    def has_output(self) -> bool:
-        """Whether there is something that can be sent."""
-        return bool(self.out) or (bool(self.blocked) and self._pick() is not None)
-
     def take_output(self) -> bytes:
         """What is to be written now."""
-        if self.blocked:
+        output = self.output
+        if output.blocked:
             # Each pass sends a frame.
-            while self.out_size < OUTPUT_MAX:
-                stream = self._pick()
+            while output.has_room():
+                stream = output.pick()
                 if stream is None:
                     break
-                self._put_queued(stream)
-        out = self.out
-        if not out:
-            return b""
-        self.out = []
-        self.out_size = 0
-        self.control_size = 0
-        return out[0] if len(out) == 1 else _join(out)
-
-    def has_queues(self) -> bool:
-        """Whether streams have a queue, or have had one since `take_drained`."""
-        return bool(self.blocked) or bool(self.drained)
-
-    def take_drained(self) -> list[Stream]:
-        """The streams whose queue has become empty since the last call."""
-        drained = self.drained
-        if drained:
-            self.drained = []
-        return drained
-
-    def _put(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        out = self.out
-        out.append(frame_head(len(payload), kind, flags, number))
-        if payload:
-            out.append(payload)
-
-    def _put_control(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        """Answer a frame of a client, which has to take the answers."""
-        self._put(kind, flags, number, payload)
-        self.control_size += 9 + len(payload)
-        if self.control_size > CONTROL_MAX:
-            self.out = []
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "the client does not read the answers to its frames")
-
-    def _put_goaway(self, number: int, code: int, reason: bytes) -> None:
-        self._put(GOAWAY, 0, 0, number.to_bytes(4, "big") + code.to_bytes(4, "big") + reason)
+                self._earn_frames(1)
+                if not output.put_queued(stream):
+                    continue
+                if stream.framer.trailers is not None:
+                    self._put_trailers(stream)
+                else:
+                    self._end_response(stream)
+        data: bytes = output.take()
+        return data

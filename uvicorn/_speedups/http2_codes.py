@@ -27,6 +27,9 @@ HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX
 ENABLE_CONNECT_PROTOCOL = 8
 NO_RFC7540_PRIORITIES = 9
 
+# What is known of a stream (RFC 9113 section 5.1).
+OPEN, HALF_CLOSED_REMOTE, CLOSED = range(3)
+
 # Bytes of a frame's payload that every peer takes (RFC 9113 section 4.2); we neither send nor take more.
 FRAME_MAX = 16384
 

@@ -46,7 +46,7 @@ from uvicorn.protocols.utils import build_answer, log_invalid_request
 from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
-    from uvicorn._speedups._http2_py import Stream as SessionStream
+    from uvicorn._speedups._http2_stream_py import Stream as SessionStream
     from uvicorn._speedups._request_py import ScopeTemplate
     from uvicorn._types import ASGI3Application
     from uvicorn.config import Config
@@ -188,7 +188,7 @@ class Http2Stream:
             http2.watch(self, Due.BODY, http2.config.timeout_request_body)
         if not cycle.more_body:
             self.flow = _FLOWS[False][self.flow.write_paused]
-        if http2.session.has_output():
+        if http2.output.can_send():
             http2.flush_soon()
 
     def unwant_body(self) -> None:
@@ -284,7 +284,7 @@ class Http2Stream:
         due = self.due
         self.unwatch()
         if due is Due.SEND:
-            sent = (stream.sent, http2.session.sent)
+            sent = (stream.sent, http2.output.sent)
             if sent[0] > self.sent[0] or (stream.send_window > 0 and sent[1] > self.sent[1]):
                 # It is slow, or has its turn after others.
                 http2.watch(self, Due.SEND, http2.config.timeout_send)
@@ -312,7 +312,8 @@ class Http2(asyncio.Protocol):
 
     Attributes:
         state: what is going on.
-        session: frames, windows and limits.
+        session: frames, streams and limits.
+        output: the session's, what is to be sent.
         in_pass: whether what is sent goes out at the end of what is being done.
         served: whether a request has come since the deadline of an idle connection was set.
         starting: the stream whose application is in its first step, or None.
@@ -340,6 +341,7 @@ class Http2(asyncio.Protocol):
         "in_pass",
         "limit_concurrency",
         "loop",
+        "output",
         "scope_template",
         "served",
         "server_state",
@@ -383,6 +385,7 @@ class Http2(asyncio.Protocol):
         self.session: Any = self.session_class(
             service.limits, config.http2_max_concurrent_streams, config.has_http2_websockets
         )
+        self.output: Any = self.session.output
         self.state = State.SERVING
 
         self.app: ASGI3Application = service.app
@@ -679,20 +682,20 @@ class Http2(asyncio.Protocol):
 
     def _flush(self) -> None:
         """Write what there is, as far as the client takes it."""
-        session = self.session
+        output = self.output
         transport = self.transport
         if self.connection.flow.write_paused or transport.is_closing():
             return
         if self._started:
             self._send_heads()
-        data = session.take_output()
+        data = self.session.take_output()
         if data:
             transport.write(data)
-        if session.has_queues():
-            for stream in session.take_drained():
+        if output.has_queues():
+            for stream in output.take_drained():
                 stream.owner.on_drained()
             self._watch_blocked()
-            if session.has_output() and not self.connection.flow.write_paused:
+            if output.can_send() and not self.connection.flow.write_paused:
                 self.flush_soon()
 
     def _send_heads(self) -> None:
@@ -710,7 +713,7 @@ class Http2(asyncio.Protocol):
         """Have `on_due` of a stream called after `seconds`."""
         owner.due = due
         owner.due_at = monotonic() + seconds
-        owner.sent = (owner.stream.sent, self.session.sent)
+        owner.sent = (owner.stream.sent, self.output.sent)
         self.watched.add(owner)
         deadline = self._stream_deadline
         if deadline is None:
@@ -720,9 +723,9 @@ class Http2(asyncio.Protocol):
 
     def _watch_blocked(self) -> None:
         """Give the client time to open the windows of the streams that wait for that; after its end it cannot."""
-        for stream in list(self.session.blocked):
+        for stream in list(self.output.blocked):
             owner = stream.owner
-            if self.connection.eof and not self.session.has_output():
+            if self.connection.eof and not self.output.can_send():
                 owner.reset(CANCEL)
             elif owner.due is not Due.SEND:
                 self.watch(owner, Due.SEND, self.config.timeout_send)

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 if TYPE_CHECKING:
     from uvicorn._speedups import RequestHead
-    from uvicorn._speedups._http2_py import Stream as SessionStream
+    from uvicorn._speedups._http2_stream_py import Stream as SessionStream
     from uvicorn.protocols.http.http2 import Http2
 
 
