@@ -133,7 +133,7 @@ class GroupedOption(click.Option):
         else:
             attributes["type"] = click_type(option.kind)
             attributes["metavar"] = option.kind.metavar
-            attributes["multiple"] = option.form is Form.MANY
+            attributes["multiple"] = option.is_repeatable
         super().__init__([option.declaration, option.name], **attributes)
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
@@ -240,7 +240,7 @@ def read_config(ctx: click.Context, param: click.Parameter, path: str | None) ->
         raise click.UsageError(str(exc), ctx) from None
     ctx.meta[CONFIG_FILE] = config_file
     lists = {
-        name: [value] if name in OPTIONS and OPTIONS[name].form is Form.MANY and not isinstance(value, list) else value
+        name: [value] if name in OPTIONS and OPTIONS[name].is_repeatable and not isinstance(value, list) else value
         for name, value in config_file.values.items()
     }
     ctx.default_map = {**(ctx.default_map or {}), **lists}
@@ -300,7 +300,7 @@ def main(app: str, check_config: bool = False, print_config: bool = False, **opt
         _print_config(click.get_current_context())
         if not check_config:
             return
-    for name in (name for name, option in OPTIONS.items() if option.form is Form.MANY):
+    for name in (name for name, option in OPTIONS.items() if option.is_repeatable):
         # For what was not given, click has a tuple.
         options[name] = list(options.get(name) or ()) or None
     if options.get("log_config") is None:

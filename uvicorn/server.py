@@ -36,6 +36,9 @@ TICK = 0.1
 TICKS_PER_SECOND = 10
 TICKS_PER_DAY = 864_000
 
+# How often the files of certificates are looked at, in seconds.
+CERTIFICATES_INTERVAL = 60.0
+
 # What cancelled applications get for their `finally` clauses, in seconds.
 CANCELLATION_GRACE = 1.0
 
@@ -87,6 +90,7 @@ class Server:
         self._former_handlers: dict[int, Any] = {}
         self._installed_handlers: dict[int, Callable[[int, FrameType | None], None]] = {}
         self._date = -1
+        self._certificates_due = time.monotonic() + CERTIFICATES_INTERVAL
 
     def _flag(self, name: str) -> ExitFlag:
         # Made on first use: a subclass may set it before our __init__.
@@ -275,6 +279,10 @@ class Server:
             # Protocol classes that count for themselves do not call `count_request`.
             if self.limit_max_requests is not None and self.server_state.total_requests >= self.limit_max_requests:
                 self._on_request_limit()
+            if time.monotonic() >= self._certificates_due:
+                self._certificates_due = time.monotonic() + CERTIFICATES_INTERVAL
+                if self.config.certificates is not None:
+                    self.config.certificates.reload_if_changed()
         if self.config.callback_notify is not None and now >= self.last_notified + self.config.timeout_notify:
             self.last_notified = now
             await self.config.callback_notify()

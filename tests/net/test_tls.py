@@ -1,7 +1,9 @@
 import contextlib
 import os
+import signal
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,9 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from tests.processes import exchange, serve
+from tests.waiting import eventually
 from uvicorn.config import Config, create_ssl_context
-from uvicorn.net.tls import load_ssl_context
+from uvicorn.net.tls import Certificates, load_ssl_context
 
 UPLOAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n"
 
@@ -260,3 +263,239 @@ def test_the_private_key_is_not_shown() -> None:
         Config(None, ssl_keyfile_password=271828)  # type: ignore[arg-type]  # the error under test
     assert str(caught.value) == "ssl_keyfile_password must be a string, not int"
     assert os.fspath("271828") not in str(caught.value)
+
+
+# --- Versions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["1.3", "TLSv1.3", "tls1.3", ssl.TLSVersion.TLSv1_3])
+def test_the_oldest_version(files: Files, version: Any) -> None:
+    context = load(ssl_certfile=files.both, ssl_min_version=version)
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_3
+    client = files.client_context()
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError):
+        handshake(context, client)
+
+
+@pytest.mark.parametrize("version", ["1.4", "", "SSLv3", "v"])
+def test_a_version_that_is_none(version: str) -> None:
+    with pytest.raises(ValueError, match=r"ssl_min_version must be one of 1\.0, 1\.1, 1\.2, 1\.3, not "):
+        Config(None, ssl_min_version=version)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLSv1_2 is deprecated:DeprecationWarning")
+def test_an_oldest_version_beside_a_protocol_of_one_version(files: Files) -> None:
+    with pytest.raises(OSError, match="--ssl-min-version needs --ssl-version 17"):
+        load(ssl_certfile=files.both, ssl_min_version="1.3", ssl_version=int(ssl.PROTOCOL_TLSv1_2))
+
+
+# --- Several certificates ---------------------------------------------------------------------------------------------
+
+
+class Names:
+    """Certificates of several names, in files that can be written anew."""
+
+    def __init__(self, directory: Path) -> None:
+        self.authority = trustme.CA()
+        self.directory = directory
+
+    def issue(self, *names: str, file: str = "") -> str:
+        path = self.directory / (file or f"{names[0].replace('*', 'any')}.pem")
+        certificate = self.authority.issue_cert(*names)
+        # Two files, so that the second write is another file even within one tick of the file system's clock.
+        new = path.with_suffix(".new")
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(new))
+        os.replace(new, path)
+        return str(path)
+
+    def issue_parts(self, name: str) -> tuple[str, str]:
+        certificate = self.authority.issue_cert(name)
+        paths = str(self.directory / f"{name}.crt"), str(self.directory / f"{name}.key")
+        certificate.cert_chain_pems[0].write_to_path(paths[0])
+        certificate.private_key_pem.write_to_path(paths[1])
+        return paths
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Names:
+    return Names(tmp_path)
+
+
+def serial_number(server: ssl.SSLContext, names: Names, name: str | None) -> tuple[str, list[str]]:
+    """The serial number and the names of the certificate that a client is shown, which asks for `name`."""
+    context = ssl.create_default_context()
+    names.authority.configure_trust(context)
+    context.check_hostname = False
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(to_client, to_server, server_hostname=name)
+    side = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for end in (client, side):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    shown: Any = client.getpeercert()
+    return shown["serialNumber"], [value for _, value in shown["subjectAltName"]]
+
+
+def test_the_certificate_of_the_name_that_is_asked_for(names: Names) -> None:
+    certfiles = [names.issue("a.example"), names.issue("b.example", "c.example"), names.issue("*.d.example")]
+    context = load(ssl_certfile=certfiles)
+    for asked, shown in {
+        "a.example": "a.example",
+        "b.example": "b.example",
+        "C.EXAMPLE": "b.example",
+        "x.d.example": "*.d.example",
+        "x.y.d.example": "a.example",
+        "d.example": "a.example",
+        "other.example": "a.example",
+        None: "a.example",
+    }.items():
+        assert serial_number(context, names, asked)[1][0] == shown, asked
+
+
+def test_the_keys_belong_to_the_certificates_in_their_order(names: Names) -> None:
+    (a_cert, a_key), (b_cert, b_key) = (names.issue_parts(name) for name in ("a.example", "b.example"))
+    context = load(ssl_certfile=(a_cert, b_cert), ssl_keyfile=[a_key, b_key])
+    assert serial_number(context, names, "b.example")[1] == ["b.example"]
+    with pytest.raises(ssl.SSLError, match="not in PEM format, or of no such password"):
+        load(ssl_certfile=[a_cert, b_cert], ssl_keyfile=[b_key, a_key])
+    with pytest.raises(OSError, match="there are 2 certificates and 1 keys"):
+        load(ssl_certfile=[a_cert, b_cert], ssl_keyfile=a_key)
+
+
+def test_one_certificate_is_no_list(files: Files) -> None:
+    assert Config(None, ssl_certfile=files.both).ssl_certfile == files.both
+    assert Config(None, ssl_certfile=[files.both]).ssl_certfile == files.both
+    assert Config(None, ssl_certfile=[]).ssl_certfile is None
+    assert not Config(None, ssl_certfile=[]).is_ssl
+    assert Config(None, ssl_certfile=("a", "b")).ssl_certfile == ["a", "b"]
+
+
+# --- Certificates that change -----------------------------------------------------------------------------------------
+
+
+def test_certificates_are_read_anew(names: Names, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "uvicorn.error")
+    path = names.issue("a.example")
+    certificates = Certificates(Config(None, ssl_certfile=path, log_config=None))
+    first = serial_number(certificates.context, names, "a.example")
+    certificates.reload_if_changed()
+    assert serial_number(certificates.context, names, "a.example") == first
+    assert caplog.messages == []
+    names.issue("a.example")
+    certificates.reload_if_changed()
+    second = serial_number(certificates.context, names, "a.example")
+    assert second != first
+    assert caplog.messages == ["The certificates have been read anew."]
+
+
+@pytest.mark.parametrize("damage", ["garbage", "gone", "other"])
+def test_a_bad_file_keeps_the_old_certificate(names: Names, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "uvicorn.error")
+    certfile, keyfile = names.issue_parts("a.example")
+    certificates = Certificates(Config(None, ssl_certfile=certfile, ssl_keyfile=keyfile, log_config=None))
+    first = serial_number(certificates.context, names, "a.example")
+    if damage == "garbage":
+        Path(certfile).write_text("no certificate")
+    elif damage == "gone":
+        os.unlink(certfile)
+    else:  # A certificate has been renewed, and its key not yet.
+        os.replace(names.issue("a.example", file="new"), certfile)
+    certificates.reload_if_changed()
+    certificates.reload_if_changed()
+    assert serial_number(certificates.context, names, "a.example") == first
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("The certificates cannot be read anew, the old ones stay: ")
+    names.issue_parts("a.example")
+    certificates.reload_if_changed()
+    assert serial_number(certificates.context, names, "a.example") != first
+
+
+def test_the_password_of_a_new_key_is_not_asked_for(files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(Path(files.key).read_bytes())
+    config = Config(None, ssl_certfile=files.certificate, ssl_keyfile=path, log_config=None)
+    certificates = Certificates(config)
+    path.write_bytes(Path(files.encrypted_key).read_bytes())
+    certificates.reload()
+    assert handshake(certificates.context, files.client_context())[1]
+
+
+def shown_by(server: Any, names: Names, session: ssl.SSLSession | None = None) -> tuple[Any, ssl.SSLSession, bool]:
+    """The certificate of a server, a session with it, and whether the one that is given was resumed."""
+    context = SESSIONS.setdefault(names, ssl.create_default_context())
+    context.check_hostname = False
+    names.authority.configure_trust(context)
+    with (
+        socket.create_connection((server.host, server.port), timeout=10) as sock,
+        context.wrap_socket(sock, server_hostname="a.example", session=session) as client,
+    ):
+        client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert client.session is not None
+        return client.getpeercert(), client.session, bool(client.session_reused)
+
+
+# A session belongs to a client's context.
+SESSIONS: dict[Names, ssl.SSLContext] = {}
+
+
+def test_a_server_looks_at_its_files(names: Names) -> None:
+    path = names.issue("a.example")
+    command = [sys.executable, "-c", "import uvicorn.server, uvicorn; uvicorn.server.CERTIFICATES_INTERVAL = 0; "]
+    command[-1] += f"uvicorn.run('tests.apps:asgi3_app', port=0, ssl_certfile={path!r})"
+    with serve(command=command) as server:
+        first, _, _ = shown_by(server, names)
+        names.issue("a.example")
+        server.wait_stderr("The certificates have been read anew.")
+        assert shown_by(server, names)[0] != first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux")
+def test_a_session_is_resumed_with_any_worker(names: Names) -> None:
+    path = names.issue("a.example")
+    with serve("tests.net.test_tls:pid_app", "--ssl-certfile", path, "--workers", "2", "--no-access-log") as server:
+        server.wait_stderr("Application startup complete.", count=2)
+        eventually(lambda: socket.create_connection((server.host, server.port)).close() is None)
+        _, session, _ = shown_by(server, names)
+        # Which worker accepts a connection is up to the kernel.
+        for _ in range(20):
+            certificate, session, reused = shown_by(server, names, session)
+            assert reused
+        # A rolling restart reads the files, and keeps the sessions.
+        names.issue("a.example")
+        server.send_signal(signal.SIGHUP)
+        server.wait_stderr("All child processes have been restarted.")
+        assert shown_by(server, names, session)[2]
+        assert shown_by(server, names)[0] != certificate
+
+
+async def pid_app(scope: Any, receive: Any, send: Any) -> None:
+    """Tells which process answers."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"%d" % os.getpid()})
+
+
+def test_workers_that_cannot_load_a_certificate(files: Files) -> None:
+    options = ["--ssl-certfile", files.both, "--ssl-ca-certs", files.garbage, "--workers", "2"]
+    with serve("tests.apps:asgi3_app", *options, ready=False) as server:
+        assert server.wait() == 3
+        assert "not in PEM format" in server.stderr
+
+
+def test_contexts_stay_in_their_process(files: Files) -> None:
+    config = Config("tests.apps:asgi3_app", ssl_certfile=files.both, log_config=None)
+    config.load()
+    assert config.certificates is not None
+    assert config.__getstate__()["ssl"] is None
+    assert config.__getstate__()["certificates"] is None

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from uvicorn.logging import LogConfig
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+    from uvicorn.net.tls import Certificates
 
 SSL_PROTOCOL_VERSION = OPTIONS["ssl_version"].default
 
@@ -97,8 +98,8 @@ class Config(Options):
     forwarded_allow_ips: list[str] | str
     root_path: str
     timeout_keep_alive: float
-    ssl_keyfile: str | None
-    ssl_certfile: str | None
+    ssl_keyfile: str | list[str] | None
+    ssl_certfile: str | list[str] | None
     ssl_ca_certs: str | None
     pid_file: str | None
     headers: list[tuple[str, str]]
@@ -115,6 +116,7 @@ class Config(Options):
         super().__post_init__()
         self.loaded = False
         self.ssl: ssl.SSLContext | None = None
+        self.certificates: Certificates | None = None
         self.encoded_headers: list[tuple[bytes, bytes]] = []
         self.proxy_headers_middleware: ProxyHeadersMiddleware | None = None
         self.headers = self.headers or []
@@ -215,10 +217,8 @@ class Config(Options):
             Exception: whatever the user's module or factory raises.
         """
         if self.is_ssl:
-            from uvicorn.net.tls import load_ssl_context
-
             try:
-                self.ssl = load_ssl_context(self)
+                self._load_certificates()
             except OSError as exc:
                 exit_with_startup_failure(exc)
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
@@ -237,6 +237,20 @@ class Config(Options):
             check_interface(self.loaded_app, self.interface)
         self._wrap_app()
         self.loaded = True
+
+    def _load_certificates(self) -> None:
+        from uvicorn.net.tls import Certificates, load_ssl_context
+
+        if self.ssl_context_factory is None:
+            # The supervisor of several workers may have made the context.
+            self.certificates = Certificates(self, self.ssl)
+            self.ssl = self.certificates.context
+        else:
+            self.ssl = load_ssl_context(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a child process is given; it loads its certificates for itself."""
+        return {**self.__dict__, "ssl": None, "certificates": None}
 
     def _warn_of_hooks(self) -> None:
         """A hook may be there for security."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from uvicorn.config.kinds import OptionError, Password
-from uvicorn.config.option import Form, Group, close_match
+from uvicorn.config.option import Group, close_match
 from uvicorn.config.table import OPTIONS
 
 # A file of this name has the options in a table, since they are not all that it holds.
@@ -108,7 +108,7 @@ def _check(name: str, value: Any) -> None:
         raise OptionError(f"{name!r} is not an option{close_match(name, names)}")
     if option.group is Group.API:
         raise OptionError(f"{name} is for Python only")
-    many = option.form is Form.MANY and isinstance(value, list)
+    many = option.is_repeatable and isinstance(value, list)
     for item in value if many else [value]:
         option.check_one(item, read=option.kind.read)
 

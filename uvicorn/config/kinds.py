@@ -5,7 +5,7 @@ import os
 import re
 import ssl
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.net.bind import bind_to
 
@@ -510,6 +510,28 @@ class SSLVersion(Number):
     expected = f"a number of Python's ssl.PROTOCOL_* ({ssl.PROTOCOL_TLS_SERVER:d} is TLS_SERVER)"
 
     numbers = {getattr(ssl, name) for name in dir(ssl) if name.startswith("PROTOCOL_")} - {ssl.PROTOCOL_TLS_CLIENT}
+
+
+class SSLMinVersion(Kind):
+    """A version of TLS; in Python a member of `ssl.TLSVersion` too."""
+
+    versions: ClassVar = {
+        "1.0": ssl.TLSVersion.TLSv1,
+        "1.1": ssl.TLSVersion.TLSv1_1,
+        "1.2": ssl.TLSVersion.TLSv1_2,
+        "1.3": ssl.TLSVersion.TLSv1_3,
+    }
+    expected = "one of " + ", ".join(versions)
+    metavar = "[" + "|".join(versions) + "]"
+
+    def parse(self, text: str) -> ssl.TLSVersion:
+        version = self.versions.get(text.lower().removeprefix("tls").removeprefix("v"))
+        if version is None:
+            raise ValueError
+        return version
+
+    def check(self, value: Any) -> Any:
+        return value if isinstance(value, ssl.TLSVersion) else super().check(value)
 
 
 class SSLCertReqs(Number):

@@ -38,6 +38,7 @@ class Group(enum.Enum):
 class Form(enum.Enum):
     VALUE = enum.auto()
     MANY = enum.auto()
+    ONE_OR_MANY = enum.auto()  # One is no list.
     ON = enum.auto()
     ON_OFF = enum.auto()
 
@@ -71,6 +72,10 @@ class Option(NamedTuple):
         return f"{flag}/--no-{flag[2:]}" if self.form is Form.ON_OFF else flag
 
     @property
+    def is_repeatable(self) -> bool:
+        return self.form in (Form.MANY, Form.ONE_OR_MANY)
+
+    @property
     def default_text(self) -> str:
         """The default in words; empty where there is none, or it is off."""
         if self.shown is not None:
@@ -88,6 +93,9 @@ class Option(NamedTuple):
             return self._check_none()
         if self.form is Form.MANY:
             return self._check_many(value)
+        if self.form is Form.ONE_OR_MANY and isinstance(value, list | tuple):
+            values = self._check_many(value)
+            return values if len(values) > 1 else next(iter(values), None)
         return self.check_one(value, source)
 
     def _check_none(self) -> Any:

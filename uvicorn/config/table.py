@@ -30,6 +30,7 @@ from uvicorn.config.kinds import (
     Seconds,
     SSLCertReqs,
     SSLCiphers,
+    SSLMinVersion,
     SSLVersion,
     Text,
     TrustedHosts,
@@ -243,9 +244,19 @@ class Options(OptionTable):
     callback_notify: Callable[..., Any] | None = option(
         None, Callback("an async function without arguments"), Group.API, "Called regularly while the server runs."
     )
-    ssl_keyfile: FilePath | None = option(None, ExistingFile(), Group.TLS, "The private key, in PEM format.")
-    ssl_certfile: FilePath | None = option(
-        None, ExistingFile(), Group.TLS, "The certificate chain, in PEM format; it may hold the key too."
+    ssl_keyfile: FilePath | Sequence[FilePath] | None = option(
+        None,
+        ExistingFile(),
+        Group.TLS,
+        "The private key, in PEM format. Can be repeated, once for each certificate.",
+        Form.ONE_OR_MANY,
+    )
+    ssl_certfile: FilePath | Sequence[FilePath] | None = option(
+        None,
+        ExistingFile(),
+        Group.TLS,
+        "The certificate chain, in PEM format; it may hold the key too. Can be repeated, for several names.",
+        Form.ONE_OR_MANY,
     )
     ssl_keyfile_password: Any = option(None, Password(), Group.TLS, "The password of the private key.")
     ssl_version: int = option(
@@ -324,6 +335,9 @@ class Options(OptionTable):
     )
     http2_max_concurrent_streams: int = option(
         100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
+    )
+    ssl_min_version: ssl.TLSVersion | str | None = option(
+        None, SSLMinVersion(), Group.TLS, "The oldest version of TLS to speak.", shown="1.2"
     )
     proxy_protocol: bool = option(
         False, Flag(), Group.PROXY, "Take the client's address from the PROXY protocol of trusted peers.", Form.ON

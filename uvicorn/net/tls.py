@@ -1,9 +1,16 @@
-"""TLS contexts."""
+"""TLS contexts, and the certificates of a server.
+
+A loop is given one context for all connections. With the first bytes of a handshake OpenSSL asks, by the callback for
+SNI (RFC 6066, section 3), whether another context is to go on: the one with the certificate of the name that the client
+wants, or with certificates that were read anew. Session tickets stay those of the first.
+"""
 
 import contextlib
+import logging
 import os
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 from uvicorn.config.kinds import OptionTypeError
 from uvicorn.config.table import Options
@@ -12,16 +19,19 @@ from uvicorn.config.table import Options
 ALPN_PROTOCOLS = ["http/1.1"]
 ALPN_PROTOCOLS_WITH_HTTP2 = ["h2", "http/1.1"]
 
+logger = logging.getLogger("uvicorn.error")
+
 
 def create_ssl_context(
     certfile: str | os.PathLike[str],
     keyfile: str | os.PathLike[str] | None,
-    password: str | None,
+    password: Any,
     ssl_version: int,
     cert_reqs: int,
     ca_certs: str | os.PathLike[str] | None,
     ciphers: str | None,
     alpn_protocols: list[str] | None = None,
+    min_version: ssl.TLSVersion | None = None,
 ) -> ssl.SSLContext:
     """Make the TLS context of a server.
 
@@ -32,16 +42,35 @@ def create_ssl_context(
     Raises:
         OSError: a file cannot be read, or is not what it should be.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if ssl_version == ssl.PROTOCOL_TLS_SERVER else ssl_version)
+    alpn_protocols = ALPN_PROTOCOLS if alpn_protocols is None else alpn_protocols
+    context = _bare_context(ssl_version, cert_reqs, ca_certs, ciphers, alpn_protocols, min_version)
     with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or of no such password"):
         context.load_cert_chain(certfile, keyfile, password)
+    return context
+
+
+def _bare_context(
+    ssl_version: int,
+    cert_reqs: int,
+    ca_certs: str | os.PathLike[str] | None,
+    ciphers: str | None,
+    alpn_protocols: list[str],
+    min_version: ssl.TLSVersion | None,
+) -> ssl.SSLContext:
+    """A context without a certificate; the arguments are as for `create_ssl_context`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if ssl_version == ssl.PROTOCOL_TLS_SERVER else ssl_version)
     context.verify_mode = ssl.VerifyMode(cert_reqs)
+    if min_version is not None:
+        try:
+            context.minimum_version = min_version
+        except ValueError:
+            raise OSError(f"--ssl-min-version needs --ssl-version {ssl.PROTOCOL_TLS_SERVER:d}") from None
     if ca_certs is not None:
         with _naming(f"authorities {ca_certs!r}: not in PEM format"):
             context.load_verify_locations(ca_certs)
     if ciphers:
         context.set_ciphers(ciphers)
-    context.set_alpn_protocols(ALPN_PROTOCOLS if alpn_protocols is None else alpn_protocols)
+    context.set_alpn_protocols(alpn_protocols)
     return context
 
 
@@ -53,8 +82,8 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
         OSError: as `create_ssl_context`.
     """
     if options.ssl_context_factory is None:
-        return _described_context(options)
-    context = options.ssl_context_factory(options, lambda: _described_context(options))
+        return Certificates(options).context
+    context = options.ssl_context_factory(options, lambda: Certificates(options).context)
     if not isinstance(context, ssl.SSLContext):
         raise OptionTypeError(f"ssl_context_factory must return an ssl.SSLContext, not {type(context).__name__}")
     if options.http2:
@@ -62,23 +91,129 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
     return context
 
 
-def _described_context(options: Options) -> ssl.SSLContext:
-    if options.ssl_certfile is None:
-        raise FileNotFoundError("TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set")
-    for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
-        path = getattr(options, name)
-        if path is not None and not os.path.isfile(path):
-            raise FileNotFoundError(f"{name} {path!r} does not exist")
-    return create_ssl_context(
-        options.ssl_certfile,
-        options.ssl_keyfile,
-        options.ssl_keyfile_password,
+def create_shared_context(options: Options) -> ssl.SSLContext:
+    """Make a context without certificates, for `Certificates` of several processes that are forked off this one.
+
+    The keys of its session tickets go with it, so that a client may resume a session with another process.
+
+    Raises:
+        OSError: as `create_ssl_context`.
+    """
+    return _bare_context(*_common_arguments(options))
+
+
+def _common_arguments(options: Options) -> tuple[Any, ...]:
+    return (
         options.ssl_version,
         options.ssl_cert_reqs,
         options.ssl_ca_certs,
         options.ssl_ciphers,
         ALPN_PROTOCOLS_WITH_HTTP2 if options.http2 else ALPN_PROTOCOLS,
+        options.ssl_min_version,
     )
+
+
+class Certificates:
+    """The certificates that the options name, read anew when their files change.
+
+    Args:
+        options: the options of TLS.
+        context: the context for the loop, without a certificate of its own; without it, one with the first certificate
+            is made.
+
+    Attributes:
+        context: what a loop is given.
+
+    Raises:
+        OSError: as `create_ssl_context`.
+    """
+
+    def __init__(self, options: Options, context: ssl.SSLContext | None = None) -> None:
+        self._options = options
+        self._pairs = _pair_files(options)
+        self._signatures = self._sign()
+        self._load(options.ssl_keyfile_password)
+        self.context = self._default if context is None else context
+        self.context.sni_callback = self._choose
+
+    def _load(self, password: Any) -> None:
+        contexts = [_described_context(self._options, *pair, password) for pair in self._pairs]
+        names: dict[str, ssl.SSLContext] = {}
+        if len(contexts) > 1:
+            for (certfile, _), context in zip(self._pairs, contexts, strict=True):
+                for name in _names_of(certfile):
+                    names.setdefault(name, context)
+        self._default, self._names = contexts[0], names
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        """The callback for SNI, which OpenSSL calls without a name too."""
+        chosen = self._default
+        if self._names and name is not None:
+            name = name.lower()
+            wildcard = "*." + name.partition(".")[2]
+            chosen = self._names.get(name) or self._names.get(wildcard) or chosen
+        if chosen is not context:
+            connection.context = chosen
+
+    def reload(self) -> None:
+        """Read the files again; if they cannot be used, the certificates stay."""
+        self._signatures = self._sign()
+        try:
+            # Without a password OpenSSL would ask the terminal for one.
+            self._load(self._options.ssl_keyfile_password or "")
+        except (OSError, ValueError) as exc:
+            logger.error("The certificates cannot be read anew, the old ones stay: %s", exc)
+        else:
+            logger.info("The certificates have been read anew.")
+
+    def reload_if_changed(self) -> None:
+        """As `reload`, if a file has changed since."""
+        if self._sign() != self._signatures:
+            self.reload()
+
+    def _sign(self) -> list[Any]:
+        """What changes with the files."""
+        signatures: list[Any] = []
+        for path in (*(path for pair in self._pairs for path in pair), self._options.ssl_ca_certs):
+            try:
+                found = os.stat(path) if path is not None else None
+            except OSError:
+                found = None
+            signatures.append(found and (found.st_mtime_ns, found.st_size, found.st_ino))
+        return signatures
+
+
+def _pair_files(options: Options) -> "list[tuple[str, str | None]]":
+    """The certificates, each with its key, or None where it holds it."""
+    certfiles, keyfiles = (_as_list(getattr(options, name)) for name in ("ssl_certfile", "ssl_keyfile"))
+    if not certfiles:
+        raise FileNotFoundError("TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set")
+    if keyfiles and len(keyfiles) != len(certfiles):
+        raise OSError(
+            f"--ssl-keyfile must be given once for each --ssl-certfile, in the same order, or not at all: "
+            f"there are {len(certfiles)} certificates and {len(keyfiles)} keys"
+        )
+    return list(zip(certfiles, keyfiles or [None] * len(certfiles), strict=True))
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _described_context(options: Options, certfile: str, keyfile: str | None, password: Any) -> ssl.SSLContext:
+    for name, path in (("ssl_certfile", certfile), ("ssl_keyfile", keyfile), ("ssl_ca_certs", options.ssl_ca_certs)):
+        if path is not None and not os.path.isfile(path):
+            raise FileNotFoundError(f"{name} {path!r} does not exist")
+    return create_ssl_context(certfile, keyfile, password, *_common_arguments(options))
+
+
+def _names_of(certfile: str) -> list[str]:
+    """The DNS names of a certificate: its subjectAltName (RFC 6125, section 6.4)."""
+    # The only decoder that Python has for a certificate in a file; all versions and PyPy have it.
+    decoded: Any = ssl._ssl._test_decode_cert(certfile)  # type: ignore[attr-defined]
+    return [name.lower() for kind, name in decoded.get("subjectAltName", ()) if kind == "DNS"]
 
 
 @contextlib.contextmanager

@@ -195,6 +195,11 @@ def preload(config: Config) -> None:
             found = import_from_string(named.get(asked) if isinstance(asked, str) else None)
             if named is LOOP_FACTORIES and found is not None:
                 found(use_subprocess=True)  # Which imports what `auto` stands for.
+    if config.is_ssl and config.ssl_context_factory is None:
+        from uvicorn.net.tls import create_shared_context
+
+        with contextlib.suppress(OSError):
+            config.ssl = create_shared_context(config)
     if config.proxy_headers:
         import_from_string("uvicorn.middleware.proxy_headers:ProxyHeadersMiddleware")
 
