@@ -5,12 +5,15 @@ SNI (RFC 6066, section 3), whether another context is to go on: the one with the
 wants, or with certificates that were read anew. Session tickets stay those of the first.
 """
 
+import base64
 import contextlib
 import logging
 import os
+import re
 import ssl
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from uvicorn.config.kinds import OptionTypeError
 from uvicorn.config.table import Options
@@ -20,6 +23,12 @@ ALPN_PROTOCOLS = ["http/1.1"]
 ALPN_PROTOCOLS_WITH_HTTP2 = ["h2", "http/1.1"]
 
 logger = logging.getLogger("uvicorn.error")
+
+# RFC 7468 section 5; the second label is an old one, which OpenSSL takes too.
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END ", re.DOTALL)
+
+# What a context presents. Python's ssl does not tell.
+_certificates: "WeakKeyDictionary[ssl.SSLContext, str]" = WeakKeyDictionary()
 
 
 def create_ssl_context(
@@ -44,8 +53,7 @@ def create_ssl_context(
     """
     alpn_protocols = ALPN_PROTOCOLS if alpn_protocols is None else alpn_protocols
     context = _bare_context(ssl_version, cert_reqs, ca_certs, ciphers, alpn_protocols, min_version)
-    with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or of no such password"):
-        context.load_cert_chain(certfile, keyfile, password)
+    _load_certificate(context, certfile, keyfile, password)
     return context
 
 
@@ -72,6 +80,24 @@ def _bare_context(
         context.set_ciphers(ciphers)
     context.set_alpn_protocols(alpn_protocols)
     return context
+
+
+def _load_certificate(
+    context: ssl.SSLContext, certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None, password: Any
+) -> None:
+    """Have a context present a certificate, and remember it for `get_server_certificate`."""
+    with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or of no such password"):
+        context.load_cert_chain(certfile, keyfile, password)
+    with open(certfile, "rb") as file:
+        # The first one is that of the server; the key may stand before it.
+        match = _CERTIFICATE.search(file.read())
+    if match is not None:
+        _certificates[context] = ssl.DER_cert_to_PEM_cert(base64.decodebytes(match[1]))
+
+
+def get_server_certificate(context: ssl.SSLContext) -> str | None:
+    """The certificate that a context presents, in PEM format; None if it was not loaded by us."""
+    return _certificates.get(context)
 
 
 def load_ssl_context(options: Options) -> ssl.SSLContext:

@@ -95,6 +95,7 @@ class Connection:
 
     __slots__ = (
         "_discarded",
+        "_tls",
         "_unsent",
         "client",
         "config",
@@ -121,6 +122,7 @@ class Connection:
         self.secure = False
         self.eof = False
         self.lingering = False
+        self._tls: dict[str, Any] | None = None
         self._discarded = 0
         self._unsent = 0
 
@@ -132,6 +134,16 @@ class Connection:
         self.server = get_local_addr(transport)
         self.client = get_remote_addr(transport)
         self.secure = is_ssl(transport)
+
+    @property
+    def tls(self) -> dict[str, Any] | None:
+        """What the TLS extension says of the connection, None in clear text."""
+        if self.secure and self._tls is None:
+            # Only servers with TLS import it.
+            from uvicorn.protocols.tls_extension import describe_tls
+
+            self._tls = describe_tls(self.transport)
+        return self._tls
 
     def lost(self) -> None:
         """The transport is closed. The wire is forgotten: a cycle of references would be work for the collector."""

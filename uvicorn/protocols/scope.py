@@ -43,6 +43,9 @@ def get_http_template(server_state: "ServerState", config: "Config", connection:
         }
         extensions = get_extensions(server_state, HTTP_EXTENSIONS)
         template = server_state.scope_templates[key] = (scope, asgi, root_path, root_path.encode(), extensions)
+    tls = connection.tls
+    if tls is not None:
+        template = (*template[:4], {**template[4], "tls": tls})
     return template
 
 
@@ -56,6 +59,10 @@ def build_websocket_scope(
 ) -> "WebSocketScope":
     """The WebSocket scope of a handshake."""
     root_path = config.root_path
+    extensions = get_extensions(connection.server_state, WEBSOCKET_EXTENSIONS)
+    tls = connection.tls
+    if tls is not None:
+        extensions["tls"] = tls
     return {
         "type": "websocket",
         "asgi": {"version": config.asgi_version, "spec_version": WEBSOCKET_SPEC_VERSION},
@@ -70,5 +77,5 @@ def build_websocket_scope(
         "headers": head.headers,
         "subprotocols": subprotocols,
         "state": state.copy(),
-        "extensions": get_extensions(connection.server_state, WEBSOCKET_EXTENSIONS),
+        "extensions": extensions,
     }
