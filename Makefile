@@ -66,7 +66,9 @@ bench: $(VENV)/.dev ## Count instructions per request (valgrind) and compare the
 
 docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
 	@echo "==> building the documentation into site/"
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@$(BIN)/python benchmarks/chart.py --check
+	@DOCS_VERSION="Uvicorn $$($(BIN)/python -c 'import uvicorn; print(uvicorn.__version__)')" \
+		$(BIN)/zensical build --config-file mkdocs.yml --clean --strict
 	@echo "site/index.html"
 
 fuzz: $(VENV)/.dev ## Fuzz each target for SECONDS=60; with atheris installed, guided by coverage too

@@ -147,7 +147,7 @@ CASES = {
         ),
         Case("large", "64 KiB response", floor=_sized(LARGE_BODY, b"application/octet-stream"), path="/large"),
         Case("close", "keep-alive off", floor=CLOSED, headers=(("Connection", "close"),)),
-        Case("installed", "plain `GET /`, access log and proxy headers as they come", as_installed=True),
+        Case("installed", "plain `GET /`, default options", as_installed=True),
         Case(
             "installed-varying",
             "the same, with a query, a browser's 12 headers and a 13th that is never the same",
@@ -176,7 +176,7 @@ CASES = {
         Case("escapes", "percent-encoded characters in the path", path=ESCAPED_PATH),
         Case(
             "proxied",
-            "the fields of a proxy, access log and proxy headers as they come",
+            "the fields of a proxy, default options",
             headers=PROXY_HEADERS,
             as_installed=True,
         ),

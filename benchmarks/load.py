@@ -23,8 +23,8 @@ from wrk import load, pinned
 DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54", "granian", "hypercorn", "daphne", "gunicorn"]
 DEFAULT_CASES = ["get", "browser", "post", "stream", "large", "close", "installed", "fastapi"]
 NOTE = (
-    "CPU microseconds of the server's process tree per request, in parentheses over the floor's; requests per second; "
-    "p99 in milliseconds. Medians of {rounds} rounds of {seconds:g} s, {connections} connections, one worker."
+    "CPU is that of the server's process tree. Medians of {rounds} rounds of {seconds:g} s, {connections} connections, "
+    "one worker."
 )
 FAILED = "failed"
 
@@ -48,12 +48,17 @@ class Figures:
         self.rates.append(result.requests / result.seconds)
         self.p99s.append(result.p99)
 
-    def cell(self, floor: Figures | None) -> str:
-        if not self.microseconds:
-            return FAILED
-        cost = median(self.microseconds)
-        ratio = f" ({cost / median(floor.microseconds):.2f})" if floor and floor.microseconds else ""
-        return f"{cost:.1f}{ratio}, {median(self.rates):,.0f}/s, {median(self.p99s):.1f} ms"
+    def cost(self) -> str:
+        return f"{median(self.microseconds):.1f}"
+
+    def rate(self) -> str:
+        return f"{median(self.rates):,.0f}"
+
+    def p99(self) -> str:
+        return f"{median(self.p99s):.1f}"
+
+    def times(self, floor: Figures | None) -> str:
+        return f"{median(self.microseconds) / median(floor.microseconds):.2f}" if floor and floor.microseconds else ""
 
 
 def rounds(servers: list[Server], cases: list[Case], options: argparse.Namespace) -> dict[tuple[str, str], Figures]:
@@ -99,12 +104,20 @@ def main() -> None:
     servers = chosen(options.server or DEFAULT_SERVERS)
     cases = [CASES[name] for name in options.case or DEFAULT_CASES]
     figures = rounds(servers, cases, options)
-    table = Table("case", *(server.name for server in servers))
-    for case in cases:
-        cells = (figures[case.name, server.name].cell(floor_of(figures, case, server)) for server in servers)
-        table.add(case.title, *cells)
+    tables = []
+    for title, cell in (
+        ("CPU microseconds per request", lambda found, floor: found.cost()),
+        ("CPU per request, times the floor", lambda found, floor: found.times(floor)),
+        ("requests per second", lambda found, floor: found.rate()),
+        ("p99 in milliseconds", lambda found, floor: found.p99()),
+    ):
+        table = Table(title, *(server.name for server in servers))
+        for case in cases:
+            row = ((figures[case.name, server.name], floor_of(figures, case, server)) for server in servers)
+            table.add(case.title, *(cell(found, floor) if found.rates else FAILED for found, floor in row))
+        tables.append(table)
     if options.report:
-        report(options.report, table, servers, NOTE.format(**vars(options)))
+        report(options.report, tables, servers, NOTE.format(**vars(options)))
 
 
 if __name__ == "__main__":

@@ -53,12 +53,13 @@ def versions(servers: list[Server]) -> str:
     return ", ".join([*found, *named])
 
 
-def report(section: str, table: Table, servers: list[Server], note: str = "") -> None:
-    """Replace one section of the page: the table, and what is needed to repeat it."""
+def report(section: str, table: Table | list[Table], servers: list[Server], note: str = "") -> None:
+    """Replace one section of the page: its tables, and what is needed to repeat them."""
+    tables = table if isinstance(table, list) else [table]
     script = Path(sys.argv[0]).name
     command = shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]])
     facts = [f"`{command}`", f"Machine: {machine()}.", f"Versions: {versions(servers)}."]
-    body = "\n\n".join(["\n".join(table.lines), *([note] if note else []), "  \n".join(facts)])
+    body = "\n\n".join([*("\n".join(each.lines) for each in tables), *([note] if note else []), "  \n".join(facts)])
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
     text = PAGE.read_text()
     if begin not in text:

@@ -22,7 +22,7 @@ from tests.processes import PATIENCE, READY, ROOT, ServerProcess, free_port
 if sys.version_info >= (3, 11):
     import tomllib
 
-_PORT = re.compile(r"\b(80\d\d|9000)\b")
+_PORT = re.compile(r"\b(80\d\d|8443|9000)\b")
 _COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 _VARIABLE = re.compile(r"^(?P<name>[A-Z_]+)=(?P<value>.*)$")
 _DECLARED = re.compile(r'"([A-Za-z0-9_.-]+)[\[<>=;~!]?')
@@ -32,7 +32,7 @@ class Reader:
     """Runs the blocks of one page.
 
     A server that a block starts goes on until the next one is started, so that the commands between can talk to it.
-    Ports of the page (80xx and 9000) are exchanged for free ones.
+    Ports of the page (80xx, 8443 and 9000) are exchanged for free ones.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,6 +50,7 @@ class Reader:
             "toml": self._toml,
             "ini": self._ini,
             "nginx": self._nginx,
+            "dockerfile": lambda block: None,
             "text": lambda block: None,
         }
         self._programs: dict[str, Callable[[list[str], dict[str, str]], None]] = {
@@ -125,9 +126,10 @@ class Reader:
         self.server.wait_stderr(READY.pattern)
 
     def _python_program(self, words: list[str], env: dict[str, str]) -> None:
-        if words[1] == "-m":
-            assert words[2] == "uvicorn", words
+        if words[1] == "-m" and words[2] == "uvicorn":
             self._start([sys.executable, *words[1:]], env)
+        elif words[1] == "-m":
+            self._run([sys.executable, *words[1:]], env)
         elif words[1].startswith("benchmarks/"):
             help_text = self._run([sys.executable, str(ROOT / words[1]), "--help"], env)
             for option in (word for word in words[2:] if word.startswith("--")):
