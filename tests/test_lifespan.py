@@ -1,6 +1,7 @@
 """The lifespan conversation: what the application sees, what is logged, and what comes of failures."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.processes import run_async
+from tests.waiting import until
 from uvicorn.config import Config
+from uvicorn.lifespan import on as lifespan_on
 from uvicorn.lifespan.off import LifespanOff
 from uvicorn.lifespan.on import LifespanOn
 
@@ -329,3 +332,32 @@ def test_off_asks_nobody(lines: Callable[[], list[str]]) -> None:
 
     run_async(main())
     assert lines() == []
+
+
+@pytest.mark.parametrize("what", ["startup", "shutdown"])
+def test_an_application_that_takes_long(
+    what: str, lines: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log says what is waited for, until it comes."""
+    clock = itertools.count(100, 10)
+    monkeypatch.setattr(lifespan_on, "REPORT_INTERVAL", 0.001)
+    monkeypatch.setattr(lifespan_on, "monotonic", lambda: next(clock))
+    report = f"Waiting for application {what} ({{}} s)."
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        for phase in ("startup", "shutdown"):
+            await receive()
+            if phase == what:
+                await until(lambda: report.format(30) in lines())
+            await send({"type": f"lifespan.{phase}.complete"})
+
+    run_async(from_start_to_end(lifespan_of(app, "on")))
+    told = lines()
+    first = told.index(report.format(10))
+    assert told[first : first + 3] == [report.format(10), report.format(20), report.format(30)]
+    assert told[first - 1] == f"Waiting for application {what}."
+    assert f"Application {what} complete." in told[first + 3 :]
+
+
+def test_the_time_between_two_lines() -> None:
+    assert lifespan_on.REPORT_INTERVAL == 10.0

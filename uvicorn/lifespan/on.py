@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGISendEvent, LifespanReceiveMessage, LifespanScope
     from uvicorn.config import Config
+
+
+# Seconds between two lines that say what is waited for.
+REPORT_INTERVAL = 10.0
 
 
 class _Phase(enum.Enum):
@@ -70,7 +75,7 @@ class LifespanOn:
         self.logger.info("Waiting for application startup.")
         self._task = asyncio.get_running_loop().create_task(self.main())
         self.receive_queue.put_nowait({"type": "lifespan.startup"})
-        await self.startup_event.wait()
+        await self._wait(self.startup_event, "startup")
         if self.startup_failed:
             self.logger.error("Application startup failed. Exiting.")
             self.should_exit = True
@@ -83,12 +88,22 @@ class LifespanOn:
             return
         self.logger.info("Waiting for application shutdown.")
         self.receive_queue.put_nowait({"type": "lifespan.shutdown"})
-        await self.shutdown_event.wait()
+        await self._wait(self.shutdown_event, "shutdown")
         if self.shutdown_failed:
             self.logger.error("Application shutdown failed. Exiting.")
             self.should_exit = True
         else:
             self.logger.info("Application shutdown complete.")
+
+    async def _wait(self, event: asyncio.Event, what: str) -> None:
+        """Wait for the application, and log now and then that it has not answered."""
+        began = monotonic()
+        answer = asyncio.ensure_future(event.wait())
+        try:
+            while not (await asyncio.wait({answer}, timeout=REPORT_INTERVAL))[0]:
+                self.logger.info("Waiting for application %s (%d s).", what, monotonic() - began)
+        finally:
+            answer.cancel()
 
     async def main(self) -> None:
         """Run the application to its end."""
