@@ -90,6 +90,7 @@ class Server:
         self._former_handlers: dict[int, Any] = {}
         self._installed_handlers: dict[int, Callable[[int, FrameType | None], None]] = {}
         self._date = -1
+        self._delay_is_over = False
         self._certificates_due = time.monotonic() + CERTIFICATES_INTERVAL
 
     def _flag(self, name: str) -> ExitFlag:
@@ -169,6 +170,9 @@ class Server:
             await self._cut_off()
             await self.lifespan.shutdown()
             raise
+        self.server_state.ready = False
+        self.manager.stopping()
+        await self._delay_shutdown(self.config.shutdown_delay)
         await self.shutdown(sockets=sockets)
         log_process("Finished server process [%d]", os.getpid())
 
@@ -228,6 +232,7 @@ class Server:
             sys.exit(STARTUP_FAILURE)
         self.servers = listeners.servers
         self.started = True
+        self.server_state.ready = True
         self.manager.ready("Serving")
 
     def _create_listeners(self) -> Listeners:
@@ -318,6 +323,28 @@ class Server:
 
     # --- Shutting down ------------------------------------------------------------------------------------------------
 
+    async def _delay_shutdown(self, seconds: float) -> None:
+        """Serve on, until load balancers know that they are to send us no more requests."""
+        if self.is_delayed and not self.force_exit:
+            logger.info("Shutting down in %g s, serving on until then. (CTRL+C to skip)", seconds)
+            ticking = asyncio.ensure_future(self._go_on_ticking())
+            await self._unless_forced(self._flag("_skip").wait(seconds))
+            ticking.cancel()
+        self._delay_is_over = True
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether the server is to shut down, and serves on for a while."""
+        return self.should_exit and self.config.shutdown_delay > 0 and not self._delay_is_over
+
+    def skip_delay(self) -> bool:
+        """End a delay of the shutdown; return whether there is one. May be called from any thread and handler."""
+        if not self.is_delayed:
+            return False
+        self._delay_is_over = True
+        self._flag("_skip").set(True)
+        return True
+
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop listening, let connections and applications finish, then shut the application down.
 
@@ -325,7 +352,6 @@ class Server:
             sockets: as for `serve`.
         """
         logger.info("Shutting down")
-        self.manager.stopping()
         self._leave(sockets)
         # One pass of the loop for what has been accepted or received already.
         await asyncio.sleep(0)
@@ -475,8 +501,10 @@ class Server:
                 successor._former_handlers[sig] = former
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal: the first asks to exit, a second SIGINT asks to exit at once."""
+        """Take a signal: the first asks to exit, a second skips the delay, a second SIGINT asks to exit at once."""
         self._captured_signals.append(sig)
+        if self.skip_delay():
+            return
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         else:

@@ -87,6 +87,7 @@ class ServerState:
         tasks: those of applications that have not returned.
         total_requests: requests and WebSocket handshakes so far.
         draining: whether each response is to be the last of its connection.
+        ready: whether requests are to be sent to this server; False as soon as it is on its way out.
         shutdown_event: tells applications that the server shuts down.
         request_limit: the count at which `on_request_limit` is called.
         access_log: None before the first response.
@@ -99,6 +100,7 @@ class ServerState:
         self.tasks: set[asyncio.Task[None]] = set()
         self.total_requests = 0
         self.draining = False
+        self.ready = False
         self.shutdown_event = ShutdownEvent()
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None

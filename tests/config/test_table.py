@@ -76,6 +76,7 @@ DEFAULTS = {
     "timeout_send": 60.0,
     "timeout_ssl_handshake": 10.0,
     "http2_max_concurrent_streams": 100,
+    "shutdown_delay": 0.0,
     "ssl_min_version": None,
     "proxy_protocol": False,
     "forwarded_header": None,

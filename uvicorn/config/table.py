@@ -336,6 +336,9 @@ class Options(OptionTable):
     http2_max_concurrent_streams: int = option(
         100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
     )
+    shutdown_delay: float = option(
+        0.0, Seconds(), Group.TIMEOUTS, "Seconds to go on serving after the signal to stop, while /readyz says no."
+    )
     ssl_min_version: ssl.TLSVersion | str | None = option(
         None, SSLMinVersion(), Group.TLS, "The oldest version of TLS to speak.", shown="1.2"
     )

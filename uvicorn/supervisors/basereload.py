@@ -63,6 +63,7 @@ class BaseReload:
         self.pid = os.getpid()
         self.manager = ProcessManager()
         self._former_handlers: dict[int, Any] = {}
+        config.shutdown_delay = 0.0
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = RELOAD_GRACE
 

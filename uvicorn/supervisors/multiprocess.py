@@ -209,6 +209,7 @@ class Multiprocess:
         self._replacement: Replacement | None = None
         self._restarting = False
         self._stopping = False
+        self._delayed_until = 0.0
         self._failed = False
 
     @property
@@ -345,6 +346,7 @@ class Multiprocess:
         if self._stopping:
             return
         self._stopping = True
+        self._delayed_until = time.monotonic() + self.config.shutdown_delay
         self.manager.stopping()
         for process in self._living:
             process.terminate()
@@ -395,20 +397,33 @@ class Multiprocess:
         replacement.slot.start_later(served=0.0)
 
     def handle_int(self) -> None:
-        """Stop; a second time without waiting for the workers' connections."""
+        """Stop; a second time without the delay, or without waiting for the workers' connections."""
         logger.info("Received SIGINT, exiting.")
-        if self._stopping:
+        if self._stopping and not self._skip_delay():
             for process in self._living:
                 process.interrupt()
         self._stop()
 
     def handle_term(self) -> None:
+        """Stop; a second time without the delay."""
         logger.info("Received SIGTERM, exiting.")
+        self._skip_delay()
         self._stop()
 
     def handle_break(self) -> None:
+        """As SIGTERM."""
         logger.info("Received SIGBREAK, exiting.")
+        self._skip_delay()
         self._stop()
+
+    def _skip_delay(self) -> bool:
+        """End the delay of the shutdown; return whether there is one."""
+        if time.monotonic() >= self._delayed_until:
+            return False
+        self._delayed_until = 0.0
+        for process in self._living:
+            process.skip_delay()
+        return True
 
     def handle_hup(self) -> None:
         """Replace all workers."""

@@ -167,7 +167,7 @@ class Process:
 
     def terminate(self) -> None:
         """Ask the process to shut down."""
-        self._stop(0.0)
+        self._stop(self.config.shutdown_delay)
         if self.process.exitcode is not None:
             return
         log_process("Terminated child process [%d]", self.pid)
@@ -175,6 +175,11 @@ class Process:
             self._send(Message.STOP)
         else:
             os.kill(self.pid, signal.SIGTERM)
+
+    def skip_delay(self) -> None:
+        """Ask the process, which is to shut down, to do it now."""
+        self._stop(0.0)
+        self._send(Message.SKIP)
 
     def retire(self) -> None:
         """Ask the process to stop accepting, and to shut down when its connections have ended."""

@@ -35,6 +35,7 @@ class Message(bytes, enum.Enum):
     PING = b"ping"
     RETIRE = b"retire"  # A replacement serves: stop accepting, and end when the connections have.
     STOP = b"stop"  # Shut down. Where there are signals, SIGTERM says it.
+    SKIP = b"skip"  # Do not delay the shutdown any longer.
     FORCE = b"force"  # Shut down without waiting for anything.
     REOPEN = b"reopen"  # Open the files of the log anew.
 
@@ -93,6 +94,8 @@ class Worker:
             self.tell(Message.PONG)
         elif message is Message.RETIRE:
             self._server.retire()
+        elif message is Message.SKIP:
+            self._server.skip_delay()
         elif message is Message.REOPEN:
             reopen_logs()
         else:
@@ -137,6 +140,16 @@ class WorkerServer(Server):
         if self._retiring:
             await self._drain(sockets)
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """As a `Server`; but a terminal tells us too, and the supervisor says whether to skip the delay."""
+        if not self.is_delayed:
+            super().handle_exit(sig, frame)
+
+    async def _delay_shutdown(self, seconds: float) -> None:
+        if self._retiring:  # A replacement serves.
+            self._delay_is_over = True
+        await super()._delay_shutdown(seconds)
 
     async def _drain(self, sockets: list[socket] | None) -> None:
         """Let each connection go with its next response, or when it has been idle long enough.
