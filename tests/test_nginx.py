@@ -10,15 +10,18 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import trustme
 
 from tests.docs.blocks import blocks
-from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, free_port, serve
+from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, free_port, run_async, serve
 from tests.waiting import eventually
 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
@@ -109,16 +112,21 @@ def upstream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
 def address(upstream: tuple[str, ServerProcess], tmp_path: Path) -> Iterator[tuple[str, int]]:
     """Where nginx is."""
     port = free_port()
+    with run_nginx(recommended(upstream[0], port), port, tmp_path):
+        yield "127.0.0.1", port
+
+
+@contextlib.contextmanager
+def run_nginx(servers: str, port: int, directory: Path) -> Iterator[None]:
     # As root, it would drop privileges, and could not get at the socket.
     user = "" if os.geteuid() else "user root;"
-    configuration = tmp_path / "nginx.conf"
-    values = {"directory": tmp_path, "user": user, "recommended": recommended(upstream[0], port)}
-    configuration.write_text(FRAME.format(**values))
+    configuration = directory / "nginx.conf"
+    configuration.write_text(FRAME.format(directory=directory, user=user, recommended=servers))
     assert NGINX is not None
-    process = subprocess.Popen([NGINX, "-c", str(configuration), "-e", str(tmp_path / "error.log")])
+    process = subprocess.Popen([NGINX, "-c", str(configuration), "-e", str(directory / "error.log")])
     try:
         eventually(lambda: socket.create_connection(("127.0.0.1", port)).close() is None)
-        yield "127.0.0.1", port
+        yield
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -195,6 +203,31 @@ def test_websockets_come_through(address: tuple[str, int]) -> None:
         assert told == {"type": "websocket", "scheme": "ws", "client": ["127.0.0.1", 0]}
         client.sendall(text_frame(b"through"))
         assert read_text(file) == b"through"
+
+
+def test_http2_in_front(upstream: tuple[str, ServerProcess], tmp_path: Path) -> None:
+    """Requests that come on one connection of HTTP/2 are HTTP/1.1 to the server: nginx before 1.29 speaks no other."""
+    port = free_port()
+    certificate = tmp_path / "certificate.pem"
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    plain = f"listen 127.0.0.1:{port};"
+    secure = f"listen 127.0.0.1:{port} ssl http2; ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(http1=False, http2=True, verify=context, timeout=PATIENCE) as client:
+            answers = await asyncio.gather(
+                *(client.post(f"https://127.0.0.1:{port}/", content=b"x" * 100_000) for _ in range(20))
+            )
+            assert {(answer.http_version, answer.text) for answer in answers} == {("HTTP/2", "100000")}
+            told = (await client.get(f"https://127.0.0.1:{port}/")).json()
+            assert told == {"type": "http", "scheme": "https", "client": ["127.0.0.1", 0]}
+
+    with run_nginx(recommended(upstream[0], port).replace(plain, secure), port, tmp_path):
+        run_async(ask())
+    upstream[1].wait_stdout(r'"POST / HTTP/1\.1" 200 OK', count=20)
 
 
 def read_text(file: Any) -> bytes:

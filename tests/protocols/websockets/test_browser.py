@@ -1,34 +1,18 @@
 """A page in a real browser, headless: its WebSocket, its compression, its idea of a clean close."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.processes import foreign_environ, serve
+from tests.browser import BROWSER_PATIENCE, browse, needs_browser
+from tests.processes import serve
 from tests.protocols.websockets.classes import SERVED
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Nothing of the browser's own talks to the network.
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-    "--ignore-certificate-errors",
-)
 
 pytestmark = [
     pytest.mark.once,
-    pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed"),
+    needs_browser,
 ]
 
 
@@ -50,13 +34,8 @@ def check_page(codec_name: str, tmp_path: Path, http_version: str, *options: str
     application = "tests.protocols.websockets.browser_app:app"
     with serve(application, "--ws", codec_name, "--lifespan", "off", *options) as server:
         url = server.url.replace("http:", "https:") if options else server.url
-        command = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", url]
-        browser = subprocess.Popen(command, env=foreign_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            report = server.wait_stdout(r"report: (.*)\n", timeout=90)
-        finally:
-            browser.kill()
-            browser.wait()
+        with browse(url, tmp_path):
+            report = server.wait_stdout(r"report: (.*)\n", timeout=BROWSER_PATIENCE)
         assert json.loads(report[1]) == [
             "one",
             "permessage-deflate",

@@ -1,0 +1,42 @@
+"""A real browser without a window, on a page of a server under test."""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import foreign_environ
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
+
+# Nothing of the browser's own talks to the network.
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+    "--ignore-certificate-errors",
+)
+# Seconds for a page; on a loaded machine a browser takes many to start.
+BROWSER_PATIENCE = 90.0
+
+
+@contextlib.contextmanager
+def browse(url: str, directory: Path) -> Iterator[None]:
+    """Have a browser on a page; its profile is in the directory."""
+    command = [str(BROWSER), *_FLAGS, f"--user-data-dir={directory / 'profile'}", url]
+    browser = subprocess.Popen(command, env=foreign_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        browser.kill()
+        browser.wait()

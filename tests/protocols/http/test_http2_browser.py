@@ -1,0 +1,32 @@
+"""A real browser over TLS: it asks for HTTP/2 by ALPN, and has all its requests on one connection."""
+
+import json
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.browser import BROWSER_PATIENCE, browse, needs_browser
+from tests.processes import serve
+from tests.protocols.http.http2_app import TOGETHER
+
+pytestmark = [pytest.mark.once, needs_browser]
+
+
+def test_a_page_and_what_it_fetches(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    with serve("tests.protocols.http.http2_app:app", "--http2", "--ssl-certfile", str(certificate)) as server:
+        with browse(server.url.replace("http:", "https:") + "/page", tmp_path):
+            report = server.wait_stdout(r"report: (.*)\n", timeout=BROWSER_PATIENCE)
+        assert json.loads(report[1]) == {
+            # None is answered before all are there.
+            "together": [200] * TOGETHER,
+            "upload": True,
+            "download": 5_000_000,
+            "left": "AbortError",
+            "protocols": ["h2"],
+        }
+        server.wait_stdout(r"http\.disconnect\n")
+        server.wait_stdout(r'"GET /page HTTP/2" 200 OK')
+        assert "Traceback" not in server.stderr
