@@ -26,6 +26,10 @@ class StartResponse(Protocol):
 WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
+class HasFileno(Protocol):
+    def fileno(self) -> int: ...
+
+
 class ASGIVersions(TypedDict):
     version: Literal["2.0", "3.0"]
     spec_version: str
@@ -98,6 +102,19 @@ class HTTPResponseTrailersEvent(TypedDict):
     type: Literal["http.response.trailers"]
     headers: Headers
     more_trailers: NotRequired[bool]
+
+
+class HTTPResponsePathsendEvent(TypedDict):
+    type: Literal["http.response.pathsend"]
+    path: str
+
+
+class HTTPResponseZeroCopySendEvent(TypedDict):
+    type: Literal["http.response.zerocopysend"]
+    file: int | HasFileno
+    offset: NotRequired[int | None]
+    count: NotRequired[int | None]
+    more_body: NotRequired[bool]
 
 
 class HTTPResponseEarlyHintEvent(TypedDict):
@@ -217,6 +234,8 @@ ASGISendEvent: TypeAlias = (
     | HTTPResponseBodyEvent
     | HTTPResponseTrailersEvent
     | HTTPResponseEarlyHintEvent
+    | HTTPResponsePathsendEvent
+    | HTTPResponseZeroCopySendEvent
     | HTTPServerPushEvent
     | HTTPResponseDebugEvent
     | WebSocketAcceptEvent

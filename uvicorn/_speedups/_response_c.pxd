@@ -6,7 +6,7 @@ from uvicorn._speedups._scan_c cimport join
 
 cdef int FORWARDED, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE
 cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST
-cdef int EXPECT_START, EXPECT_BODY, EXPECT_TRAILERS, COMPLETE
+cdef int EXPECT_START, EXPECT_BODY, SENDING_FILE, EXPECT_TRAILERS, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM
 cdef int OPEN, PERSISTS, CLOSES
 cdef bint COMPILED
@@ -55,6 +55,10 @@ cdef class Response:
     cdef _take_options(self, bytes value)
     @cython.locals(fields=dict, size=Py_ssize_t, framing=int, more_body=bint)
     cdef bytes _take_body(self, message)
+    cpdef check_size(self, long long size, bint more_body)
+    cpdef skip(self, long long size)
+    cpdef hold(self)
+    cpdef release(self)
     @cython.locals(taken=list, known=tuple)
     cpdef add_trailers(self, headers, bint wanted)
     cpdef bint has_trailers(self)

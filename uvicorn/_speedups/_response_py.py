@@ -25,6 +25,7 @@ from uvicorn._speedups.flags import (
     OLD_VERSION,
     OPEN,
     PERSISTS,
+    SENDING_FILE,
     STREAM,
 )
 from uvicorn._speedups.tables import (
@@ -110,7 +111,7 @@ class Response:
     """The messages of one response, checked.
 
     Attributes:
-        state: EXPECT_START, EXPECT_BODY, EXPECT_TRAILERS or COMPLETE.
+        state: EXPECT_START, EXPECT_BODY, SENDING_FILE, EXPECT_TRAILERS or COMPLETE.
         status: once the start was accepted.
         keep_alive: may be set to False until the head is given out.
         head_sent: whether the head was given out.
@@ -208,16 +209,34 @@ class Response:
         framing = self.framing
         if framing == LENGTH:
             size = len(data)
-            if size > self.expected:
-                raise RuntimeError("Response content longer than Content-Length")
-            if not more_body and self.expected != size:
-                raise RuntimeError("Response content shorter than Content-Length")
+            self.check_size(size, more_body)
             self.expected -= size
         elif framing == NO_BODY:
             data = b""
         if not more_body:
             self.state = self.last
         return data
+
+    def check_size(self, size: int, more_body: bool) -> None:
+        """Check a part of the body against the content-length. Raises RuntimeError."""
+        if self.framing == LENGTH:
+            if size > self.expected:
+                raise RuntimeError("Response content longer than Content-Length")
+            if not more_body and self.expected != size:
+                raise RuntimeError("Response content shorter than Content-Length")
+
+    def skip(self, size: int) -> None:
+        """Count bytes of a body with a content-length that were sent another way."""
+        self.expected -= size
+
+    def hold(self) -> None:
+        """Accept nothing until `release`: a file is being sent."""
+        self.state = SENDING_FILE
+
+    def release(self) -> None:
+        """Accept parts of the body again, unless the response has gone on."""
+        if self.state == SENDING_FILE:
+            self.state = EXPECT_BODY
 
     def add_trailers(self, headers: Any, wanted: bool) -> None:
         """Accept fields of `http.response.trailers`; they are dropped unless they are wanted and have a place.

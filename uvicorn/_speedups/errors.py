@@ -1,6 +1,6 @@
 """Why a request is refused, or a message of the application."""
 
-from uvicorn._speedups.flags import EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS
+from uvicorn._speedups.flags import EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS, SENDING_FILE
 
 # The reason to refuse what begins with a TLS handshake (RFC 8446 section 5.1). No request begins with that byte.
 TLS_HANDSHAKE = 22
@@ -39,10 +39,11 @@ class UnexpectedMessage(RuntimeError):
 
     def __init__(self, state: int, kind: object) -> None:
         expected = _EXPECTED.get(state)
-        if expected is None:
-            super().__init__(f"Unexpected ASGI message '{kind}' sent, after response already completed.")
-        else:
+        if expected is not None:
             super().__init__(f"Expected ASGI message '{expected}', but got '{kind}'.")
+        else:
+            when = "while a file is being sent" if state == SENDING_FILE else "after response already completed"
+            super().__init__(f"Unexpected ASGI message '{kind}' sent, {when}.")
 
 
 _EXPECTED = {

@@ -6,7 +6,7 @@ KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, UNREAD, BODY_FOLLOWS, EXPE
 )
 
 # How far a response is (ASGI specification, HTTP).
-EXPECT_START, EXPECT_BODY, EXPECT_TRAILERS, COMPLETE = range(4)
+EXPECT_START, EXPECT_BODY, SENDING_FILE, EXPECT_TRAILERS, COMPLETE = range(5)
 
 # What ends the body of a response (RFC 9112 section 6.3); STREAM is a flag of its last frame in HTTP/2.
 NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM = range(5)

@@ -22,6 +22,7 @@ from uvicorn.protocols.wire import Wire
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
+    from uvicorn.protocols.transfer import Transfer
     from uvicorn.server_state import ServerState
 
 logger = logging.getLogger("uvicorn.error")
@@ -91,6 +92,7 @@ class Connection:
         secure: whether the transport is encrypted.
         eof: whether the client has ended its half.
         lingering: whether we have ended our half; what comes is dropped.
+        transfer: the file that is being sent, or None.
     """
 
     __slots__ = (
@@ -106,6 +108,7 @@ class Connection:
         "secure",
         "server",
         "server_state",
+        "transfer",
         "transport",
         "wire",
     )
@@ -122,6 +125,7 @@ class Connection:
         self.secure = False
         self.eof = False
         self.lingering = False
+        self.transfer: Transfer | None = None
         self._tls: dict[str, Any] | None = None
         self._discarded = 0
         self._unsent = 0
@@ -192,9 +196,10 @@ class Connection:
         return not self.lingering
 
     def unsent(self) -> int:
-        """Bytes that the transport holds back."""
+        """Bytes that the transport holds back, or that are left of a file."""
         get_size = getattr(self.transport, "get_write_buffer_size", None)
-        return 0 if get_size is None else get_size()
+        size: int = 0 if get_size is None else get_size()
+        return size if self.transfer is None else size + self.transfer.left
 
     def await_send(self) -> None:
         """Give the client `timeout_send` to take some of what is sent."""

@@ -5,6 +5,7 @@ An exchange knows its `Stream` and no wire: it is the same for every version of 
     progress      the application may send        next
     EXPECT_START  http.response.start             EXPECT_BODY
     EXPECT_BODY   http.response.body              COMPLETE, after the last part and the trailers it has announced
+    SENDING_FILE  nothing, until the file is out  EXPECT_BODY, COMPLETE
     COMPLETE      nothing: RuntimeError
 
 The messages of extensions are rows of the table in `uvicorn.protocols.extensions`.
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn._speedups.errors import UnexpectedMessage
-from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
+from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START, SENDING_FILE
 from uvicorn.protocols.extensions import find_row
 from uvicorn.protocols.http.hooks import hook
 from uvicorn.protocols.utils import ClientDisconnected, describe_request, stems_from_disconnect
@@ -89,6 +90,11 @@ class RequestResponseCycle:
     def response_complete(self) -> bool:
         """Whether the last part of the body was accepted."""
         return self.progress & ~DROPPED == COMPLETE
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing reaches the client any more."""
+        return self.client == GONE
 
     @property
     def is_streaming(self) -> bool:
@@ -230,6 +236,17 @@ class RequestResponseCycle:
             if row is None:
                 raise RuntimeError(*unexpected.args) from None
             await row(self, message)
+
+    def begin_file(self) -> None:
+        """Accept nothing of the application, and let the head wait, until `end_file`."""
+        self.stream.framer.hold()
+        self.progress = SENDING_FILE
+
+    def end_file(self) -> None:
+        """The file was sent, or could not be."""
+        self.stream.framer.release()
+        if self.progress & ~DROPPED == SENDING_FILE:
+            self.progress += EXPECT_BODY - SENDING_FILE
 
     # The stream's side
 

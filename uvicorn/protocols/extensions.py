@@ -6,13 +6,16 @@ that is not one of the two of every response.
 
     state            message                   what it does                             next
     EXPECT_START     http.response.early_hint  sends 103 with `link` fields (RFC 8297)  EXPECT_START
+    EXPECT_BODY      http.response.pathsend    sends a file as the rest of the body     as after the last part
+    EXPECT_BODY      http.response.zerocopysend  sends a part of an open file           as after a part
     EXPECT_TRAILERS  http.response.trailers    sends fields after the body              COMPLETE, after the last ones
 """
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn._speedups.flags import EXPECT_START, EXPECT_TRAILERS
+from uvicorn._speedups.flags import EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS
+from uvicorn.protocols.files import send_descriptor, send_path
 
 if TYPE_CHECKING:
     from uvicorn.protocols.exchange import RequestResponseCycle
@@ -42,6 +45,8 @@ _END = {"type": "http.response.body"}
 
 _ROWS: dict[tuple[int, Any], Row] = {
     (EXPECT_START, "http.response.early_hint"): send_early_hint,
+    (EXPECT_BODY, "http.response.pathsend"): send_path,
+    (EXPECT_BODY, "http.response.zerocopysend"): send_descriptor,
     (EXPECT_TRAILERS, "http.response.trailers"): send_trailers,
 }
 

@@ -68,6 +68,13 @@ class Stream(Protocol):
     def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Send an informational response (RFC 9110 section 15.2). Raises RuntimeError, TypeError as `send`."""
 
+    async def send_file(self, file: int, offset: int, size: int) -> int:
+        """Send bytes of a file as a part of the body without reading them, if that is possible.
+
+        Returns:
+            How many were sent. The others are to be read and sent as messages.
+        """
+
     def takes_trailers(self) -> bool:
         """Whether the client keeps fields that come after a body (RFC 9110 section 6.5.1)."""
 

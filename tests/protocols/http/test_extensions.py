@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests import waiting
 from tests.cases.case import head
 from tests.fuzz.reading import read_with_h11
 from tests.http2 import headers, reset, settings, window_update
@@ -54,7 +55,9 @@ async def refusal(connect: Any, connect_http2: Any, *messages: Any) -> str:
     response = await connect(Refused(*messages)).ask(GET)
     connection = connect_http2(Refused(*messages))
     connection.feed(headers(1))
-    answer = await connection.get(1)
+    # A thread may take part.
+    await waiting.until(lambda: connection.answer(1).ended)
+    answer = connection.answer(1)
     assert (response.status, response.body) == (200, answer.body)
     assert [dict(each)[b":status"] for each in answer.heads] == [b"200"]
     return bytes(answer.body).decode()

@@ -34,6 +34,7 @@ from uvicorn._speedups.flags import (
     HAS_FORWARDED,
     HEAD_REQUEST,
     KEEP_ALIVE,
+    LENGTH,
     PERSISTS,
     UNREAD,
     WANTS_UPGRADE,
@@ -46,6 +47,7 @@ from uvicorn.protocols.http.hooks import Hookable, Hooks, Message, switch, take_
 from uvicorn.protocols.http.outbox import Outbox
 from uvicorn.protocols.http.service import PASS_SECONDS, Service, get_service, request_limits
 from uvicorn.protocols.scope import get_http_template
+from uvicorn.protocols.transfer import Transfer, can_transfer
 from uvicorn.protocols.utils import build_answer, get_answer_text, log_invalid_request
 
 if TYPE_CHECKING:
@@ -639,12 +641,14 @@ class Http1(Hookable, Connected, asyncio.Protocol):
 
     def _send_head(self, cycle: RequestResponseCycle) -> None:
         """Send the head alone, if the response has started and no part of the body has come."""
-        framer = self.framer
-        if cycle is not self.cycle or cycle.progress != EXPECT_BODY or framer.head_sent:
-            return
-        self.connection.write(framer.head())
+        if cycle is self.cycle and cycle.progress == EXPECT_BODY and not self.framer.head_sent:
+            self._write_head()
+
+    def _write_head(self) -> None:
+        cycle: Any = self.cycle
+        self.connection.write(self.framer.head())
         if self.access_log:
-            self.server_state.log_access(self.access_logger, cycle.scope, framer.status)
+            self.server_state.log_access(self.access_logger, cycle.scope, self.framer.status)
 
     def _call_next_turn(self, callback: Callable[[], None]) -> None:
         """Call at the loop's next turn; the end of a first step is known."""
@@ -686,6 +690,21 @@ class Http1(Hookable, Connected, asyncio.Protocol):
     def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Send an informational response (RFC 9110 section 15.2)."""
         self.connection.write(self.framer.interim(status, headers))
+
+    async def send_file(self, file: int, offset: int, size: int) -> int:
+        """Send bytes of a file without reading them: a part of a body with content-length, in clear text."""
+        framer = self.framer
+        if framer.framing != LENGTH or not can_transfer(self.connection):
+            return 0
+        if not framer.head_sent:
+            self._write_head()
+        self._empty_outbox()
+        transfer = Transfer(self.connection, self.resume_writing, file, offset, size)
+        try:
+            await transfer.run()
+        finally:
+            framer.skip(size - transfer.left)
+        return size - transfer.left
 
     def takes_trailers(self) -> bool:
         """Whether the client keeps fields that come after a body: it says so in TE (RFC 9110 section 10.1.4)."""

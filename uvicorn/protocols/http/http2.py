@@ -176,6 +176,10 @@ class Http2Stream:
         self.http2.session.send_interim(self.stream, status, headers)
         self.http2.flush_soon()
 
+    async def send_file(self, file: int, offset: int, size: int) -> int:
+        """Send none: frames are made of bytes that were read."""
+        return 0
+
     def takes_trailers(self) -> bool:
         """Whether the client keeps fields that come after a body. They are a part of every message."""
         return True
