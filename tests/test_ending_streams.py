@@ -4,6 +4,8 @@ import asyncio
 import copy
 import logging
 import pickle
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests.processes import PATIENCE, run_async
 from tests.test_server import address_of, config_of, serving
-from tests.waiting import until
+from tests.waiting import eventually, until
 from uvicorn import server as server_module
 from uvicorn._compat import asyncio_run
 from uvicorn.loops.uvloop import uvloop_loop_factory
@@ -208,6 +210,35 @@ async def test_without_an_option_a_stream_goes_on_until_it_is_forced() -> None:
         await asyncio.wait_for(task, PATIENCE)
         stream.writer.close()
     assert app.events == []
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_program_that_stops_a_server_in_a_thread(force: bool) -> None:
+    app = App()
+    server = Server(config_of(app, timeout_stream_shutdown=None if force else 0.01))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        eventually(lambda: server.started or not thread.is_alive())
+        with socket.create_connection(address_of(server), PATIENCE) as client:
+            client.sendall(
+                b"GET /deaf HTTP/1.1\r\nhost: a\r\n\r\n" if force else b"GET /stream HTTP/1.1\r\nhost: a\r\n\r\n"
+            )
+            received = b""
+            while b"begin" not in received:
+                received += client.recv(65536)
+            server.should_exit = True
+            eventually(server.server_state.shutdown_event.is_set)
+            server.force_exit = force
+            while piece := client.recv(65536):
+                received += piece
+        assert not received.endswith(b"0\r\n\r\n")
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    finally:
+        server.force_exit = server.should_exit = True
+        thread.join(PATIENCE)
+    assert app.events == ["cancelled" if force else "/stream"]
 
 
 async def test_a_cancelled_server_says_so_too() -> None:

@@ -1,6 +1,7 @@
 """The applications of examples/ do what their first line says."""
 
 import json
+import socket
 import urllib.request
 from collections.abc import Iterator
 
@@ -66,6 +67,25 @@ def test_websocket_echo(server: ServerProcess) -> None:
         assert connection.recv(timeout=PATIENCE) == "caf\u00e9"
         connection.send(b"\x00\xff")
         assert connection.recv(timeout=PATIENCE) == b"\x00\xff"
+
+
+@pytest.mark.parametrize("server", ["server_sent_events"], indirect=True)
+def test_server_sent_events(server: ServerProcess) -> None:
+    assert "new EventSource" in fetch(server, "/")
+    with socket.create_connection((server.host, server.port), PATIENCE) as client:
+        client.sendall(b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n")
+        received = b""
+        while received.count(b"\ndata: ") < 2:
+            received += client.recv(65536)
+        with socket.create_connection((server.host, server.port), PATIENCE) as other:
+            other.sendall(b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert b"text/event-stream" in other.recv(65536)
+        # One client has gone. The other is told that the server goes.
+        assert server.stop() == 0
+        while piece := client.recv(65536):
+            received += piece
+    assert received.endswith(b"event: restart\ndata:\n\n\r\n0\r\n\r\n")
+    assert "Traceback" not in server.stderr
 
 
 def test_every_example_is_tested() -> None:
