@@ -326,7 +326,7 @@ async def test_what_is_lost_is_told(
         text += read_all(pipe)
     [warning] = [record.getMessage() for record in caplog.records if "lost" in record.getMessage()]
     count = int(warning.split()[0])
-    assert warning == f"{count} lines of the access log were lost, because nobody read them."
+    assert warning == f"{count} lines of the access log were lost, because their reader has stopped."
     written = [int(number) for number in re.findall(r"GET /(\d+) ", text + read_all(pipe))]
     assert written == [*range(len(written))]
     assert 400 - len(written) <= count < 400

@@ -429,7 +429,7 @@ def test_a_missing_file_is_told_in_one_line(capfd: pytest.CaptureFixture[str], c
     with pytest.raises(SystemExit) as exited:
         run(APP, log_config="no/such/file")
     assert exited.value.code == 3
-    assert "log_config 'no/such/file' does not exist" in capfd.readouterr().err + caplog.text
+    assert "--log-config 'no/such/file' does not exist" in capfd.readouterr().err + caplog.text
 
 
 def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any, told_to_exit: bool = False) -> None:

@@ -292,7 +292,7 @@ class AccessLog:
     def _tell_lost(self) -> None:
         lost, self._lines.lost = self._lines.lost, 0
         if lost:
-            message = "%d lines of the access log were lost, because nobody read them."
+            message = "%d lines of the access log were lost, because their reader has stopped."
             logging.getLogger("uvicorn.error").warning(message, lost)
 
     def _fail(self, message: str) -> None:

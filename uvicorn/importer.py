@@ -1,4 +1,4 @@
-"""From what the user names as APP to the application that is served."""
+"""Loads the application that the user names as APP, and finds out its interface."""
 
 import functools
 import importlib
@@ -40,7 +40,7 @@ def import_from_string(import_str: Any) -> Any:
         return import_str
 
     module_name, _, attributes = import_str.partition(":")
-    # There is no package that a name could be relative to.
+    # A relative name has no package to be relative to.
     if not module_name or not attributes or module_name.startswith("."):
         raise ImportFromStringError(
             f'Import string "{import_str}" must be in format "<module>:<attribute>".', _hint_of_format(import_str)
@@ -49,7 +49,7 @@ def import_from_string(import_str: Any) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
-        # A module that misses one of its own imports is the user's error.
+        # The module was found, but one of its own imports is missing: the user's error.
         if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
             raise
         hint = _hint_of_format(import_str) or _hint_of_module(module_name)
@@ -65,7 +65,7 @@ def import_from_string(import_str: Any) -> Any:
 
 
 def _hint_of_format(import_str: str) -> str:
-    """Correct what looks like a path: main.py:app, main/app, or no more than main.py."""
+    """Suggest an import string for what looks like a path: main.py:app, main/app or main.py."""
     path, _, attribute = import_str.partition(":")
     parts = [part for part in re.split(r"[./\\]", path.removesuffix(".py")) if part]
     if not parts:
@@ -106,7 +106,7 @@ class AppLoadingError(Exception):
 
 
 def load_app(app: Any, factory: bool) -> Any:
-    """Import the application and call it if it is a factory: one that is named so, or takes no arguments.
+    """Import the application, and call it if it is a factory: with --factory, or if it takes no arguments.
 
     Raises:
         AppLoadingError: there is no such application, or the factory raises a TypeError.
@@ -122,7 +122,7 @@ def load_app(app: Any, factory: bool) -> Any:
         try:
             return loaded()
         except TypeError as exc:
-            # Where it was entered, its own frames tell what is wrong; else it takes arguments.
+            # If the factory was entered, its own frames show the error. If not, it takes arguments.
             own_frames = exc.__traceback__.tb_next if exc.__traceback__ is not None else None
             cause = exc.with_traceback(own_frames) if own_frames is not None else None
             raise AppLoadingError(f"Error loading ASGI app factory: {exc}") from cause
@@ -133,7 +133,7 @@ def load_app(app: Any, factory: bool) -> Any:
     except TypeError:
         if not _takes_anything(loaded):
             raise
-        # A wrapper of `*args`, around an application.
+        # A wrapper with `*args` around an application.
         return loaded
     logger.warning("ASGI app factory detected. Using it, but please consider setting the --factory flag explicitly.")
     return made
@@ -174,10 +174,10 @@ _ARGUMENTS = {"asgi3": 3, "wsgi": 2, "asgi2": 1}
 
 
 def check_interface(app: Any, interface: str) -> None:
-    """Refuse an application that could not be called once, if its arguments are those of another interface.
+    """Refuse an application whose arguments are those of another interface: no call would succeed.
 
     Raises:
-        AppLoadingError: it is written for another interface, which is named.
+        AppLoadingError: it is written for another interface; the message names it.
     """
     # Only ASGI 3 has coroutine functions.
     possible = ["asgi3"] if is_coroutine_callable(app) else [interface, *_ARGUMENTS]
@@ -205,13 +205,13 @@ def _name(app: Any) -> str:
 
 
 def show_users_traceback(exc: BaseException) -> None:
-    """Give `sys.excepthook` an exception of the user's module, from where the user's code begins."""
+    """Show an exception of the user's module with `sys.excepthook`, beginning with the user's code."""
     users = exc.with_traceback(_after_import(exc.__traceback__))
     sys.excepthook(type(users), users, users.__traceback__)
 
 
 def _after_import(traceback: types.TracebackType | None) -> types.TracebackType | None:
-    """Leave out what is above the user's module or factory, and the machinery of import above it."""
+    """Leave out the frames above the user's module or factory, those of the import system included."""
     start = current = traceback
     while current is not None:
         if current.tb_frame.f_code in (import_from_string.__code__, load_app.__code__):

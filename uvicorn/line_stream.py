@@ -1,4 +1,8 @@
-"""A text stream that lines are written to without ever waiting for whoever reads it."""
+"""Writes lines to a text stream and never waits for its reader.
+
+The access log uses it: a reader that has stopped, such as a full pipe, must not stop the server. A line first goes into
+the stream's own buffer, so that it keeps its place among what others write there. A write sends whole lines. If the
+file descriptor takes nothing, lines are held back, up to a limit; what comes after that is lost and counted."""
 
 import contextlib
 import io
@@ -12,12 +16,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-# Bytes of one write: into a pipe, what no write of another process comes between (POSIX, write()); elsewhere, what a
-# text stream keeps without writing it by itself.
+# Bytes of one write. Into a pipe: what the system writes in one piece, unmixed with other processes (POSIX, write()).
+# Elsewhere: what a text stream keeps without writing it by itself.
 _PIPE_LIMIT: int = getattr(select, "PIPE_BUF", 512)
 _LIMIT = 8192
 
-# Characters that are held back for a reader that has stopped; further lines are lost.
+# Characters that are held back if the reader has stopped; further lines are lost.
 HELD_LIMIT = 1 << 20
 
 _open_streams: "weakref.WeakSet[LineStream]" = weakref.WeakSet()
@@ -32,10 +36,10 @@ class LineStream:
     Attributes:
         unbuffered: whether the stream writes each line by itself: that of a terminal, or any with PYTHONUNBUFFERED.
         buffered, room: characters in the stream's buffer, and those that it may hold.
-        lost: lines that there was no room to hold back.
-        sound: whether the stream took what it was given last; set to False by whoever catches its error.
+        lost: number of lines for which there was no room.
+        sound: whether the last write succeeded; the caller that catches its error sets it to False.
 
-    Every method raises the stream's OSError or ValueError; the lines that it was about are gone.
+    Every method raises the stream's OSError or ValueError; the lines that it should have written are lost then.
     """
 
     __slots__ = (
@@ -60,8 +64,8 @@ class LineStream:
         self._poll = _poll_for_room(stream.fileno())
         self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
         self._write = _get_raw_write(stream) if self._poll is None else None
-        # Where a write may have to wait, nothing is buffered before there is room for it: the interpreter waits at its
-        # exit until the buffer is written.
+        # If a write could block, nothing is buffered before there is room for it: at its exit, the interpreter waits
+        # until the buffer is written.
         self._empty_room = self._limit if self._poll is None else 0
         self.room = self._empty_room
         self.buffered = 0
@@ -72,11 +76,11 @@ class LineStream:
         _open_streams.add(self)
 
     def write(self, line: str) -> None:
-        """Have a line written by the next flush. Not for a stream that is unbuffered."""
+        """Keep a line for the next flush. Not for an unbuffered stream."""
         buffered = self.buffered + len(line)
         if buffered > self.room:
             buffered = len(line)
-            # What is buffered must not have to wait.
+            # Writing the buffer must not block.
             if not self.flush() or (self._poll is not None and (buffered > self._limit or not self._poll(0))):
                 self._hold(line)
                 return
@@ -85,7 +89,7 @@ class LineStream:
         self.stream.write(line)
 
     def write_at_once(self, line: str) -> bool:
-        """Write out a line and all before it, as far as it can be without waiting; return whether nothing is left."""
+        """Write a line and all lines before it, as far as possible without waiting; return whether all were written."""
         poll = self._poll
         if (self.buffered or self._held) and not self.flush():
             self._hold(line)
@@ -97,7 +101,8 @@ class LineStream:
             self.stream.write(line)
             self.stream.flush()
         else:
-            # First what others have left in the stream's buffers. Through these a line costs 2,000 instructions more.
+            # First what others have left in the stream's buffers. Writing our lines through them would cost 2,000
+            # instructions more for each.
             self.stream.flush()
             written = self._write(line.encode())
             if written != len(line):
@@ -107,7 +112,7 @@ class LineStream:
         return True
 
     def flush(self) -> bool:
-        """Write out what can be without waiting; return whether nothing is left."""
+        """Write what is possible without waiting; return whether all was written."""
         if self.buffered:
             if self._poll is not None and not self._poll(0):
                 return False
@@ -124,7 +129,7 @@ class LineStream:
         return True
 
     def close(self, patience: float) -> None:
-        """Write out everything; what a reader has not taken after `patience` seconds is lost."""
+        """Write everything. What the reader has not taken after `patience` seconds is lost."""
         deadline = time.monotonic() + patience
         while not self.flush() and self._poll is not None:
             left = deadline - time.monotonic()
@@ -143,7 +148,7 @@ class LineStream:
         self._held_size += len(line)
 
     def _take(self) -> str:
-        """As many of the lines held back as go into one write, or a part of one that is too long for a pipe."""
+        """The lines that fit one write, or a part of a line that is too long for a pipe."""
         held = self._held
         text = held.popleft()
         if self._poll is not None and len(text) > self._limit:
@@ -156,8 +161,9 @@ class LineStream:
 
 
 def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
-    """Waits so many milliseconds until a write would not; None where no write waits."""
-    if sys.platform == "win32":  # pragma: no cover - there is no way to ask
+    """A function that waits until a write would not block, for at most as many milliseconds as it is given; None if no
+    write blocks."""
+    if sys.platform == "win32":  # pragma: no cover - this system has no poll()
         return None
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(descriptor)):
@@ -168,19 +174,19 @@ def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
 
 
 def _get_raw_write(stream: io.TextIOWrapper) -> Callable[[bytes], int | None] | None:
-    """What writes bytes into the file of standard output, None for other streams, which may change what is written."""
+    """The raw writer below a standard text stream. None for other streams: they may change what is written."""
     if stream is not sys.__stdout__ or os.linesep != "\n":
         return None
     buffer: Any = stream.buffer
-    # PYTHONUNBUFFERED leaves the buffer out.
+    # With PYTHONUNBUFFERED, the buffer is missing.
     write: Callable[[bytes], int | None] = getattr(buffer, "raw", buffer).write
     return write
 
 
 def _flush_before_fork() -> None:
-    """Leave nothing in a buffer that a forked child would write a second time."""
+    """Empty the buffers before a fork: a child would write their content a second time."""
     for lines in list(_open_streams):
-        # Another thread may wait on the stream's own poll object.
+        # Another thread may be using the stream's own poll object.
         with contextlib.suppress(OSError, ValueError):
             poll = _poll_for_room(lines.stream.fileno())
             if poll is None or poll(0):

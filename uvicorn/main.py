@@ -10,7 +10,7 @@ from typing import Any, NoReturn, ParamSpec
 import click
 
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE, Config
-from uvicorn.config.config import exit_with_startup_failure
+from uvicorn.config.config import exit_with_startup_failure, name_by_flag
 from uvicorn.config.kinds import (
     Choice,
     ChoiceOrImport,
@@ -312,7 +312,7 @@ def main(app: str, check_config: bool = False, print_config: bool = False, **opt
         else:
             run(app, **options)
     except OptionError as exc:
-        raise click.UsageError(_by_flag(str(exc)), click.get_current_context(silent=True)) from None
+        raise click.UsageError(name_by_flag(str(exc)), click.get_current_context(silent=True)) from None
 
 
 def _print_config(ctx: click.Context) -> None:
@@ -333,12 +333,6 @@ def _origin(ctx: click.Context, name: str) -> str:
     if source == "DEFAULT_MAP" and CONFIG_FILE in ctx.meta:
         return str(ctx.meta[CONFIG_FILE].where(name))
     return "command line" if source == "COMMANDLINE" else "default"
-
-
-def _by_flag(message: str) -> str:
-    """A message about an option, with the flag for the name of the parameter."""
-    name, space, rest = message.partition(" ")
-    return f"{OPTIONS[name].declaration.partition('/')[0]}{space}{rest}" if name in OPTIONS else message
 
 
 def _takes_what_config_takes(_: Callable[P, Config]) -> Callable[[Callable[..., None]], Callable[P, None]]:

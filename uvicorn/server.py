@@ -165,7 +165,7 @@ class Server:
         try:
             await self.main_loop()
         except asyncio.CancelledError:
-            # Whoever cancels us wants us gone now.
+            # The program that cancels this task wants it to end now.
             self._leave(sockets)
             await self._cut_off()
             await self.lifespan.shutdown()
@@ -539,5 +539,5 @@ def _restore_handler(sig: int, handler: Any) -> None:
         # the handler is the loop's own, and the callback stays.
         if getattr(handler, "__module__", None) not in {kind.__module__ for kind in type(loop).__mro__}:
             loop.remove_signal_handler(sig)
-    # None: installed by C code, and not to be had from here.
+    # None: the handler was installed by C code and cannot be read from Python.
     signal.signal(sig, signal.SIG_DFL if handler is None else handler)

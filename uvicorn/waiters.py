@@ -1,10 +1,10 @@
-"""Waits for something to happen."""
+"""Waits until something happens: a connection is lost, a body part arrives, the server shuts down."""
 
 import asyncio
 
 
 class Waiters:
-    """Those who wait for one thing. Nothing is remembered: a wait ends with the next `wake`."""
+    """The coroutines that wait for one thing. Nothing is remembered: a wait ends with the next `wake`."""
 
     __slots__ = ("_futures",)
 
@@ -24,13 +24,13 @@ class Waiters:
             raise
 
     def add(self) -> "asyncio.Future[None]":
-        """A future of the next `wake`. Whoever is cancelled while awaiting it has to discard it."""
+        """A future of the next `wake`. A coroutine that is cancelled while it awaits the future has to discard it."""
         future = asyncio.get_running_loop().create_future()
         self._futures.append(future)
         return future
 
     def discard(self, future: "asyncio.Future[None]") -> None:
-        """Nobody awaits the future any more, which may have been woken."""
+        """Forget a future that is not awaited any more; it may have been woken."""
         if future in self._futures:
             self._futures.remove(future)
 

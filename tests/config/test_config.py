@@ -22,6 +22,7 @@ from uvicorn.config import (
     Config,
     UvicornDeprecationWarning,
 )
+from uvicorn.config.config import exit_with_startup_failure, name_by_flag
 from uvicorn.config.kinds import OptionError
 from uvicorn.importer import import_from_string
 from uvicorn.lifespan.off import LifespanOff
@@ -426,3 +427,21 @@ def test_hooks_that_http_2_does_not_call(caplog: pytest.LogCaptureFixture) -> No
     assert [record.getMessage() for record in caplog.records] == [
         "Requests over HTTP/2 do not call on_url of Hooked; only those over HTTP/1.1 do."
     ]
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ("env_file needs python-dotenv", "--env-file needs python-dotenv"),
+        ("reload_dirs is wrong", "--reload-dir is wrong"),
+        ("access_log is wrong", "--access-log is wrong"),
+        ("callback_notify is for Python only", "callback_notify is for Python only"),
+        ("port", "--port"),
+        ("cannot resolve host 'x'", "cannot resolve host 'x'"),
+    ],
+)
+def test_a_log_line_names_an_option_by_its_flag(message: str, named: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert name_by_flag(message) == named
+    with pytest.raises(SystemExit):
+        exit_with_startup_failure(OSError(message))
+    assert caplog.messages == [named]

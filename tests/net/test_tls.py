@@ -165,14 +165,14 @@ def test_the_function_takes_its_arguments_by_position(files: Files) -> None:
     ("options", "message"),
     [
         ({"ssl_keyfile": "key"}, "TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set"),
-        ({"ssl_certfile": "missing.pem"}, "ssl_certfile 'missing.pem' does not exist"),
-        ({"ssl_certfile": "both", "ssl_keyfile": "missing.pem"}, "ssl_keyfile 'missing.pem' does not exist"),
-        ({"ssl_certfile": "both", "ssl_ca_certs": "missing.pem"}, "ssl_ca_certs 'missing.pem' does not exist"),
-        ({"ssl_certfile": "garbage"}, "garbage.pem': not in PEM format, or of no such password"),
-        ({"ssl_certfile": "certificate"}, "certificate.pem': not in PEM format, or of no such password"),
+        ({"ssl_certfile": "missing.pem"}, "--ssl-certfile 'missing.pem' does not exist"),
+        ({"ssl_certfile": "both", "ssl_keyfile": "missing.pem"}, "--ssl-keyfile 'missing.pem' does not exist"),
+        ({"ssl_certfile": "both", "ssl_ca_certs": "missing.pem"}, "--ssl-ca-certs 'missing.pem' does not exist"),
+        ({"ssl_certfile": "garbage"}, "garbage.pem': not in PEM format, or the password is wrong"),
+        ({"ssl_certfile": "certificate"}, "certificate.pem': not in PEM format, or the password is wrong"),
         (
             {"ssl_certfile": "certificate", "ssl_keyfile": "encrypted_key", "ssl_keyfile_password": "wrong"},
-            "encrypted.pem': not in PEM format, or of no such password",
+            "encrypted.pem': not in PEM format, or the password is wrong",
         ),
         ({"ssl_certfile": "both", "ssl_ca_certs": "garbage"}, "garbage.pem': not in PEM format"),
     ],
@@ -358,7 +358,7 @@ def test_the_keys_belong_to_the_certificates_in_their_order(names: Names) -> Non
     (a_cert, a_key), (b_cert, b_key) = (names.issue_parts(name) for name in ("a.example", "b.example"))
     context = load(ssl_certfile=(a_cert, b_cert), ssl_keyfile=[a_key, b_key])
     assert serial_number(context, names, "b.example")[1] == ["b.example"]
-    with pytest.raises(ssl.SSLError, match="not in PEM format, or of no such password"):
+    with pytest.raises(ssl.SSLError, match="not in PEM format, or the password is wrong"):
         load(ssl_certfile=[a_cert, b_cert], ssl_keyfile=[b_key, a_key])
     with pytest.raises(OSError, match="there are 2 certificates and 1 keys"):
         load(ssl_certfile=[a_cert, b_cert], ssl_keyfile=a_key)

@@ -56,12 +56,13 @@ from uvicorn._speedups.tables import (
 
 LINE, FIELDS, LENGTH, CHUNKS, TRAILERS, CLOSED = range(6)
 
-# Bytes of a line that is kept for the next head.
+# Lines up to this size, in bytes, are kept to compare the next head with.
 _REUSED_MAX = 1024
 
 _HTTP_1_1 = b"HTTP/1.1\r\n"
 
-# The scope of a GET without a query; its "asgi"; the root path, as text and as bytes; its "extensions".
+# What the scopes of a connection have in common: the scope of a GET without a query; its "asgi"; the root path, as text
+# and as bytes; its "extensions".
 ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes, dict[str, Any]]
 
 # Raises RequestRejected if the lines of a field section, each with its CRLF, do not follow the grammar.
@@ -175,7 +176,7 @@ def split_target(line: RequestLine, target: bytes, path: int) -> None:
         line.query_string = cut(target, path + 1, len(target))
     text = line.raw_path.decode("ascii")
     if "%" in text:
-        # Its package takes long to import, and few paths need it.
+        # The import takes long, and few paths are percent-encoded.
         from urllib.parse import unquote
 
         text = unquote(text)
@@ -214,7 +215,7 @@ def _take_method(line: KeptLine, name: bytes) -> None:
     if method is None:
         method = other_method(name)
         if method == "CONNECT":
-            # The client goes on with another protocol, whatever the answer is.
+            # After this head, the client speaks another protocol, whatever the answer is.
             line.flags &= ~KEEP_ALIVE
     elif name == b"HEAD":
         line.flags |= HEAD_REQUEST
@@ -360,7 +361,7 @@ class RequestReader:
         return self.read_head()
 
     def take_rest(self) -> bytes:
-        """The bytes that were not read, which are no longer the reader's."""
+        """Give away the bytes that were not read."""
         rest = self._take_unread()
         self.data = b""
         self.pos = 0
@@ -444,7 +445,7 @@ class RequestReader:
             if line.http_version != "1.1":
                 scope["http_version"] = line.http_version
             if line.is_reused:
-                # Half of the fields need not be set again.
+                # Only the keys that differ are set.
                 line.scope = scope.copy()
         else:
             scope = scope.copy()
@@ -471,7 +472,7 @@ class RequestReader:
         self.pos = 0
 
     def _consume(self, pos: int) -> None:
-        """Have read the bytes before `pos`."""
+        """Drop the bytes before `pos`, which were read."""
         self.unread = len(self.data) - pos
         if self.unread:
             self.pos = pos
@@ -505,7 +506,7 @@ class RequestReader:
         self._consume(pos)
 
     def _take_line_part(self, data: bytes) -> None:
-        """Take an empty line, or a line that comes in parts."""
+        """Take an empty line, or a line that arrives in parts."""
         if self.partial is None:
             self.partial = bytearray()
         part = self.partial
@@ -521,7 +522,7 @@ class RequestReader:
         line = bytes(part)
         self.partial = None
         if line == b"\r\n":
-            # A stream of empty lines ends here.
+            # Here a client that sends nothing but empty lines is refused.
             self.head_size += 2
             if self.head_size > self.limit_line:
                 raise RequestRejected(400, "too many empty lines")
@@ -576,7 +577,7 @@ class RequestReader:
         self.field_count = 0
 
     def _read_section(self) -> bool:
-        """Read the lines of a field section; whether its end has come."""
+        """Read the lines of a field section. Return whether its end was reached."""
         data = self.data
         pos = self.pos
         size = len(data)
@@ -605,7 +606,7 @@ class RequestReader:
         return False
 
     def _reuse_lines(self, data: bytes, pos: int) -> int:
-        """Take the lines that equal those at their places in the last head; where the first other one begins."""
+        """Take the lines that equal those at their places in the last head; return where the first other one begins."""
         lines = self.lines
         start = count = self.field_count
         begin = pos
@@ -627,7 +628,7 @@ class RequestReader:
         return pos
 
     def _take_field_part(self, data: bytes) -> bool:
-        """Take a line that comes in parts; whether it was the empty line."""
+        """Take a line that arrives in parts. Return whether it is the empty line."""
         if self.partial is None:
             self.partial = bytearray()
         self.partial += data
@@ -789,7 +790,7 @@ class RequestReader:
         self.more_body = True
 
     def _end(self) -> None:
-        """Be at the end of a message."""
+        """End a message."""
         keep_alive = self.flags & KEEP_ALIVE
         self.remaining = 0
         self._begin()

@@ -20,7 +20,7 @@ from uvicorn._speedups.tables import (
 
 COMPILED = not __name__.endswith("_py")
 
-# Bytes that a loop of ours looks through faster than a call of bytes.find.
+# Up to this many bytes, a loop of ours is faster than a call of bytes.find.
 _NEAR = 128
 
 # 1 for each byte that a token may have (RFC 9110 section 5.6.2).
@@ -94,7 +94,7 @@ def is_field_value(data: bytes, start: int, stop: int) -> bool:
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         buf = data
         bad = 0
-        # Without a way out in the middle, a compiler does this for 16 bytes at a time.
+        # Without an early exit, the compiler checks 16 bytes at a time.
         for i in range(start, stop):
             bad |= ((buf[i] < 32) & (buf[i] != 9)) | (buf[i] == 127)
         return not bad
@@ -155,7 +155,7 @@ def is_plain_text(text: str) -> bool:
 def frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
     """The head of a frame of HTTP/2 (RFC 9113 section 4.1)."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
-        # A new object, which is only now filled in: no call of Python, and no copy.
+        # The bytes are written into a new object: no call into Python, no copy.
         head: bytes = new_bytes(9)  # type: ignore[name-defined]  # noqa: F821  # in the .pxd
         buf = head
         buf[0] = length >> 16  # type: ignore[index]  # in C it is a pointer
@@ -172,7 +172,7 @@ def frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
 
 
 def get_uint32(data: bytes, start: int) -> int:
-    """The number of 32 bits that is at `data[start:]`, which has room for it."""
+    """The 32-bit number at `data[start:start + 4]`."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         buf = data
         number = 0

@@ -1,6 +1,7 @@
-"""What a connection has to know of a request, one bit each."""
+"""Facts about a request and states of its response, as numbers that both halves share."""
 
-# A request without any of the bits from HAS_FORWARDED on needs nothing but an answer. UNREAD: bytes follow the head.
+# One bit for each fact about a request. Without any bit from HAS_FORWARDED on, the request has no body and no special
+# wish: it only has to be answered. UNREAD: more bytes follow the head.
 KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, UNREAD, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
     1 << bit for bit in range(8)
 )

@@ -1,4 +1,4 @@
-"""The rare turns of a request line, in plain Python for both halves (RFC 9112 section 3)."""
+"""Rare forms of a request line, in plain Python for both halves (RFC 9112 section 3)."""
 
 import re
 import socket
@@ -6,13 +6,14 @@ import socket
 from uvicorn._speedups.errors import RequestRejected
 from uvicorn._speedups.tables import METHODS, TOKEN_CHARS
 
-# Emptied when full; a name longer than any in the DNS (RFC 1035 section 2.3.4) is not kept.
+# Hosts that were checked. The set is emptied when it is full. A name longer than any in the DNS is not kept (RFC 1035
+# section 2.3.4).
 GOOD_AUTHORITIES: set[bytes] = set()
 _GOOD_AUTHORITIES_MAX = 1024
 _GOOD_HOST_SIZE = 255 + len(":65535")
 
-# uri-host [ ":" port ] (RFC 3986 section 3.2.2) without the comma, which two joined Host fields would bring. In one
-# pattern, the matcher would keep a hundred bytes for each turn of a group that repeats.
+# uri-host [ ":" port ] (RFC 3986 section 3.2.2) without the comma, which would stand between two joined Host fields.
+# There are two patterns because the matcher keeps a hundred bytes for each repetition of a group.
 _REG_NAME = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+;=%]*(?::[0-9]*)?")
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _IP_LITERAL = re.compile(rb"\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\](?::[0-9]*)?")

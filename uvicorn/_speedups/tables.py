@@ -3,8 +3,8 @@
 import re
 from http import HTTPStatus
 
-# The fields that decide about the message (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1), and those that say
-# who a proxy has got it from.
+# Kinds of fields: those that frame or route the message (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1), and
+# those in which a proxy names the client.
 PLAIN, FORWARDED, HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT = range(8)
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
@@ -20,7 +20,7 @@ _KINDS = {
     b"expect": EXPECT,
 }
 
-# Of requests; those of responses are learnt as they come.
+# Field names of requests. Those of responses are added when they are first sent.
 _COMMON_NAMES = (
     *("Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers"),
     *("Access-Control-Request-Method", "Authorization", "Cache-Control", "Connection", "Content-Encoding"),
@@ -42,7 +42,7 @@ def describe_field(lower: bytes) -> Field:
     return (lower, _KINDS.get(lower, PLAIN), b"\r\n" + lower + b": ")
 
 
-# Field name as it is commonly spelt -> field.
+# Field name, as it is commonly written, to field.
 KNOWN_FIELDS: dict[bytes, Field] = {}
 for _name in _COMMON_NAMES:
     _field = describe_field(_name.lower().encode())
@@ -52,7 +52,7 @@ for _name in _COMMON_NAMES:
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 TOKEN_CHARS = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-# Methods that every parser takes as they are. CONNECT stands apart.
+# Methods that both parsers know. CONNECT is handled apart.
 METHODS = {
     name.encode(): name
     for name in (
@@ -81,10 +81,10 @@ CHUNK_LINE = re.compile(
 
 HEX_NUMBER = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
-# What fits the signed 64-bit numbers that parsers count with.
+# The largest signed 64-bit number, with which parsers count.
 MAX_CONTENT_LENGTH = 2**63 - 1
 
-# Bytes of one body; they carry nothing that an application could read.
+# Bytes of chunk extensions in one body. Applications cannot read them.
 MAX_CHUNK_EXTENSIONS = 16 * 1024
 
 STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}

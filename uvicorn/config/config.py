@@ -10,6 +10,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
+from uvicorn.config.option import Group
 from uvicorn.config.reload_patterns import resolve_watched
 from uvicorn.config.table import (
     HTTP_PROTOCOLS,
@@ -42,7 +43,7 @@ SSL_PROTOCOL_VERSION = OPTIONS["ssl_version"].default
 
 
 class UvicornDeprecationWarning(UserWarning):
-    """For programs that filter their warnings by it; nothing here gives one."""
+    """Programs filter warnings by this class. The server itself gives none of them."""
 
 
 # The exit code.
@@ -56,8 +57,17 @@ DEFAULT_FORWARDED_ALLOW_IPS = "127.0.0.1,::1"
 logger = logging.getLogger("uvicorn.error")
 
 
+def name_by_flag(message: str) -> str:
+    """A message that begins with the name of an option, with its flag in place of the name."""
+    name, space, rest = message.partition(" ")
+    if name not in OPTIONS or OPTIONS[name].group is Group.API:
+        return message
+    return f"{OPTIONS[name].declaration.partition('/')[0]}{space}{rest}"
+
+
 def exit_with_startup_failure(message: object) -> NoReturn:
-    logger.error(message)
+    """Log why the server cannot start, and exit. Options are named by their flags, as in all log lines."""
+    logger.error(name_by_flag(str(message)))
     sys.exit(STARTUP_FAILURE)
 
 
@@ -123,7 +133,7 @@ class Config(Options):
         self.configure_logging()
         if self.env_file is not None:
             _load_environment(self.env_file)
-        # The environment file may have set what these look up.
+        # After the environment file was loaded, which may set these variables.
         if self.workers is None:
             # An empty variable counts as unset.
             self.workers = _from_environment("workers", "WEB_CONCURRENCY") or DEFAULT_WORKERS
@@ -144,12 +154,12 @@ class Config(Options):
 
     @property
     def is_ssl(self) -> bool:
-        """Whether clients have to speak TLS."""
+        """Whether the server speaks TLS."""
         return bool(self.ssl_keyfile or self.ssl_certfile or self.ssl_context_factory)
 
     @property
     def should_reload(self) -> bool:
-        """Whether the application is loaded again when a file changes."""
+        """Whether the server reloads when a file changes."""
         return isinstance(self.app, str) and self.reload
 
     @property
@@ -190,9 +200,10 @@ class Config(Options):
 
     @property
     def ws_protocol_class(self) -> Any:
-        """The class of WebSocket connections, once loaded; None where there are none.
+        """The class of WebSocket connections after `load`; None if WebSockets are refused.
 
-        `auto` is imported at the first handshake: it would take a quarter of a start, and most servers see none.
+        `auto` is imported at the first handshake. At the start, it would take a quarter of the time, and most servers
+        see no WebSocket.
         """
         if isinstance(self._ws_protocol_class, str):
             self._ws_protocol_class = import_from_string(self._ws_protocol_class)
@@ -249,7 +260,7 @@ class Config(Options):
             self.ssl = load_ssl_context(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a child process is given; it loads its certificates for itself."""
+        """The state for a child process, which loads its certificates itself."""
         return {**self.__dict__, "ssl": None, "certificates": None}
 
     def _warn_of_hooks(self) -> None:
@@ -334,7 +345,7 @@ class Config(Options):
             )
             exit_with_startup_failure(f"Error loading --{name} {asked}. {reason}")
         except ImportError as exc:
-            if asked not in choices:  # A module of the user's own, which is shown with its traceback.
+            if asked not in choices:  # A module of the user: its error is shown with its traceback.
                 raise
             library = (exc.name or asked).partition(".")[0]
             exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}. To install it: pip install {library}")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from uvicorn.net.bind import bind_to
 
-# As click has them.
+# The words that click accepts.
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 
@@ -48,20 +48,20 @@ class Kind:
         raise NotImplementedError
 
     def check(self, value: Any) -> Any:
-        """Return what an object, or text, means, or raise ValueError or TypeError.
+        """Return the value of an option that was given as an object or as text; raise ValueError or TypeError.
 
-        TypeError for None leaves it to the option, for which it is its default.
+        For None, raise TypeError if it is no value of this kind. The option then takes its default.
         """
         if isinstance(value, str):
             return self.parse(value)
         raise TypeError
 
     def read(self, value: Any) -> Any:
-        """As `check`, of a value of the command line or of a file: what text names must exist."""
+        """Like `check`, for a value from the command line or a file: what the text names must exist."""
         return self.parse(value) if isinstance(value, str) else self.check(value)
 
     def hint(self, value: Any) -> str:
-        """Return what to do instead of giving `value`, which was refused: a sentence, or nothing."""
+        """Return a sentence about what to do instead of giving `value`, which was refused; or an empty string."""
         return ""
 
 
@@ -150,10 +150,10 @@ class Flag(Kind):
 
 
 class Number(Kind):
-    """A number; a boolean is none, though Python takes it for one.
+    """A number. A boolean is refused, although Python counts it as an integer.
 
     Attributes:
-        zero_is_off: whether zero, and in Python None, switches something off. The option's value is then None.
+        zero_is_off: whether zero, or None in Python, switches something off. The option's value is then None.
     """
 
     metavar = "INTEGER"
@@ -171,7 +171,7 @@ class Number(Kind):
         return None if number == 0 and self.zero_is_off else number
 
     def _check_number(self, value: Any) -> Any:
-        # Programs compute a number and hand it on as a float: 8000.0.
+        # Programs compute numbers and pass floats such as 8000.0.
         if isinstance(value, float) and float not in self.types and value.is_integer():
             value = int(value)
         if isinstance(value, self.types) and not isinstance(value, bool):
@@ -204,7 +204,7 @@ class Integer(Number):
 
 
 class Seconds(Number):
-    """A duration; zero is one, unless it is refused or switches something off."""
+    """A duration. Zero can be accepted, be refused or switch something off."""
 
     metavar = "SECONDS"
     types = (int, float)
@@ -242,14 +242,14 @@ class Choice(Kind):
         raise ValueError
 
     def hint(self, value: Any) -> str:
-        import difflib  # a millisecond, for what is an error
+        import difflib  # takes a millisecond, and is needed for errors only
 
         close = difflib.get_close_matches(str(value).lower(), self.shown, 1)
         return f"Did you mean {close[0]!r}?" if close else ""
 
 
 class Version(Choice):
-    """One of several versions; a number is taken for its digits."""
+    """One of several versions; a number counts as its digits."""
 
     def check(self, value: Any) -> Any:
         return super().check(str(value) if isinstance(value, float) else value)
@@ -287,7 +287,7 @@ class ChoiceOrImport(Choice):
 
 
 class Loop(ChoiceOrImport):
-    """Takes anything, since programs pass the loop that they run themselves; `Config.get_loop_factory` judges it."""
+    """Accepts anything: programs pass the loop that they run themselves. `Config.get_loop_factory` checks it."""
 
     def parse(self, text: str) -> str:
         try:
@@ -300,7 +300,7 @@ class Loop(ChoiceOrImport):
 
 
 class LogLevel(Choice):
-    """The name of a level; in Python its number too."""
+    """The name of a level; in Python also its number."""
 
     def check(self, value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -309,7 +309,7 @@ class LogLevel(Choice):
 
 
 class Path(Text):
-    """A path. Whether it exists is looked up on the command line; in Python, where it is used."""
+    """A path. On the command line it has to exist; in Python, this is checked when it is used."""
 
     expected = "a path"
     metavar = "PATH"
@@ -379,7 +379,7 @@ class LineFormat(Choice):
         return text
 
     def check_format(self, text: str) -> None:
-        """Raises ValueError, which says what is wrong, and what there is."""
+        """Raises ValueError, which says what is wrong and what is accepted."""
         raise NotImplementedError
 
     def hint(self, value: Any) -> str:
@@ -472,9 +472,9 @@ class TrustedHosts(Kind):
 
 
 def network(host: str, strict: bool = True) -> Any:
-    """Return the IP network that `host` is, None for anything else, or raise ValueError.
+    """Return the IP network that `host` names, or None if it names none; raise ValueError for a wrong one.
 
-    What begins as a network and is none is an error: as a literal it would trust no proxy.
+    A text that begins like a network and is none is an error. Taken as a literal, it would trust no proxy.
 
     Args:
         host: a trusted proxy.
@@ -483,7 +483,7 @@ def network(host: str, strict: bool = True) -> Any:
     address, slash, _ = host.partition("/")
     if not slash:
         return None
-    import ipaddress  # two milliseconds, and few name a network
+    import ipaddress  # takes two milliseconds, and few options name a network
 
     try:
         ipaddress.ip_address(address)
@@ -493,7 +493,7 @@ def network(host: str, strict: bool = True) -> Any:
 
 
 class Callback(Kind):
-    """A callable; only Python code has one."""
+    """A callable, which only Python code can pass."""
 
     metavar = "CALLABLE"
 

@@ -44,16 +44,16 @@ class Form(enum.Enum):
 
 
 class Option(NamedTuple):
-    """A row of the table; its name is that of the attribute."""
+    """A row of the table. Its name is the name of the attribute."""
 
     default: Any  # Python's.
     kind: Kind
     group: Group
     help: str
     form: Form = Form.VALUE
-    flag: str = ""  # Its name on the command line, where that is not the parameter's.
-    shown: str | None = None  # Its default in words, where the value does not speak for itself.
-    command_line_default: Any = None  # Where it differs from Python's; None for a dict.
+    flag: str = ""  # Its name on the command line, if that differs from the parameter's.
+    shown: str | None = None  # Its default in words, if the value alone is not clear.
+    command_line_default: Any = None  # If it differs from Python's; None for a dict.
     name: str = ""
 
     def named(self, name: str) -> "Option":
@@ -77,7 +77,7 @@ class Option(NamedTuple):
 
     @property
     def default_text(self) -> str:
-        """The default in words; empty where there is none, or it is off."""
+        """The default in words; empty if the option has none, or if it is off."""
         if self.shown is not None:
             return self.shown
         if isinstance(self.default, bool):
@@ -85,9 +85,10 @@ class Option(NamedTuple):
         return "" if self.default is None else str(self.default)
 
     def check(self, value: Any, source: str = "") -> Any:
-        """Return what a value or text from `source` means, or raise OptionError, for its type OptionTypeError.
+        """Return the checked value of an option. `source` says who gave it.
 
-        None is the default of an option for which it is no value.
+        Raises OptionError, or OptionTypeError for a value of a wrong type. None means the default, unless the option
+        accepts None as a value.
         """
         if value is None:
             return self._check_none()
@@ -107,11 +108,11 @@ class Option(NamedTuple):
             return self.default
 
     def check_one(self, value: Any, source: str = "", read: Callable[[Any], Any] | None = None) -> Any:
-        """As `check`, of one value of a list too; `read` is used instead of the kind's `check`."""
+        """Like `check`, also for one value of a list; it calls the kind's `read`."""
         try:
             return (read or self.kind.check)(value)
         except TypeError:
-            # Without the value: a password of the wrong type is still a password.
+            # The value is not named: a password of the wrong type is still a password.
             rejected = type(value).__name__
             raise OptionTypeError(f"{source or self.name} must be {self.kind.expected}, not {rejected}") from None
         except ValueError:
@@ -127,7 +128,7 @@ class Option(NamedTuple):
 
 
 def close_match(name: str, names: list[str]) -> str:
-    """The end of a sentence that has named an unknown option."""
+    """The end of a sentence about an unknown option."""
     import difflib  # a millisecond, for what is an error
 
     close = difflib.get_close_matches(name, names, 1)
@@ -135,7 +136,7 @@ def close_match(name: str, names: list[str]) -> str:
 
 
 def _as_default(make: Callable[P, Option]) -> Callable[P, Any]:
-    """For type checkers, which look for a value of the attribute's type."""
+    """Type checkers expect a value of the attribute's type."""
     return make
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path  # which takes a millisecond, and few servers reload
+    from pathlib import Path  # takes a millisecond to import, and few servers reload
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -27,7 +27,7 @@ def is_dir(path: "Path") -> bool:
 def resolve_reload_patterns(
     patterns_list: Iterable[FilePath], directories_list: Iterable[FilePath]
 ) -> tuple[list[str], "list[Path]"]:
-    """Sort out what is a pattern and what is a directory.
+    """Separate patterns from directories.
 
     Args:
         patterns_list: glob patterns and paths; those of directories add them.
@@ -51,7 +51,7 @@ def resolve_reload_patterns(
 def _matches(pattern: "Path") -> "list[Path]":
     if is_dir(pattern):
         return [pattern]
-    # The glob of pathlib takes relative patterns only.
+    # pathlib's glob accepts relative patterns only.
     base = type(pattern)(pattern.anchor or ".")
     return list(base.glob(str(pattern.relative_to(pattern.anchor))))
 
@@ -59,7 +59,7 @@ def _matches(pattern: "Path") -> "list[Path]":
 def resolve_watched(
     directories: Sequence[FilePath] | None, includes: Sequence[FilePath] | None, excludes: Sequence[FilePath] | None
 ) -> "tuple[list[Path], list[Path], list[str], list[str]]":
-    """Return which directories a reloader watches, but for which, and patterns likewise."""
+    """Return the directories to watch, the directories to leave out, and the same for patterns."""
     from pathlib import Path
 
     included_patterns, included = resolve_reload_patterns(includes or (), directories or ())

@@ -1,4 +1,4 @@
-"""The loops of the standard library."""
+"""The event loops of the standard library."""
 
 import asyncio
 import sys
@@ -9,8 +9,8 @@ def asyncio_loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.A
     """Return a callable that makes an asyncio loop.
 
     Args:
-        use_subprocess: the server runs in a child process. On Windows the proactor loop cannot watch the socket that it
-            is handed.
+        use_subprocess: the server runs in a child process. On Windows, the proactor loop cannot watch an inherited
+            socket.
     """
     if sys.platform == "win32" and not use_subprocess:
         return asyncio.ProactorEventLoop

@@ -1,11 +1,11 @@
-"""The best loop."""
+"""The event loop that `--loop auto` picks."""
 
 import asyncio
 from collections.abc import Callable
 
 
 def auto_loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return a callable that makes a uvloop loop where uvloop is installed, else one of asyncio.
+    """Return a callable that makes a uvloop loop if uvloop is installed, else an asyncio loop.
 
     Args:
         use_subprocess: as for `asyncio_loop_factory`.

@@ -1,4 +1,4 @@
-"""The loop of uvloop, an optional library."""
+"""The event loop of uvloop, an optional library."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,5 +7,5 @@ import uvloop
 
 
 def uvloop_loop_factory(use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return a callable that makes a uvloop loop, the same in a child process."""
+    """Return a callable that makes a uvloop loop, also in a child process."""
     return uvloop.new_event_loop

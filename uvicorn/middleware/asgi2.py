@@ -15,5 +15,5 @@ class ASGI2Middleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        # What it returns is the server's to judge.
+        # The server checks what the application returns.
         return await self.app(scope)(receive, send)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _placeheld(message: Any) -> Any:
-    """`message` without what is too long or too private for a log."""
+    """`message` with its body as a length, and without its headers."""
     if not isinstance(message, Mapping):
         return message
     shown = dict(message)
@@ -39,7 +39,7 @@ class MessageLoggerMiddleware:
     """Logs scope, messages and outcome of each call of `app` to `uvicorn.asgi` at the level TRACE."""
 
     def __init__(self, app: ASGI3Application) -> None:
-        # What it returns is the server's to judge.
+        # The server checks what the application returns.
         self.app: Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[Any]] = app
         self.task_counter = 0
         self.logger = logging.getLogger("uvicorn.asgi")

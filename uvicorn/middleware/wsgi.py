@@ -1,4 +1,8 @@
-"""WSGI applications (PEP 3333) served as ASGI 3."""
+"""Serves WSGI applications (PEP 3333) as ASGI 3, from a pool of threads.
+
+The application of a request runs in one worker thread. An `Exchange` receives and sends for it on the event loop.
+`Config` wraps the application for `--interface wsgi`. The middleware is deprecated in favour of `a2wsgi`, which is used
+if it is installed."""
 
 from __future__ import annotations
 
@@ -42,8 +46,8 @@ T = TypeVar("T")
 
 _INPUT_BUFFER_SIZE = 65536  # bytes
 
-# Seconds that a response goes on after `http.disconnect`, which may only mean that the client has no more to send; an
-# endless one would keep its thread for ever.
+# Seconds that a response may go on after `http.disconnect`, which can also mean that the client sends no more. Without
+# a limit, an endless response would keep its thread forever.
 _GRACE = 10.0
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -135,7 +139,7 @@ class _Body(enum.Enum):
 class Exchange:
     """One request and its response; made on the loop, `read` and `send` are called by one worker thread.
 
-    At most one event is received ahead, so that a client that leaves is noticed while the application only sends.
+    One event is received ahead, so that a disconnect is noticed while the application only sends.
 
     Attributes:
         disconnected: whether the client has left, or the server has given up.
@@ -147,7 +151,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
-        # Between "is it over?" in the thread and "it is over" on the loop.
+        # Held by the thread while it asks whether the request is over, and by the loop while it says so.
         self._lock = threading.Lock()
         self._pending: Future[Any] | None = None
         self._ahead: asyncio.Task[bytes] | None = None
@@ -157,7 +161,7 @@ class Exchange:
 
     @property
     def input(self) -> io.BytesIO | io.BufferedReader:
-        """`wsgi.input`; it asks the loop for nothing where the whole body has come."""
+        """`wsgi.input`. It does not ask the loop if the whole body has arrived."""
         if self._body is _Body.MORE:
             return io.BufferedReader(_Input(self, self._first), _INPUT_BUFFER_SIZE)
         return io.BytesIO(self._first)
@@ -175,7 +179,7 @@ class Exchange:
         return b""
 
     def send(self, *messages: ASGISendEvent) -> None:
-        """Wait as long as the server does. Raises ClientDisconnected if nobody has been there for a while."""
+        """Wait as long as the server does. Raises ClientDisconnected some time after the client has left."""
         self._on_loop(self._send_all(messages))
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -192,7 +196,7 @@ class Exchange:
     # On the loop
 
     def end(self) -> None:
-        """Wake the worker thread if it waits; it will not wait again."""
+        """Wake the worker thread if it waits. It does not wait again."""
         with self._lock:
             self._disconnect(-math.inf)
             pending = self._pending
@@ -277,14 +281,14 @@ class _Response:
                 if close is not None:
                     close()
         except ClientDisconnected:
-            # Ours, through the application: there is nobody to tell.
+            # Our own error came back through the application: the client has left.
             if not self._exchange.disconnected:
                 raise
 
     def start_response(
         self, status: str, response_headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> WriteCallable:
-        """Until the first part of the body an error may replace the head (PEP 3333)."""
+        """Before the first part of the body, an error may replace the head (PEP 3333)."""
         if exc_info is not None:
             try:
                 if self._head_sent:
@@ -309,7 +313,7 @@ class _Response:
             self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     def _finish(self, body: bytes) -> None:
-        """The last part, with its length where it is the only one."""
+        """Send the last part, with a Content-Length if it is the only one."""
         head = self._head
         # The body of a response to HEAD may have been left out.
         length_known = not self._head_sent and (body or self._environ["REQUEST_METHOD"] != "HEAD")
@@ -370,7 +374,7 @@ class _WSGIMiddleware:
 
 
 def _implementation() -> type[_WSGIMiddleware]:
-    """The middleware of a2wsgi where it is installed, else the native one."""
+    """The middleware of a2wsgi if it is installed, else the native one."""
     try:
         module = importlib.import_module("a2wsgi")
     except ModuleNotFoundError:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.net.proxy_protocol import ProxyProtocol
 
-# In one pass asyncio accepts, or fails to accept with as many tracebacks, what it is told for a backlog. The sockets
-# get the real one afterwards.
+# asyncio takes the backlog for the number of connections to accept in one pass, and logs as many tracebacks if it
+# cannot accept. So it is given a small number, and the sockets get the real backlog afterwards.
 ACCEPTED_AT_ONCE = 16
 
-# Nothing helps but to wait, in seconds; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
+# Seconds before the next try; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 OUT_OF_RESOURCES_DELAY = 1.0
 
@@ -136,7 +136,7 @@ class Listeners:
             raise
 
     async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
-        """Listen, on sockets that somebody has bound and logged, or on what was bound; or raise OSError."""
+        """Listen, on sockets that the caller has bound and logged, or on what was bound; or raise OSError."""
         for sock in [sock for bind in self._binds for sock in bind.sockets] if sockets is None else sockets:
             await self._listen(sock)
         if sockets is None:

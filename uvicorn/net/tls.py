@@ -86,7 +86,7 @@ def _load_certificate(
     context: ssl.SSLContext, certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None, password: Any
 ) -> None:
     """Have a context present a certificate, and remember it for `get_server_certificate`."""
-    with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or of no such password"):
+    with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or the password is wrong"):
         context.load_cert_chain(certfile, keyfile, password)
     with open(certfile, "rb") as file:
         # The first one is that of the server; the key may stand before it.

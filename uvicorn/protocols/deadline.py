@@ -1,4 +1,8 @@
-"""One timer for all the deadlines of a connection, and one of the loop's for those of many connections."""
+"""One timer for all deadlines of a connection, and few timers of the loop for many connections.
+
+A connection has a `Deadline`, of which one moment and one reason are set at a time: an idle connection, a head that
+must arrive, a client that must read. Moving it does not touch the loop's timers. `Timers` collects the deadlines of all
+connections of a loop that are due in the same sixteenth of a second."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +12,8 @@ from typing import Any, Generic, TypeVar
 
 NEVER = float("inf")
 
-# The grain of shared timers, and the seconds from which on a timer is shared: a shorter one is exact.
+# Shared timers are due at multiples of the first, in seconds. A deadline that is nearer than the second has an exact
+# timer of its own.
 PER_SECOND = 16
 SHARED_FROM = 1.0
 
@@ -16,13 +21,13 @@ Reason = TypeVar("Reason")
 
 
 def _ignore(reason: Any) -> None:
-    """Nobody is left to be called."""
+    """Do nothing: the callback of a deadline after `close`."""
 
 
 class Timers:
-    """The timers of a loop's connections: those of the same sixteenth of a second have one of the loop's together.
+    """The timers of a loop's connections. Those that are due in the same sixteenth of a second share one of the loop.
 
-    A connection that is closed after one request arms and cancels two, which would be a good part of what it costs.
+    A connection that is closed after one request arms and cancels two timers, a good part of what it costs.
 
     Args:
         loop: needs `call_later` and `call_soon`.
@@ -31,7 +36,7 @@ class Timers:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._groups: dict[int, set[Deadline[Any]]] = {}
-        # Not that of the request which happens to be the first of a group.
+        # Timers run in the context of the loop, not in that of the request that armed one first.
         self._context = Context()
 
     def join(self, deadline: "Deadline[Any]", due: float) -> "set[Deadline[Any]]":
@@ -51,24 +56,24 @@ class Timers:
                 group.pop().fire()
         finally:
             if group:
-                # One has raised: the loop tells of it, and the others get their turn.
+                # A callback has raised. The loop reports it; the other deadlines are served in its next turn.
                 self.loop.call_soon(self._fire, moment, context=self._context)
             else:
                 del self._groups[moment]
 
 
 class Deadline(Generic[Reason]):
-    """A deadline that can be moved many times a second for next to nothing.
+    """A deadline that is cheap to move many times a second.
 
-    A deadline that moves away leaves its timer alone, which is armed again for what remains when it fires too
-    early. A loop that is only a double of one has no clock, so there each move arms anew.
+    If the deadline moves away, the timer stays as it is; if it then fires too early, it is armed again for the rest.
+    The double of a loop has no clock, so with a double each move arms a new timer.
 
     Args:
         timers: `Timers`, or the double of a loop, of which `call_later` is used alone.
         on_due: called with the reason of the deadline, once it has passed.
 
     Attributes:
-        reason: None where there is no deadline.
+        reason: None if no deadline is set.
         due: in the time of `monotonic`.
         armed_for: a deadline before this needs `arm`.
     """
@@ -79,7 +84,7 @@ class Deadline(Generic[Reason]):
         self._timers = timers
         self._lazy = isinstance(timers, Timers)
         self._on_due = on_due
-        # Either of them, while a timer is armed.
+        # One of these is set while a timer is armed.
         self._group: set[Deadline[Any]] | None = None
         self._handle: asyncio.TimerHandle | None = None
         self.armed_for = NEVER
@@ -106,7 +111,7 @@ class Deadline(Generic[Reason]):
             self.cancel()
 
     def cancel(self) -> None:
-        """Clear, and give the timer back."""
+        """Clear the deadline and cancel its timer."""
         self.reason = None
         self.due = NEVER
         self._disarm()
@@ -121,7 +126,7 @@ class Deadline(Generic[Reason]):
             self._handle = None
 
     def close(self) -> None:
-        """Cancel, and forget whom to call: both would be garbage to collect."""
+        """Cancel, and drop the callback: a reference cycle would be left to the garbage collector."""
         self.cancel()
         self._on_due = _ignore
 

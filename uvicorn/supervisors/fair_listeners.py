@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.net.listeners import OUT_OF_RESOURCES_DELAY, Connector, Listeners, log_shortage
 from uvicorn.server_state import Connections
 
-# One is each worker's; the first says how many may be in use behind it.
+# One slot for each worker; the first slot has the number of slots that may be in use after it.
 CELLS = 4096
 CELL_SIZE = 4
 SIZE = CELLS * CELL_SIZE
@@ -133,7 +133,7 @@ def _map(fd: int) -> "memoryview[int]":
 
 
 class Stalled:
-    """A worker that was waited for in vain, and has `load` connections until it accepts."""
+    """A worker that others waited for without success. It counts as having `load` connections until it accepts."""
 
     def __init__(self, load: int) -> None:
         self.load = load

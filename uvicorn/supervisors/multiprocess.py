@@ -153,7 +153,7 @@ class Slot:
         return self.process is not None and self.process.state is ProcessState.SERVING
 
     def start_later(self, served: float) -> float:
-        """Wait before the next start if workers keep dying early: for so many seconds."""
+        """Seconds to wait before the next start; more if workers keep dying early."""
         pause = 0.0
         if served >= STABLE_AFTER:
             self._early_deaths = 0

@@ -114,7 +114,7 @@ def subprocess_started(
 
 
 def open_pidfd(pid: int) -> int | None:
-    """A descriptor that becomes readable when a process ends; None where such are not to be had."""
+    """A descriptor that becomes readable when a process ends; None if the system has no such descriptors."""
     if sys.platform == "linux":
         # An old kernel or a sandbox has none, and PyPy no name for it.
         with contextlib.suppress(OSError, AttributeError):

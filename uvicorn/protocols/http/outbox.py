@@ -8,8 +8,8 @@ more parts are written at once before that is tried again: a stream of one part 
 from collections.abc import Callable
 from time import monotonic
 
-# Seconds after a write in which a part of a response may wait for more, and bytes that may wait: a system call costs
-# more than all else about a part.
+# Seconds after a write in which a part of a response may wait for more, and bytes that may wait. A system call costs
+# more than everything else that is done for a part.
 OUTBOX_GAP = 0.001
 OUTBOX_MAX = 16384
 
@@ -54,7 +54,7 @@ class Outbox:
         if self._size > OUTBOX_MAX:
             self.flush()
         elif monotonic() - self._written > OUTBOX_GAP:
-            # The application has worked since: as at the beginning of a turn.
+            # The application has worked for a while since the last write: as at the beginning of a turn.
             self.flush()
             self.left = OUTBOX_DIRECT - 1
 
@@ -79,7 +79,7 @@ class Outbox:
             self._written = monotonic()
 
     def end_turn(self) -> None:
-        """The application has let the loop run."""
+        """The loop's next turn: the application has let the loop run."""
         self._scheduled = False
         self.flush()
         self.left = self._direct
