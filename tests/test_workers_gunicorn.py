@@ -11,10 +11,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 
-from tests.processes import ServerProcess, exchange
+from tests.processes import PATIENCE, ServerProcess, exchange
 from tests.supervisors.apps import FAILS, IMPORT, STARTUP
 from tests.supervisors.clients import KeepAliveClient, get, is_running, load
 from tests.waiting import eventually
@@ -194,6 +195,18 @@ def test_tls(worker: str, tmp_path: Path) -> None:
             client.close()
         # Else the client does not confirm the end of its connection, which is waited for no longer than 2 s.
         assert server.stop(signal.SIGTERM) == 0
+
+
+def test_http2(tmp_path: Path) -> None:
+    with Gunicorn("tests.supervisors.gunicorn_worker.Http2Worker", tmp_path) as server:
+        eventually(lambda: get(server))
+        with httpx.Client(http1=False, http2=True, timeout=PATIENCE) as client:
+            for _ in range(3):
+                response = client.get(f"http://127.0.0.1:{server.port}")
+                assert response.http_version == "HTTP/2"
+                assert int(response.text.rpartition("\n")[2]) in server.workers
+            assert server.stop(signal.SIGTERM) == 0
+        assert "Error" not in server.stderr
 
 
 def test_sigquit_quits_at_once(tmp_path: Path) -> None:

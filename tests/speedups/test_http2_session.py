@@ -916,7 +916,7 @@ def test_early_priorities_are_bounded(leaves: Any) -> None:
 def test_a_shutdown_in_two_phases(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1))
     peer.session.begin_shutdown()
-    goaway, probe = peer.read()
+    probe, goaway = peer.read()
     assert (goaway.kind, goaway.number, goaway.code) == ("GOAWAY", codes.MAX_STREAM_ID, codes.NO_ERROR)
     [(kind, other, _)] = peer.feed(headers(3))
     assert (kind, other.number) == (REQUEST, 3)

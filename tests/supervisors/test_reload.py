@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.processes import ServerProcess, exchange, serve
+from tests.processes import PATIENCE, ServerProcess, exchange, serve
 from tests.supervisors.clients import is_running
 from tests.waiting import eventually
 
@@ -93,6 +94,24 @@ def test_a_change_reloads_once_and_names_the_file(server: ServerProcess, reloade
     assert server.stop(signal.SIGINT) == 0
     assert server.stderr.count("Reloading...") == 1
     assert f"Stopping reloader process [{server.pid}]" in server.stderr
+
+
+def test_over_http2(tmp_path: Path) -> None:
+    """A client that keeps its connection opens another to the new process; the old one has told it to."""
+    application = tmp_path / "application.py"
+    write(application, "one")
+    arguments = ["application:app", "--http2", "--reload", "--reload-delay", "0.1", "--port", "0"]
+    with (
+        serve(*arguments, cwd=tmp_path, command=command_of("StatReload")) as server,
+        httpx.Client(http1=False, http2=True, timeout=PATIENCE) as client,
+    ):
+        server.wait_stderr(READY)
+        response = client.get(server.url)
+        assert (response.http_version, response.text) == ("HTTP/2", "one")
+        write(application, "two")
+        server.wait_stderr(READY, count=2)
+        response = client.get(server.url)
+        assert (response.http_version, response.text) == ("HTTP/2", "two")
 
 
 def test_a_hidden_file_that_is_named_reloads(tmp_path: Path) -> None:

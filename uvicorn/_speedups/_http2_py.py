@@ -837,8 +837,9 @@ class Session:
 
     def begin_shutdown(self) -> None:
         """Tell the client to open no more streams; those that are under way are served (section 6.8)."""
-        self.output.put_goaway(MAX_STREAM_ID, NO_ERROR, b"")
+        # They come together. For clients that use the library h2, a PING after a GOAWAY is an error.
         self.output.put(PING, 0, 0, _PING_OF_SHUTDOWN)
+        self.output.put_goaway(MAX_STREAM_ID, NO_ERROR, b"")
 
     def end_shutdown(self) -> None:
         """Serve no stream but those that have come."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from typing import Any
 
 import pytest
@@ -443,7 +444,7 @@ async def test_a_shutdown_of_an_idle_connection(connect_http2: Any) -> None:
     connection = connect_http2(respond())
     connection.protocol.shutdown()
     connection.protocol.shutdown()
-    goaway, probe = connection.read().frames
+    probe, goaway = connection.read().frames
     assert (goaway.kind, goaway.number) == ("GOAWAY", codes.MAX_STREAM_ID)
     # Under way, when the client heard of it.
     connection.feed(headers(1), ping(probe.payload, codes.ACK))
@@ -523,6 +524,8 @@ async def test_the_connection_is_traced(connect_http2: Any, caplog: pytest.LogCa
 class Tls:
     """What `ssl.SSLObject` says of a connection."""
 
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
     def __init__(self, version: str, cipher: str) -> None:
         self._version = version
         self._cipher = cipher
@@ -532,6 +535,9 @@ class Tls:
 
     def cipher(self) -> tuple[str, str, int]:
         return (self._cipher, self._version, 128)
+
+    def getpeercert(self, binary_form: bool = False) -> None:
+        """The client has sent none."""
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,15 @@ def test_tls(half: str, loop: str, tmp_path: Path) -> None:
         assert "Traceback" not in server.stderr
 
 
+def test_workers(half: str) -> None:
+    with serve(APP, "--http2", "--workers", "2", env=_env(half)) as server:
+        server.wait_stderr("Application startup complete.", count=2)
+        for _ in range(4):
+            asyncio.run(_ask(server.url))
+        assert server.stop() == 0
+        assert "Traceback" not in server.stderr
+
+
 def test_off_unless_asked_for() -> None:
     with serve(APP) as server:
         assert httpx.get(server.url).http_version == "HTTP/1.1"
