@@ -28,6 +28,7 @@ COMPILED = [
     "_http2_fields",
     "_http2_output",
     "_http2_stream",
+    "_metrics",
     "_payload",
     "_request",
     "_response",

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.access_logger import LOGGER
 from tests.processes import PATIENCE, exchange, serve
+from tests.waiting import eventually
 from uvicorn import _speedups, access_format, access_log
 from uvicorn import logging as uvicorn_logging
 from uvicorn.access_format import KNOWN, compile_format
@@ -414,8 +415,9 @@ def test_a_renamed_file_is_opened_anew(workers: int, tmp_path: Path) -> None:
     path, renamed = tmp_path / "access.log", tmp_path / "access.log.1"
     arguments = ("--access-log-file", str(path), "--workers", str(workers))
     with serve(APP, *arguments) as server:
-        server.wait_stderr("Application startup complete|appears unsupported", count=workers)
-        exchange((server.host, server.port), GET % b"/before")
+        server.wait_stderr("Application startup complete", count=workers)
+        # The workers may not listen yet.
+        eventually(lambda: exchange((server.host, server.port), GET % b"/before"))
         wait_for_line(path, "/before")
         path.rename(renamed)
         os.kill(server.pid, signal.SIGUSR1)

@@ -168,6 +168,8 @@ def text_for(option: Option) -> tuple[str, Any]:
         "log_config": (__file__, __file__),
         "access_log_format": ("JSON", "json"),
         "log_format": ("JSON", "json"),
+        "metrics": ("unix:m", "unix:m"),
+        "metrics_buckets": ("0.5,1", "0.5,1"),
         "access_log_file": ("access.log", "access.log"),
         "reload_dirs": ("tests", ["tests"]),
         "reload_includes": ("*.html", ["*.html"]),

@@ -137,9 +137,10 @@ class GroupedOption(click.Option):
         super().__init__([option.declaration, option.name], **attributes)
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and self.multiple:
             return tuple(self._read(item, ctx) for item in value)
-        return self._read(value, ctx) if isinstance(value, str | bool) else super().type_cast_value(ctx, value)
+        is_ours = isinstance(value, str | bool | list | tuple)
+        return self._read(value, ctx) if is_ours else super().type_cast_value(ctx, value)
 
     def _read(self, value: Any, ctx: click.Context) -> Any:
         try:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from socket import socket
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn._ansi import style
 from uvicorn._compat import asyncio_run
@@ -21,6 +21,9 @@ from uvicorn.logging import reopen_logs
 from uvicorn.net.listeners import AnyServer, Listeners
 from uvicorn.process_manager import ProcessManager
 from uvicorn.server_state import ExitFlag, ServerState
+
+if TYPE_CHECKING:
+    from uvicorn.metrics.server_metrics import ServerMetrics
 
 __all__ = ["HANDLED_SIGNALS", "Server", "ServerState"]
 
@@ -71,13 +74,11 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.server_state = ServerState()
-        if config.access_log and config.access_log_format != "default":
-            from uvicorn.access_log import set_up  # else imported for the first line
-
-            set_up(self.server_state, config.access_log_format)
         self.started = False
         self.manager = ProcessManager(config.pid_file)
         self._listeners: Listeners | None = None
+        self._metrics: ServerMetrics | None = None
+        self._observes = False
         self._ending_streams: asyncio.Task[None] | None = None
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
@@ -133,6 +134,7 @@ class Server:
             asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
         finally:
             self._release()  # `serve` does not begin where a loop runs already.
+            self._close_metrics()
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve in the running event loop until asked to exit.
@@ -152,6 +154,7 @@ class Server:
             finally:
                 # A signal that is raised again may end the process.
                 self._release()
+                self._close_metrics()
                 if self.server_state.access_log is not None:
                     self.server_state.access_log.close()
 
@@ -179,6 +182,7 @@ class Server:
     def _prepare(self, sockets: list[socket] | None) -> None:
         """Bind, then load the application, which may take long: a taken port is found at once."""
         try:
+            self._observe()
             # A `startup` that is not ours may bind for itself.
             if getattr(self.startup, "__func__", None) is Server.startup:
                 self._bind(sockets)
@@ -186,7 +190,31 @@ class Server:
                 self.config.load()
         except BaseException:
             self._release()
+            self._close_metrics()
             raise
+
+    def _observe(self) -> None:
+        """Set up what is told of each response, once: before the first, and in the process that serves."""
+        if self._observes:
+            return
+        self._observes = True
+        config = self.config
+        if config.access_log and config.access_log_format != "default":
+            from uvicorn.access_log import set_up  # else imported for the first line
+
+            set_up(self.server_state, config.access_log_format)
+        if config.metrics is not None:
+            self._metrics = self._open_metrics()
+
+    def _open_metrics(self) -> "ServerMetrics":
+        from uvicorn.metrics.server_metrics import OneProcess
+
+        return OneProcess(self.config, self.server_state)
+
+    def _close_metrics(self) -> None:
+        metrics, self._metrics = self._metrics, None
+        if metrics is not None:
+            metrics.stop()
 
     def _bind(self, sockets: list[socket] | None) -> Listeners:
         """Bind, unless that is done; clients are refused until `startup` listens."""
@@ -233,10 +261,15 @@ class Server:
         self.servers = listeners.servers
         self.started = True
         self.server_state.ready = True
+        if self._metrics is not None:
+            self._metrics.start()
         self.manager.ready("Serving")
 
     def _create_listeners(self) -> Listeners:
-        return Listeners(self.config, self._create_protocol)
+        return Listeners(self.config, self._get_protocol_factory())
+
+    def _get_protocol_factory(self) -> Callable[[], asyncio.Protocol]:
+        return self._create_protocol if self._metrics is None else self._metrics.counting(self._create_protocol)
 
     def _create_protocol(self) -> asyncio.Protocol:
         protocol_class = self.config.http_protocol_class
@@ -372,6 +405,7 @@ class Server:
 
     def _leave(self, sockets: list[socket] | None) -> None:
         """Accept no more, and tell the applications; those that stream, when their time is over."""
+        self.server_state.ready = False
         self._close_listeners(sockets)
         self.server_state.shutdown_event.set()
         seconds = self._stream_seconds

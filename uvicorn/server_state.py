@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +88,14 @@ class ServerState:
         tasks: those of applications that have not returned.
         total_requests: requests and WebSocket handshakes so far.
         draining: whether each response is to be the last of its connection.
-        ready: whether requests are to be sent to this server; False as soon as it is on its way out.
         shutdown_event: tells applications that the server shuts down.
         request_limit: the count at which `on_request_limit` is called.
         access_log: None before the first response.
+        ready: whether requests are to be sent to this server; False as soon as it is on its way out.
+        on_ready: is told of it.
+        websockets: how many are open.
+        resets_sent, resets_received: streams of HTTP/2 that were reset, by us and by clients.
+        rejected: how many requests the server has refused by itself, by status.
         observers: are told of the end of each exchange; to be set before the first connection.
         wide_windows: the HTTP/2 connections whose clients may send more than 64 KiB before it is taken.
     """
@@ -100,7 +105,6 @@ class ServerState:
         self.tasks: set[asyncio.Task[None]] = set()
         self.total_requests = 0
         self.draining = False
-        self.ready = False
         self.shutdown_event = ShutdownEvent()
         self.request_limit: int | None = None
         self.on_request_limit: Callable[[], None] | None = None
@@ -108,12 +112,28 @@ class ServerState:
         self.wide_windows = 0
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.observers: list[Observer] = []
+        self._ready = False
+        self.on_ready: Callable[[bool], None] = _tell_nobody
+        self.websockets = 0
+        self.resets_sent = 0
+        self.resets_received = 0
+        self.rejected: Counter[int] = Counter()
         self.default_headers = []
         # What HTTP connections have in common, by class and loop.
         self.services: dict[Any, Any] = {}
         # By loop; and by our address and whether the connection is encrypted.
         self.schedulers: dict[Any, Any] = {}
         self.scope_templates: dict[Any, Any] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are to be sent to this server."""
+        return self._ready
+
+    @ready.setter
+    def ready(self, ready: bool) -> None:
+        self._ready = ready
+        self.on_ready(ready)
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
@@ -151,3 +171,7 @@ class ServerState:
         """Tell the server that its last request has come."""
         if self.on_request_limit is not None:
             self.on_request_limit()
+
+
+def _tell_nobody(ready: bool) -> None:
+    """No one else has to know."""

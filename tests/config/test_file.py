@@ -73,7 +73,7 @@ def test_values_of_each_type(handed_over: dict[str, Any]) -> None:
         "log_level": "debug",
         "headers": [("x-a", "1"), ("x-b", "2")],
         "reload_dirs": ["watched"],
-        "forwarded_allow_ips": ("10.0.0.1", "10.1.0.0/16"),
+        "forwarded_allow_ips": ["10.0.0.1", "10.1.0.0/16"],
         "limit_concurrency": 7,
     }
     assert {name: handed_over[name] for name in expected} == expected
@@ -244,5 +244,5 @@ def test_checking_and_printing() -> None:
 def test_workers_of_a_file(tmp_path: Path) -> None:
     write(f"app = '{APP}'\nworkers = 2")
     with serve("--config", "uvicorn.toml", cwd=tmp_path) as server:
-        server.wait_stderr("Application startup complete|appears unsupported", count=2)
+        server.wait_stderr("Application startup complete", count=2)
         assert len(server.workers) == 2

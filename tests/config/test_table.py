@@ -88,6 +88,8 @@ DEFAULTS = {
     "access_log_file": None,
     "log_format": "default",
     "asgi_http_version": "2.3",
+    "metrics": None,
+    "metrics_buckets": "0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10",
 }
 
 

@@ -61,7 +61,7 @@ def test_every_declaration_file_has_its_source_and_its_place_in_the_tables() -> 
     assert declared == {path.name.removesuffix("_py.py") for path in folder.glob("*_py.py")}
     table = re.search(r"^COMPILED = \[(.*?)\]$", setup.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert table is not None
-    modules = {*_speedups._MODULES.values(), *_speedups._HTTP2_MODULES.values()}
+    modules = {*_speedups._MODULES.values(), *_speedups._OPTIONAL_MODULES.values()}
     assert set(re.findall(r'"(\w+)"', table[1])) == declared == modules | {"_payload", "_scan"}
 
 

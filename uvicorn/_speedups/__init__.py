@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from uvicorn._speedups._hpack_py import Encoder as Encoder
     from uvicorn._speedups._http2_fields_py import FieldsReader as FieldsReader
     from uvicorn._speedups._http2_py import Session as Session
+    from uvicorn._speedups._metrics_py import Recorder as Recorder
     from uvicorn._speedups._request_py import RequestHead as RequestHead
     from uvicorn._speedups._request_py import RequestReader as RequestReader
     from uvicorn._speedups._response_py import Http2Framer as Http2Framer
@@ -49,12 +50,13 @@ _MODULES = {
     "quote_query": "_access_line",
     "quote_text": "_access_line",
 }
-# Those that a server without HTTP/2 does not need; they are imported when they are asked for.
-_HTTP2_MODULES = {
+# Those of HTTP/2 and of the metrics, which most servers do not need; they are imported when they are asked for.
+_OPTIONAL_MODULES = {
     "Decoder": "_hpack",
     "Encoder": "_hpack",
     "FieldsReader": "_http2_fields",
     "Http2Framer": "_response",
+    "Recorder": "_metrics",
     "Session": "_http2",
 }
 
@@ -64,15 +66,15 @@ def _get(half: str, module: str, name: str) -> Any:
     return getattr(importlib.import_module(f"{__name__}.{module}{suffix}"), name)
 
 
-def load(half: str, modules: dict[str, str] = _MODULES | _HTTP2_MODULES) -> SimpleNamespace:
+def load(half: str, modules: dict[str, str] = _MODULES | _OPTIONAL_MODULES) -> SimpleNamespace:
     """Names of one half, all by default. Raises ImportError if the half is not installed or is broken."""
     return SimpleNamespace(**{name: _get(half, module, name) for name, module in modules.items()})
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HTTP2_MODULES:
+    if name not in _OPTIONAL_MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = _get(HALF, _HTTP2_MODULES[name], name)
+    value = globals()[name] = _get(HALF, _OPTIONAL_MODULES[name], name)
     return value
 
 

@@ -115,6 +115,7 @@ class Config(Options):
     headers: list[tuple[str, str]]
     app_dir: str | None
     access_log_file: str | None
+    metrics_buckets: tuple[float, ...]
 
     # What `load` makes of it.
     loaded_app: Any

@@ -24,8 +24,7 @@ class ConfigFile(NamedTuple):
 
     def where(self, name: str) -> str:
         """The file and the line on which a key begins."""
-        line = next(line for key, line in _find_lines(self.path, self.text) if key == name)
-        return f"{self.path}:{line}"
+        return f"{self.path}:{dict(_find_lines(self.path, self.text))[name]}"
 
 
 def read_config_file(path: str) -> ConfigFile:

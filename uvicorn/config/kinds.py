@@ -438,6 +438,32 @@ class Header(Kind):
         raise ValueError
 
 
+class Buckets(Kind):
+    """Upper bounds of the buckets of a histogram, in seconds."""
+
+    expected = "a comma-separated list of 1 to 64 numbers of seconds, ascending and more than 0"
+    metavar = "LIST"
+
+    def parse(self, text: str) -> str:
+        self.check(text)
+        return text
+
+    def check(self, value: Any) -> tuple[float, ...]:
+        from uvicorn._speedups.metric_cells import BUCKETS_MAX  # not before UVICORN_SPEEDUPS is looked at
+
+        if isinstance(value, str):
+            value = [float(number) for number in value.split(",")]
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in value):
+            raise TypeError
+        bounds = tuple(map(float, value))
+        ascends = all(lower < upper for lower, upper in zip((0.0, *bounds), bounds, strict=False))
+        if not (ascends and 1 <= len(bounds) <= BUCKETS_MAX and math.isfinite(bounds[-1])):
+            raise ValueError
+        return bounds
+
+
 class TrustedHosts(Kind):
     """The proxies that are trusted."""
 

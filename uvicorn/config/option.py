@@ -31,6 +31,7 @@ class Group(enum.Enum):
     LOGGING = "Logging"
     LIMITS = "Limits"
     TIMEOUTS = "Timeouts"
+    METRICS = "Metrics"
     TLS = "TLS"
     API = "Python only"
 

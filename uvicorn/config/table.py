@@ -10,6 +10,7 @@ from uvicorn.config.kinds import (
     INT_MAX,
     AccessLogFormat,
     Address,
+    Buckets,
     Callback,
     Choice,
     ChoiceOrImport,
@@ -392,6 +393,15 @@ class Options(OptionTable):
         Version(HTTP_SPEC_VERSIONS),
         Group.APPLICATION,
         "The version of ASGI over HTTP; from 2.4 on APP is told by an OSError of send that the client has gone.",
+    )
+    metrics: str | None = option(
+        None, Address(), Group.METRICS, "Serve metrics for Prometheus, and answers for probes, at this address."
+    )
+    metrics_buckets: Sequence[float] | str = option(
+        "0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10",
+        Buckets(),
+        Group.METRICS,
+        "The buckets of the histogram of durations: the most seconds of each.",
     )
 
 

@@ -43,7 +43,7 @@ class Scoreboard:
     """The supervisor's; its shares are pickled to the workers. Each writes only its own, so there is no lock."""
 
     def __init__(self) -> None:
-        self._file = _open_unnamed_file()
+        self._file = open_unnamed_file("uvicorn-scoreboard")
         self._file.truncate(SIZE)
         self._cells = _map(self._file.fileno())
         self._taken: set[int] = set()
@@ -78,12 +78,13 @@ def open_scoreboard() -> Scoreboard | None:
         return None
 
 
-def _open_unnamed_file() -> IO[bytes]:
+def open_unnamed_file(name: str) -> IO[bytes]:
+    """A file for memory that processes share; `name` is for those who look at the process."""
     memfd_create = getattr(os, "memfd_create", None)
     if memfd_create is not None:
         # It needs no file system: that of a container may be read-only. An old kernel or a sandbox refuses it.
         with contextlib.suppress(OSError):
-            return open(memfd_create("uvicorn-scoreboard"), "r+b", buffering=0)
+            return open(memfd_create(name), "r+b", buffering=0)
     import tempfile
 
     return tempfile.TemporaryFile()

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable
 from multiprocessing.connection import wait
 from socket import socket
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.logging import reopen_logs
@@ -22,6 +22,9 @@ from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Scoreboard, open_scoreboard
 from uvicorn.supervisors.process import Process, ProcessState
 from uvicorn.supervisors.spawn import PipeEnd, can_fork, preload, spawn
+
+if TYPE_CHECKING:
+    from uvicorn.metrics.supervisor_metrics import SupervisorMetrics
 
 __all__ = ["SIGNALS", "Multiprocess", "Process"]
 
@@ -203,6 +206,7 @@ class Multiprocess:
         self.manager = ProcessManager()
         self._ready = False
         self._scoreboard: Scoreboard | None = None
+        self._metrics: SupervisorMetrics | None = None
         self._slots: list[Slot] = []
         self._living: list[Process] = []
         self._requests: deque[Slot] = deque()  # whose workers are to be replaced, one after the other
@@ -229,6 +233,10 @@ class Multiprocess:
             SystemExit: a worker could not start.
         """
         log_process("Started parent process [%d]", os.getpid(), bold=True)
+        if self.config.metrics is not None:
+            from uvicorn.metrics.supervisor_metrics import SupervisorMetrics
+
+            self._metrics = SupervisorMetrics(self.config, lambda: self._stopping)
         self.signals.open()
         self._scoreboard = open_scoreboard()
         with self.signals.capture(SIGNALS):
@@ -250,13 +258,18 @@ class Multiprocess:
         self.signals.close()
         if self._scoreboard is not None:
             self._scoreboard.close()
+        if self._metrics is not None:
+            self._metrics.close()
 
     def _wait(self) -> None:
-        objects: list[PipeEnd | int] = [self.signals.reader]
+        objects: list[PipeEnd | int | socket] = [self.signals.reader]
         due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
         due = min(due, self.manager.watchdog_due)
         if self._replacement is not None:
             due = min(due, self._replacement.deadline)
+        if self._metrics is not None:
+            objects += self._metrics.objects()
+            due = min(due, self._metrics.due)
         for process in self._living:
             objects.append(process.sentinel)
             due = min(due, process.due)
@@ -284,6 +297,8 @@ class Multiprocess:
             if not self._ready and all(slot.is_serving for slot in self._slots):
                 self._announce_ready()
         self.manager.keep_alive()
+        if self._metrics is not None:
+            self._metrics.step()
 
     def _announce_ready(self) -> None:
         self._ready = True
@@ -293,23 +308,28 @@ class Multiprocess:
         share = None if self._scoreboard is None else self._scoreboard.take()
         number = self._slots.index(slot) + 1
         try:
+            cells = None if self._metrics is None else self._metrics.open_cells()
             if can_fork():
-                process = Process(self.config, self.sockets, share, self._let_go, number)
+                process = Process(self.config, self.sockets, share, self._let_go, number, cells)
                 with self.signals.held_back():
                     process.start()
             else:
-                process = Process(self.config, self.sockets, share, number=number)
+                process = Process(self.config, self.sockets, share, number=number, cells=cells)
                 process.start()
         except OSError as exc:  # No more processes, files or memory are to be had.
             logger.error("A child process cannot be started: %s", exc)
             slot.start_later(served=0.0)
             return None
         self._living.append(process)
+        if self._metrics is not None and cells is not None:
+            self._metrics.started(process.pid, number, cells)
         return process
 
     def _let_go(self) -> None:
         """In a forked worker, give up what belongs to the supervisor."""
         self.signals.let_go()
+        if self._metrics is not None:
+            self._metrics.let_go()
         for process in self._living:
             process.close()
 
@@ -326,6 +346,8 @@ class Multiprocess:
         process.close()
         if self._scoreboard is not None and process.share is not None:
             self._scoreboard.give_back(process.share)
+        if self._metrics is not None:
+            self._metrics.ended(process.pid)
         if expected or self._stopping:
             return
         if self._replacement is not None and self._replacement.process is process:
@@ -339,6 +361,7 @@ class Multiprocess:
             self._stop()
             return
         logger.warning("Child process [%d] died: %s", process.pid, _describe_end(process.exitcode))
+        self._count_replaced("hung" if process.hangs else "died")
         if pause := slot.start_later(process.served):
             logger.warning("Child processes keep dying right after their start. Starting the next in %g s.", pause)
 
@@ -366,6 +389,7 @@ class Multiprocess:
                 self._replacement = None
                 old, replacement.slot.process = replacement.slot.process, replacement.process
                 if old is not None:
+                    self._count_replaced("limit" if old.limit_reached else "restart")
                     old.retire()
             elif now >= replacement.deadline:
                 replacement.process.kill_hanging("has not started in time")
@@ -379,6 +403,11 @@ class Multiprocess:
             self._restarting = False
             logger.info("All child processes have been restarted.")
             self._announce_ready()
+
+    def _count_replaced(self, reason: str) -> None:
+        """Count a worker that is replaced by another one."""
+        if self._metrics is not None:
+            self._metrics.replaced(reason)
 
     def _request_replacement(self, slot: Slot) -> None:
         if slot not in self._requests and not self._is_being_replaced(slot):

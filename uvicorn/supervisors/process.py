@@ -11,12 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from socket import socket
+from typing import TYPE_CHECKING
 
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Share
 from uvicorn.supervisors.spawn import get_forked, get_subprocess, open_pidfd, spawn
 from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Worker
+
+if TYPE_CHECKING:
+    from uvicorn.metrics.cells import SharedCells
 
 # How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for
 # again: nothing else marks the end of a dump. After a shorter one, two could mix.
@@ -83,6 +87,7 @@ class Process:
         share: its place on the scoreboard.
         let_go: closes what a forked child inherits; without it, it is spawned.
         number: of the worker, from 1 on.
+        cells: of its metrics, if there are any.
     """
 
     def __init__(
@@ -92,16 +97,18 @@ class Process:
         share: Share | None = None,
         let_go: Callable[[], None] | None = None,
         number: int = 1,
+        cells: "SharedCells | None" = None,
     ) -> None:
         self.config = config
         self.share = share
         self.state = ProcessState.STARTING
         self.limit_reached = False  # It waits for a replacement.
+        self.hangs = False  # It was killed for that.
         self.channel, worker_channel = spawn.Pipe(duplex=True)
         self._dump, worker_dump = spawn.Pipe(duplex=False)
         self._worker_ends = (worker_channel, worker_dump)
         self._let_go = let_go
-        worker = Worker(config, worker_channel, worker_dump, share, number)
+        worker = Worker(config, worker_channel, worker_dump, share, number, cells)
         self.process: BaseProcess
         if let_go is None:
             self.process = get_subprocess(config, worker, sockets)
@@ -272,6 +279,7 @@ class Process:
     def kill_hanging(self, reason: str) -> None:
         """Kill the process, and log what it has failed to do, and its stacks."""
         self.health.end()
+        self.hangs = True
         self._end_due = math.inf
         stacks = self._dump_stacks() or "They could not be had."
         logger.error("Child process [%d] %s, killing it. The stacks of its threads:\n%s", self.pid, reason, stacks)

@@ -9,7 +9,7 @@ import sys
 import threading
 from socket import socket
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import Config
 from uvicorn.logging import reopen_logs, set_worker
@@ -18,6 +18,10 @@ from uvicorn.process_manager import ProcessManager
 from uvicorn.server import Server, handle_reopen
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
 from uvicorn.supervisors.spawn import PipeEnd
+
+if TYPE_CHECKING:
+    from uvicorn.metrics.cells import SharedCells
+    from uvicorn.metrics.server_metrics import ServerMetrics
 
 # This signal makes a worker write the stacks of its threads, as the JVM's do, even while the GIL is held.
 DUMP_SIGNAL: int | None = None
@@ -54,14 +58,24 @@ class Worker:
         dump: the pipe that takes the stacks of our threads.
         share: our place on the scoreboard, if there is one.
         number: of the worker, from 1 on.
+        cells: of its metrics, if there are any.
     """
 
-    def __init__(self, config: Config, channel: PipeEnd, dump: PipeEnd, share: Share | None, number: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        channel: PipeEnd,
+        dump: PipeEnd,
+        share: Share | None,
+        number: int,
+        cells: "SharedCells | None",
+    ) -> None:
         self._config = config
         self._channel = channel
         self._dump = dump
         self._share = share
         self._number = number
+        self.cells = cells
 
     def __call__(self, sockets: list[socket]) -> None:
         """Serve until told to stop."""
@@ -120,7 +134,13 @@ class WorkerServer(Server):
     def _create_listeners(self) -> Listeners:
         if self._connections is None:
             return super()._create_listeners()
-        return FairListeners(self.config, self._create_protocol, self._connections)
+        return FairListeners(self.config, self._get_protocol_factory(), self._connections)
+
+    def _open_metrics(self) -> "ServerMetrics":
+        from uvicorn.metrics.server_metrics import ServerMetrics
+
+        assert self._worker.cells is not None
+        return ServerMetrics(self.config, self.server_state, self._worker.cells.cells)
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)

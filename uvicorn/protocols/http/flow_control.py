@@ -64,6 +64,7 @@ def exceeds_limit(server_state: "ServerState", limit: int, logger: "logging.Logg
     """Whether `limit_concurrency` is reached, which is logged."""
     if not server_state.is_full(limit):
         return False
+    server_state.rejected[503] += 1
     logger.warning("Exceeded concurrency limit.")
     return True
 

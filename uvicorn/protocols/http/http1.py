@@ -769,6 +769,8 @@ class Http1(Hookable, Connected, asyncio.Protocol):
                 self.break_off()
                 return
             cycle.disconnect(status)
+        if status != 500:
+            self.server_state.rejected[status] += 1
         request = cycle or self.message
         is_head = request is not None and request.scope["method"] == "HEAD"
         if not self.transport.is_closing():

@@ -233,6 +233,8 @@ class Http2Stream:
         self.unwatch()
         if cycle is not None:
             cycle.disconnect(status)
+        if status != 500:
+            http2.server_state.rejected[status] += 1
         session.take_back(stream)
         start, body = build_answer(status)
         session.start(stream, start, http2.server_state.default_headers)
@@ -242,6 +244,7 @@ class Http2Stream:
     def reset(self, code: int) -> None:
         """Reset the stream, whose response is not complete."""
         self.http2.session.reset(self.stream, code)
+        self.http2.server_state.resets_sent += 1
         self.lose()
         self.http2.flush_soon()
 
@@ -576,6 +579,7 @@ class Http2(asyncio.Protocol):
         if self.state is not State.SERVING:
             # It would outlive what is waited for, and may be asked for again on another connection.
             self.session.reset(stream, REFUSED_STREAM)
+            self.server_state.resets_sent += 1
             self.session.release(stream)
         elif limit is not None and state.is_full(limit):
             # As a request like others, which is answered with 503.
@@ -631,7 +635,10 @@ class Http2(asyncio.Protocol):
             self._reject(stream, content)
         else:
             if kind == STREAM_ERROR:
+                self.server_state.resets_sent += 1
                 self._log_fault("resets the stream", None, content)
+            else:
+                self.server_state.resets_received += 1
             if stream is not None and stream.owner is not None:
                 stream.owner.lose()
 
@@ -649,6 +656,7 @@ class Http2(asyncio.Protocol):
 
     def _log_fault(self, what: str, code: int | None, reason: str) -> None:
         """Log a mistake of the client's; from whom and why, at level debug, since anyone can make it."""
+        self.server_state.rejected[400] += 1
         logger.warning("Invalid HTTP request received.")
         if logger.isEnabledFor(logging.DEBUG):
             client = self.connection.client

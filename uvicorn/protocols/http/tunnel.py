@@ -128,6 +128,7 @@ class StreamTransport(asyncio.Transport):
 
     def abort(self) -> None:
         self._http2.session.reset(self.stream, CANCEL)
+        self._http2.server_state.resets_sent += 1
         self._end()
         self._http2.flush_soon()
 
@@ -197,6 +198,7 @@ class StreamTransport(asyncio.Transport):
     def reset(self, code: int) -> None:
         """Reset the stream."""
         self._http2.session.reset(self.stream, code)
+        self._http2.server_state.resets_sent += 1
         self.lose()
         self._http2.flush_soon()
 

@@ -201,6 +201,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._timer.close()
         self._state = State.CLOSED
         if self._session is not None:
+            self.server_state.websockets -= 1
             self.logger.info("connection closed")
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
         else:
@@ -286,6 +287,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         try:
             complete = self._head.feed(data)
         except RequestRejected as rejected:
+            self.server_state.rejected[rejected.status] += 1
             log_invalid_request(self.logger, self.client, rejected)
             self._respond(Http1Answer(self.transport, self.server_state, None), rejected.status)
             return
@@ -319,6 +321,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         session = self._session = Session(codec, self._inbox, keepalive, self.transport, self.flow)
         self._opening = None
         self._state = State.OPEN
+        self.server_state.websockets += 1
         self._status = 101 if self.scope["http_version"] == "1.1" else 200
         self._log_answer("[accepted]")
         self.logger.info("connection open")

@@ -1,0 +1,36 @@
+"""What observers are told of a WebSocket at its end, and what the server knows of those that are open."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.protocols.websockets.connection import Connection, request, settle
+from uvicorn.server_state import ServerState
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "opened"),
+    [("websocket.accept", 101, 1), ("websocket.close", 403, 0), ("", 499, 0)],
+)
+async def test_the_end_is_told_once(connect: Callable[..., Connection], kind: str, status: int, opened: int) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def observer(scope: Any, ended: Any) -> None:
+        assert 0.0 <= ended.duration < 100.0
+        told.append((scope["path"], ended.status, ended.sent))
+
+    connection = connect()
+    state: ServerState = connection.protocol.server_state
+    state.observers.append(observer)
+    connection.protocol.data_received(request())
+    running = connection.loop.start_one()
+    await settle()
+    if kind:
+        await connection.script.send({"type": kind})
+    assert state.websockets == opened
+    connection.protocol.connection_lost(None)
+    connection.script.finish()
+    await running
+    assert state.websockets == 0
+    assert told == [("/ws", status, -1)]

@@ -1,0 +1,70 @@
+"""The memory in which a process counts."""
+
+import mmap
+import os
+import sys
+from typing import IO, Any
+
+from uvicorn._speedups.metric_cells import CELLS
+
+SIZE = 8 * CELLS
+
+
+class SharedCells:
+    """The cells of a worker; they are pickled to it, or inherited."""
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            import secrets
+
+            self._name = f"uvicorn-{os.getpid()}-{secrets.token_hex(8)}"
+            self.cells = memoryview(mmap.mmap(-1, SIZE, tagname=self._name)).cast("d")
+        else:
+            from uvicorn.supervisors.fair_listeners import open_unnamed_file
+
+            self._file: IO[bytes] = open_unnamed_file("uvicorn-metrics")
+            self._file.truncate(SIZE)
+            self.cells = _map(self._file.fileno())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if sys.platform == "win32":
+            return _open_named, (self._name,)
+        from multiprocessing.reduction import DupFd
+
+        return _open_descriptor, (DupFd(self._file.fileno()),)
+
+    def close(self) -> None:
+        """Free the memory here; the worker's stays."""
+        self.cells.release()
+        if sys.platform != "win32":
+            self._file.close()
+
+
+class ReceivedCells:
+    """The cells as the worker has them."""
+
+    def __init__(self, cells: "memoryview[float]") -> None:
+        self.cells = cells
+
+
+def _map(fd: int) -> "memoryview[float]":
+    return memoryview(mmap.mmap(fd, SIZE)).cast("d")
+
+
+def _open_named(name: str) -> ReceivedCells:
+    if sys.platform == "win32":
+        return ReceivedCells(memoryview(mmap.mmap(-1, SIZE, tagname=name)).cast("d"))
+    raise AssertionError("memory has a name on Windows alone")
+
+
+def _open_descriptor(fd: Any) -> ReceivedCells:
+    descriptor = fd.detach()
+    try:
+        return ReceivedCells(_map(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def new_cells() -> "memoryview[float]":
+    """The cells of a process that has no supervisor."""
+    return memoryview(bytearray(SIZE)).cast("d")

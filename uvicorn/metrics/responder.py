@@ -1,0 +1,162 @@
+"""Answers GET requests on a few sockets without ever waiting: the smallest HTTP server that probes and Prometheus need.
+
+It is no application of the server itself, because it has to answer while that is blocked. A supervisor, which must not
+have threads if it is to fork workers, calls `step` in its own loop; elsewhere a thread does.
+"""
+
+import math
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+# Bytes of a head, seconds for a request and its answer, connections at once; beyond, the connection is closed.
+HEAD_MAX = 8192
+PATIENCE = 5.0
+CLIENTS_MAX = 64
+# What a socket is to take at once, in bytes, and when it is asked again if it has not; in seconds.
+SEND_BUFFER = 1 << 18
+RETRY_DELAY = 0.02
+ACCEPT_DELAY = 1.0
+BACKLOG = 64
+
+
+class Answer(NamedTuple):
+    status: str
+    text: str
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class _Client:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.due = time.monotonic() + PATIENCE
+        self.received = b""
+        self.unsent = b""
+
+    def step(self, respond: Callable[[str], Answer]) -> bool:
+        """Go on as far as it is possible; whether the connection is to stay open."""
+        try:
+            if not self.unsent:
+                data = self.sock.recv(HEAD_MAX)
+                self.received += data
+                if b"\r\n\r\n" not in self.received:
+                    return bool(data) and len(self.received) < HEAD_MAX
+                self.unsent = _build(self.received, respond)
+            self.unsent = self.unsent[self.sock.send(self.unsent) :]
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return bool(self.unsent)
+
+
+def _build(head: bytes, respond: Callable[[str], Answer]) -> bytes:
+    method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+    path = rest.partition(" ")[0].partition("?")[0]
+    if method in ("GET", "HEAD"):
+        answer = respond(path)
+    else:
+        answer = Answer("405 Method Not Allowed", "Only GET and HEAD are allowed.\n")
+    body = answer.text.encode()
+    fields = (
+        f"HTTP/1.1 {answer.status}",
+        f"content-type: {answer.content_type}",
+        f"content-length: {len(body)}",
+        "cache-control: no-store",
+        "connection: close",
+    )
+    return "\r\n".join(fields).encode() + b"\r\n\r\n" + (b"" if method == "HEAD" else body)
+
+
+class Responder:
+    """Serves `sockets`, which are bound, with what `respond` answers for a path."""
+
+    def __init__(self, sockets: Sequence[socket.socket], respond: Callable[[str], Answer]) -> None:
+        self._sockets = sockets
+        self._respond = respond
+        self._clients: list[_Client] = []
+        self._accept_at = 0.0
+        self._stop: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+        for sock in sockets:
+            sock.setblocking(False)
+            sock.listen(BACKLOG)
+
+    def _accepts(self) -> bool:
+        return len(self._clients) < CLIENTS_MAX and time.monotonic() >= self._accept_at
+
+    def objects(self) -> list[socket.socket]:
+        """What becomes readable when `step` has something to do."""
+        listening = self._sockets if self._accepts() else ()
+        return [*listening, *(client.sock for client in self._clients if not client.unsent)]
+
+    @property
+    def due(self) -> float:
+        """When `step` has something to do besides, by `time.monotonic`."""
+        now = time.monotonic()
+        dues = [now + RETRY_DELAY if client.unsent else client.due for client in self._clients]
+        if now < self._accept_at:
+            dues.append(self._accept_at)
+        return min(dues, default=math.inf)
+
+    def step(self) -> None:
+        """Accept, read and answer as far as it is possible at once."""
+        for sock in self._sockets:
+            while self._accepts() and self._accept(sock):
+                pass
+        now = time.monotonic()
+        for client in self._clients[:]:
+            if not client.step(self._respond) or now >= client.due:
+                client.sock.close()
+                self._clients.remove(client)
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Accept a connection; whether there may be more."""
+        try:
+            sock, _ = listener.accept()
+        except BlockingIOError:
+            return False
+        except OSError:
+            # It has left already, or there are too many files, which only time helps.
+            self._accept_at = time.monotonic() + ACCEPT_DELAY
+            return False
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._clients.append(_Client(sock))
+        return True
+
+    def start(self) -> None:
+        """Serve in a thread."""
+        reader, self._stop = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, args=(reader,), daemon=True, name="uvicorn-metrics")
+        self._thread.start()
+
+    def _run(self, stop: socket.socket) -> None:
+        with stop:
+            while not self._wait(stop):
+                self.step()
+
+    def _wait(self, stop: socket.socket) -> bool:
+        """Wait for something to do; whether to stop."""
+        due = self.due
+        with selectors.DefaultSelector() as selector:
+            for sock in (stop, *self.objects()):
+                selector.register(sock, selectors.EVENT_READ)
+            ready = selector.select(None if due == math.inf else max(0.0, due - time.monotonic()))
+        return any(key.fileobj is stop for key, _ in ready)
+
+    def close(self) -> None:
+        """Serve no more. The sockets are for their owner to close."""
+        if self._stop is not None and self._thread is not None:
+            self._stop.close()
+            self._thread.join()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close what a forked process has inherited."""
+        for client in self._clients:
+            client.sock.close()
+        self._clients.clear()

@@ -1,0 +1,160 @@
+"""What one server counts, and the listener of a server that has no supervisor."""
+
+import asyncio
+import logging
+import os
+import time
+from array import array
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn._speedups import Recorder
+from uvicorn._speedups import metric_cells as cell
+from uvicorn.config.config import exit_with_startup_failure
+from uvicorn.metrics.cells import new_cells
+from uvicorn.metrics.collector import Collector, Counted
+from uvicorn.metrics.responder import Answer, Responder
+from uvicorn.net.bind import bind_to
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server_state import ServerState
+
+# Seconds between the times at which what is not counted at once is written down.
+TICK = 1.0
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class ServerMetrics:
+    """Counts what a server does, in the cells of its process.
+
+    Responses are counted when they end. The rest is known to the state of the server, and is written down each second.
+
+    Args:
+        config: has the buckets.
+        server_state: of the server; no connection has been made yet.
+        cells: those of this process.
+    """
+
+    def __init__(self, config: "Config", server_state: "ServerState", cells: Any) -> None:
+        self.cells = cells
+        self._state = server_state
+        self._accepted = 0
+        self._timer: asyncio.TimerHandle | None = None
+        cells[cell.STATE] = cell.STARTING
+        cells[cell.STARTED_AT] = time.time()
+        server_state.observers.append(Recorder(cells, array("d", config.metrics_buckets)).record)
+        server_state.on_ready = self._on_ready
+
+    def _on_ready(self, ready: bool) -> None:
+        self.cells[cell.STATE] = cell.SERVING if ready else cell.STOPPING
+
+    def counting(self, create_protocol: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
+        """The same function, of which each call is an accepted connection."""
+
+        def create() -> asyncio.Protocol:
+            self._accepted += 1
+            return create_protocol()
+
+        return create
+
+    def start(self) -> None:
+        """Begin to look each second, in the running loop."""
+        loop = asyncio.get_running_loop()
+        due = time.monotonic() + TICK
+        self.cells[cell.TICK_DUE] = due
+        self._timer = loop.call_later(TICK, self._tick, loop, due)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        now = time.monotonic()
+        # A loop may be early by the resolution of its clock.
+        self.cells[cell.LOOP_LAG] = max(0.0, now - due)
+        self._write()
+        self.cells[cell.TICK_DUE] = now + TICK
+        self._timer = loop.call_later(TICK, self._tick, loop, now + TICK)
+
+    def _write(self) -> None:
+        cells, state = self.cells, self._state
+        cells[cell.CONNECTIONS] = len(state.connections)
+        cells[cell.WEBSOCKETS] = state.websockets
+        cells[cell.IN_FLIGHT] = max(0, len(state.tasks) - state.websockets)
+        cells[cell.ACCEPTED] = self._accepted
+        cells[cell.RESETS_SENT] = state.resets_sent
+        cells[cell.RESETS_RECEIVED] = state.resets_received
+        other = state.rejected.total() if hasattr(state.rejected, "total") else sum(state.rejected.values())
+        for index, status in enumerate(cell.REJECTIONS):
+            cells[cell.REJECTED + index] = state.rejected[status]
+            other -= state.rejected[status]
+        cells[cell.REJECTED + len(cell.REJECTIONS)] = other
+
+    def stop(self) -> None:
+        """Look for the last time."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._write()
+        self.cells[cell.TICK_DUE] = self.cells[cell.LOOP_LAG] = 0.0
+        self.cells[cell.STATE] = cell.STOPPING
+
+
+class MetricsListener:
+    """Answers on the address of `--metrics`.
+
+    Args:
+        config: has the address.
+        collector: has the metrics.
+        is_stopping: whether the server as a whole is on its way out.
+    """
+
+    def __init__(self, config: "Config", collector: Collector, is_stopping: Callable[[], bool] = lambda: False) -> None:
+        assert config.metrics is not None
+        self._collector = collector
+        self._is_stopping = is_stopping
+        self._bind = bind_to(config.metrics, config.uds_mode)
+        try:
+            self._bind.open()
+        except OSError as exc:
+            exit_with_startup_failure(f"--metrics {config.metrics}: {exc}")
+        self.responder = Responder(self._bind.sockets, self._answer)
+        where, args = self._bind.describe(False)
+        logger.info(f"Metrics and health on {where}", *args)
+
+    def _answer(self, path: str) -> Answer:
+        if path == "/metrics":
+            return Answer("200 OK", self._collector.exposition(), CONTENT_TYPE)
+        if path == "/readyz":
+            ready = not self._is_stopping() and self._collector.is_ready()
+            return Answer("200 OK", "ready\n") if ready else Answer("503 Service Unavailable", "not ready\n")
+        if path == "/livez":
+            live = self._collector.is_live()
+            return Answer("200 OK", "live\n") if live else Answer("503 Service Unavailable", "the loop is blocked\n")
+        return Answer("404 Not Found", "There are /metrics, /readyz and /livez.\n")
+
+    def close(self) -> None:
+        """Serve no more."""
+        self.responder.close()
+        self._bind.close()
+
+    def let_go(self) -> None:
+        """In a forked child, give up what belongs to the supervisor."""
+        self.responder.let_go()
+        for sock in self._bind.sockets:
+            sock.close()
+
+
+class OneProcess(ServerMetrics):
+    """The same of a server without a supervisor, which answers for itself, in a thread: its loop may be blocked."""
+
+    def __init__(self, config: "Config", server_state: "ServerState") -> None:
+        super().__init__(config, server_state, new_cells())
+        collector = Collector(config.metrics_buckets, config.timeout_worker_healthcheck)
+        collector.add(Counted(self.cells, 0, os.getpid()))
+        self._listener = MetricsListener(config, collector)
+        self._listener.responder.start()
+
+    def stop(self) -> None:
+        super().stop()
+        self._listener.close()

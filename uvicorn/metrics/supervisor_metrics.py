@@ -1,0 +1,76 @@
+"""The metrics of a supervisor: what its workers count, and why it has replaced them."""
+
+import math
+import socket
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from uvicorn.metrics.cells import SharedCells
+from uvicorn.metrics.collector import Collector, Counted
+from uvicorn.metrics.server_metrics import MetricsListener
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+
+
+class SupervisorMetrics:
+    """Opens the listener, and knows the cells of the workers.
+
+    Args:
+        config: has the address.
+        is_stopping: whether the supervisor is on its way out.
+    """
+
+    def __init__(self, config: "Config", is_stopping: Callable[[], bool]) -> None:
+        self._collector = Collector(config.metrics_buckets, config.timeout_worker_healthcheck)
+        self._listener = MetricsListener(config, self._collector, is_stopping)
+        self._counted: dict[int, tuple[Counted, SharedCells]] = {}
+        if sys.platform == "win32":  # where it cannot be waited for a listening socket beside pipes, nor forked
+            self._listener.responder.start()
+
+    def objects(self) -> list[socket.socket]:
+        """What becomes readable when `step` has something to do."""
+        if sys.platform == "win32":
+            return []
+        return self._listener.responder.objects()
+
+    @property
+    def due(self) -> float:
+        """When `step` has something to do besides, by `time.monotonic`."""
+        if sys.platform == "win32":
+            return math.inf
+        return self._listener.responder.due
+
+    def step(self) -> None:
+        """Answer as far as it is possible at once."""
+        if sys.platform != "win32":
+            self._listener.responder.step()
+
+    def open_cells(self) -> SharedCells:
+        """The cells of a worker that is to be started, or OSError."""
+        return SharedCells()
+
+    def started(self, pid: int, number: int, cells: SharedCells) -> None:
+        """A worker has been started."""
+        counted = Counted(cells.cells, number, pid)
+        self._collector.add(counted)
+        self._counted[pid] = counted, cells
+
+    def ended(self, pid: int) -> None:
+        """A worker has ended."""
+        counted, cells = self._counted.pop(pid)
+        self._collector.remove(counted)
+        cells.close()
+
+    def replaced(self, reason: str) -> None:
+        """A worker has been replaced, or will be."""
+        self._collector.restarts[reason] += 1
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._listener.close()
+
+    def let_go(self) -> None:
+        """In a forked worker, give up what belongs to the supervisor."""
+        self._listener.let_go()
