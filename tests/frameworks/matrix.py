@@ -59,7 +59,7 @@ MATRIX = {
     ),
     "fastapi-oldest": Environment(("fastapi==0.55.0",), common("fastapi")),
     "django-newest": Environment(
-        ("django", "channels"), ("test_django.py", "test_websockets_channels.py", "test_common.py")
+        ("django", "channels"), ("test_django.py", "test_websockets_channels.py", "test_common.py", "test_streams.py")
     ),
     # The tests close with a reason, which consumers can do since Channels 4.1.
     "django-oldest": Environment(
@@ -79,7 +79,7 @@ MATRIX = {
     "flask-newest": Environment(("flask", "a2wsgi"), common("flask")),
     # a2wsgi before it cuts bodies short for this Werkzeug.
     "flask-oldest": Environment(("flask==2.0.0", "werkzeug<2.1", "a2wsgi==1.5.0"), common("flask")),
-    "sse-starlette-newest": Environment(("sse-starlette", "starlette"), ("test_sse.py",)),
+    "sse-starlette-newest": Environment(("sse-starlette", "starlette"), ("test_sse.py", "test_streams.py")),
     "sse-starlette-oldest": Environment(("sse-starlette==1.0.0", "starlette"), ("test_sse.py",)),
     "socketio-newest": Environment(("python-socketio", "aiohttp"), ("test_websockets_socketio.py",)),
     # Clients before it do not have what the test uses; this one does not close its own end where it is refused.

@@ -11,6 +11,7 @@ import pytest
 
 from tests.frameworks.conftest import needs
 from tests.processes import PATIENCE, ServerProcess
+from uvicorn._speedups.http2_codes import INTERNAL_ERROR
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 
@@ -109,4 +110,24 @@ def test_streams_end_with_either_version_of_asgi(version: str) -> None:
             for client in (ticks, in_middleware, events):
                 assert not read_end(client).endswith(b"0\r\n\r\n")
             assert server.wait() == 0
+    assert find_errors(server) == []
+
+
+@needs("sse_starlette")
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_streams_of_http2_end(version: str) -> None:
+    http2 = pytest.importorskip("tests.http2", exc_type=ImportError)
+    options = ["--http2", "--asgi-http-version", version, "--timeout-stream-shutdown", "0.2"]
+    with ServerProcess("tests.frameworks.apps.streams_starlette:app", *options) as server:
+        reader = http2.Reader()
+        with socket.create_connection((server.host, server.port), PATIENCE) as client:
+            client.sendall(http2.HELLO + http2.headers(1, path=b"/ticks") + http2.headers(3, path=b"/events"))
+            while not all(stream in reader.answers and b"tick" in reader.answers[stream].body for stream in (1, 3)):
+                reader.read(client.recv(65536))
+            server.send_signal(signal.SIGINT)
+            reader.read(read_end(client))
+            assert server.wait() == 0
+        # They cannot pass for whole responses.
+        for answer in reader.answers.values():
+            assert (answer.reset, answer.ended) == (INTERNAL_ERROR, False)
     assert find_errors(server) == []
