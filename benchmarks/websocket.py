@@ -1,6 +1,7 @@
 """WebSockets: CPU of the server process per echoed message, and memory of an idle connection.
 
-32 connections have one text message in flight each. The servers take turns, round after round, and the best round
+32 connections have one text message in flight each, or sixteen: those are sent at once, after the echo of the last
+sixteen. The servers take turns, round after round, and the best round
 counts; a cost is also given as a multiple of the floor's, which is a bare picows server. Memory is what 1,000 idle
 connections add, without and with permessage-deflate negotiated (and never used). CPU while idle is that of those 1,000
 connections between two pings.
@@ -32,7 +33,8 @@ CONNECTIONS = 32
 IDLE_FIRST, IDLE = 200, 1000
 WARM_UP = 0.5  # seconds
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-SIZES = (32, 65536)
+# Bytes of a message, and messages in flight.
+WORKLOADS = ((32, 1), (32, 16), (1 << 16, 1), (1 << 20, 1))
 
 
 def _uvicorn(*options: str) -> Callable[[Case, int], list[str]]:
@@ -61,9 +63,9 @@ SERVERS = {
 }
 
 
-def measure(pid: int, port: int, size: int, seconds: float) -> float:
+def measure(pid: int, port: int, size: int, in_flight: int, seconds: float) -> float:
     """Microseconds of CPU per echoed message."""
-    data, length = message_of(size), echo_length(size)
+    data, length = message_of(size) * in_flight, echo_length(size) * in_flight
     with ExitStack() as stack, select.epoll() as poll:
         connections = {}
         for _ in range(CONNECTIONS):
@@ -87,7 +89,7 @@ def measure(pid: int, port: int, size: int, seconds: float) -> float:
                     state[1] = length
                     state[0].sendall(data)
                     if count >= 0:
-                        count += 1
+                        count += in_flight
         return (cpu_seconds(pid) - spent) / count * 1e6
 
 
@@ -122,7 +124,7 @@ def pinned() -> Iterator[tuple[str, ...]]:
         os.sched_setaffinity(0, cores)
 
 
-def best_of(servers: list[Server], size: int, rounds: int, seconds: float) -> dict[str, float]:
+def best_of(servers: list[Server], size: int, in_flight: int, rounds: int, seconds: float) -> dict[str, float]:
     """The best round of each server."""
     best: dict[str, float] = {}
     with pinned() as prefix, ExitStack() as stack:
@@ -131,7 +133,7 @@ def best_of(servers: list[Server], size: int, rounds: int, seconds: float) -> di
             processes[server.name] = stack.enter_context(running(server, CASE, prefix=prefix))
         for _ in range(rounds):
             for name, (process, port) in processes.items():
-                cost = measure(process.pid, port, size, seconds)
+                cost = measure(process.pid, port, size, in_flight, seconds)
                 best[name] = min(cost, best.get(name, cost))
     return best
 
@@ -145,7 +147,8 @@ def count_instructions(servers: list[Server], table: Table) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", action="append", choices=list(SERVERS), help="which servers; all of them if none")
-    parser.add_argument("--size", action="append", type=int, help="bytes of a message; 32 and 65536 if none")
+    parser.add_argument("--size", action="append", type=int, help="bytes of a message")
+    parser.add_argument("--in-flight", type=int, default=1, help="messages of --size on each connection")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--instructions", action="store_true", help="count them (valgrind), and nothing else")
@@ -163,10 +166,11 @@ def main() -> None:
     if options.instructions:
         count_instructions(servers, table)
         return
-    for size in options.size or SIZES:
-        costs = best_of(servers, size, options.rounds, options.seconds)
+    for size, in_flight in [(size, options.in_flight) for size in options.size or ()] or WORKLOADS:
+        costs = best_of(servers, size, in_flight, options.rounds, options.seconds)
         floor = costs.get("picows")
-        table.add(f"us per message of {size} bytes", *(f"{cost:.1f}" for cost in costs.values()))
+        together = f", {in_flight} in flight" if in_flight > 1 else ""
+        table.add(f"us per message of {size} bytes{together}", *(f"{cost:.1f}" for cost in costs.values()))
         if floor:
             table.add("the same, times the floor", *(f"{cost / floor:.2f}" for cost in costs.values()))
     if not options.no_memory:

@@ -8,7 +8,7 @@ Indexes are those of bytes that are there: 0 <= start <= stop <= len(data).
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # Cython takes the name from _payload_c.pxd.
@@ -40,6 +40,30 @@ def unmask_text(data: bytes, start: int, stop: int, mask: int) -> str | bytes:
         return payload.decode("ascii")
     except UnicodeDecodeError:
         return payload
+
+
+def new_message(size: int, text: bool) -> Any:
+    """What a message of `size` bytes, at least one, is unmasked into piece by piece; `text` must be ASCII."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        return c_payload.new_text(size) if text else c_payload.new_bytes(size)
+    return bytearray(size)
+
+
+def unmask_into(message: Any, place: int, data: bytes, start: int, stop: int, mask: int) -> bool:
+    """Unmask `data[start:stop]` into a message, to `place`; whether it is ASCII. No other code has the message yet."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        return c_payload.unmask_into_message(message, place, data, start, stop, mask)
+    payload = unmask(data, start, stop, mask)
+    message[place : place + stop - start] = payload
+    return payload.isascii()
+
+
+def take_message(message: Any, size: int, text: bool) -> Any:
+    """The first `size` bytes of a message, which are unmasked, as what the application gets."""
+    taken = message if size == len(message) else message[:size]
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        return taken
+    return taken.decode("ascii") if text else bytes(taken)
 
 
 def read_number(data: bytes, start: int, stop: int) -> int:

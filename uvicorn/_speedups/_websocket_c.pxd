@@ -2,11 +2,20 @@
 cimport cython
 from libc.stdint cimport uint64_t
 
-from uvicorn._speedups._payload_c cimport frame, read_number, text_frame, unmask, unmask_text
+from uvicorn._speedups._payload_c cimport (
+    frame,
+    new_message,
+    read_number,
+    take_message,
+    text_frame,
+    unmask,
+    unmask_into,
+    unmask_text,
+)
 
 cdef int HEADER, PAYLOAD, ENDED
 cdef int _FIN, _RSV1, _OPCODE, _CONTROL, _TEXT, _BINARY, _CLOSE, _PING
-cdef Py_ssize_t _LONGEST_HEADER, _SMALL_PART
+cdef Py_ssize_t _LONGEST_HEADER, _SMALL_PART, _AHEAD
 cdef int _MAX_CONTROL
 cdef Py_ssize_t _REMEMBERED_MIN, _REMEMBERED_MAX
 # Not `cdef tuple _last`, which other threads read too: see _response_c.pxd.
@@ -26,6 +35,8 @@ cdef class WebSocketCodec:
     cdef uint64_t mask
     cdef long long remaining
     cdef bytes control
+    cdef object message
+    cdef Py_ssize_t filled
     cdef list parts
     cdef bint text_message
     cdef bint compressed
@@ -51,6 +62,8 @@ cdef class WebSocketCodec:
     cdef _check_length(self, int first, long long length)
     @cython.locals(first=int, payload=bytes, turn=int)
     cdef _take_payload(self, bytes data, Py_ssize_t start, Py_ssize_t stop, list events)
+    @cython.locals(text=bint)
+    cdef _take_piece(self, int first, bytes data, Py_ssize_t start, Py_ssize_t stop, list events)
     @cython.locals(parts=list, last=bint)
     cdef _take_part(self, int first, bytes data, Py_ssize_t start, Py_ssize_t stop, list events)
     cdef str _decode(self, part, bint last)

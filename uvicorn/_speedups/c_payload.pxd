@@ -49,6 +49,28 @@ cdef inline object unmask_into_text(bytes data, Py_ssize_t start, Py_ssize_t sto
     return text
 
 
+cdef inline object new_text(Py_ssize_t size):
+    return PyUnicode_New(size, 127)
+
+
+cdef inline object new_bytes(Py_ssize_t size):
+    return PyBytes_FromStringAndSize(NULL, size)
+
+
+cdef inline bint unmask_into_message(
+    object message, Py_ssize_t place, bytes data, Py_ssize_t start, Py_ssize_t stop, uint64_t mask
+):
+    # Only the codec has the object yet, so that it may still change. If text is not ASCII, it goes no further.
+    cdef unsigned char *out
+    if isinstance(message, str):
+        out = <unsigned char *>PyUnicode_1BYTE_DATA(message)
+    else:
+        out = <unsigned char *>PyBytes_AS_STRING(message)
+    return not _apply_mask(
+        out + place, <const unsigned char *>PyBytes_AS_STRING(data) + start, stop - start, mask
+    ) & 0x8080808080808080U
+
+
 cdef inline bytes _new_frame(int first, const char *payload, Py_ssize_t size):
     cdef Py_ssize_t begin = 2 if size < 126 else 4 if size < 65536 else 10
     cdef bytes frame = PyBytes_FromStringAndSize(NULL, begin + size)
