@@ -82,8 +82,8 @@ sanitize: $(VENV)/.dev ## Run the suite on a compiled half with the address and 
 	@echo "==> running the suite under sanitizers"
 	@$(BIN)/python tests/sanitize.py -n $(JOBS) --dist loadgroup -m "not timing" $(PYTEST_ARGS)
 
-abuse: $(VENV)/.dev ## Attack a server of our own and hold each figure against its bound
-	@$(BIN)/python benchmarks/abuse.py
+abuse: $(VENV)/.dev ## Attack a server of our own and compare each figure with its bound
+	@$(RUN) pytest -m abuse -rP tests/abuse
 
 leaks: $(VENV)/.dev ## Serve 10^6 requests and 10^5 connections of each kind: memory, descriptors, tasks
 	@$(BIN)/python benchmarks/leaks.py
@@ -106,7 +106,7 @@ build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and 
 
 clean: ## Remove what the other targets made, the virtual environments included
 	@echo "==> removing environments, builds and caches"
-	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* .mutation_notes htmlcov
+	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* .mutation_notes htmlcov .cache
 	@rm -f uvicorn/_speedups/*.so uvicorn/_speedups/*.pyd uvicorn/_speedups/*.c
 	@# Never across a mount, which an interrupted run may have left.
 	@if [ -d .platforms ]; then rm -rf --one-file-system .platforms; fi

@@ -19,22 +19,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
-# Each is compiled from its pure twin, with the types of <name>_c.pxd, under a module name of its own.
-COMPILED = [
-    "_access_line",
-    "_chunked",
-    "_hpack",
-    "_http2",
-    "_http2_fields",
-    "_http2_output",
-    "_http2_stream",
-    "_metrics",
-    "_payload",
-    "_request",
-    "_response",
-    "_scan",
-    "_websocket",
-]
+# Each _x_py.py that has C types in _x_c.pxd is compiled, under that module name.
+COMPILED = sorted(path.name.removesuffix("_c.pxd") for path in Path("uvicorn/_speedups").glob("*_c.pxd"))
 # The annotations are for type checkers; the C types stand in the .pxd alone.
 # binding=False: the interpreter calls methods of this kind fastest.
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}

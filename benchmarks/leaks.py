@@ -15,10 +15,14 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from report import Table
-from victim import HELLO, Victim, read_response
 from websocket_bytes import HANDSHAKE, frame
+
+from tests.abuse.victim import HELLO, Victim, read_response
 
 SLOPE = 1.0  # bytes a request
 # What the allocator moves by without anything being kept, in bytes.

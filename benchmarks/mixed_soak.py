@@ -18,9 +18,13 @@ import struct
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
-from victim import HELLO, Bystander, Victim
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from websocket_bytes import HANDSHAKE, frame
+
+from tests.abuse.victim import HELLO, Bystander, Victim
 
 CLIENTS = 8  # of each kind
 ALONE = 60.0  # seconds of valid traffic only, or a tenth of the soak where that is less

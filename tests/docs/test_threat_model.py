@@ -50,7 +50,7 @@ def find_proofs() -> str:
 
 ATTACKS = {
     node.name
-    for path in (ROOT / "benchmarks").glob("attacks_*.py")
+    for path in (ROOT / "tests" / "abuse").glob("attacks_*.py")
     for node in parse(path).body
     if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
 }

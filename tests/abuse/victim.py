@@ -17,11 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from processes import resident_bytes
-from servers import HERE, HOST
+from benchmarks.processes import resident_bytes
+from tests.processes import ROOT, free_port
 
-from tests.processes import free_port
-
+HOST = "127.0.0.1"
 HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 START_LIMIT = 60.0  # seconds
 
@@ -37,7 +36,7 @@ class Victim:
     def __init__(
         self,
         *options: str,
-        app: str = "abuse_app:app",
+        app: str = "tests.abuse.app:app",
         prefix: tuple[str, ...] = (),
         before: Callable[[], None] | None = None,
         variables: dict[str, str] | None = None,
@@ -46,13 +45,13 @@ class Victim:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by __exit__
         chosen = ["--lifespan", "off", "--no-access-log", *options]
         self._command = [*prefix, sys.executable, "-m", "uvicorn", app, "--port", str(self.port), *chosen]
-        self._environ = {**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}", **(variables or {})}
+        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **(variables or {})}
         self._before = before
 
     def __enter__(self) -> Victim:
         self.process = subprocess.Popen(
             self._command,
-            cwd=HERE,
+            cwd=ROOT,
             env=self._environ,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
@@ -73,7 +72,7 @@ class Victim:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The whole session: strace's child too.
+        # The whole session, so that a child of strace ends too.
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._log.close()
@@ -93,7 +92,11 @@ class Victim:
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         connection.settimeout(30)
-        connection.connect((HOST, self.port))
+        try:
+            connection.connect((HOST, self.port))
+        except OSError:
+            connection.close()
+            raise
         return connection
 
     def ask(self, data: bytes = HELLO) -> bytes:
@@ -129,20 +132,20 @@ class Victim:
         return int(self.ask(request).rpartition(b"\r\n\r\n")[2])
 
     def wait_tasks(self, at_most: int, seconds: float = 5) -> int:
-        """Wait until so many are left, or the time has passed; how many there are."""
+        """Wait until at most this number is left, or the time has passed. Returns the number."""
         deadline = time.monotonic() + seconds
         while (left := self.tasks) > at_most and time.monotonic() < deadline:
             time.sleep(0.05)
         return left
 
     def wait_connected(self, descriptors: int, seconds: float = 15) -> None:
-        """Wait until the server has accepted so many."""
+        """Wait until the server has this number of descriptors open."""
         deadline = time.monotonic() + seconds
         while self.descriptors < descriptors and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def wait_descriptors(self, at_most: int, seconds: float = 15) -> int:
-        """Wait until so many are left, or the time has passed; how many there are."""
+        """Wait until at most this number is left, or the time has passed. Returns the number."""
         deadline = time.monotonic() + seconds
         while self.descriptors > at_most and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -200,8 +203,8 @@ class Bystander:
         self.failures = 0
 
     def __enter__(self) -> Bystander:
-        command = [sys.executable, __file__, str(self._victim.port)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "tests.abuse.victim", str(self._victim.port)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "asking\n"
         return self

@@ -1,7 +1,5 @@
 """Attacks on descriptors. Figures as in attacks_http."""
 
-from __future__ import annotations
-
 import contextlib
 import resource
 import shutil
@@ -9,8 +7,8 @@ import socket
 import time
 from collections.abc import Iterator
 
-from attacks_http import NO_BOUND, Figure
-from victim import HELLO, Victim, read_response
+from tests.abuse.attacks_http import NO_BOUND, Figure
+from tests.abuse.victim import HELLO, Victim, read_response
 
 LOOPS = ("uvloop", "asyncio")
 

@@ -1,16 +1,14 @@
 """Attacks over WebSocket. Figures as in attacks_http."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import time
 import zlib
 from collections.abc import Iterator
 
-from attacks_http import MIB, NO_BOUND, Figure, _push
-from victim import Peak, Victim
-from websocket_bytes import HANDSHAKE, frame
+from benchmarks.websocket_bytes import HANDSHAKE, frame
+from tests.abuse.attacks_http import MIB, NO_BOUND, Figure, _push
+from tests.abuse.victim import Peak, Victim
 
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 CODECS = ("builtin", "websockets", "wsproto")
@@ -79,7 +77,7 @@ def fragments(count: int = 1_000_000) -> Iterator[Figure]:
 
 
 def pings_unread(count: int = 1_000_000) -> Iterator[Figure]:
-    """Pings whose answers nobody reads."""
+    """Pings whose answers are never read."""
     data = frame(0x89, b"x" * 20) * count
     for codec in CODECS:
         with Victim("--ws", codec) as victim:
@@ -91,7 +89,7 @@ def pings_unread(count: int = 1_000_000) -> Iterator[Figure]:
 
 
 def messages_unread(seconds: float = 4) -> Iterator[Figure]:
-    """Small messages to an echo whose answers nobody reads: reading pauses when ws_max_queue is full."""
+    """Small messages to an echo whose answers are never read: reading pauses when ws_max_queue is full."""
     data = frame(0x82, b"xy") * 2_000_000
     for codec in CODECS:
         with Victim("--ws", codec) as victim:

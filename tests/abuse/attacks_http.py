@@ -1,7 +1,5 @@
 """Attacks over HTTP. Each yields figures: (what, value, bound, unit); a value above its bound is a failure."""
 
-from __future__ import annotations
-
 import contextlib
 import select
 import socket
@@ -9,8 +7,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from victim import HELLO, Bystander, Peak, Victim, read_response
-
+from tests.abuse.victim import HELLO, Bystander, Peak, Victim, read_response
 from uvicorn._speedups import RequestReader
 from uvicorn.protocols.http import h11_impl, httptools_impl
 
@@ -99,7 +96,7 @@ def slow_body(count: int = 200, timeout: float = 3.0) -> Iterator[Figure]:
 
 
 def pipeline_unread(count: int = 100_000) -> Iterator[Figure]:
-    """Requests in one write, whose answers nobody reads."""
+    """Requests in one write, whose answers are never read."""
     for parser in PARSERS:
         with Victim("--http", parser) as victim:
             victim.warm_up()
