@@ -178,6 +178,7 @@ def text_for(option: Option) -> tuple[str, Any]:
         "root_path": ("/api", "/api"),
         "uds": ("server.sock", "server.sock"),
         "forwarded_header": ("FORWARDED", "forwarded"),
+        "worker_max_rss": ("77M", 77 * 2**20),
         "bind": ("unix:server.sock", ["unix:server.sock"]),
         "uds_mode": ("660", 0o660),
         "pid_file": ("server.pid", "server.pid"),

@@ -74,6 +74,15 @@ def test_the_life_of_one_process(systemd: Listener) -> None:
     assert systemd.is_silent()
 
 
+def test_a_reload_of_one_process(systemd: Listener) -> None:
+    with serve(HELLO, env=reports_to(systemd)) as server:
+        assert systemd.next() == {"READY": "1", "STATUS": "Serving"}
+        server.send_signal(signal.SIGHUP)
+        assert systemd.next()["RELOADING"] == "1"
+        assert systemd.next() == {"READY": "1", "STATUS": "Serving"}
+        server.stop()
+
+
 def test_the_life_of_workers(systemd: Listener) -> None:
     serving = {"READY": "1", "STATUS": "Serving with 2 workers"}
     with serve(HELLO, "--workers", "2", env=reports_to(systemd)) as server:

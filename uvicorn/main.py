@@ -380,7 +380,7 @@ def _make_config(*args: Any, **options: Any) -> Config:
         config = Config(*args, **options)
     except (OSError, ImportError) as exc:
         exit_with_startup_failure(exc)
-    if (config.reload or config.workers > 1) and not isinstance(config.app, str):
+    if config.use_subprocess and not isinstance(config.app, str):
         logger.warning("You must pass the application as an import string to enable 'reload' or 'workers'.")
         sys.exit(STARTUP_FAILURE)
     if config.reload and config.workers > 1:

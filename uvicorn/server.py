@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
@@ -31,8 +32,8 @@ HANDLED_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if sys.platform == "win32":
     HANDLED_SIGNALS += (signal.SIGBREAK,)  # Ctrl-Break
 
-# Opens the files of the log anew; None on Windows.
-REOPEN_SIGNAL: signal.Signals | None = getattr(signal, "SIGUSR1", None)
+# Those that an application may have a use of its own for; none on Windows.
+OPTIONAL_SIGNALS = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGUSR1") if hasattr(signal, name))
 
 # How often an overridden `on_tick` is called, in seconds, and what its counter counts.
 TICK = 0.1
@@ -92,6 +93,7 @@ class Server:
         self._installed_handlers: dict[int, Callable[[int, FrameType | None], None]] = {}
         self._date = -1
         self._delay_is_over = False
+        self._has_terminal = False
         self._certificates_due = time.monotonic() + CERTIFICATES_INTERVAL
 
     def _flag(self, name: str) -> ExitFlag:
@@ -499,8 +501,7 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        handled = HANDLED_SIGNALS if REOPEN_SIGNAL is None else (*HANDLED_SIGNALS, REOPEN_SIGNAL)
-        self._former_handlers = {sig: signal.getsignal(sig) for sig in handled}
+        self._former_handlers = {sig: signal.getsignal(sig) for sig in (*HANDLED_SIGNALS, *OPTIONAL_SIGNALS)}
         self._installed_handlers = {}
         self.install_signal_handlers()
         _capturing.append(self)
@@ -517,15 +518,24 @@ class Server:
             # Kept, since `handle_exit` may be replaced while we run.
             self._installed_handlers[sig] = handler = self.handle_exit
             signal.signal(sig, handler)
-        # The application may have a use of its own for this one.
-        if REOPEN_SIGNAL is not None and self._former_handlers[REOPEN_SIGNAL] in (signal.SIG_DFL, handle_reopen):
-            self._installed_handlers[REOPEN_SIGNAL] = handle_reopen
-            signal.signal(REOPEN_SIGNAL, handle_reopen)
+        handlers = {"SIGHUP": self.handle_reload, "SIGUSR1": handle_reopen}
+        for sig in OPTIONAL_SIGNALS:
+            # The application may have a use of its own for these.
+            if self._former_handlers[sig] in (signal.SIG_DFL, handle_reopen):
+                self._installed_handlers[sig] = handler = handlers[sig.name]
+                signal.signal(sig, handler)
+        self._has_terminal = _has_terminal()
+        if sys.platform != "win32" and signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL:
+            # Written in C, also while an extension keeps Python from handling signals. Standard error may be no file.
+            with contextlib.suppress(AttributeError, OSError, ValueError):
+                faulthandler.register(signal.SIGUSR2, all_threads=True)
 
     def _restore_signal_handlers(self) -> None:
         """Put back the handlers that were there before, whatever the application has installed since."""
         later = _capturing[_capturing.index(self) + 1 :]
         _capturing.remove(self)
+        if sys.platform != "win32" and not _capturing:
+            faulthandler.unregister(signal.SIGUSR2)
         for sig in self._installed_handlers:
             successor = next((server for server in later if sig in server._installed_handlers), None)
             former = self._former_handlers[sig]
@@ -543,6 +553,35 @@ class Server:
             self.force_exit = True
         else:
             self.should_exit = True
+
+    def handle_reload(self, sig: int, frame: FrameType | None) -> None:
+        """Read certificates and open the files of the log anew: the handler of SIGHUP. Exit if the terminal is gone."""
+        if self._has_terminal and not _has_terminal():
+            self.handle_exit(sig, frame)
+            return
+        logger.info("Received SIGHUP, reloading certificates and reopening log files.")
+        self.manager.reloading()
+        reopen_logs()
+        if self.config.certificates is not None:
+            self.config.certificates.reload()
+        self.manager.ready("Serving")
+
+
+def write_stacks() -> None:
+    """Write the stacks of all threads to standard error."""
+    logger.info("The stacks of process [%d]:", os.getpid())
+    # Standard error may be an object that is no file.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        faulthandler.dump_traceback(all_threads=True)
+
+
+def _has_terminal() -> bool:
+    """Whether there is a terminal that controls this process."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | getattr(os, "O_NOCTTY", 0)))
+    except OSError:
+        return False
+    return True
 
 
 def handle_reopen(sig: int, frame: FrameType | None) -> None:

@@ -166,7 +166,7 @@ class Config(Options):
     @property
     def use_subprocess(self) -> bool:
         """Whether the application runs in child processes."""
-        return bool(self.reload or self.workers > 1)
+        return bool(self.reload or self.workers > 1 or self.worker_max_lifetime or self.worker_max_rss)
 
     def configure_logging(self) -> None:
         """Set up logging as the options say; a child process does it again."""

@@ -203,6 +203,22 @@ class Integer(Number):
         return value >= self.least and (self.most is None or value <= self.most)
 
 
+class Bytes(Integer):
+    """A number of bytes, as text with a unit; zero switches something off."""
+
+    metavar = "BYTES"
+    _units: ClassVar = {"k": 2**10, "m": 2**20, "g": 2**30}
+
+    def __init__(self, zero: str) -> None:
+        super().__init__(0, zero=zero)
+        self.expected = f"a number of bytes, or of K, M or G such as 512M (0: {zero})"
+
+    def parse(self, text: str) -> Any:
+        unit = self._units.get(text[-1:].lower())
+        number = super().parse(text if unit is None else text[:-1])
+        return number if unit is None else number * unit
+
+
 class Seconds(Number):
     """A duration. Zero can be accepted, be refused or switch something off."""
 

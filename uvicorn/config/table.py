@@ -11,6 +11,7 @@ from uvicorn.config.kinds import (
     AccessLogFormat,
     Address,
     Buckets,
+    Bytes,
     Callback,
     Choice,
     ChoiceOrImport,
@@ -336,6 +337,21 @@ class Options(OptionTable):
     )
     http2_max_concurrent_streams: int = option(
         100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
+    )
+    worker_max_lifetime: float | None = option(
+        None, Seconds(zero_is_off=True), Group.PROCESSES, "Seconds after which a worker is replaced."
+    )
+    worker_max_lifetime_jitter: float = option(
+        0.0, Seconds(), Group.PROCESSES, "At most this many seconds are added to that, at random."
+    )
+    worker_max_rss: int | None = option(
+        None, Bytes(zero="no limit"), Group.PROCESSES, "Resident memory from which on a worker is replaced (Linux)."
+    )
+    timeout_worker_loop: float | None = option(
+        None,
+        Seconds(zero_is_off=True),
+        Group.TIMEOUTS,
+        "Seconds after which a worker whose event loop is blocked is killed and replaced.",
     )
     shutdown_delay: float = option(
         0.0, Seconds(), Group.TIMEOUTS, "Seconds to go on serving after the signal to stop, while /readyz says no."

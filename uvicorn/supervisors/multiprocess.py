@@ -16,11 +16,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.config.config import exit_with_startup_failure
 from uvicorn.logging import reopen_logs
 from uvicorn.process_manager import ProcessManager
-from uvicorn.server import log_process
+from uvicorn.server import log_process, write_stacks
 from uvicorn.supervisors.fair_listeners import Scoreboard, open_scoreboard
-from uvicorn.supervisors.process import Process, ProcessState
+from uvicorn.supervisors.process import Process, ProcessState, read_rss
 from uvicorn.supervisors.spawn import PipeEnd, can_fork, preload, spawn
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ REPLACEMENT_TIMEOUT = 60.0
 # What the supervisor acts on, where the platform has it.
 SIGNALS: dict[int, str] = {
     getattr(signal, f"SIG{name}"): name
-    for name in ("INT", "TERM", "BREAK", "HUP", "TTIN", "TTOU", "USR1")
+    for name in ("INT", "TERM", "BREAK", "HUP", "TTIN", "TTOU", "USR1", "USR2")
     if hasattr(signal, f"SIG{name}")
 }
 
@@ -232,6 +233,8 @@ class Multiprocess:
         Raises:
             SystemExit: a worker could not start.
         """
+        if self.config.worker_max_rss is not None and read_rss(os.getpid()) is None:
+            exit_with_startup_failure("--worker-max-rss needs the file system /proc of Linux, which is not there.")
         log_process("Started parent process [%d]", os.getpid(), bold=True)
         if self.config.metrics is not None:
             from uvicorn.metrics.supervisor_metrics import SupervisorMetrics
@@ -263,7 +266,7 @@ class Multiprocess:
 
     def _wait(self) -> None:
         objects: list[PipeEnd | int | socket] = [self.signals.reader]
-        due = min((slot.start_at for slot in self._slots if slot.is_waiting), default=math.inf)
+        due = min((slot.start_at for slot in self._slots if self._is_to_start(slot)), default=math.inf)
         due = min(due, self.manager.watchdog_due)
         if self._replacement is not None:
             due = min(due, self._replacement.deadline)
@@ -374,6 +377,10 @@ class Multiprocess:
         for process in self._living:
             process.terminate()
 
+    def _is_to_start(self, slot: Slot) -> bool:
+        """Whether a worker is to be started for the place when its time comes."""
+        return slot.is_waiting and slot not in self._requests and not self._is_being_replaced(slot)
+
     def _is_being_replaced(self, slot: Slot) -> bool:
         return self._replacement is not None and self._replacement.slot is slot
 
@@ -468,6 +475,12 @@ class Multiprocess:
         reopen_logs()
         for process in self._living:
             process.reopen_logs()
+
+    def handle_usr2(self) -> None:
+        """Write the stacks of all threads, here and in the workers."""
+        write_stacks()
+        for process in self._living:
+            process.write_stacks()
 
     def handle_ttin(self) -> None:
         logger.info("Received SIGTTIN, increasing the number of processes.")

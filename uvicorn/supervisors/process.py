@@ -4,6 +4,7 @@ import enum
 import logging
 import math
 import os
+import random
 import re
 import signal
 import sys
@@ -30,6 +31,7 @@ DUMP_SILENCE = 0.5
 PIPE_SIZE = 65536
 # How `faulthandler` begins the stack of a thread; PyPy writes the id in capitals.
 _THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
+NO_STACKS = "They could not be had."
 # What an application's own shutdown may take past `timeout_graceful_shutdown`, in seconds.
 SHUTDOWN_ALLOWANCE = 30.0
 # The share of the timeout between an answer and the next question; the rest is for the answer.
@@ -78,6 +80,54 @@ class HealthCheck:
         return now >= self._answer_due
 
 
+class LoopCheck:
+    """Whether the event loop of a worker goes round. It is asked with each question of the health check."""
+
+    def __init__(self, timeout: float, kill_after: float | None) -> None:
+        self._timeout = timeout
+        self._kill_after = math.inf if kill_after is None else kill_after
+        self._asked_at: float | None = None
+        self._is_told = False
+
+    def asked(self, now: float) -> None:
+        if self._asked_at is None:
+            self._asked_at = now
+
+    def answered(self) -> None:
+        self._asked_at = None
+        self._is_told = False
+
+    def blocked(self, now: float) -> float:
+        """For how many seconds it has not gone round."""
+        return 0.0 if self._asked_at is None else now - self._asked_at
+
+    @property
+    def due(self) -> float:
+        if self._asked_at is None:
+            return math.inf
+        return self._asked_at + (self._kill_after if self._is_told else min(self._timeout, self._kill_after))
+
+    def must_tell(self, now: float) -> bool:
+        """Whether the log has to tell of it; once."""
+        tell = not self._is_told and self.blocked(now) >= self._timeout
+        self._is_told = self._is_told or tell
+        return tell
+
+    def must_kill(self, now: float) -> bool:
+        return self.blocked(now) >= self._kill_after
+
+
+def read_rss(pid: int) -> int | None:
+    """The resident memory of a process in bytes; None if the system does not tell."""
+    if sys.platform == "win32":
+        return None
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
 class Process:
     """A worker process.
 
@@ -117,7 +167,9 @@ class Process:
         self._pidfd: int | None = None
         self.channel_open = True
         self.health = HealthCheck(config.timeout_worker_healthcheck)
+        self.loop_check = LoopCheck(config.timeout_worker_healthcheck, config.timeout_worker_loop)
         self.ready_at: float | None = None
+        self._outlived_at = math.inf
         self._end_due = math.inf
 
     def start(self) -> None:
@@ -212,6 +264,11 @@ class Process:
         # Not by the signal: before the process handles it, it would be killed.
         self._send(Message.REOPEN)
 
+    def write_stacks(self) -> None:
+        """Have the worker write the stacks of its threads."""
+        # Not by the signal, as above.
+        self._send(Message.STACKS)
+
     def kill(self) -> None:
         """End the process at once."""
         self.process.kill()
@@ -244,10 +301,13 @@ class Process:
             if message is Message.READY:
                 self.ready_at = time.monotonic()
                 self.health.answered(self.ready_at)
+                self._outlived_at = self.ready_at + self._lifetime()
                 if self.state is ProcessState.STARTING:
                     self.state = ProcessState.SERVING
             elif message is Message.LIMIT:
                 self.limit_reached = True
+            elif message is Message.TURN:
+                self.loop_check.answered()
             else:  # PONG
                 self.health.answered(time.monotonic())
         return messages
@@ -263,7 +323,12 @@ class Process:
     @property
     def due(self) -> float:
         """When `check` has something to do, by `time.monotonic`."""
-        return min(self.health.due, self._end_due)
+        due = min(self.health.due, self._end_due)
+        if self.state is ProcessState.SERVING:
+            due = min(due, self.loop_check.due)
+            if not self.limit_reached:
+                due = min(due, self._outlived_at)
+        return due
 
     def check(self, now: float) -> None:
         if self.health.hangs(now):
@@ -273,15 +338,47 @@ class Process:
         elif self.health.must_ask(now):
             if self._send(Message.PING):
                 self.health.asked(now)
+                self.loop_check.asked(now)
+                self._check_rss()
             else:
                 self.health.end()
+        if self.state is ProcessState.SERVING:
+            self._check_loop(now)
+            if now >= self._outlived_at and not self.limit_reached:
+                self._replace_because(f"has served for {self.served:.0f} s")
+
+    def _check_loop(self, now: float) -> None:
+        """A thread answers for the worker; its event loop may be blocked."""
+        if self.loop_check.must_kill(now):
+            self.loop_check.answered()
+            self.kill_hanging(f"has blocked its event loop for {self.config.timeout_worker_loop:g} s")
+        elif self.loop_check.must_tell(now):
+            message = "The event loop of child process [%d] has been blocked for %.1f s. The stacks of its threads:\n%s"
+            logger.warning(message, self.pid, self.loop_check.blocked(now), self._dump_stacks() or NO_STACKS)
+
+    def _check_rss(self) -> None:
+        limit = self.config.worker_max_rss
+        if limit is None or self.limit_reached or self.state is not ProcessState.SERVING:
+            return
+        size = read_rss(self.pid)
+        if size is not None and size >= limit:
+            self._replace_because(f"uses {size >> 20} MiB of memory")
+
+    def _lifetime(self) -> float:
+        lifetime = self.config.worker_max_lifetime
+        # The jitter keeps workers from being replaced together.
+        return math.inf if lifetime is None else lifetime + random.uniform(0, self.config.worker_max_lifetime_jitter)
+
+    def _replace_because(self, reason: str) -> None:
+        logger.info("Child process [%d] %s, replacing it.", self.pid, reason)
+        self.limit_reached = True
 
     def kill_hanging(self, reason: str) -> None:
         """Kill the process, and log what it has failed to do, and its stacks."""
         self.health.end()
         self.hangs = True
         self._end_due = math.inf
-        stacks = self._dump_stacks() or "They could not be had."
+        stacks = self._dump_stacks() or NO_STACKS
         logger.error("Child process [%d] %s, killing it. The stacks of its threads:\n%s", self.pid, reason, stacks)
         self.process.kill()
 

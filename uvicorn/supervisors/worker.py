@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.logging import reopen_logs, set_worker
 from uvicorn.net.listeners import Listeners
 from uvicorn.process_manager import ProcessManager
-from uvicorn.server import Server, handle_reopen
+from uvicorn.server import Server, handle_reopen, write_stacks
 from uvicorn.supervisors.fair_listeners import FairListeners, PublishedConnections, Share
 from uvicorn.supervisors.spawn import PipeEnd
 
@@ -39,12 +39,14 @@ class Message(bytes, enum.Enum):
     PING = b"ping"
     RETIRE = b"retire"  # A replacement serves: stop accepting, and end when the connections have.
     STOP = b"stop"  # Shut down. Where there are signals, SIGTERM says it.
+    STACKS = b"stacks"  # Write the stacks of your threads.
     SKIP = b"skip"  # Do not delay the shutdown any longer.
     FORCE = b"force"  # Shut down without waiting for anything.
     REOPEN = b"reopen"  # Open the files of the log anew.
 
     # From the worker.
     PONG = b"pong"
+    TURN = b"turn"  # Since the last PING, its event loop has gone round.
     READY = b"ready"  # It accepts connections.
     LIMIT = b"limit"  # It has served its maximum of requests, and serves on until its replacement is ready.
 
@@ -106,8 +108,11 @@ class Worker:
     def _obey(self, message: Message) -> None:
         if message is Message.PING:
             self.tell(Message.PONG)
+            self._server.tell_turn()
         elif message is Message.RETIRE:
             self._server.retire()
+        elif message is Message.STACKS:
+            write_stacks()
         elif message is Message.SKIP:
             self._server.skip_delay()
         elif message is Message.REOPEN:
@@ -127,6 +132,7 @@ class WorkerServer(Server):
         self.manager = ProcessManager()  # It knows the supervisor alone.
         self._worker = worker
         self._retiring = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._connections = None if share is None else PublishedConnections(share)
         if self._connections is not None:
             self.server_state.connections = self._connections
@@ -145,7 +151,14 @@ class WorkerServer(Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            self._loop = asyncio.get_running_loop()
             self._worker.tell(Message.READY)
+
+    def tell_turn(self) -> None:
+        """Have the event loop say that it goes round; it is called from another thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # It has been closed.
+                self._loop.call_soon_threadsafe(self._worker.tell, Message.TURN)
 
     def _end_at_request_limit(self) -> None:
         self.server_state.request_limit = self.limit_max_requests = None
