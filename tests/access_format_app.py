@@ -28,6 +28,10 @@ async def _http(path: str, receive: Any, send: Any) -> None:
     if path == "/early":
         await send({"type": "http.response.early_hint", "links": [b"</a.css>; rel=preload"]})
         path = "/parts"
+    if path == "/file":
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.pathsend", "path": __file__})
+        return
     if path == "/raises":
         raise RuntimeError("as asked")
     if path == "/waits":

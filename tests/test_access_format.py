@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.access_logger import LOGGER
-from tests.processes import PATIENCE, exchange, serve
+from tests.processes import PATIENCE, ROOT, exchange, serve
 from tests.waiting import eventually
 from uvicorn import _speedups, access_format, access_log
 from uvicorn import logging as uvicorn_logging
@@ -323,11 +323,12 @@ def test_responses_as_they_end(http: str) -> None:
     pytest.importorskip(http)
     with serve(APP, "--http", http, "--access-log-format", LINES) as server:
         address = (server.host, server.port)
-        for path in ("/early", "/parts", "/raises", "/breaks", "/nothing", "/view"):
+        for path in ("/early", "/file", "/parts", "/raises", "/breaks", "/nothing", "/view"):
             exchange(address, GET % path.encode())
         exchange(address, (GET % b"/parts").replace(b"GET", b"HEAD"))
         for expected in (
             "GET /early 200 6 0 yes",
+            f"GET /file 200 {(ROOT / 'tests' / 'access_format_app.py').stat().st_size} 0 -",
             "GET /parts 200 6 0 yes",
             "GET /raises 500 0 0 -",
             "GET /breaks 200 3 0 yes",

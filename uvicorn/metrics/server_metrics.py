@@ -84,7 +84,7 @@ class ServerMetrics:
         cells[cell.ACCEPTED] = self._accepted
         cells[cell.RESETS_SENT] = state.resets_sent
         cells[cell.RESETS_RECEIVED] = state.resets_received
-        other = state.rejected.total() if hasattr(state.rejected, "total") else sum(state.rejected.values())
+        other = state.rejected.total()
         for index, status in enumerate(cell.REJECTIONS):
             cells[cell.REJECTED + index] = state.rejected[status]
             other -= state.rejected[status]

@@ -81,6 +81,9 @@ def observe(cycle_class: Any, observers: Sequence[Observer]) -> Callable[[], Req
             if self.progress == COMPLETE and self.began:
                 self.tell(self.status)
 
+        def count_file(self, size: int) -> None:
+            self.sent += size
+
         def disconnect(self, status: int = 0) -> None:
             super().disconnect()
             if self.began:

@@ -7,7 +7,8 @@ import pytest
 from tests.cases.case import head
 from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, body, get, respond, send_all, start
-from uvicorn.protocols.exchange import RequestResponseCycle
+from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
+from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
 from uvicorn.protocols.observed import observe
 from uvicorn.server_state import ServerState
 
@@ -85,7 +86,7 @@ async def test_a_class_of_the_users_own_is_called(observed: Observed) -> None:
     cycle: Any = observe(Own, [observed])()  # type: ignore[list-item]  # it is called
     assert isinstance(cycle, Own)
     cycle.scope = {"path": "/", "method": "GET"}
-    cycle.progress, cycle.client, cycle.waiters = 0, 0, None
+    cycle.progress, cycle.client, cycle.waiters = EXPECT_START, LISTENS, None
     cycle.stream = Stream(cycle)
     await cycle.send(start())
     await cycle.send(body(b"abc"))
@@ -104,7 +105,7 @@ class Stream:
         self._cycle = cycle
 
     def send(self, message: Any) -> None:
-        self._cycle.progress += 1 if message["type"] == "http.response.start" else 2
+        self._cycle.progress = EXPECT_BODY if message["type"] == "http.response.start" else COMPLETE
 
 
 async def test_an_application_that_had_to_wait(connect: Any, observed: Observed) -> None:
