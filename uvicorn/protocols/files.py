@@ -153,6 +153,7 @@ def _refuse(file: Any, exc: Exception) -> NoReturn:
 
 def _read(file: int, offset: int, size: int) -> bytes:
     if hasattr(os, "pread"):
-        return os.pread(file, size, offset)
+        data: bytes = os.pread(file, size, offset)
+        return data
     os.lseek(file, offset, os.SEEK_SET)
     return os.read(file, size)

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from uvicorn.protocols.connection import Connection
 
+# On Windows it has no `sendfile`, and nothing is transferred.
+_system: Any = os
+
 # Bytes that one connection is sent before the others have their turn.
 TURN = 1 << 20
 
@@ -96,7 +99,7 @@ class Transfer:
     def _step(self) -> bool:
         """Send what the socket takes now; whether there is more to do."""
         try:
-            sent = os.sendfile(self._socket, self._file, self._offset, min(self.left, TURN))
+            sent = _system.sendfile(self._socket, self._file, self._offset, min(self.left, TURN))
         except BlockingIOError:
             return True
         except ConnectionError:
