@@ -111,8 +111,8 @@ class Answer(Protocol):
     def check(self) -> None:
         """Look at what this version alone asks of a handshake. Raises HandshakeRejected."""
 
-    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """Send the head that opens the WebSocket.
+    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
+        """Send the head that opens the WebSocket; its status.
 
         Args:
             fields: those that every version has, the application's among them.

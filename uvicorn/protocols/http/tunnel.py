@@ -227,11 +227,12 @@ class Http2Answer:
     def check(self) -> None:
         """The reader of the fields has done it: an extended CONNECT, with `:protocol: websocket`."""
 
-    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
         """Send a 200, without the fields of an upgrade (RFC 8441 section 5)."""
         self.start({"type": "http.response.start", "status": 200, "headers": fields})
         self._http2.session.send_head(self._transport.stream)
         self._transport.on_sent()
+        return 200
 
     def start(self, message: Any) -> None:
         self._http2.session.start(self._transport.stream, message, self._http2.server_state.default_headers)

@@ -176,7 +176,7 @@ class Http1Answer:
             raise HandshakeRejected("Sec-WebSocket-Key must be given once: 16 bytes in base64.")
         self._accept = base64.b64encode(hashlib.sha1(keys[0] + _GUID, usedforsecurity=False).digest())
 
-    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+    def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
         """Send a 101."""
         lines = [
             b"HTTP/1.1 101 Switching Protocols\r\n",
@@ -188,6 +188,7 @@ class Http1Answer:
             b"\r\n",
         ]
         self._transport.write(b"".join(lines))
+        return 101
 
     def start(self, message: Any) -> None:
         self._framer.start(message, self._server_state.default_block)

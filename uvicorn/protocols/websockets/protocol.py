@@ -313,7 +313,9 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
 
     def _accept(self, opening: Opening, message: Any) -> None:
         handshake = opening.handshake
-        opening.answer.accept(accept_fields(handshake, message.get("subprotocol"), message.get("headers") or ()))
+        status = opening.answer.accept(
+            accept_fields(handshake, message.get("subprotocol"), message.get("headers") or ())
+        )
         deflate = None if handshake.deflate is None else PerMessageDeflate(handshake.deflate)
         codec = self.codec_class(self._max_size, deflate)
         interval, timeout = self.config.ws_ping_interval, self.config.ws_ping_timeout
@@ -322,7 +324,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._opening = None
         self._state = State.OPEN
         self.server_state.websockets += 1
-        self._status = 101 if self.scope["http_version"] == "1.1" else 200
+        self._status = status
         self._log_answer("[accepted]")
         self.logger.info("connection open")
         if keepalive is not None:
