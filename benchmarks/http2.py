@@ -11,13 +11,13 @@ python benchmarks/http2.py --instructions      instructions per request, as benc
 from __future__ import annotations
 
 import argparse
-import os
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import hpack
@@ -25,7 +25,8 @@ from cases import BROWSER_HEADERS, CASES, Case
 from instructions import COUNTED, TIMEOUT, WARM_UP, dump
 from processes import cpu_seconds
 from report import Table, report
-from servers import HOST, Server, running
+from servers import HOST, Server, chosen, running
+from turns import best_of
 
 STREAMS = (1, 10, 100)
 # Case and streams at once; the others are measured with ten.
@@ -167,45 +168,17 @@ def count(server: Server, row: str) -> float:
             return dump(process.pid, out, 2) / counted / streams
 
 
-def measure(pid: int, client: Client, streams: int, seconds: float) -> float:
+def measure(pid: int, port: int, row: str, seconds: float) -> float:
     """Microseconds of CPU per request."""
-    client.exchange(streams)
-    spent, served = cpu_seconds(pid), 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        client.exchange(streams)
-        served += streams
-    return (cpu_seconds(pid) - spent) / served * 1e6
-
-
-@contextmanager
-def pinned() -> Iterator[tuple[str, ...]]:
-    """The server on one core, this process on the others, where there are several."""
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        yield ()
-        return
-    os.sched_setaffinity(0, cores[1:])
-    try:
-        yield ("taskset", "-c", str(cores[0]))
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-def best_of(servers: list[Server], row: str, rounds: int, seconds: float) -> dict[str, float]:
-    """The best round of each server."""
     case, streams = case_of(row)
-    best: dict[str, float] = {}
-    with pinned() as prefix, ExitStack() as stack:
-        running_ones = {}
-        for server in servers:
-            process, port = stack.enter_context(running(server, case, prefix=prefix))
-            running_ones[server.name] = process.pid, stack.enter_context(closing(Client(port, case)))
-        for _ in range(rounds):
-            for name, (pid, client) in running_ones.items():
-                cost = measure(pid, client, streams, seconds)
-                best[name] = min(cost, best.get(name, cost))
-    return best
+    with closing(Client(port, case)) as client:
+        client.exchange(streams)
+        spent, served = cpu_seconds(pid), 0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            client.exchange(streams)
+            served += streams
+        return (cpu_seconds(pid) - spent) / served * 1e6
 
 
 def title_of(row: str) -> str:
@@ -224,18 +197,17 @@ def main() -> None:
     options = parser.parse_args()
     # granian serves requests in a child process, whose instructions are not counted.
     names = ("ours", "ours-pure", "hypercorn") if options.instructions else SERVERS
-    wanted = [SERVERS[name] for name in options.server or names]
-    servers = [server for server in wanted if server.installed]
-    for server in wanted:
-        if server not in servers:
-            print(f"{server.name} is left out: run benchmarks/environments.py {server.environment}")
+    servers = chosen(options.server or names, SERVERS)
     unit = "thousand instructions per request" if options.instructions else "us of CPU per request"
     table = Table(unit, *(server.name for server in servers))
     for row in options.case or ROWS:
         if options.instructions:
             cells = [f"{count(server, row) / 1000:.1f}" for server in servers]
         else:
-            cells = [f"{cost:.1f}" for cost in best_of(servers, row, options.rounds, options.seconds).values()]
+            measured = best_of(
+                servers, case_of(row)[0], options.rounds, partial(measure, row=row, seconds=options.seconds)
+            )
+            cells = [f"{cost:.1f}" for cost in measured.values()]
         table.add(title_of(row), *cells)
     if options.report:
         report("http2-instructions" if options.instructions else "http2", table, servers)

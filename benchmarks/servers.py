@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,12 +115,12 @@ SERVERS = {
 }
 
 
-def chosen(names: list[str]) -> list[Server]:
+def chosen(names: Iterable[str], known: dict[str, Server] = SERVERS) -> list[Server]:
     """The servers of a command line; those without their environment are left out, and named."""
-    unknown = [name for name in names if name not in SERVERS]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        sys.exit(f"no such server: {', '.join(unknown)}; there are {', '.join(SERVERS)}")
-    servers = [SERVERS[name] for name in names]
+        sys.exit(f"no such server: {', '.join(unknown)}; there are {', '.join(known)}")
+    servers = [known[name] for name in names]
     for server in servers:
         if not server.installed:
             print(f"{server.name} is left out: run benchmarks/environments.py {server.environment}", file=sys.stderr)

@@ -13,18 +13,19 @@ python benchmarks/websocket.py --instructions      instructions per echoed messa
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import select
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
 
 from cases import CASES, Case
 from instructions import count
 from processes import cpu_seconds, resident_bytes
 from report import Table, report
-from servers import NO_PINGS, Server, running
+from servers import NO_PINGS, Server, chosen, running
+from turns import best_of
 from websocket_bytes import echo_length, message_of, open_websocket
 
 CASE = CASES["echo"]
@@ -110,34 +111,6 @@ def memory(server: Server, extensions: str) -> tuple[float, float]:
         return added, (cpu_seconds(process.pid) - spent) * 1000 / 5
 
 
-@contextmanager
-def pinned() -> Iterator[tuple[str, ...]]:
-    """The server on one core, this process on the others, where there are several."""
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        yield ()
-        return
-    os.sched_setaffinity(0, cores[1:])
-    try:
-        yield ("taskset", "-c", str(cores[0]))
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-def best_of(servers: list[Server], size: int, in_flight: int, rounds: int, seconds: float) -> dict[str, float]:
-    """The best round of each server."""
-    best: dict[str, float] = {}
-    with pinned() as prefix, ExitStack() as stack:
-        processes = {}
-        for server in servers:
-            processes[server.name] = stack.enter_context(running(server, CASE, prefix=prefix))
-        for _ in range(rounds):
-            for name, (process, port) in processes.items():
-                cost = measure(process.pid, port, size, in_flight, seconds)
-                best[name] = min(cost, best.get(name, cost))
-    return best
-
-
 def count_instructions(servers: list[Server], table: Table) -> None:
     for case in (CASES[name] for name in COUNTED):
         counts = [count(server, case) / 1000 for server in servers]
@@ -157,17 +130,14 @@ def main() -> None:
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096 if hard < 0 else min(4096, hard), hard))
-    wanted = [SERVERS[name] for name in options.server or SERVERS]
-    servers = [server for server in wanted if server.installed]
-    for server in wanted:
-        if server not in servers:
-            print(f"{server.name} is left out: run benchmarks/environments.py {server.environment}")
+    servers = chosen(options.server or SERVERS, SERVERS)
     table = Table("", *(server.name for server in servers))
     if options.instructions:
         count_instructions(servers, table)
         return
     for size, in_flight in [(size, options.in_flight) for size in options.size or ()] or WORKLOADS:
-        costs = best_of(servers, size, in_flight, options.rounds, options.seconds)
+        one = partial(measure, size=size, in_flight=in_flight, seconds=options.seconds)
+        costs = best_of(servers, CASE, options.rounds, one)
         floor = costs.get("picows")
         together = f", {in_flight} in flight" if in_flight > 1 else ""
         table.add(f"us per message of {size} bytes{together}", *(f"{cost:.1f}" for cost in costs.values()))

@@ -90,6 +90,7 @@ MATRIX = {
     "strawberry-oldest": Environment(
         ("strawberry-graphql[asgi]==0.250.0", "graphql-core<3.3", "packaging"), ("test_strawberry.py",)
     ),
+    "connectrpc-newest": Environment(("connectrpc", "grpcio"), ("test_connect.py",)),
     "mcp-newest": Environment(("mcp",), ("test_mcp.py",)),
     "mcp-1": Environment(("mcp<2",), ("test_mcp.py",)),
     # Before it, clients leave their connection open, which servers wait for, and then it served one session alone.
