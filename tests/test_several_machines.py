@@ -1,0 +1,220 @@
+"""Several servers behind HAProxy, restarted one after the other under load; and what examples/ say of clusters."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from tests.docs.blocks import blocks
+from tests.processes import PATIENCE, ROOT, ServerProcess, foreign_environ, free_port
+from tests.waiting import eventually
+from uvicorn.main import main
+
+HAPROXY = shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+SERVERS = ("one", "two", "three")
+# In seconds; HAProxy notices within half of it.
+SHUTDOWN_DELAY = 1.0
+
+
+class Cluster:
+    """Three servers on ports of their own, and HAProxy with the example's configuration in front of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._stats = directory / "haproxy.sock"
+        self.port = free_port()
+        self._ports = {name: (free_port(), free_port()) for name in SERVERS}
+        self._configuration = directory / "haproxy.cfg"
+        self._configuration.write_text(self._adapt((ROOT / "examples" / "haproxy" / "haproxy.cfg").read_text()))
+        self.servers: dict[str, ServerProcess] = {}
+
+    def _adapt(self, text: str) -> str:
+        changes = {
+            "/run/haproxy.sock": str(self._stats),
+            "bind :80": f"bind 127.0.0.1:{self.port}",
+            "check port 9000 inter 1s fall 2 rise 2": "check inter 100ms fall 2 rise 2",
+        }
+        for number, (name, (port, metrics_port)) in enumerate(self._ports.items(), 11):
+            changes[f"server {name} 10.0.0.{number}:8000"] = f"server {name} 127.0.0.1:{port} port {metrics_port}"
+        for old, new in changes.items():
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        return text
+
+    def start(self) -> None:
+        for name in SERVERS:
+            self.start_server(name)
+        command = [str(HAPROXY), "-db", "-f", str(self._configuration)]
+        self._haproxy = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=foreign_environ())
+        for name in SERVERS:
+            eventually(lambda name=name: self.state_of(name) == "UP")
+
+    def start_server(self, name: str) -> None:
+        port, metrics_port = self._ports[name]
+        options = ["--port", str(port), "--metrics", f"127.0.0.1:{metrics_port}", "--no-access-log"]
+        server = ServerProcess("examples.hello:app", *options, "--shutdown-delay", str(SHUTDOWN_DELAY))
+        self.servers[name] = server.__enter__()
+
+    def state_of(self, name: str) -> str:
+        """What HAProxy makes of a server: UP, DOWN, or on the way between."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(str(self._stats))
+            client.sendall(b"show stat\n")
+            table = b""
+            while piece := client.recv(65536):
+                table += piece
+        return next(line.split(",")[17] for line in table.decode().split("\n") if f",{name}," in line)
+
+    def restart_all(self) -> None:
+        """Each in its turn, when the one before serves again."""
+        for name in SERVERS:
+            assert self.servers[name].stop(signal.SIGTERM) == -signal.SIGTERM
+            self.start_server(name)
+            eventually(lambda name=name: self.state_of(name) == "UP")
+
+    def stop(self) -> None:
+        self._haproxy.kill()
+        self._haproxy.wait(PATIENCE)
+        for server in self.servers.values():
+            server.kill()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    if HAPROXY is None:
+        pytest.skip("HAProxy is not installed")
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def is_run(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+
+
+@pytest.mark.parametrize("program", ["wrk", "h2load"])
+def test_no_request_fails_while_all_servers_are_restarted(cluster: Cluster, program: str) -> None:
+    is_run(program)
+    url = f"http://127.0.0.1:{cluster.port}/"
+    failures: list[BaseException] = []
+
+    def restart() -> None:
+        try:
+            cluster.restart_all()
+        except BaseException as exc:
+            failures.append(exc)
+
+    before = {name: server.pid for name, server in cluster.servers.items()}
+    restarting = threading.Thread(target=restart)
+    restarting.start()
+    rounds = 0
+    while restarting.is_alive():
+        if program == "wrk":
+            answer = run(["wrk", "-t1", "-c16", "-d1s", url])
+            assert "Socket errors" not in answer, answer
+            assert "Non-2xx" not in answer, answer
+            assert int(re.search(r"(\d+) requests in", answer)[1]) > 0  # type: ignore[index]  # a failure shows it
+        else:
+            answer = run(["h2load", "-n", "2000", "-c", "8", "-m", "4", url])
+            assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in answer, answer
+            assert "status codes: 2000 2xx" in answer, answer
+        rounds += 1
+    restarting.join()
+    assert not failures, failures
+    assert rounds > 1
+    assert all(server.pid != before[name] for name, server in cluster.servers.items())
+
+
+def run(command: list[str]) -> str:
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE, env=foreign_environ())
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+# --- examples/ --------------------------------------------------------------------------------------------------------
+
+
+def resources() -> dict[str, Any]:
+    text = (ROOT / "examples" / "kubernetes" / "app.yaml").read_text(encoding="utf-8")
+    return {resource["kind"]: resource for resource in yaml.safe_load_all(text)}
+
+
+def parsed(arguments: list[str]) -> dict[str, Any]:
+    """What the options of an example mean; a wrong one is an error."""
+    context = main.make_context("uvicorn", ["main:app", *arguments])
+    assert isinstance(context, click.Context)
+    return context.params
+
+
+def test_the_options_of_the_deployment() -> None:
+    pod = resources()["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    options = parsed(container["args"])
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert options["port"] == ports["http"]
+    assert options["metrics"] == f"0.0.0.0:{ports['metrics']}"
+    probes = {name: container[name]["httpGet"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
+    assert {probe["port"] for probe in probes.values()} == {"metrics"}
+    # The readiness probe fails before the delay is over, and all is over before the pod is killed.
+    readiness = container["readinessProbe"]
+    assert readiness["periodSeconds"] * readiness["failureThreshold"] < options["shutdown_delay"]
+    assert options["shutdown_delay"] + options["timeout_graceful_shutdown"] < pod["terminationGracePeriodSeconds"]
+
+
+def test_the_resources_belong_together() -> None:
+    found = resources()
+    assert set(found) == {"Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
+    labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert found["Service"]["spec"]["selector"] == labels
+    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    scaled = found["HorizontalPodAutoscaler"]["spec"]
+    assert scaled["scaleTargetRef"]["name"] == found["Deployment"]["metadata"]["name"]
+    assert scaled["minReplicas"] > found["PodDisruptionBudget"]["spec"]["minAvailable"]
+
+
+@pytest.mark.parametrize(
+    ("title", "path"), [("Dockerfile", "container/Dockerfile"), ("app.yaml", "kubernetes/app.yaml")]
+)
+def test_the_page_shows_the_example(title: str, path: str) -> None:
+    (block,) = (block for block in blocks(ROOT / "docs" / "containers.md") if block.title == title)
+    assert block.text == (ROOT / "examples" / path).read_text(encoding="utf-8")
+
+
+def test_the_resources_are_valid() -> None:
+    validate = pytest.importorskip("kubernetes_validate")
+    for resource in resources().values():
+        validate.validate(resource, validate.latest_version(), strict=True)
+
+
+def dockerfile(instruction: str) -> list[Any]:
+    text = (ROOT / "examples" / "container" / "Dockerfile").read_text(encoding="utf-8")
+    return re.findall(rf"^{instruction} (.*)$", text, re.MULTILINE)
+
+
+def test_the_options_of_the_image() -> None:
+    (command,) = (yaml.safe_load(words) for words in dockerfile("CMD"))
+    options = parsed(command)
+    assert dockerfile("EXPOSE") == [f"{options['port']} {options['metrics'].rpartition(':')[2]}"]
+    (user,) = dockerfile("USER")
+    assert user.split(":")[0] != "0"
+
+
+def test_the_image_has_no_fault() -> None:
+    hadolint = shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed")
+    run([hadolint, str(ROOT / "examples" / "container" / "Dockerfile")])
