@@ -6,6 +6,7 @@ A protocol that works with these works with the doubles that other projects driv
 
 import asyncio
 import contextvars
+import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -179,3 +180,28 @@ class FullTransport(MockTransport):
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
+
+
+class TlsObject:
+    """What `ssl.SSLObject` says of a connection whose client has sent no certificate."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def __init__(
+        self, version: str = "TLSv1.3", cipher: str = "TLS_AES_128_GCM_SHA256", protocol: str | None = None
+    ) -> None:
+        self._version = version
+        self._cipher = cipher
+        self._protocol = protocol
+
+    def version(self) -> str:
+        return self._version
+
+    def cipher(self) -> tuple[str, str, int]:
+        return (self._cipher, self._version, 128)
+
+    def selected_alpn_protocol(self) -> str | None:
+        return self._protocol
+
+    def getpeercert(self, binary_form: bool = False) -> None:
+        """There is none."""

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-import ssl
 from typing import Any
 
 import pytest
 
-from tests.doubles import FullTransport
+from tests.doubles import FullTransport, TlsObject
 from tests.http2 import HELLO, data, frame, headers, ping, reset, settings, window_update
 from tests.protocols.http.connection import body, respond, send_all, start
 from tests.protocols.http.http2 import Http2Connection, until
@@ -521,36 +520,17 @@ async def test_the_connection_is_traced(connect_http2: Any, caplog: pytest.LogCa
 # TLS
 
 
-class Tls:
-    """What `ssl.SSLObject` says of a connection."""
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-
-    def __init__(self, version: str, cipher: str) -> None:
-        self._version = version
-        self._cipher = cipher
-
-    def version(self) -> str:
-        return self._version
-
-    def cipher(self) -> tuple[str, str, int]:
-        return (self._cipher, self._version, 128)
-
-    def getpeercert(self, binary_form: bool = False) -> None:
-        """The client has sent none."""
-
-
 @pytest.mark.parametrize(
     ("tls", "adequate"),
     [
         (None, True),
-        (Tls("TLSv1.3", "TLS_AES_128_GCM_SHA256"), True),
-        (Tls("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"), True),
-        (Tls("TLSv1.2", "DHE-RSA-CHACHA20-POLY1305"), True),
-        (Tls("TLSv1.2", "ECDHE-ECDSA-AES256-CCM8"), True),
-        (Tls("TLSv1.2", "ECDHE-RSA-AES128-SHA256"), False),
-        (Tls("TLSv1.2", "AES128-GCM-SHA256"), False),
-        (Tls("TLSv1.1", "ECDHE-RSA-AES128-GCM-SHA256"), False),
+        (TlsObject("TLSv1.3", "TLS_AES_128_GCM_SHA256"), True),
+        (TlsObject("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"), True),
+        (TlsObject("TLSv1.2", "DHE-RSA-CHACHA20-POLY1305"), True),
+        (TlsObject("TLSv1.2", "ECDHE-ECDSA-AES256-CCM8"), True),
+        (TlsObject("TLSv1.2", "ECDHE-RSA-AES128-SHA256"), False),
+        (TlsObject("TLSv1.2", "AES128-GCM-SHA256"), False),
+        (TlsObject("TLSv1.1", "ECDHE-RSA-AES128-GCM-SHA256"), False),
     ],
 )
 def test_which_tls_is_adequate(tls: Any, adequate: bool) -> None:
@@ -560,7 +540,7 @@ def test_which_tls_is_adequate(tls: Any, adequate: bool) -> None:
 @pytest.mark.parametrize("cipher", ["AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256"])
 async def test_inadequate_security(connect_http2: Any, cipher: str) -> None:
     transport = FullTransport(sslcontext=True)
-    transport._extra["ssl_object"] = Tls("TLSv1.2", cipher)
+    transport._extra["ssl_object"] = TlsObject("TLSv1.2", cipher)
     connection = connect_http2(respond(), hello=False, transport=transport)
     if cipher == "AES128-SHA":
         assert connection.read().goaway.code == codes.INADEQUATE_SECURITY

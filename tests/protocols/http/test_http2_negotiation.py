@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.doubles import FullTransport
+from tests.doubles import FullTransport, TlsObject
 from tests.http2 import HELLO, Reader, headers
 from tests.protocols.http.connection import GET, parse_responses, respond
 from tests.protocols.http.http2 import http2_class, until
@@ -15,19 +15,6 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.negotiation import Negotiation
 from uvicorn.server import Server
 from uvicorn.server_state import ServerState
-
-
-class Alpn:
-    """What `ssl.SSLObject` says of a connection."""
-
-    def __init__(self, chosen: str | None) -> None:
-        self._chosen = chosen
-
-    def selected_alpn_protocol(self) -> str | None:
-        return self._chosen
-
-    def version(self) -> str:
-        return "TLSv1.3"
 
 
 class Client:
@@ -114,7 +101,7 @@ async def test_other_mistakes_are_those_of_http_1_1(client: Any, line: bytes) ->
 @pytest.mark.parametrize("chosen", ["h2", "http/1.1", None])
 async def test_alpn(client: Any, chosen: str | None) -> None:
     peer = client()
-    peer.transport._extra.update(sslcontext=True, ssl_object=Alpn(chosen))
+    peer.transport._extra.update(sslcontext=True, ssl_object=TlsObject(protocol=chosen))
     peer.connect()
     assert peer.transport.protocol is not peer.protocol
     if chosen == "h2":
