@@ -94,6 +94,14 @@ def headers(
     return frame(codes.HEADERS, flags, stream, block(*pseudo(method, path), *fields))
 
 
+def connect(
+    stream: int, *fields: tuple[bytes, bytes], path: bytes = b"/ws", protocol: bytes = b"websocket", end: bool = False
+) -> bytes:
+    """HEADERS of an extended CONNECT (RFC 8441)."""
+    whole = block(*pseudo(b"CONNECT", path), (b":protocol", protocol), *fields)
+    return frame(codes.HEADERS, codes.END_HEADERS | (codes.END_STREAM if end else 0), stream, whole)
+
+
 def data(stream: int, payload: bytes = b"", *, end: bool = False, flags: int = 0) -> bytes:
     return frame(codes.DATA, flags | (codes.END_STREAM if end else 0), stream, payload)
 

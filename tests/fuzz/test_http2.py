@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests import http2
 from uvicorn import _speedups
 from uvicorn._speedups import http2_codes as codes
-from uvicorn._speedups.http2_codes import FAULT, REJECTED, REQUEST
+from uvicorn._speedups.http2_codes import BODY, CONNECT, FAULT, REJECTED, REQUEST
 
 LIMITS = (100, 10, 2000, 40000)
 MAX_STREAMS = 5
@@ -31,6 +31,7 @@ frames = st.one_of(
         st.booleans(),
         st.none() | sizes,
     ),
+    st.builds(http2.connect, streams, end=st.booleans(), protocol=st.sampled_from([b"websocket", b"x"])),
     st.builds(lambda stream, size, end: http2.data(stream, b"x" * size, end=end), streams, sizes, st.booleans()),
     st.builds(http2.window_update, streams, windows),
     st.builds(http2.reset, streams),
@@ -59,9 +60,11 @@ class Conversation:
     """A session, and what is known of it from outside."""
 
     def __init__(self, half: str) -> None:
-        self.session = _speedups.load(half).Session(LIMITS, MAX_STREAMS)
+        self.session = _speedups.load(half).Session(LIMITS, MAX_STREAMS, True)
         self.reader = http2.Reader()
         self.given: list[Any] = []
+        # Of the streams that are tunnels: what was read and has no credit, None after the last bytes of ours.
+        self.tunnels: dict[Any, int | None] = {}
         self.trace: list[Any] = []
         self.now = 0.0
 
@@ -84,15 +87,21 @@ class Conversation:
             self.trace.append(
                 (kind, stream and stream.number, content if type(content) is bytes else str(content)[:20])
             )
-            if kind in (REQUEST, REJECTED) and stream not in self.given:
+            if kind in (REQUEST, CONNECT, REJECTED) and stream not in self.given:
                 self.given.append(stream)
+            if kind == CONNECT:
+                self.tunnels[stream] = 0
+            elif kind == BODY and self.tunnels.get(stream) is not None:
+                self.tunnels[stream] += len(content)
             if kind == REQUEST:
                 self.trace[-1] = (kind, stream.number, content.method, content.headers)
             assert kind != FAULT or self.session.state == 3
         assert self.session.active <= MAX_STREAMS
 
     def _act_on(self, name: str, stream: Any, *arguments: Any) -> None:
-        if name == "respond":
+        if stream in self.tunnels and name in ("respond", "credit"):
+            self._act_on_tunnel(stream, *arguments)
+        elif name == "respond":
             size, more_body = arguments
             body = {"type": "http.response.body", "body": b"y" * size, "more_body": more_body}
             if not stream.framer.state:
@@ -106,6 +115,21 @@ class Conversation:
         else:
             self.session.release(stream)
             self.given.remove(stream)
+
+    def _act_on_tunnel(self, stream: Any, size: int = -1, more: bool = True) -> None:
+        read = self.tunnels[stream]
+        if read is None:
+            return
+        if size < 0:
+            self.session.credit_tunnel(stream, read)
+            self.tunnels[stream] = 0
+        elif not stream.framer.state:
+            self.session.start(stream, START, [])
+            self.session.send_head(stream)
+        else:
+            self.session.send_bytes(stream, b"z" * size, not more)
+            if not more:
+                self.tunnels[stream] = None
 
     def _write(self) -> None:
         before = self.session.output.send_window

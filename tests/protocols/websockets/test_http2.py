@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.doubles import FullTransport
-from tests.http2 import block, data, frame, headers, pseudo, reset, settings, window_update
+from tests.http2 import block, connect, data, frame, headers, reset, settings, window_update
 from tests.protocols.http.http2 import Http2Connection, until
 from tests.protocols.websockets.connection import Script
 from tests.protocols.websockets.frames import BINARY, CLOSE, PING, PONG, TEXT, ServerFrame, close, deflated, read_frames
@@ -21,22 +21,9 @@ VERSION = (b"sec-websocket-version", b"13")
 DEFLATE = (b"sec-websocket-extensions", b"permessage-deflate; client_max_window_bits")
 
 
-def connect_block(*fields: tuple[bytes, bytes], path: bytes = b"/ws", protocol: bytes = b"websocket") -> bytes:
-    return block(*pseudo(b"CONNECT", path), (b":protocol", protocol), *fields)
-
-
-def connect(
-    stream: int,
-    *fields: tuple[bytes, bytes],
-    path: bytes = b"/ws",
-    protocol: bytes = b"websocket",
-    version: bool = True,
-    end: bool = False,
-) -> bytes:
+def ask(stream: int, *fields: tuple[bytes, bytes], **options: Any) -> bytes:
     """HEADERS that ask for a WebSocket."""
-    flags = codes.END_HEADERS | (codes.END_STREAM if end else 0)
-    fields = (VERSION, *fields) if version else fields
-    return frame(codes.HEADERS, flags, stream, connect_block(*fields, path=path, protocol=protocol))
+    return connect(stream, VERSION, *fields, **options)
 
 
 class Client(Http2Connection):
@@ -49,7 +36,7 @@ class Client(Http2Connection):
 
     async def ask(self, *fields: tuple[bytes, bytes], **options: Any) -> None:
         """Ask for the WebSocket, and have the application take `websocket.connect`."""
-        self.feed(connect(1, *fields, **options))
+        self.feed(ask(1, *fields, **options))
         await until(lambda: self.script.scope is not None)
         assert await self.script.receive() == {"type": "websocket.connect"}
 
@@ -112,13 +99,13 @@ async def test_the_setting(make: Any, options: Any, enabled: bool) -> None:
 
 async def test_no_extended_connect_without_the_setting(make: Any) -> None:
     client = make(ws="none")
-    client.feed(connect(1))
+    client.feed(ask(1))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
 
 
 async def test_a_server_of_wsgi_has_no_websockets(half: str) -> None:
     client = Http2Connection(half, lambda environ, start: [], interface="wsgi")
-    client.feed(connect(1))
+    client.feed(ask(1))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
 
 
@@ -176,23 +163,23 @@ async def test_a_bad_header_is_the_mistake_of_the_application(make: Any) -> None
 
 async def test_other_protocols_are_not_implemented(make: Any) -> None:
     client = make()
-    client.feed(connect(1, protocol=b"connect-udp"), data(1, b"x"))
+    client.feed(ask(1, protocol=b"connect-udp"), data(1, b"x"))
     assert client.answer(1).status == 501
     assert client.answer(1).ended
 
 
 @pytest.mark.parametrize(
-    ("status", "options", "fields"),
+    ("status", "fields"),
     [
-        (400, {"version": False}, []),
-        (426, {"version": False}, [(b"sec-websocket-version", b"8")]),
-        (400, {}, [(b"content-length", b"5")]),
-        (400, {}, [(b"sec-websocket-protocol", b"\xff")]),
+        (400, []),
+        (426, [(b"sec-websocket-version", b"8")]),
+        (400, [VERSION, (b"content-length", b"5")]),
+        (400, [VERSION, (b"sec-websocket-protocol", b"\xff")]),
     ],
 )
-async def test_rejected(make: Any, status: int, options: Any, fields: Any) -> None:
+async def test_rejected(make: Any, status: int, fields: Any) -> None:
     client = make()
-    client.feed(connect(1, *fields, **options))
+    client.feed(connect(1, *fields))
     answer = await client.get(1)
     assert (answer.status, answer.ended, answer.reset) == (status, True, codes.NO_ERROR)
     assert answer.body
@@ -301,7 +288,7 @@ async def test_deflate(ws_protocol_cls: Any, make: Any) -> None:
 
 async def test_frames_before_the_answer(make: Any) -> None:
     client = make()
-    client.feed(connect(1), data(1, ws_frame(TEXT, b"early")))
+    client.feed(ask(1), data(1, ws_frame(TEXT, b"early")))
     await until(lambda: client.script.scope is not None)
     await client.script.receive()
     await client.send("accept")
@@ -339,7 +326,7 @@ async def test_an_application_that_does_not_receive_stops_its_client_alone(make:
         await client.turns()
     assert sent < 300_000
     # Other streams have the window of the connection.
-    client.feed(connect(3, path=b"/other"))
+    client.feed(ask(3, path=b"/other"))
     await until(lambda: client.script.scope["path"] == "/other")
     connection_credit = sum(each.number for each in client.reader.of_kind("WINDOW_UPDATE") if each.stream == 0)
     assert 65_535 + connection_credit - sent >= 32_768
@@ -408,7 +395,7 @@ async def test_websockets_share_the_connection(make: Any) -> None:
     client.feed(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20)))
     await client.open()
     await client.send("send", bytes=b"x" * 200_000)
-    client.feed(connect(3, path=b"/other"))
+    client.feed(ask(3, path=b"/other"))
     await until(lambda: client.script.scope["path"] == "/other")
     await client.script.receive()
     await client.send("accept")
@@ -420,7 +407,7 @@ async def test_websockets_share_the_connection(make: Any) -> None:
 
 async def test_the_priority_of_the_client_counts(make: Any) -> None:
     client = make()
-    client.feed(connect(1, (b"priority", b"u=1")))
+    client.feed(ask(1, (b"priority", b"u=1")))
     await until(lambda: client.script.scope is not None)
     assert client.script.scope["headers"][-1] == (b"priority", b"u=1")
 
@@ -553,7 +540,7 @@ async def test_the_client_ends_the_stream_without_a_close_frame(make: Any, accep
 
 async def test_a_stream_that_ends_with_the_request(make: Any) -> None:
     client = make()
-    client.feed(connect(1, end=True))
+    client.feed(ask(1, end=True))
     assert (await client.get(1)).reset == codes.CANCEL
     await until(lambda: client.script.scope is not None)
     await client.script.receive()
@@ -613,7 +600,7 @@ async def test_shutdown(make: Any) -> None:
     assert client.frames()[0].code == 1012
     assert await client.receive() == {"type": "websocket.disconnect", "code": 1012}
     # No WebSocket is opened any more: it would not be told of the shutdown.
-    client.feed(connect(3))
+    client.feed(ask(3))
     assert client.answer(3).reset == codes.REFUSED_STREAM
     client.feed(data(1, close(1012)))
     await client.get(1)
@@ -625,7 +612,7 @@ async def test_shutdown(make: Any) -> None:
 async def test_limit_concurrency(make: Any, caplog: pytest.LogCaptureFixture) -> None:
     client = make(limit_concurrency=2)
     await client.open()
-    client.feed(connect(3))
+    client.feed(ask(3))
     assert (await client.get(3)).status == 503
     assert client.state.total_requests == 2
     assert caplog.messages == ["Exceeded concurrency limit."]
@@ -638,7 +625,7 @@ async def test_concurrent_streams(make: Any) -> None:
     assert client.answer(3).reset == codes.REFUSED_STREAM
     client.feed(data(1, close(1000)))
     await client.finish()
-    client.feed(connect(5))
+    client.feed(ask(5))
     await client.turns()
     assert client.state.total_requests == 2
 

@@ -16,7 +16,7 @@ from tests.processes import PATIENCE, ServerProcess, serve
 from tests.protocols.websockets.classes import SERVED
 from tests.protocols.websockets.frames import CLOSE, PING, PONG, TEXT, ServerFrame, close, deflated, frame
 from tests.protocols.websockets.http2_client import Client
-from tests.protocols.websockets.test_http2 import connect
+from tests.protocols.websockets.test_http2 import ask
 from uvicorn._speedups import http2_codes as codes
 
 APP = "tests.protocols.websockets.live_app:app"
@@ -201,7 +201,7 @@ def test_resets_in_the_middle(server: ServerProcess) -> None:
 
 def test_a_flood_of_handshakes(server: ServerProcess) -> None:
     with socket.create_connection((server.host, server.port), PATIENCE) as attacker:
-        attacker.sendall(HELLO + b"".join(connect(number, path=b"/idle") for number in range(1, 600, 2)))
+        attacker.sendall(HELLO + b"".join(ask(number, path=b"/idle") for number in range(1, 600, 2)))
         reader = Reader()
         rest = b""
         while len(reader.answers) < 300:
