@@ -96,6 +96,12 @@ MATRIX = {
     # Before it, clients leave their connection open, which servers wait for, and then it served one session alone.
     # It raises when the client of a call over server-sent events has gone, on uvicorn 0.54 as well.
     "mcp-oldest": Environment(("mcp==1.10.0", "pydantic<2.11"), ("test_mcp.py", MCP_LEAVES)),
+    "connexion": Environment(("connexion[uvicorn]",), common("connexion")),
+    "ninja": Environment(("django-ninja",), common("ninja")),
+    "a2a": Environment(("a2a-sdk[http-server]",), ("test_programs.py", "-k", "agent")),
+    "fastmcp": Environment(("fastmcp",), ("test_programs.py", "-k", "tool")),
+    "gradio": Environment(("gradio",), ("test_programs.py", "-k", "interface")),
+    "nicegui": Environment(("nicegui",), ("test_programs.py", "-k", "page")),
     "gunicorn": Environment(("gunicorn", "uvicorn-worker", "fastapi"), ("test_starts.py", "-k", "gunicorn")),
     "ray": Environment(("ray[serve]",), ("test_ray.py",)),
     "marimo": Environment(("marimo",), ("test_starts.py", "-k", "marimo")),

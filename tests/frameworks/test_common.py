@@ -45,6 +45,8 @@ APPLICATIONS = {
     "starlette": Common("starlette_app:app", ("starlette",)),
     "fastapi": Common("fastapi_app:app", ("fastapi",)),
     "django": Common("django_app:app", ("django",), Has.HTTP | Has.CHUNKED | Has.QUOTED),
+    "ninja": Common("ninja_app:app", ("ninja",), Has.HTTP | Has.CHUNKED | Has.QUOTED),
+    "connexion": Common("connexion_app:app", ("connexion",), Has.HTTP | Has.CHUNKED | Has.QUOTED | Has.STARTUP),
     "quart": Common("quart_app:app", ("quart",)),
     "litestar": Common("litestar_app:app", ("litestar",)),
     "blacksheep": Common("blacksheep_app:app", ("blacksheep",)),
