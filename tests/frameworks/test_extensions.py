@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from tests.frameworks.conftest import needs
-from tests.processes import PATIENCE, ServerProcess, exchange, foreign_environ
+from tests.processes import PATIENCE, ServerProcess, exchange, foreign_environ, serve
 from tests.waiting import eventually
 
 pytestmark = needs("fastapi", "h2")
@@ -40,6 +41,15 @@ def test_a_file(client: Any, http2: httpx.Client) -> None:
         assert http2.get("/large").content == LARGE
     assert client.head("/large").headers["content-length"] == str(len(LARGE))
     assert client.get("/large", headers={"Range": "bytes=256-511"}).content == bytes(range(256))
+
+
+def test_a_file_over_tls(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    with serve("tests.frameworks.apps.extensions_app:app", "--ssl-certfile", str(certificate)) as server:
+        url = f"https://127.0.0.1:{server.port}/large"
+        with httpx.Client(verify=False, timeout=PATIENCE, trust_env=False) as other:
+            assert [other.get(url).content == LARGE for _ in range(2)] == [True, True]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
