@@ -408,7 +408,7 @@ class Options(OptionTable):
         "2.3",
         Version(HTTP_SPEC_VERSIONS),
         Group.APPLICATION,
-        "The version of ASGI over HTTP; from 2.4 on APP is told by an OSError of send that the client has gone.",
+        "The version of ASGI over HTTP; from 2.4 on, send raises an OSError once the client has gone.",
     )
     metrics: str | None = option(
         None, Address(), Group.METRICS, "Serve metrics for Prometheus, and answers for probes, at this address."
