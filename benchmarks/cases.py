@@ -1,4 +1,4 @@
-"""What is asked of a server: one table of cases for every benchmark."""
+"""The requests that benchmarks send: one table of cases for all of them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Case:
     varying: each request has a field whose value no other has, which wrk cannot do.
     message: bytes of a WebSocket message that is echoed, in place of a request; 0 if it is no WebSocket.
     fragments: the frames that it comes in.
-    chunk: the body is sent in chunks of so many bytes.
+    chunk: the body is sent in chunks of this many bytes.
     pipelined: requests that are sent at once, before the first answer.
     """
 

@@ -28,7 +28,7 @@ ROUNDS = 9
 
 
 def microseconds(server: Server, count: int) -> float:
-    """CPU per request over so many connections, the median of the rounds."""
+    """CPU per request over a number of connections, the median of the rounds."""
     data = CASE.request(f"{HOST}:8000")
     with running(server, CASE) as (process, port), ExitStack() as stack:
         length = answer_length(CASE, port)

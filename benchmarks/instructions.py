@@ -36,7 +36,7 @@ ECHOED_BYTES = 16 << 20
 TIMEOUT = 60  # seconds, for one answer under callgrind
 DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54"]
 DEFAULT_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying", "fastapi"]
-# The others are measured where somebody looks at the table; a check has to be short.
+# The others are measured for the table; a check has to be short.
 CHECKED_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying", "echo"]
 
 

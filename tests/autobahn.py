@@ -32,7 +32,7 @@ GOOD = ("OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED")
 
 
 def find_python() -> str | None:
-    """A Python 2.7, None where there is none."""
+    """A Python 2.7, or None if none is installed."""
     chosen = os.environ.get("AUTOBAHN_PYTHON")
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     installed = sorted(str(path) for path in versions.glob("2.7.*/bin/python"))

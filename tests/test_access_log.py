@@ -485,7 +485,7 @@ async def app(scope, receive, send):
 
 @posix
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_standard_output_that_nobody_reads_does_not_stop_requests(tmp_path: Path, unbuffered: str) -> None:
+def test_a_standard_output_without_a_reader_does_not_stop_requests(tmp_path: Path, unbuffered: str) -> None:
     (tmp_path / "app.py").write_text(BLOCKED)
     with served(tmp_path, "app", env={"PYTHONUNBUFFERED": unbuffered}) as server:
         for start in range(0, 3000, 10):
@@ -508,7 +508,7 @@ def test_a_standard_output_that_nobody_reads_does_not_stop_requests(tmp_path: Pa
 
 @posix
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_standard_output_that_nobody_reads_does_not_stop_the_exit(app: Path, unbuffered: str) -> None:
+def test_a_standard_output_without_a_reader_does_not_stop_the_exit(app: Path, unbuffered: str) -> None:
     reader, writer = os.pipe()
     fill(writer)
     command = writing_to(writer, "app:app")

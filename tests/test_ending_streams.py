@@ -252,7 +252,7 @@ async def test_a_cancelled_server_says_so_too() -> None:
 # The event
 
 
-def test_whoever_waits_is_woken() -> None:
+def test_waiters_are_woken() -> None:
     async def main() -> None:
         event = ShutdownEvent()
         waiting = [asyncio.ensure_future(event.wait()) for _ in range(3)]

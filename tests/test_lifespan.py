@@ -227,7 +227,7 @@ def test_an_exception_during_shutdown_is_a_failure(mode: str, lines: Callable[[]
 
 
 @BOTH_MODES
-def test_an_exception_while_serving_is_logged_and_nobody_is_asked_to_shut_down(
+def test_an_exception_while_serving_is_logged_and_there_is_no_shutdown_event(
     mode: str, lines: Callable[[], list[str]]
 ) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
@@ -321,7 +321,7 @@ def test_a_lifespan_that_is_cancelled_ends_quietly(started: bool, lines: Callabl
     assert lines() == (STARTED if started else [STARTED[0], STARTUP_FAILED])
 
 
-def test_off_asks_nobody(lines: Callable[[], list[str]]) -> None:
+def test_off_does_not_call_the_application(lines: Callable[[], list[str]]) -> None:
     async def main() -> None:
         lifespan = LifespanOff(config_of(well_behaved, "off"))
         await lifespan.startup()

@@ -1,4 +1,4 @@
-"""Lines into a stream: where a write ends, and what becomes of lines that nobody reads."""
+"""Lines into a stream: where a write ends, and what becomes of lines that are not read."""
 
 import contextlib
 import io

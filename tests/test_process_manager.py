@@ -143,7 +143,7 @@ def test_a_watchdog_of_another_process(systemd: Listener, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("address", [None, "", "vsock:2:1234"])
-def test_nothing_is_told_where_nobody_listens(
+def test_nothing_is_sent_without_a_listener(
     address: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     if address is None:

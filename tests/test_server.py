@@ -145,7 +145,7 @@ async def test_sockets_are_used_and_closed(caplog: pytest.LogCaptureFixture) -> 
         for address in addresses:
             assert (await ask(address)).endswith(b"done")
     assert [sock.fileno() for sock in sockets] == [-1, -1]
-    # Whoever has bound them has said so.
+    # The program that has bound them has logged that.
     assert "Uvicorn running" not in caplog.text
 
 

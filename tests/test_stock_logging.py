@@ -42,7 +42,7 @@ def test_a_level_that_lets_access_lines_pass(handler: Any, level: int) -> None:
 
 
 class Formatter(AccessFormatter):
-    """A formatter of somebody's own."""
+    """A formatter of the user."""
 
 
 class Handler(logging.StreamHandler):  # type: ignore[type-arg]  # takes none on Python 3.10

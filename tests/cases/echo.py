@@ -1,6 +1,6 @@
 """The application that wire cases talk to: it reads the whole body, records the request and echoes the body.
 
-The records go to the list `seen` of the lifespan state, or where there is none to the file named by the environment
+The records go to the list `seen` of the lifespan state, or without one to the file named by the environment
 variable `RECORD`, one JSON object per line.
 """
 

@@ -318,7 +318,7 @@ def test_lifespan(lifespan: Any, expected: type) -> None:
 
 
 class Protocol:
-    """Stand for a protocol class of somebody else's."""
+    """Stand for a protocol class of another package."""
 
 
 @pytest.mark.parametrize("given", [Protocol, "tests.config.test_config:Protocol"], ids=["class", "string"])

@@ -12,7 +12,7 @@ from uvicorn.config.table import OPTIONS, Options
 from uvicorn.logging import LOGGING_CONFIG
 from uvicorn.main import main, run
 
-# The defaults that programs rely on; a change of one of them is a change for everybody.
+# The defaults that programs rely on. A change of one of them changes every program.
 DEFAULTS = {
     "host": "127.0.0.1",
     "port": 8000,

@@ -78,6 +78,6 @@ def test_state_is_copied_for_each_request(client: Any) -> None:
 
 
 def test_method_not_allowed(client: Any) -> None:
-    response = client.post("/count", content=b"a body that nobody reads")
+    response = client.post("/count", content=b"a body that is not read")
     assert response.status_code == 405
     assert client.get("/count").status_code == 200

@@ -272,7 +272,7 @@ class Machine(RuleBasedStateMachine):
             assert self.reading == (not self.unread and held <= 65_536)
 
     @invariant()
-    def somebody_is_waited_for(self) -> None:
+    def a_client_is_waited_for(self) -> None:
         """An open connection has a deadline, or an application that works on it."""
         if not hasattr(self, "protocol") or not self.open:
             return

@@ -232,7 +232,7 @@ def test_https_from_the_command_line(files: Files) -> None:
             while piece := client.recv(65536):
                 received += piece
         assert received.startswith(b"HTTP/1.1 200 OK\r\n")
-        # Who speaks no TLS is not answered, and harms nobody.
+        # A client that speaks no TLS gets no answer and does no harm.
         assert not exchange((server.host, server.port), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP")
         assert server.process.poll() is None
 

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 compiles = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="speedups are for CPython")
 
-# Of the checkout, but of no use to somebody who has the archive.
+# Files of the checkout that are of no use in the archive.
 NOT_IN_SDIST = {".gitignore"}
 COMPILED = {path.name.removesuffix("_c.pxd") for path in (ROOT / "uvicorn" / "_speedups").glob("*_c.pxd")}
 

@@ -112,7 +112,7 @@ async def test_cancelled() -> None:
 
 
 async def test_a_double_of_a_loop_has_no_clock() -> None:
-    """Each move arms anew, so that whoever runs the double's timers sees what they expect."""
+    """Each move arms a new timer, so that a test that runs the double's timers sees what it expects."""
     loop = MockLoop()
     due = Due(loop)
     due.deadline.set("a", 5)
@@ -199,7 +199,7 @@ async def test_a_timer_that_raises_does_not_take_the_others_with_it() -> None:
 
 
 @pytest.mark.usefixtures("frozen_clock")
-async def test_a_shared_timer_runs_in_the_context_of_nobody() -> None:
+async def test_a_shared_timer_runs_in_no_context_of_a_request() -> None:
     request: contextvars.ContextVar[str] = contextvars.ContextVar("request")
     request.set("the first of its moment")
     seen = asyncio.get_running_loop().create_future()
@@ -280,7 +280,7 @@ def test_called_once_and_in_time(shared: bool, moves: list[tuple[str, float]]) -
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_nobody_is_called_after_close(shared: bool) -> None:
+def test_nothing_is_called_after_close(shared: bool) -> None:
     loop: Any = FakeLoop()
     waiting: Deadline[str] = Deadline(Timers(loop) if shared else loop, lambda reason: pytest.fail(reason))
     waiting.set("a", 2.0)

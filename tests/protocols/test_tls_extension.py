@@ -125,7 +125,7 @@ def test_a_certificate_that_is_not_valid_ends_the_handshake(files: Files) -> Non
     with files.run("asyncio", *options) as server:
         with pytest.raises(httpx.TransportError):
             ask_http1(server, context)
-        # It harms nobody else.
+        # It does not harm other clients.
         assert ask_http1(server, files.client_context(False))["client_cert_chain"] == []
 
 

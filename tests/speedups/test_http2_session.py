@@ -527,7 +527,7 @@ def test_frames_are_forgiven_with_time(peer: Peer) -> None:
         peer.read()
 
 
-def test_answers_that_nobody_reads(peer: Peer) -> None:
+def test_answers_that_are_not_read(peer: Peer) -> None:
     peer.start()
     # Time enough for the other budget.
     for _ in range(3800):
@@ -614,7 +614,7 @@ def test_padding_needs_not_be_taken(peer: Peer) -> None:
     assert given_back >= 32768
 
 
-def test_a_body_that_nobody_takes_is_given_back_at_the_end(peer: Peer) -> None:
+def test_a_body_that_is_not_taken_is_given_back_at_the_end(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.feed(data(1, b"x" * 16384) * 2)
     peer.session.reset(stream, codes.CANCEL)

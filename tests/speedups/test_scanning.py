@@ -61,7 +61,7 @@ def test_names_that_are_nearly_known(name: bytes) -> None:
 
 @pytest.mark.parametrize("name", NAMES, ids=bytes.decode)
 def test_both_libraries_over_names_that_are_nearly_known(name: bytes) -> None:
-    """Nobody takes such a field for the known one, and nobody but the grammar decides whether it may be there."""
+    """Such a field is not taken for the known one, and the grammar alone decides whether it is accepted."""
     for place in range(len(name)):
         byte = name[place]
         for other in {byte ^ 32, byte | 128, byte & 31, 95, 127, 0}:

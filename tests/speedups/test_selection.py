@@ -187,7 +187,7 @@ def test_the_half_that_runs(half: str) -> None:
 
 
 def test_modules_of_both_halves_share_their_facts(half: str) -> None:
-    """Whoever compares with a constant may take it from either half."""
+    """A comparison with a constant may take it from either half."""
     for name in ("_chunked", "_hpack", "_http2_fields", "_request", "_response", "_websocket"):
         pure = importlib.import_module(f"uvicorn._speedups.{name}_py")
         module = sys.modules[f"uvicorn._speedups.{name}{'_c' if half == 'compiled' else '_py'}"]

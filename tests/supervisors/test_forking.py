@@ -1,4 +1,4 @@
-"""Workers that are forked: where that is done, and that nobody can tell them from those that are spawned."""
+"""Workers that are forked: where that is done, and that they behave like those that are spawned."""
 
 import contextlib
 import json
@@ -152,7 +152,7 @@ class TestWhatForbidsIt:
         monkeypatch.setattr(sys.modules["__main__"], "connection", object(), raising=False)
         assert not forking.can_fork()
 
-    def test_a_module_of_somebody_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_module_of_another_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(forking, "_foreign_modules", lambda: {"application"})
         assert not forking.can_fork()
 

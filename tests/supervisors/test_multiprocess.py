@@ -24,7 +24,7 @@ READY = r"Application startup complete\."
 
 
 def wait_for_workers(server: ServerProcess, count: int) -> None:
-    """Wait until so many workers serve at once."""
+    """Wait until this number of workers serve at once."""
     server.wait_stderr(READY, count=count)  # That is logged a little before they listen.
     wait_for_answers(server, set(server.workers))
 

@@ -51,7 +51,8 @@ def reloader(request: pytest.FixtureRequest) -> str:
 
 
 def write(path: Path, answer: str, moment: list[int] = [0]) -> None:  # noqa: B006 - it counts
-    # Aside, so that nobody looks between the writing and the setting of the time, and sees two changes.
+    # Written elsewhere first: else the reloader could look between the writing and the setting of the time, and see two
+    # changes.
     new = path.with_suffix(".new")
     new.write_text(SOURCE.replace("ANSWER", answer))
     # A time of its own for each writing, however coarse those of the file system are.

@@ -501,7 +501,7 @@ def test_the_stacks_are_those_of_every_thread_whole_and_once(
     )
 
 
-def test_stacks_that_somebody_else_has_asked_for_are_not_mixed_in(process: Process) -> None:
+def test_stacks_for_another_program_are_not_mixed_in(process: Process) -> None:
     eventually(lambda: Message.READY in process.receive())
     assert process_module.DUMP_SIGNAL is not None
     os.kill(process.pid, process_module.DUMP_SIGNAL)

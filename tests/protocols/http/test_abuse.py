@@ -1,4 +1,4 @@
-"""What clients do that no browser would: nothing of it is kept without a bound, or for ever."""
+"""What clients do and no browser would: nothing of it is kept without a bound, or forever."""
 
 import asyncio
 import errno

@@ -282,7 +282,7 @@ async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> 
     connection.lose()
     await asyncio.wait_for(task, 5)
     assert events == [("/1", "http.request"), ("/1", "http.disconnect")]
-    # Those that waited are not begun for nobody.
+    # The requests that waited are not begun: their client has left.
     assert connection.loop.waiting == 0
     assert connection.wire == b""
 

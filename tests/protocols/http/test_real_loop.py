@@ -54,7 +54,7 @@ async def serving(
 
 
 async def read_responses(reader: asyncio.StreamReader, count: int) -> list[int]:
-    """The status codes of so many responses."""
+    """The status codes of this number of responses."""
     data = b""
     while True:
         responses = parse_responses(data, [], ended=False) if data.endswith(HELLO) else ()

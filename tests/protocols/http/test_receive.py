@@ -139,7 +139,7 @@ async def test_reading_pauses_above_the_high_water_mark(connect: Any) -> None:
     assert connection.statuses == [200]
 
 
-async def test_reading_goes_on_after_a_body_that_nobody_read(connect: Any) -> None:
+async def test_reading_goes_on_after_a_body_that_was_not_read(connect: Any) -> None:
     app = Listener()
     connection = connect(app)
     connection.feed(post(b"x" * 70000))

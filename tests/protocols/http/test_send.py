@@ -710,7 +710,7 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
     assert not connection.ended
 
 
-async def test_a_transport_that_somebody_else_closes(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_transport_that_is_closed_from_outside(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A subclass, or the loop, may have closed it: nothing is written, and it is not closed again."""
     for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED, post(b"x")[:-1]):
         connection = connect(respond())

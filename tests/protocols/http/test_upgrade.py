@@ -24,7 +24,7 @@ NO_LIBRARY = (
 
 
 class Foreign:
-    """A WebSocket protocol of somebody else: it is given the request as bytes."""
+    """A WebSocket protocol of another package: it is given the request as bytes."""
 
     made: ClassVar["list[Foreign]"] = []
 

@@ -1,4 +1,4 @@
-"""What a client must not do, and what it is told (RFC 6455 sections 5, 7 and 8, RFC 7692 sections 6 to 8)."""
+"""What a client must not do, and which close code it gets (RFC 6455 sections 5, 7 and 8, RFC 7692 sections 6 to 8)."""
 
 import zlib
 from typing import Any

@@ -37,7 +37,7 @@ class Case:
         echoed = [content(item) for item in messages[:1]] == [self.echo]
         refused = (bool(closes) or ended) and not (self.codes and closes and closes[0].code not in self.codes)
         if others or len(closes) > 1:
-            return "frames that nobody asked for"
+            return "frames without a request"
         if self.expect == "echo":
             return None if echoed else "not echoed"
         if self.expect == "close":
