@@ -1,12 +1,13 @@
-"""A connection of the class under test."""
+"""A connection of the class under test, and the access log."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.doubles import MockLoop
-from tests.protocols.http.connection import Connection
+from tests.protocols.http.connection import Connection, Records
 from tests.protocols.http.http2 import Http2Connection
 
 
@@ -38,3 +39,14 @@ def connect_http2(half: str) -> Iterator[Callable[..., Http2Connection]]:
     for connection in connections:
         if isinstance(connection.loop, MockLoop):
             connection.loop.discard()
+
+
+@pytest.fixture
+def access() -> Iterator[Records]:
+    """What the access log gets."""
+    handler = Records()
+    logger = logging.getLogger("uvicorn.access")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)

@@ -1,6 +1,7 @@
 """An HTTP protocol on doubles of loop and transport, with what a test needs to talk to it."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,17 +56,78 @@ def body(data: bytes = b"", more_body: bool = False) -> dict[str, Any]:
     return {"type": "http.response.body", "body": data, "more_body": more_body}
 
 
-class Connection:
-    """One connection, made.
+class Scopes:
+    """An application that keeps its scopes."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        await respond()(scope, receive, send)
+
+
+class Records(logging.Handler):
+    """A handler that keeps its records."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def lines(self) -> list[str]:
+        return [record.getMessage() for record in self.records]
+
+
+class Peer:
+    """A protocol of ours that has a connection.
 
     Args:
         protocol_class: the class under test.
         app: the application.
+        loop: of the protocol.
+        transport: of the protocol.
+        app_state: the lifespan state.
+        server_state: shared with other connections.
+        options: of the `Config`.
+    """
+
+    def __init__(
+        self,
+        protocol_class: Any,
+        app: Any,
+        *,
+        loop: Any,
+        transport: Any,
+        app_state: dict[str, Any] | None = None,
+        server_state: ServerState | None = None,
+        **options: Any,
+    ) -> None:
+        self.config = Config(app, **{"lifespan": "off", "log_config": None, "proxy_headers": False, **options})
+        self.config.load()
+        self.loop = loop
+        self.transport = transport
+        self.state = server_state or ServerState()
+        if server_state is None:
+            self.state.default_headers = [(b"server", b"uvicorn")]
+        self.protocol = protocol_class(
+            config=self.config, server_state=self.state, app_state=app_state or {}, _loop=self.loop
+        )
+        self.transport.protocol = self.protocol
+        self.protocol.connection_made(self.transport)
+
+
+class Connection(Peer):
+    """One connection, made.
+
+    Args:
         transport: a plain `MockTransport` unless given.
         full: use a `FullTransport`.
         loop: a `MockLoop` unless given.
-        app_state: the lifespan state.
-        options: of the `Config`.
+        options: as for `Peer`.
     """
 
     def __init__(
@@ -76,29 +138,10 @@ class Connection:
         transport: MockTransport | None = None,
         full: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
-        app_state: dict[str, Any] | None = None,
-        server_state: ServerState | None = None,
         **options: Any,
     ) -> None:
-        settings: dict[str, Any] = {
-            "lifespan": "off",
-            "log_config": None,
-            "ws": "none",
-            "proxy_headers": False,
-            **options,
-        }
-        self.config = Config(app, **settings)
-        self.config.load()
-        self.loop: Any = loop or MockLoop()
-        self.transport: Any = transport or (FullTransport() if full else MockTransport())
-        self.state = server_state or ServerState()
-        if server_state is None:
-            self.state.default_headers = [(b"server", b"uvicorn")]
-        self.protocol = protocol_class(
-            config=self.config, server_state=self.state, app_state=app_state or {}, _loop=self.loop
-        )
-        self.transport.protocol = self.protocol
-        self.protocol.connection_made(self.transport)
+        transport = transport or (FullTransport() if full else MockTransport())
+        super().__init__(protocol_class, app, loop=loop or MockLoop(), transport=transport, **{"ws": "none", **options})
 
     def feed(self, data: bytes) -> None:
         self.transport.protocol.data_received(data)

@@ -6,10 +6,9 @@ from typing import Any
 
 from tests.doubles import FullTransport, MockLoop
 from tests.http2 import HELLO, Answer, Reader
+from tests.protocols.http.connection import Peer
 from uvicorn import _speedups
-from uvicorn.config import Config
 from uvicorn.protocols.http.http2 import Http2
-from uvicorn.server_state import ServerState
 
 
 def http2_class(half: str) -> Any:
@@ -26,45 +25,22 @@ async def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it did not become so")
 
 
-class Http2Connection:
+class Http2Connection(Peer):
     """A connection on a real loop, on which applications start at once where Python can, or on a double of one.
 
     Args:
         double: use a `MockLoop`, which has a clock that tests move.
-        options: of the `Config`.
+        hello: whether the client has sent its preface.
+        transport: a `FullTransport` unless given.
+        options: as for `Peer`.
     """
 
     def __init__(
-        self,
-        half: str,
-        app: Any,
-        *,
-        double: bool = False,
-        hello: bool = True,
-        transport: Any = None,
-        app_state: dict[str, Any] | None = None,
-        server_state: ServerState | None = None,
-        **options: Any,
+        self, half: str, app: Any, *, double: bool = False, hello: bool = True, transport: Any = None, **options: Any
     ) -> None:
-        settings: dict[str, Any] = {
-            "lifespan": "off",
-            "log_config": None,
-            "proxy_headers": False,
-            "http2": True,
-            **options,
-        }
-        self.config = Config(app, **settings)
-        self.config.load()
-        self.loop: Any = MockLoop() if double else asyncio.get_running_loop()
-        self.transport: Any = transport or FullTransport()
-        self.state = server_state or ServerState()
-        if server_state is None:
-            self.state.default_headers = [(b"server", b"uvicorn")]
-        self.protocol = http2_class(half)(
-            config=self.config, server_state=self.state, app_state=app_state or {}, _loop=self.loop
-        )
-        self.transport.protocol = self.protocol
-        self.protocol.connection_made(self.transport)
+        loop: Any = MockLoop() if double else asyncio.get_running_loop()
+        transport = transport or FullTransport()
+        super().__init__(http2_class(half), app, loop=loop, transport=transport, **{"http2": True, **options})
         self.reader = Reader()
         if hello:
             self.feed(HELLO)

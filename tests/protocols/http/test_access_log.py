@@ -3,40 +3,14 @@
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.cases.case import head
 from tests.doubles import MockTransport
-from tests.protocols.http.connection import GET, body, respond, send_all, start
+from tests.protocols.http.connection import GET, Records, body, respond, send_all, start
 from tests.waiting import turns
-
-
-class Records(logging.Handler):
-    """A handler that keeps its records."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-    @property
-    def lines(self) -> list[str]:
-        return [record.getMessage() for record in self.records]
-
-
-@pytest.fixture
-def access() -> Iterator[Records]:
-    handler = Records()
-    logger = logging.getLogger("uvicorn.access")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    yield handler
-    logger.removeHandler(handler)
 
 
 async def test_line(connect: Any, access: Records) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,35 +10,13 @@ import pytest
 from tests.fuzz.parsing import JUDGES
 from tests.http2 import block, data, frame, headers, reset, settings
 from tests.protocols.http.apps import app as bad_app
-from tests.protocols.http.connection import body, respond, send_all, start
+from tests.protocols.http.connection import Records, Scopes, body, respond, send_all, start
 from tests.protocols.http.http2 import until
-from tests.protocols.http.test_access_log import Records
 from tests.protocols.http.test_hooks import Wrapping
 from uvicorn._speedups import http2_codes as codes
 from uvicorn.protocols.exchange import RequestResponseCycle
 from uvicorn.protocols.extensions import HTTP_EXTENSIONS
 from uvicorn.server_state import ServerState
-
-
-@pytest.fixture
-def access() -> Iterator[Records]:
-    handler = Records()
-    logger = logging.getLogger("uvicorn.access")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    yield handler
-    logger.removeHandler(handler)
-
-
-class Scopes:
-    """An application that keeps its scopes."""
-
-    def __init__(self) -> None:
-        self.scopes: list[Any] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scopes.append(scope)
-        await respond()(scope, receive, send)
 
 
 async def test_scope(connect_http2: Any) -> None:

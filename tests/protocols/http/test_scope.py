@@ -6,27 +6,16 @@ import pytest
 
 from tests.cases.case import head
 from tests.doubles import MockTransport
-from tests.protocols.http.connection import GET, respond
+from tests.protocols.http.connection import GET, Scopes
 from uvicorn.protocols.extensions import HTTP_EXTENSIONS
 
 
-class Recorder:
-    """An application that keeps its scopes."""
-
-    def __init__(self) -> None:
-        self.scopes: list[Any] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scopes.append(scope)
-        await respond()(scope, receive, send)
-
-
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
+def recorder() -> Scopes:
+    return Scopes()
 
 
-async def test_whole_scope(connect: Any, recorder: Recorder) -> None:
+async def test_whole_scope(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder)
     await connection.ask(
         b"GET /caf%C3%A9/%2F?q=%20&q HTTP/1.1\r\nHost: a.example\r\nX-One: 1\r\nx_two: 2\r\nX-ONE: 3\r\n\r\n"
@@ -68,9 +57,7 @@ async def test_whole_scope(connect: Any, recorder: Recorder) -> None:
         (b"http://a.example?y", "/", b"/", b"y"),
     ],
 )
-async def test_target(
-    connect: Any, recorder: Recorder, target: bytes, path: str, raw_path: bytes, query: bytes
-) -> None:
+async def test_target(connect: Any, recorder: Scopes, target: bytes, path: str, raw_path: bytes, query: bytes) -> None:
     connection = connect(recorder)
     await connection.ask(head(b"GET " + target + b" HTTP/1.1"))
     [scope] = recorder.scopes
@@ -92,7 +79,7 @@ async def test_target(
     ids=["default port", "other host", "between fields", "HTTP/1.0"],
 )
 async def test_authority_of_the_target_is_the_host(
-    connect: Any, recorder: Recorder, start: bytes, fields: bytes, headers: list[tuple[bytes, bytes]]
+    connect: Any, recorder: Scopes, start: bytes, fields: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
     """Host is ignored beside it (RFC 9112 section 3.2.2): no application sees two that disagree."""
     connection = connect(recorder)
@@ -100,7 +87,7 @@ async def test_authority_of_the_target_is_the_host(
     assert recorder.scopes[0]["headers"] == headers
 
 
-async def test_authority_of_a_target_is_for_one_request(connect: Any, recorder: Recorder) -> None:
+async def test_authority_of_a_target_is_for_one_request(connect: Any, recorder: Scopes) -> None:
     """Fields that are the same bytes as before are not split again."""
     connection = connect(recorder)
     for target in (b"/", b"http://b.example/", b"/", b"http://a.example/"):
@@ -120,7 +107,7 @@ async def test_authority_of_a_target_is_for_one_request(connect: Any, recorder: 
     ],
 )
 async def test_absolute_form_without_a_path(
-    connect: Any, recorder: Recorder, method: str, rest: bytes, path: str, query: bytes
+    connect: Any, recorder: Scopes, method: str, rest: bytes, path: str, query: bytes
 ) -> None:
     connection = connect(recorder)
     await connection.ask(head(b"%b http://a.example%b HTTP/1.1" % (method.encode(), rest)))
@@ -133,7 +120,7 @@ async def test_absolute_form_without_a_path(
     [(b"OPTIONS * HTTP/1.1", "*"), (b"CONNECT a.example:443 HTTP/1.1", "a.example:443")],
     ids=["asterisk", "authority"],
 )
-async def test_forms_without_a_path(connect: Any, recorder: Recorder, start: bytes, path: str) -> None:
+async def test_forms_without_a_path(connect: Any, recorder: Scopes, start: bytes, path: str) -> None:
     connection = connect(recorder)
     await connection.ask(head(start))
     [scope] = recorder.scopes
@@ -150,14 +137,14 @@ async def test_forms_without_a_path(connect: Any, recorder: Recorder, start: byt
         (b"QUERY / HTTP/1.1", "QUERY", "1.1"),
     ],
 )
-async def test_method_and_version(connect: Any, recorder: Recorder, start: bytes, method: str, version: str) -> None:
+async def test_method_and_version(connect: Any, recorder: Scopes, start: bytes, method: str, version: str) -> None:
     connection = connect(recorder)
     await connection.ask(head(start))
     [scope] = recorder.scopes
     assert (scope["method"], scope["http_version"]) == (method, version)
 
 
-async def test_root_path_is_put_before_both_paths(connect: Any, recorder: Recorder) -> None:
+async def test_root_path_is_put_before_both_paths(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder, root_path="/one")
     await connection.ask(head(b"GET /caf%C3%A9?x HTTP/1.1"))
     [scope] = recorder.scopes
@@ -166,14 +153,14 @@ async def test_root_path_is_put_before_both_paths(connect: Any, recorder: Record
     assert scope["raw_path"] == b"/one/caf%C3%A9"
 
 
-async def test_unix_socket(connect: Any, recorder: Recorder) -> None:
+async def test_unix_socket(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder, transport=MockTransport(sockname="/run/app.sock", peername=""))
     await connection.ask(GET)
     [scope] = recorder.scopes
     assert (scope["server"], scope["client"]) == (("/run/app.sock", None), None)
 
 
-async def test_ipv6_addresses_have_two_parts(connect: Any, recorder: Recorder) -> None:
+async def test_ipv6_addresses_have_two_parts(connect: Any, recorder: Scopes) -> None:
     transport = MockTransport(sockname=("::1", 8000, 0, 0), peername=("fe80::1", 9, 0, 2))
     connection = connect(recorder, transport=transport)
     await connection.ask(GET)
@@ -181,20 +168,20 @@ async def test_ipv6_addresses_have_two_parts(connect: Any, recorder: Recorder) -
     assert (scope["server"], scope["client"]) == (("::1", 8000), ("fe80::1", 9))
 
 
-async def test_nothing_known_of_the_addresses(connect: Any, recorder: Recorder) -> None:
+async def test_nothing_known_of_the_addresses(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder, transport=MockTransport(sockname=None, peername=None))
     await connection.ask(GET)
     [scope] = recorder.scopes
     assert (scope["server"], scope["client"]) == (None, None)
 
 
-async def test_scheme_over_tls(connect: Any, recorder: Recorder) -> None:
+async def test_scheme_over_tls(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder, transport=MockTransport(sslcontext=True))
     await connection.ask(GET)
     assert recorder.scopes[0]["scheme"] == "https"
 
 
-async def test_each_request_has_its_own_scope(connect: Any, recorder: Recorder) -> None:
+async def test_each_request_has_its_own_scope(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder)
     await connection.ask(GET)
     recorder.scopes[0]["asgi"]["version"] = "changed"
@@ -206,7 +193,7 @@ async def test_each_request_has_its_own_scope(connect: Any, recorder: Recorder) 
     assert "of.a.middleware" not in recorder.scopes[1]["extensions"]
 
 
-async def test_state_is_a_shallow_copy(connect: Any, recorder: Recorder) -> None:
+async def test_state_is_a_shallow_copy(connect: Any, recorder: Scopes) -> None:
     shared: list[int] = []
     connection = connect(recorder, app_state={"shared": shared, "own": 1})
     await connection.ask(GET)
@@ -217,7 +204,7 @@ async def test_state_is_a_shallow_copy(connect: Any, recorder: Recorder) -> None
     assert recorder.scopes[1]["state"]["shared"] is shared
 
 
-async def test_white_space_around_values_is_stripped(connect: Any, recorder: Recorder) -> None:
+async def test_white_space_around_values_is_stripped(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder)
     await connection.ask(
         b"GET / HTTP/1.1\r\nHost:a.example\r\nA:  b \t\r\nC:\r\nD:\t \r\nE: \xa0f\x85\r\nG: h\ti \r\n\r\n"
@@ -232,7 +219,7 @@ async def test_white_space_around_values_is_stripped(connect: Any, recorder: Rec
     ]
 
 
-async def test_headers_of_a_websocket_upgrade_that_is_refused(connect: Any, recorder: Recorder) -> None:
+async def test_headers_of_a_websocket_upgrade_that_is_refused(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder)
     await connection.ask(head(b"GET / HTTP/1.1", b"Connection: upgrade", b"Upgrade: websocket"))
     assert recorder.scopes[0]["type"] == "http"
@@ -243,7 +230,7 @@ async def test_headers_of_a_websocket_upgrade_that_is_refused(connect: Any, reco
     ]
 
 
-async def test_trailers_are_not_headers(connect: Any, recorder: Recorder) -> None:
+async def test_trailers_are_not_headers(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder)
     chunked = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
     await connection.ask(chunked + b"5\r\nhello\r\n0\r\nX-Trailer: y\r\n\r\n")
