@@ -86,6 +86,53 @@ def test_another_handler_stays(handler: Any) -> None:
         hold(former)
 
 
+def test_a_handler_of_the_application_for_stacks_stays() -> None:
+    async def main() -> None:
+        server = Server(Config(application, port=0, lifespan="off", log_config=None))
+        serving = asyncio.ensure_future(server.serve())
+        await until(lambda: server.started)
+        signal.raise_signal(signal.SIGUSR2)
+        await until(lambda: caught == [signal.SIGUSR2])
+        server.should_exit = True
+        await serving
+
+    caught: list[int] = []
+    former = signal.signal(signal.SIGUSR2, lambda sig, frame: caught.append(sig))
+    try:
+        run_async(main())
+    finally:
+        signal.signal(signal.SIGUSR2, former)
+
+
+class Certificates:
+    reloaded = 0
+
+    def reload(self) -> None:
+        self.reloaded += 1
+
+
+@pytest.mark.parametrize("terminal", ["none", "there", "gone"])
+def test_what_the_signal_asks_for(terminal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(application, log_config=None)
+    server = Server(config)
+    certificates: Any = Certificates()
+    config.certificates = certificates
+    server._has_terminal = terminal != "none"
+    genuine = os.open
+
+    def open_terminal(path: str, flags: int, mode: int = 0o777) -> int:
+        if path != "/dev/tty":
+            return genuine(path, flags, mode)
+        if terminal != "there":
+            raise OSError
+        return genuine(os.devnull, flags)
+
+    monkeypatch.setattr("uvicorn.server.os.open", open_terminal)
+    server.handle_reload(signal.SIGHUP, None)
+    assert server.should_exit is (terminal == "gone")
+    assert certificates.reloaded == (0 if terminal == "gone" else 1)
+
+
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Is never asked."""
 

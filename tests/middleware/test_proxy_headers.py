@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.middleware.conversation import http_scope
-from tests.processes import run_async
+from tests.processes import exchange, run_async, serve
+from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware, _TrustedHosts
 
 PEER = ("127.0.0.1", 54321)
@@ -515,3 +516,42 @@ def test_several_lines_of_forwarded_are_one_list() -> None:
 
 def test_a_websocket_has_schemes_of_its_own() -> None:
     assert told("forwarded", (b"forwarded", b"proto=https"), type="websocket", scheme="ws")["scheme"] == "wss"
+
+
+# --- Of a server ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choice", "is_wrapped", "by_connection"),
+    [(None, True, True), ("x-forwarded", True, False), ("forwarded", True, False), ("none", False, False)],
+)
+def test_who_calls_the_middleware(choice: Any, is_wrapped: bool, by_connection: bool) -> None:
+    """The connection knows which requests have one of the two fields of the default."""
+    config = Config("tests.apps:asgi3_app", forwarded_header=choice, log_config=None)
+    config.load()
+    assert isinstance(config.loaded_app, ProxyHeadersMiddleware) is is_wrapped
+    assert (config.proxy_headers_middleware is not None) is by_connection
+
+
+async def telling_app(scope: Any, receive: Any, send: Any) -> None:
+    told = f"{scope['client'][0]} {scope['scheme']} {dict(scope['headers'])[b'host'].decode()} {scope['path']}"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": told.encode()})
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("forwarded", b"192.0.2.8 wss forwarded.example /x"),
+        ("x-forwarded", b"192.0.2.7 https public.example:8443 /api/x"),
+        ("none", b"127.0.0.1 http test /x"),
+    ],
+)
+def test_the_fields_of_each_choice_in_a_server(choice: str, told: bytes) -> None:
+    fields = b"".join(b"%b: %b\r\n" % field for field in ALL)
+    arguments = ["tests.middleware.test_proxy_headers:telling_app", "--lifespan", "off", "--forwarded-header", choice]
+    with serve(*arguments) as server:
+        request = b"GET /x HTTP/1.1\r\nhost: test\r\n%bconnection: close\r\n\r\n" % fields
+        assert told in exchange(("127.0.0.1", server.port), request)
+        # The access log tells what the application was told.
+        server.wait_stdout(f'{told.split()[0].decode()}:\\d+ - "GET {told.split()[3].decode()} HTTP/1.1" 200')

@@ -20,7 +20,7 @@ from tests.processes import PATIENCE, exchange, free_port, run_async, serve
 from tests.waiting import eventually, turns
 from uvicorn.config import Config
 from uvicorn.net.listeners import AcceptingServer, Connector
-from uvicorn.net.proxy_protocol import Header, InvalidHeader, ProxiedTransport, read_header
+from uvicorn.net.proxy_protocol import Header, InvalidHeader, ProxiedTransport, ProxyProtocol, read_header
 
 HAPROXY = shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -266,6 +266,35 @@ def test_a_header_that_does_not_come_in_time() -> None:
         server.wait_stderr("A connection could not be set up: no header of the PROXY protocol in time")
         assert_refused(("127.0.0.1", server.port), b"GET")
         server.wait_stderr("A connection could not be set up: no header of the PROXY protocol\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"forwarded_allow_ips": "192.0.2.1"}, ""),
+        ({}, "no header of the PROXY protocol"),
+        ({"timeout_request_head": 0.01}, "no header of the PROXY protocol in time"),
+    ],
+    ids=["not trusted", "garbage", "silent"],
+)
+def test_what_becomes_of_a_socket(options: dict[str, Any], error: str) -> None:
+    async def main() -> None:
+        reader = ProxyProtocol(Config(None, log_config=None, **options), asyncio.Protocol)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = socket.create_connection(listener.getsockname())
+            accepted, _ = listener.accept()
+        with client, accepted:
+            accepted.setblocking(False)
+            if error != "no header of the PROXY protocol in time":
+                client.sendall(REQUEST)
+            if error:
+                with pytest.raises(ConnectionAbortedError, match=f"{error}$"):
+                    await reader.announce(accepted)
+            else:
+                assert await reader.announce(accepted) is asyncio.Protocol
+                assert accepted.recv(100) == REQUEST
+
+    run_async(main())
 
 
 @pytest.mark.parametrize(("trusted", "believed"), [("unix", True), ("*", True), ("127.0.0.1", False)])
