@@ -7,7 +7,7 @@ import pytest
 from tests.cases.case import head
 from tests.doubles import MockTransport
 from tests.protocols.http.connection import GET, respond
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 FORWARDED = head(b"GET / HTTP/1.1", b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-Proto: https")
 
@@ -37,13 +37,13 @@ async def test_a_peer_is_judged_once(
     connect: Any, monkeypatch: pytest.MonkeyPatch, trusted: str, peername: Any, client: Any, scheme: str
 ) -> None:
     asked: list[Any] = []
-    is_trusted = ProxyHeadersMiddleware._is_trusted
+    has_peer = _TrustedHosts.has_peer
 
-    def ask(self: ProxyHeadersMiddleware, peer: Any) -> bool:
+    def ask(self: _TrustedHosts, peer: Any, server: Any) -> bool:
         asked.append(peer)
-        return is_trusted(self, peer)
+        return has_peer(self, peer, server)
 
-    monkeypatch.setattr(ProxyHeadersMiddleware, "_is_trusted", ask)
+    monkeypatch.setattr(_TrustedHosts, "has_peer", ask)
     app = Seen()
     transport = MockTransport(sockname="/run/app.sock" if not peername else ("127.0.0.1", 8000), peername=peername)
     connection = connect(app, transport=transport, proxy_headers=True, forwarded_allow_ips=trusted)
