@@ -1,4 +1,10 @@
-"""The access log: a line per response, written without `logging` where that comes to the same."""
+"""The access log: a line per response, written without `logging` if the result is the same.
+
+Wires call `ServerState.log_access`, which is `AccessLog.write`; with a format that has durations or bytes, the end of
+the exchange calls it (`uvicorn.protocols.observed`). As long as the set-up of `uvicorn.access` is the stock one, the
+line goes straight into the handler's stream; else it is a record of `logging`. The choice is checked again in each
+pass of the event loop.
+"""
 
 import functools
 import io
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from uvicorn._speedups import LineOfParts
     from uvicorn.server_state import ServerState
 
-# Seconds until a reader that takes nothing is tried again.
+# Seconds until the next write to a reader that takes nothing.
 FIRST_RETRY = 0.001
 LAST_RETRY = 0.1
 
@@ -28,16 +34,16 @@ CLOSE_PATIENCE = 1.0
 # How many lines are written at once before the next look at whether a pass of the loop has several.
 MAX_AT_ONCE = 31
 
-# No pass of any loop: None is what there is outside of them.
+# Stands for "no pass of a loop". None cannot: it is the running loop if there is no loop.
 _NONE = object()
 
 # Other programs filter and format by the five arguments.
 TEMPLATE = '%s - "%s %s HTTP/%s" %d'
 
-# Behind a message that is complete: the five arguments as nothing.
+# Appended to a complete message: formats the five arguments to nothing.
 _NO_ARGUMENTS = "%.0s" * 5
 
-# In place of each argument that differs from line to line.
+# Stands for each argument that differs from line to line.
 _GAP = "\0"
 
 
@@ -49,10 +55,10 @@ def _is_defined_by_logging(function: Any) -> bool:
 # What error trackers replace to see each record (Sentry, New Relic); None if they have done so already.
 _CALL_HANDLERS = logging.Logger.callHandlers if _is_defined_by_logging(logging.Logger.callHandlers) else None
 
-# Read for each line.
+# A global, because it is read for each line.
 _INFO = logging.INFO
 
-# The formatter and its format: of a format of the user's, and of the default.
+# The formatter and its format: for a format of the user's, and for the default.
 _STOCK_FORMATTERS: tuple[tuple[Any, str], ...] = (
     (AccessLineFormatter, "%(message)s"),
     (AccessFormatter, ACCESS_FORMAT),
@@ -97,13 +103,13 @@ class StockLogging:
         return stock if stock.holds() and _is_plain(handler.stream) else None
 
     def holds(self) -> bool:
-        """Whether a record would still pass the same way, and nothing else would see it.
+        """Whether the set-up still is the stock one: a record would take the same way, and nothing else would see it.
 
-        It looks at what programs are known to change, and at nothing else.
+        This compares what programs are known to change, and nothing else.
         """
         logger, handler = self.logger, self.handler
-        # An `if` costs half of what the same conditions do as a value. The cache is what isEnabledFor() answers from;
-        # each change of a level clears it. Sentry replaces `callHandlers`, OpenTelemetry sets a record factory.
+        # An `if` costs half of what the same conditions cost as a value. isEnabledFor() answers from the cache, which
+        # each change of a level clears. Sentry replaces `callHandlers`, OpenTelemetry sets a record factory.
         if (  # noqa: SIM103
             logger.handlers != self._handlers
             or logger.propagate
@@ -184,7 +190,7 @@ class AccessLog:
         self._delay = FIRST_RETRY
 
     def write(self, access_logger: Any, scope: Any, response: Any) -> None:
-        """Log a response to `uvicorn.access`, or what has been put in its place.
+        """Log a response to `uvicorn.access`, or to the logger that a program uses instead.
 
         Args:
             access_logger: the logger.
@@ -219,7 +225,7 @@ class AccessLog:
         stock = self._stock = StockLogging.find(access_logger, self._format)
         lines = self._lines
         if stock is None:
-            # No record shall overtake a line.
+            # The lines that wait go out before the record.
             if lines is not None:
                 self._flush()
         elif lines is None or lines.stream is not stock.stream:
@@ -235,7 +241,7 @@ class AccessLog:
         if self._pass is loop:
             self._shared = True
         elif loop is None:
-            # Nothing can try again later: what a reader does not take now goes with the next line.
+            # Without a loop nothing can try again later: what a reader does not take now goes with the next line.
             self._pass = _NONE
             self._lines.write_at_once(line)
             return
@@ -246,7 +252,7 @@ class AccessLog:
         lines = self._lines
         buffered = lines.buffered + len(line)
         if buffered <= lines.room:
-            # What LineStream.write does nearly always.
+            # The usual case of LineStream.write, without the call.
             lines.buffered = buffered
             lines.stream.write(line)
         else:
@@ -296,7 +302,7 @@ class AccessLog:
             logging.getLogger("uvicorn.error").warning(message, lost)
 
     def _fail(self, message: str) -> None:
-        """Have an error of the stream handled as that of a record, but once."""
+        """Report an error of the stream as `logging` would report it, but only once."""
         lines, stock = self._lines, self._stock
         if lines.sound and stock is not None:
             lines.sound = False
@@ -304,7 +310,7 @@ class AccessLog:
 
     def _write_record(self, access_logger: Any, scope: Any, response: Any) -> None:
         if type(access_logger) is logging.Logger and not access_logger.isEnabledFor(logging.INFO):
-            # Nobody would see the arguments.
+            # The record would be dropped: do not compute its arguments.
             return
         message = TEMPLATE
         if self._record_line is not None:
@@ -320,7 +326,7 @@ class AccessLog:
 
 
 def set_up(server_state: "ServerState", access_format: str) -> None:
-    """Have the lines of a server written in a format of the user's."""
+    """Write the access lines of a server in a format of the user's."""
     access_log = server_state.access_log = AccessLog(access_format)
     if _compile(access_format).at_end:
         server_state.log_access = _log_nothing

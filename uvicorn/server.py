@@ -1,4 +1,16 @@
-"""The life of one serving process: startup, a tick, shutdown, signals."""
+"""The life of one process that serves: it binds, starts the application, serves, and shuts down.
+
+`uvicorn.run`, programs, workers and reloaders call `run` or `serve`. A `Server` goes through these states once:
+
+    state     what is going on                                              shown by
+    starting  sockets are bound, the application is imported and started    neither of the following
+    serving   connections are accepted; `main_loop` ticks                   started
+    delayed   `--shutdown-delay`: as serving, but probes answer 503         is_delayed
+    stopping  nothing is accepted; what was begun is finished or cut off    should_exit
+    forced    as stopping, without waiting and without the lifespan's end   force_exit
+
+Signals, `--limit-max-requests` and programs set `should_exit` and `force_exit`, from any thread.
+"""
 
 import asyncio
 import contextlib
@@ -32,7 +44,7 @@ HANDLED_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if sys.platform == "win32":
     HANDLED_SIGNALS += (signal.SIGBREAK,)  # Ctrl-Break
 
-# Those that an application may have a use of its own for; none on Windows.
+# Signals that an application may use for itself; none of them exists on Windows.
 OPTIONAL_SIGNALS = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGUSR1") if hasattr(signal, name))
 
 # How often an overridden `on_tick` is called, in seconds, and what its counter counts.
@@ -40,13 +52,13 @@ TICK = 0.1
 TICKS_PER_SECOND = 10
 TICKS_PER_DAY = 864_000
 
-# How often the files of certificates are looked at, in seconds.
+# Seconds between checks whether the files of certificates have changed.
 CERTIFICATES_INTERVAL = 60.0
 
-# What cancelled applications get for their `finally` clauses, in seconds.
+# Seconds that cancelled applications have for their `finally` clauses.
 CANCELLATION_GRACE = 1.0
 
-# What a response that starts late in a shutdown has for its parts, at least, in seconds.
+# Seconds that a response which starts late in a shutdown has at least, before it is ended as a stream.
 LATE_STREAM_GRACE = 1.0
 
 # The names in a date (RFC 9110 section 5.6.7).
@@ -66,7 +78,7 @@ class Server:
         config: what to serve and how; loaded by `run` or `serve`, if it has not been.
 
     Attributes:
-        manager: what is told of this process.
+        manager: notifies systemd, or another process manager, of the states of this process.
         servers: what listens; set when the server starts.
     """
 
@@ -84,7 +96,7 @@ class Server:
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
         if config.limit_max_requests is not None:
-            import random  # It is a fiftieth of the time that a start takes.
+            import random  # Only here: the import takes a fiftieth of the time of a start.
 
             # The jitter keeps workers from being replaced together.
             self.limit_max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
@@ -135,14 +147,14 @@ class Server:
         try:
             asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
         finally:
-            self._release()  # `serve` does not begin where a loop runs already.
+            self._release()  # In a thread whose loop runs already, `serve` does not begin.
             self._close_metrics()
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve in the running event loop until asked to exit.
 
         Args:
-            sockets: listened on instead of what the config names, and closed at the end.
+            sockets: where to listen, instead of the addresses of the config; closed at the end.
 
         Raises:
             SystemExit: the server cannot start; the reason has been logged.
@@ -196,7 +208,7 @@ class Server:
             raise
 
     def _observe(self) -> None:
-        """Set up what is told of each response, once: before the first, and in the process that serves."""
+        """Set up the log and the metrics of responses, once: before the first, and in the process that serves."""
         if self._observes:
             return
         self._observes = True
@@ -230,7 +242,7 @@ class Server:
         return self._listeners
 
     def _release(self) -> None:
-        """Give up what is bound, whatever has ended the server."""
+        """Close the bound sockets, for whatever reason the server ends."""
         if self._listeners is not None:
             self._listeners.close()
             self._listeners = None
@@ -242,7 +254,7 @@ class Server:
             sockets: as for `serve`.
         """
         listeners = self._bind(sockets)
-        # An application that hangs in its startup must not hold out against a second Ctrl-C.
+        # A second Ctrl-C ends the wait for an application that hangs in its startup.
         if not await self._unless_forced(self.lifespan.startup()):
             return
         if self.lifespan.should_exit:
@@ -292,18 +304,18 @@ class Server:
         ticking = (
             type(self).on_tick is not Server.on_tick
             or "on_tick" in self.__dict__
-            or type(self).should_exit is not Server.should_exit  # Then nobody wakes us.
+            or type(self).should_exit is not Server.should_exit  # Setting this attribute does not wake us.
         )
         while not await self.on_tick(counter):
             counter = (counter + (1 if ticking else TICKS_PER_SECOND)) % TICKS_PER_DAY
             delay = TICK if ticking else self._next_tick()
-            if self.should_exit:  # No busy loop where an override goes on regardless.
+            if self.should_exit:  # An overridden `on_tick` goes on anyway: sleep, or this would be a busy loop.
                 await asyncio.sleep(delay)
             else:
                 await self._flag("_exit").wait(delay)
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to end; called every 0.1 s where it is overridden, else once a second.
+        """Return whether to end. Called every 0.1 s if it is overridden, else once a second.
 
         Args:
             counter: tenths of a second, starting over once a day.
@@ -359,7 +371,7 @@ class Server:
     # --- Shutting down ------------------------------------------------------------------------------------------------
 
     async def _delay_shutdown(self, seconds: float) -> None:
-        """Serve on, until load balancers know that they are to send us no more requests."""
+        """Go on serving until load balancers have stopped sending requests here."""
         if self.is_delayed and not self.force_exit:
             logger.info("Shutting down in %g s, serving on until then. (CTRL+C to skip)", seconds)
             ticking = asyncio.ensure_future(self._go_on_ticking())
@@ -373,7 +385,7 @@ class Server:
         return self.should_exit and self.config.shutdown_delay > 0 and not self._delay_is_over
 
     def skip_delay(self) -> bool:
-        """End a delay of the shutdown; return whether there is one. May be called from any thread and handler."""
+        """End the delay of the shutdown; return whether there is one. Any thread or signal handler may call it."""
         if not self.is_delayed:
             return False
         self._delay_is_over = True
@@ -393,7 +405,7 @@ class Server:
         for connection in list(self.server_state.connections):
             connection.shutdown()
 
-        # Long responses still have a date, and a process manager hears of us.
+        # Meanwhile the `Date` header stays true, and the process manager gets signs of life.
         ticking = asyncio.ensure_future(self._go_on_ticking())
         work = self._wait_for_connections_and_tasks()
         completed = await self._unless_forced(work, timeout=self.config.timeout_graceful_shutdown)
@@ -406,7 +418,7 @@ class Server:
             await self.lifespan.shutdown()
 
     def _leave(self, sockets: list[socket] | None) -> None:
-        """Accept no more, and tell the applications; those that stream, when their time is over."""
+        """Accept no more connections, set `uvicorn.shutdown`, and end streams when their time is over."""
         self.server_state.ready = False
         self._close_listeners(sockets)
         self.server_state.shutdown_event.set()
@@ -416,29 +428,29 @@ class Server:
 
     @property
     def _stream_seconds(self) -> float | None:
-        """How long responses may go on that are being streamed, None for as long as others."""
+        """Seconds that streaming responses may go on; None if they are treated like all others."""
         config = self.config
         if config.timeout_stream_shutdown is not None or config.timeout_graceful_shutdown is None:
             return config.timeout_stream_shutdown
         return config.timeout_graceful_shutdown / 2
 
     async def _end_streams(self, seconds: float) -> None:
-        """Give `http.disconnect` to the applications that stream, and to those that do so later on."""
+        """Give `http.disconnect` to the applications that are streaming, and to those that begin to later."""
         await asyncio.sleep(seconds)
         streaming = self._find_streaming()
-        told: set[Any] = set()
+        ended: set[Any] = set()
         while True:
-            if streaming - told:
-                logger.info("Ending %d streaming response(s), timeout stream shutdown exceeded", len(streaming - told))
-            for exchange in streaming - told:
+            if streaming - ended:
+                logger.info("Ending %d streaming response(s), timeout stream shutdown exceeded", len(streaming - ended))
+            for exchange in streaming - ended:
                 exchange.end_streaming()
-            told |= streaming
-            # One that has just begun may be a short one of several parts.
+            ended |= streaming
+            # A response that has just begun may be short, although it has several parts: give it time.
             streaming = self._find_streaming()
             await asyncio.sleep(max(seconds, LATE_STREAM_GRACE))
 
     def _find_streaming(self) -> set[Any]:
-        """The exchanges whose response has begun; protocol classes that are not ours tell of none."""
+        """The exchanges whose response has begun. Foreign protocol classes have no list of them."""
         connections = self.server_state.connections
         exchanges = [one for connection in connections for one in getattr(connection, "exchanges", ())]
         return {one for one in exchanges if one.is_streaming}
@@ -494,9 +506,9 @@ class Server:
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Give signals to `handle_exit` while the block runs; afterwards raise those that came again, last first.
+        """Let `handle_exit` handle signals while the block runs; then raise the captured ones again, last first.
 
-        Only the main thread can (`signal.signal`); in another one, this does nothing.
+        Only the main thread can install handlers (`signal.signal`); in other threads this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -520,13 +532,14 @@ class Server:
             signal.signal(sig, handler)
         handlers = {"SIGHUP": self.handle_reload, "SIGUSR1": handle_reopen}
         for sig in OPTIONAL_SIGNALS:
-            # The application may have a use of its own for these.
+            # If the application handles one of these itself, its handler stays.
             if self._former_handlers[sig] in (signal.SIG_DFL, handle_reopen):
                 self._installed_handlers[sig] = handler = handlers[sig.name]
                 signal.signal(sig, handler)
         self._has_terminal = _has_terminal()
         if sys.platform != "win32" and signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL:
-            # Written in C, also while an extension keeps Python from handling signals. Standard error may be no file.
+            # This handler is written in C: it works even while an extension keeps Python from running handlers.
+            # It fails if standard error is no file.
             with contextlib.suppress(AttributeError, OSError, ValueError):
                 faulthandler.register(signal.SIGUSR2, all_threads=True)
 
@@ -541,7 +554,7 @@ class Server:
             former = self._former_handlers[sig]
             if successor is None:
                 _restore_handler(sig, former)
-            else:  # It still serves, and puts back what we found.
+            else:  # That server still serves; at its end it puts back the handler that we found.
                 successor._former_handlers[sig] = former
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -555,7 +568,7 @@ class Server:
             self.should_exit = True
 
     def handle_reload(self, sig: int, frame: FrameType | None) -> None:
-        """Read certificates and open the files of the log anew: the handler of SIGHUP. Exit if the terminal is gone."""
+        """The handler of SIGHUP: read the certificates again and reopen the log files. Exit if the terminal is gone."""
         if self._has_terminal and not _has_terminal():
             self.handle_exit(sig, frame)
             return
@@ -585,12 +598,12 @@ def _has_terminal() -> bool:
 
 
 def handle_reopen(sig: int, frame: FrameType | None) -> None:
-    """Open the files of the log anew: the handler of SIGUSR1."""
+    """The handler of SIGUSR1: reopen the log files."""
     reopen_logs()
 
 
 def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -> None:
-    """Log a message whose `%d` is `pid`; that and these words may be coloured."""
+    """Log a message whose `%d` is `pid`; the number and the given words are coloured if colours are on."""
     coloured = message
     for word in ("%d", *words):
         coloured = coloured.replace(word, style(word, fg="cyan", bold=bold))

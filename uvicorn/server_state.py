@@ -1,4 +1,9 @@
-"""The state of one server: whether to exit, and what its protocols share."""
+"""The state that the connections of one server share.
+
+`Server` makes one `ServerState` and gives it to each protocol. Protocols enter and remove themselves and their tasks,
+and count requests; `Server` waits at the shutdown until `connections` and `tasks` are empty. `ExitFlag` is the wish to
+exit, which threads and signal handlers set.
+"""
 
 import asyncio
 import contextlib
@@ -63,7 +68,7 @@ class ExitFlag:
         """Return as soon as the flag is set, or after `seconds`."""
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
-        # Entered before the value is looked at, else a `set` between the two would be missed.
+        # The waiter is entered before the value is read: else a `set` between the two would be missed.
         self._waiters.append(waiter)
         timer = None if seconds is None else loop.call_later(seconds, _resolve, waiter)
         try:
@@ -85,18 +90,18 @@ class ServerState:
 
     Attributes:
         connections: the protocols whose transport is open.
-        tasks: those of applications that have not returned.
+        tasks: the tasks of applications that have not returned.
         total_requests: requests and WebSocket handshakes so far.
         draining: whether each response is to be the last of its connection.
-        shutdown_event: tells applications that the server shuts down.
+        shutdown_event: set when the server shuts down; applications wait for it.
         request_limit: the count at which `on_request_limit` is called.
         access_log: None before the first response.
-        ready: whether requests are to be sent to this server; False as soon as it is on its way out.
-        on_ready: is told of it.
+        ready: whether the server takes requests; False as soon as it is stopping.
+        on_ready: called with each new value of `ready`.
         websockets: how many are open.
         resets_sent, resets_received: streams of HTTP/2 that were reset, by us and by clients.
         rejected: how many requests the server has refused by itself, by status.
-        observers: are told of the end of each exchange; to be set before the first connection.
+        observers: called at the end of each exchange; to be set before the first connection.
         wide_windows: the HTTP/2 connections whose clients may send more than 64 KiB before it is taken.
     """
 
@@ -113,7 +118,7 @@ class ServerState:
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.observers: list[Observer] = []
         self._ready = False
-        self.on_ready: Callable[[bool], None] = _tell_nobody
+        self.on_ready: Callable[[bool], None] = _ignore
         self.websockets = 0
         self.resets_sent = 0
         self.resets_received = 0
@@ -127,7 +132,7 @@ class ServerState:
 
     @property
     def ready(self) -> bool:
-        """Whether requests are to be sent to this server."""
+        """Whether the server takes requests."""
         return self._ready
 
     @ready.setter
@@ -145,12 +150,12 @@ class ServerState:
         self._default_headers = headers
         options = [value for name, value in headers if name == b"connection"]
         if b"close" in [option.strip(b" \t") for value in options for option in value.lower().split(b",")]:
-            # `--header "connection: close"`. The line is written with each response.
+            # `--header "connection: close"` was given: each response says so.
             self.draining = True
         self.default_block = b"".join([b"%b: %b\r\n" % field for field in headers if field[0] != b"connection"])
 
     def _open_access_log(self, access_logger: Any, scope: Any, status: int) -> None:
-        """Write the first line of the access log, which is only now imported."""
+        """Write the first line of the access log; the module is imported only now."""
         from uvicorn.access_log import AccessLog
 
         self.access_log = AccessLog()
@@ -162,16 +167,16 @@ class ServerState:
         return len(self.connections) >= limit or len(self.tasks) >= limit
 
     def count_request(self) -> None:
-        """Count one request, and tell the server at the limit."""
+        """Count one request. At the limit, call `on_limit`."""
         self.total_requests += 1
         if self.total_requests == self.request_limit:
             self.on_limit()
 
     def on_limit(self) -> None:
-        """Tell the server that its last request has come."""
+        """The last request has come: call `on_request_limit`."""
         if self.on_request_limit is not None:
             self.on_request_limit()
 
 
-def _tell_nobody(ready: bool) -> None:
-    """No one else has to know."""
+def _ignore(ready: bool) -> None:
+    """Without metrics, nothing follows the value of `ready`."""

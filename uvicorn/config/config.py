@@ -1,4 +1,9 @@
-"""What the user asked for: checked once, then loaded."""
+"""What the user asked for: checked once, then loaded.
+
+The command, `uvicorn.run` and programs make a `Config`; `Server` and the supervisors read it. `Config(...)` checks the
+options and sets up logging. `load` imports the application and chooses the protocol classes; it sets `loaded`. A
+supervisor does not load: its workers do.
+"""
 
 import contextlib
 import logging

@@ -1,8 +1,15 @@
 """One client's connection, whatever is spoken on it.
 
-A wire (HTTP/1.1, HTTP/2, a WebSocket) has a `Connection` and may hand it to another wire. The connection owns the
-transport: who the peer is, flow control in both directions, one deadline, and an end that loses nothing of what was
-sent.
+A wire (HTTP/1.1, HTTP/2, a WebSocket) has a `Connection` and calls it; it may hand it to another wire (`switch`). The
+connection owns the transport: the addresses of the peer, flow control in both directions, one deadline, and an end
+that loses nothing of what was sent.
+
+    state      what is going on                                              next
+    open       the wire reads and writes                                     lingering, closing
+    lingering  our half is ended; what comes is read and dropped, so that    closing
+               no reset overtakes the last answer (RFC 9112 section 9.6)
+    closing    the transport is closed; the client takes what was written    lost
+    lost       `wire` is None
 """
 
 import asyncio
@@ -27,8 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("uvicorn.error")
 
-# Bytes and seconds for which we read and drop before a close, so that no reset overtakes the last answer (RFC 9112
-# section 9.6).
+# How many bytes, and for how many seconds, we read and drop before a close.
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
@@ -37,7 +43,7 @@ _RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Due(Enum):
-    """What the client has to do before the deadline."""
+    """What the client has to do before the deadline of its connection (`uvicorn.protocols.deadline`)."""
 
     HEAD = "send the head of a request"
     KEEP_ALIVE = "send the next request"
@@ -49,10 +55,10 @@ class Due(Enum):
 
 
 class Connected:
-    """What subclasses of a wire read of its connection."""
+    """The attributes of the connection that subclasses of a wire read."""
 
     __slots__ = ()
-    # In clear text and encrypted.
+    # The scheme in clear text, and the encrypted one.
     schemes: ClassVar[tuple[str, str]]
     connection: "Connection"
     server_state: "ServerState"
@@ -81,10 +87,10 @@ class Connection:
     """The transport of one client.
 
     Args:
-        wire: what is spoken.
-        config: loaded.
+        wire: the wire that is spoken first.
+        config: a loaded config.
         server_state: shared by all connections of the server.
-        timers: has `call_later`.
+        timers: an object with `call_later`.
 
     Attributes:
         server: our own (host, port), or (path, None) on a unix socket.
@@ -150,7 +156,7 @@ class Connection:
         return self._tls
 
     def lost(self) -> None:
-        """The transport is closed. The wire is forgotten: a cycle of references would be work for the collector."""
+        """The transport is closed. Drops the wire: a cycle of references would be work for the garbage collector."""
         self.server_state.connections.discard(self.wire)
         self.deadline.close()
         self.flow.resume_writing()
@@ -170,7 +176,7 @@ class Connection:
             self.deadline.cancel()
 
     def trace(self, message: str) -> None:
-        # The first half is what isEnabledFor costs most to find out.
+        # isEnabledFor is slow; comparing the level first saves the call if the logger has a level of its own.
         if logger.level <= TRACE_LOG_LEVEL and logger.isEnabledFor(TRACE_LOG_LEVEL):
             prefix = f"{self.client[0]}:{self.client[1]} - " if self.client else ""
             logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, message)
@@ -187,7 +193,7 @@ class Connection:
         self.await_send()
 
     def resume_writing(self) -> bool:
-        """The transport has room again; whether the wire has to set its own deadline."""
+        """The transport has room again. Returns whether the wire has to set its own deadline."""
         self.flow.resume_writing()
         if self.deadline.reason is not Due.SEND:
             return False
@@ -196,7 +202,7 @@ class Connection:
         return not self.lingering
 
     def unsent(self) -> int:
-        """Bytes that the transport holds back, or that are left of a file."""
+        """Bytes that the transport still buffers, or that are left of a file."""
         get_size = getattr(self.transport, "get_write_buffer_size", None)
         size: int = 0 if get_size is None else get_size()
         return size if self.transfer is None else size + self.transfer.left
@@ -258,12 +264,12 @@ class Connection:
             return
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            # It may be gone, or have no such option.
+            # The socket may be closed, or have no such option.
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
         transport.abort()
         if sys.platform == "win32" and sock is not None:  # pragma: no cover - coverage is measured on Linux
-            # The proactor would shut it down first, which is the FIN.
+            # The proactor would call shutdown() first, which sends the FIN.
             getattr(sock, "_sock", sock).close()
 
     def _on_due(self, due: Due) -> None:

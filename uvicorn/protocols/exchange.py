@@ -1,6 +1,8 @@
 """One request and its response, as an ASGI application sees them (ASGI specification, HTTP).
 
-An exchange knows its `Stream` and no wire: it is the same for every version of HTTP.
+A wire makes a `RequestResponseCycle` for each request and starts it. The application calls `receive` and `send`; the
+stream calls `on_body`, `end` and `disconnect`. An exchange knows its `Stream` and no wire, so it is the same for every
+version of HTTP.
 
     progress      the application may send        next
     EXPECT_START  http.response.start             EXPECT_BODY
@@ -10,8 +12,8 @@ An exchange knows its `Stream` and no wire: it is the same for every version of 
 
 The messages of extensions are rows of the table in `uvicorn.protocols.extensions`.
 
-Once the client is known to have gone, or the application was given `http.disconnect`, DROPPED is added to it, and
-messages are dropped.
+Once the client is known to have gone, or the application has received `http.disconnect`, DROPPED is added to the
+progress, and messages of the application are dropped.
 """
 
 import asyncio
@@ -32,10 +34,11 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
 
-# Added to the progress of a response whose messages are dropped; the sum is not less than COMPLETE.
+# Added to the progress of a response whose messages are dropped. The sum is never less than COMPLETE, so one comparison
+# finds both cases.
 DROPPED = 8
 
-# What is known of the client: it takes part; it sends no more; nothing reaches it.
+# The client: it reads and sends; it sends no more; nothing reaches it any more.
 LISTENS, ENDED, GONE = range(3)
 
 
@@ -71,7 +74,7 @@ class RequestResponseCycle:
     )
 
     stream: Stream
-    # Not of its own type, which says that it returns nothing.
+    # Any: the type of applications says that they return None, and we check that.
     app: Any
     scope: Any
     progress: int
@@ -112,15 +115,15 @@ class RequestResponseCycle:
         """Call the application in a task that begins at once; the task, unless it is done."""
         task: Task[Any] | None
         try:
-            # To run run_asgi around it would cost 1,500 instructions.
+            # Wrapping the call in run_asgi would cost 1,500 instructions.
             task = make_task(self.app(self.scope, self.receive, self.send))
             if not task.done():
                 task.add_done_callback(self._on_done)
                 return task
             result = task.result()
         except BaseException as exc:
-            # Else the traceback, by this frame, would hold the task, which holds the exception: what the application
-            # had in its hands would wait for the collector.
+            # The traceback refers to this frame, the frame to the task, and the task to the exception. This breaks the
+            # cycle, so that the application's objects do not wait for the garbage collector.
             task = None
             self._on_exception(exc)
             if not isinstance(exc, Exception | asyncio.CancelledError):
@@ -143,7 +146,7 @@ class RequestResponseCycle:
 
     @hook
     async def run_asgi(self, app: Any) -> None:
-        """Call the application, and answer for it if it fails. Programs replace this method."""
+        """Call the application; if it fails, send an error response. Programs replace this method."""
         try:
             result = await app(self.scope, self.receive, self.send)
         except BaseException as exc:
@@ -201,7 +204,7 @@ class RequestResponseCycle:
         more_body = self.more_body
         self.body = None
         if self.stream.flow.read_paused:
-            # More of the body may come by this.
+            # This may bring more of the body.
             self.stream.want_body()
         return {"type": "http.request", "body": body if type(body) is bytes else bytes(body), "more_body": more_body}
 
@@ -231,14 +234,14 @@ class RequestResponseCycle:
         try:
             self.stream.send(message)
         except UnexpectedMessage as unexpected:
-            # Neither of the two messages of every response. A look before would cost each of them.
+            # It is neither the start nor a part of the body. To look for extensions first would slow down these two.
             row = find_row(self, message)
             if row is None:
                 raise RuntimeError(*unexpected.args) from None
             await row(self, message)
 
     def begin_file(self) -> None:
-        """Accept nothing of the application, and let the head wait, until `end_file`."""
+        """Accept no message of the application, and keep the head back, until `end_file`."""
         self.stream.framer.hold()
         self.progress = SENDING_FILE
 
@@ -268,15 +271,15 @@ class RequestResponseCycle:
             self.waiters.wake()
 
     def end(self) -> None:
-        """The client sends no more: what has come can still be read, and a response be tried."""
+        """The client sends no more. The application can still read what has come, and send a response."""
         self.client = max(self.client, ENDED)
         if self.waiters is not None:
             self.waiters.wake()
 
     def end_streaming(self) -> None:
-        """The server shuts down: part the application from the client, although it is there."""
+        """The server shuts down: the application is to see a disconnect, although the client is there."""
         if self.raises_disconnect:
-            # Who is told by `send` may not receive.
+            # With ASGI HTTP 2.4 an application may only send, so `send` has to raise.
             self.progress |= DROPPED
         self.end()
 

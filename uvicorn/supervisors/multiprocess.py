@@ -1,4 +1,18 @@
-"""The supervisor of several workers."""
+"""The supervisor of several workers.
+
+`uvicorn.run` runs a `Multiprocess` if workers need one. It starts them, replaces those that die, hang or reach
+a limit, restarts them one after the other at SIGHUP, and stops them. It has no thread and no event loop: each pass of
+`run` waits for a signal, a message or the end of a worker, or the next time at which something is due.
+
+Each worker has a `Slot`. The state of its process (`uvicorn.supervisors.process.ProcessState`) is STARTING, SERVING or
+STOPPING. The states of the supervisor:
+
+    state       what is going on                                                  next
+    running     missing workers are started                                       restarting, stopping
+    restarting  `_requests` has the slots that get a new worker, `_replacement`   running, stopping
+                the worker that starts beside the old one
+    stopping    workers end; none is started                                      the end of `run`
+"""
 
 import contextlib
 import logging
@@ -29,14 +43,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SIGNALS", "Multiprocess", "Process"]
 
-# How soon a worker whose pipe has been closed is looked at again, in seconds.
+# Seconds between checks of a worker that has closed its pipe and not ended yet.
 ENDING_INTERVAL = 0.05
 # A worker that has served for less than this has died early; in seconds.
 STABLE_AFTER = 2.0
-# The first one may be an accident. Then there are pauses, each twice as long.
+# The first early death may be an accident. After the second there is a pause, and each pause is twice as long.
 PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
-# What the replacement of a worker that serves may take to start, in seconds.
+# Seconds that a new worker may take to start while the old one still serves.
 REPLACEMENT_TIMEOUT = 60.0
 
 # What the supervisor acts on, where the platform has it.
@@ -66,7 +80,7 @@ class SignalQueue:
     def put(self, sig: int) -> None:
         """Enter a signal; may be called from a handler and from any thread."""
         self._signals.append(sig)
-        if len(self._signals) == 1:  # Else the pipe is readable already, and shall not fill up.
+        if len(self._signals) == 1:  # Otherwise the pipe is readable already, and must not fill up.
             self.wake()
 
     def wake(self) -> None:
@@ -84,7 +98,7 @@ class SignalQueue:
 
     @contextlib.contextmanager
     def capture(self, signals: Iterable[int]) -> Generator[None, None, None]:
-        """Enter these signals while the block runs, if this is the main thread."""
+        """Put these signals into the queue while the block runs, if this is the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -100,7 +114,7 @@ class SignalQueue:
 
     @contextlib.contextmanager
     def held_back(self) -> Generator[None, None, None]:
-        """Keep these signals waiting while the block runs: a child forked there would take them for the supervisor."""
+        """Block these signals while the block runs: a child forked there would handle them as the supervisor does."""
         if sys.platform == "win32":
             yield
             return
@@ -111,7 +125,7 @@ class SignalQueue:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def let_go(self) -> None:
-        """In a child forked while they were held back, undo the capture."""
+        """In a child that was forked while signals were blocked, undo the capture."""
         self._restore()
         self.close()
         if sys.platform != "win32":
@@ -141,7 +155,7 @@ class ExitEvent(threading.Event):
 
 
 class Slot:
-    """The place of one worker; when the next one may start is by `time.monotonic`."""
+    """The place of one worker. `start_at` is the time (`time.monotonic`) at which the next one may start."""
 
     def __init__(self, process: Process | None = None) -> None:
         self.process = process
@@ -195,7 +209,7 @@ class Multiprocess:
 
     Attributes:
         should_exit: an event that stops the workers, from any thread; True may be assigned too.
-        manager: what is told of this process.
+        manager: notifies systemd, or another process manager, of the states of this process.
     """
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
@@ -319,7 +333,7 @@ class Multiprocess:
             else:
                 process = Process(self.config, self.sockets, share, number=number, cells=cells)
                 process.start()
-        except OSError as exc:  # No more processes, files or memory are to be had.
+        except OSError as exc:  # The system has no more processes, files or memory.
             logger.error("A child process cannot be started: %s", exc)
             slot.start_later(served=0.0)
             return None
@@ -378,14 +392,14 @@ class Multiprocess:
             process.terminate()
 
     def _is_to_start(self, slot: Slot) -> bool:
-        """Whether a worker is to be started for the place when its time comes."""
+        """Whether a worker will be started for the slot when `start_at` has come."""
         return slot.is_waiting and slot not in self._requests and not self._is_being_replaced(slot)
 
     def _is_being_replaced(self, slot: Slot) -> bool:
         return self._replacement is not None and self._replacement.slot is slot
 
     def _replace(self) -> None:
-        """Go on replacing: the new worker serves before the old one is told to go."""
+        """Go on replacing workers: the old one is stopped only once the new one serves."""
         now = time.monotonic()
         for slot in self._slots:
             if slot.process is not None and slot.process.limit_reached and slot.start_at <= now:
@@ -403,7 +417,7 @@ class Multiprocess:
                 replacement.deadline = math.inf
         while self._replacement is None and self._requests:
             slot = self._requests.popleft()
-            # If it has died, it will be started anyway.
+            # If the worker has died, `_start_missing` starts another one anyway.
             if slot.process is not None and (process := self._start_process(slot)) is not None:
                 self._replacement = Replacement(slot, process)
         if self._restarting and self._replacement is None and all(slot.is_serving for slot in self._slots):
@@ -421,7 +435,7 @@ class Multiprocess:
             self._requests.append(slot)
 
     def _replacement_failed(self, replacement: Replacement) -> None:
-        """Stay with the workers that serve."""
+        """Keep the workers that serve."""
         self._replacement = None
         self._restarting = False
         self._requests.clear()
@@ -466,7 +480,7 @@ class Multiprocess:
         logger.info("Received SIGHUP, restarting processes.")
         self.manager.reloading()
         self._restarting = True
-        # Also of the worker that starts right now: it may have loaded the old code.
+        # Also the slot whose worker starts right now: it may have loaded the old code.
         self._requests.extend(slot for slot in self._slots if slot not in self._requests)
 
     def handle_usr1(self) -> None:
@@ -497,7 +511,7 @@ class Multiprocess:
         if slot in self._requests:
             self._requests.remove(slot)
         if self._replacement is not None and self._replacement.slot is slot:
-            self._replacement.process.interrupt()  # It serves nobody yet.
+            self._replacement.process.interrupt()  # It has no connections yet.
             self._replacement = None
         if slot.process is not None:
             slot.process.retire()
