@@ -1,4 +1,10 @@
-"""Loads the application that the user names as APP, and finds out its interface."""
+"""Loads the application that the user names as APP, and finds out its interface.
+
+    import string -> object -> a factory is called -> the interface: asgi3, asgi2 or wsgi
+
+`Config.load_app` calls it. An error in the name or the arguments is an `AppLoadingError`, which is logged in one line.
+An error inside the user's module is shown with the user's part of its traceback.
+"""
 
 import functools
 import importlib

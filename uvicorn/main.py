@@ -1,4 +1,8 @@
-"""The `uvicorn` command, made from the option table, and `run()`."""
+"""The `uvicorn` command, made from the option table, and `run()`.
+
+Both make a `Config` and hand it to a `Server`, or to a supervisor for several workers and for reloading. The command
+reads options from the command line, the environment and a file; `run()` takes arguments alone.
+"""
 
 import functools
 import inspect

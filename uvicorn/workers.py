@@ -1,4 +1,8 @@
-"""Workers for gunicorn: `gunicorn -k uvicorn.workers.UvicornWorker module:app`."""
+"""Workers for gunicorn: `gunicorn -k uvicorn.workers.UvicornWorker module:app`.
+
+gunicorn starts the process, gives it the sockets and the signals, and expects a sign of life. The worker makes a
+`Config` from gunicorn's settings and runs a `Server`. Subclasses set options in `CONFIG_KWARGS`.
+"""
 
 import asyncio
 import faulthandler

@@ -1,4 +1,8 @@
-"""What an option is, and a class with options for attributes."""
+"""What an option is, and a base class whose attributes are options.
+
+`Option` is a row of the table in `uvicorn.config.table`. `OptionTable` collects the rows of a class, checks arguments
+against them, and gives the class the signature that programs look at.
+"""
 
 import enum
 import inspect

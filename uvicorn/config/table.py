@@ -1,4 +1,8 @@
-"""The table of options, from which the command line, `run()` and `Config` are made."""
+"""The table of options, from which the command line, `run()`, `Config` and docs/settings.md are made.
+
+A row has the default, the kind of value, the group and the help. To add an option, add a row. A new kind of value goes
+to `uvicorn.config.kinds`.
+"""
 
 import logging
 import ssl

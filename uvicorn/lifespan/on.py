@@ -1,4 +1,13 @@
-"""The server's side of the ASGI lifespan protocol."""
+"""The server's side of the ASGI lifespan protocol.
+
+    phase    the application has to send                     next
+    STARTUP  lifespan.startup.complete or .startup.failed    RUNNING; ENDED
+    RUNNING  nothing, until it receives lifespan.shutdown;   ENDED
+             then lifespan.shutdown.complete or .failed
+    ENDED    nothing: RuntimeError
+
+`Server.startup` and `Server.shutdown` call it and wait. The application runs in a task of its own in between.
+"""
 
 from __future__ import annotations
 

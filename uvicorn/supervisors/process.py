@@ -1,4 +1,13 @@
-"""One worker as the supervisor sees it."""
+"""One worker as the supervisor sees it.
+
+    state     what the worker does                          next
+    STARTING  loads and starts the application              SERVING; STOPPING; its end
+    SERVING   accepts connections, and answers questions    STOPPING; its end
+    STOPPING  was told to end                               its end
+
+Both ends of a pipe exchange messages: `worker.py` has the other end. A worker that does not answer is killed, after the
+stacks of its threads were written to the log.
+"""
 
 import enum
 import logging
