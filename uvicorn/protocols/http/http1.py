@@ -1,7 +1,9 @@
 """HTTP/1.1 on one connection: requests in, applications started in order, responses out (RFC 9112).
 
-The reader frames and is asked for the next event only when there is room for it. Requests that follow the one being
-served stay bytes until it is answered, so what ends the connection (a refusal, an upgrade, a close) is met in its turn.
+asyncio calls `Http1` with what the client sends; the exchange calls it with what the application sends. `RequestReader`
+frames requests, and `Http1` asks it for the next event only when there is room for it. Requests that follow the one
+being served stay bytes until it is answered. So what ends the connection (a refusal, an upgrade, a close) comes in its
+turn.
 
     state     what is going on                                       next
     IDLE      no request is served; perhaps a part of a head is read  STARTING; CLOSED
@@ -81,8 +83,8 @@ class Http1Service(Service):
     """What the connections of a class for HTTP/1.1 have in common.
 
     Attributes:
-        hooks: None for a class without hooks, which pays nothing.
-        judge: of field lines.
+        hooks: None for a class without hooks, so that it costs nothing.
+        judge: checks the grammar of field lines.
     """
 
     def __init__(self, http: "Http1") -> None:
@@ -168,7 +170,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
 
         service: Http1Service = get_service(self, Http1Service)
         self._service = service
-        # What is needed for each request.
+        # Each request reads these: attributes of our own are faster than those of the service.
         self.timeout_keep_alive = service.timeout_keep_alive
         self._scheduler = service.scheduler
         self._make_task = service.make_task
@@ -176,7 +178,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self._hooks = service.hooks
         self._eager = False
         self.app: ASGI3Application = config.loaded_app
-        # For requests by way of a proxy.
+        # The application for requests that have fields of a proxy.
         self._proxied_app = self.app
         self.connection = Connection(self, config, server_state, self._scheduler.timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
@@ -200,7 +202,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         raise NotImplementedError
 
     def get_judge(self) -> Callable[[bytes], None]:
-        """What is asked whether field lines follow the grammar."""
+        """The function that checks whether field lines follow the grammar."""
         raise NotImplementedError
 
     def request_limits(self) -> tuple[int, int, int, int]:
@@ -251,7 +253,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         if service.middleware is not None and self.app is service.middleware:
             self._proxied_app = service.middleware.for_peer(connection.client, connection.server)
             self.app = service.app
-        # A subclass may have put another one in its place.
+        # A subclass may have replaced `self.app`.
         self._eager = service.is_eager if self.app is service.app else service.starts_at_once(self.app)
         connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
         connection.trace("HTTP connection made")
@@ -310,7 +312,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
                     if flow.write_paused or flow.read_paused or self.connection.eof:
                         self._go_idle()
                         return
-                    # Deadline.set, by hand: 600 instructions less.
+                    # Deadline.set, inlined: it saves 600 instructions.
                     deadline = self.connection.deadline
                     deadline.reason = _KEEP_ALIVE
                     deadline.due = due = monotonic() + self.timeout_keep_alive
@@ -326,7 +328,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self._refuse(rejected)
 
     def _serve_unread(self) -> None:
-        """Go on as after a read. Not by way of a subclass, which might count what has come."""
+        """Go on as after a read. This does not call `data_received` of a subclass, which may count the bytes."""
         Http1.data_received(self, b"")
 
     def _receive(self, data: bytes) -> None:
@@ -344,7 +346,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.read_events()
 
     def _find_own_hooks(self, hooks: Hooks) -> None:
-        """Look for what was assigned to the instance."""
+        """Look for hooks that were assigned to the instance."""
         own = set(vars(self))
         self._hooks = Hooks(self, own)
         self._hooks.by_instance = False
@@ -420,7 +422,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             scope: given to the application.
         """
         state = self.server_state
-        # ServerState.count_request, by hand: a call costs 300 instructions.
+        # ServerState.count_request, inlined: a call costs 300 instructions.
         state.total_requests += 1
         if state.request_limit is not None and state.request_limit == state.total_requests:
             state.on_limit()
@@ -484,7 +486,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self._pace_reading()
 
     def _pace_reading(self) -> None:
-        """Read on, unless requests wait for the one before them or the application is behind with its body."""
+        """Go on reading, unless requests wait for the one before them, or the application has not taken the body."""
         cycle = self.cycle
         if self.is_closed:
             return
@@ -501,7 +503,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self.reader.next()
         if not self.reader.more_body:
             if self.connection.deadline.reason is Due.LINGER:
-                # It is not that of the next request.
+                # This deadline does not apply to the next request.
                 self.connection.deadline.clear()
             self._go_on()
 
@@ -541,14 +543,14 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         deadline = self.connection.deadline
         cycle = self.cycle
         if self.flow.write_paused:
-            # It has to read first: `Due.SEND` is set while writing is paused.
+            # The client has to read first: `Due.SEND` is set while writing is paused.
             return
         if self.state is _IDLE:
             if self.reader.in_head():
                 if deadline.reason is not Due.HEAD:
                     deadline.set(Due.HEAD, self.config.timeout_request_head)
             elif deadline.reason is not Due.HEAD and deadline.reason is not _KEEP_ALIVE:
-                # Empty lines are no request, and prolong nothing.
+                # Empty lines are no request: they do not extend the deadline.
                 deadline.set(_KEEP_ALIVE, self.timeout_keep_alive)
         elif self.state is State.DRAINING:
             deadline.set(Due.LINGER, LINGER_SECONDS)
@@ -582,7 +584,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             if not framer.end():
                 # Neither the first part nor the last.
                 if outbox.left > 1:
-                    # Outbox.add, by hand: without its two calls an event costs a tenth less.
+                    # Outbox.add, inlined: without its two calls an event costs a tenth less.
                     if data and not self.transport.is_closing():
                         outbox.left -= 1
                         self.transport.write(data)
@@ -630,8 +632,8 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.outbox.end_turn()
 
     def _send_head_soon(self, cycle: RequestResponseCycle) -> None:
-        """Send the head at the loop's next turn, unless the first part of the body has taken it along."""
-        # Not the connection's loop, which may be a double that cannot do it.
+        """Send the head at the loop's next turn, unless it has been sent with the first part of the body by then."""
+        # Not `self.loop`: tests give a double that may lack `call_soon`.
         loop = asyncio._get_running_loop()
         if loop is None:
             # The application is driven by hand.
@@ -651,7 +653,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.server_state.log_access(self.access_logger, cycle.scope, self.framer.status)
 
     def _call_next_turn(self, callback: Callable[[], None]) -> None:
-        """Call at the loop's next turn; the end of a first step is known."""
+        """Call at the loop's next turn. After a first step, `_end_first_step` does the work."""
         if self.state is not _STARTING:
             self.loop.call_soon(callback)
 
@@ -661,14 +663,14 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             outbox.flush()
 
     def _end_early(self, persists: bool) -> None:
-        """End a response that is the last, or came before the end of its body."""
+        """End a response that is the last of the connection, or was complete before the body of its request."""
         if self.transport.is_closing():
             self.state = State.CLOSED
             return
         if not persists or self._is_body_long():
             self._close_gently()
             return
-        # The rest is little.
+        # Little of the body is left: read and drop it, and keep the connection.
         self.state = State.DRAINING
         self._await_client()
         self.flow.resume_reading()
@@ -678,13 +680,13 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         """Say in the head that the connection ends with a response that comes before the end of the body."""
         if cycle.expect_continue:
             if dict(message).get("type") == "http.response.start":
-                # The client may leave the body out: the next request could not be found.
+                # The client may leave the body out. Then we would not find the beginning of the next request.
                 self.framer.keep_alive = False
         elif cycle.progress == EXPECT_BODY and not dict(message).get("more_body") and self._is_body_long():
             self.framer.keep_alive = False
 
     def _is_body_long(self) -> bool:
-        """Whether more of a body may come than the connection is worth (RFC 9112 section 9.3)."""
+        """Whether more of the body may come than we read to keep the connection (RFC 9112 section 9.3)."""
         return not 0 <= self.reader.remaining <= LINGER_BYTES
 
     def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -728,7 +730,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.connection.deadline.clear()
 
     def fail(self) -> None:
-        """The application has failed: an error response if nothing was sent, else the client must be able to tell."""
+        """The application has failed: send an error response, or break off the response that has begun."""
         cycle: Any = self.cycle
         if self.framer.head_sent:
             self.break_off()
@@ -762,7 +764,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         return self.state is State.CLOSED
 
     def answer(self, status: int, text: str | None = None) -> None:
-        """Answer for the server itself, and close. A response that has begun is broken off instead."""
+        """Send an answer of the server itself, and close. A response that has begun is broken off instead."""
         cycle = self.cycle
         if cycle is not None:
             if self.framer.head_sent:
@@ -781,7 +783,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self._close_gently()
 
     def break_off(self) -> None:
-        """End a response that is not complete, so that the client can tell."""
+        """End an incomplete response so that the client cannot take it for a complete one."""
         cycle: Any = self.cycle
         cycle.disconnect()
         self.state = State.CLOSED
@@ -809,7 +811,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         """A deadline has passed."""
         cycle = self.cycle
         if due is _KEEP_ALIVE:
-            # The request may have come, which leaves the deadline alone.
+            # If a request has come meanwhile, it did not clear the deadline.
             if self.state is _IDLE:
                 self.timeout_keep_alive_handler()
         elif due is Due.HEAD:

@@ -1,12 +1,14 @@
 """HTTP/2 on one connection: requests in, applications started, responses out (RFC 9113).
 
-The session frames, and knows windows and limits. The wire starts applications, tells them of what happens to their
-streams, and writes what the session has to send once for each pass of the loop.
+asyncio, or `uvicorn.protocols.http.negotiation`, calls `Http2` with what the client sends; exchanges call `Http2Stream`
+with what applications send. The session (`Session`) reads and writes frames, and keeps windows and limits. The wire
+starts applications, passes the events of their streams to them, and writes the session's output once in each pass of
+the loop.
 
     state    what is going on                                             next
     SERVING  requests are served                                          LEAVING; ENDING; CLOSED
-    LEAVING  the client was told to open no more streams, and is asked    ENDING; CLOSED
-             whether it has heard of that (RFC 9113 section 6.8)
+    LEAVING  GOAWAY has asked the client to open no more streams; the     ENDING; CLOSED
+             answer to a PING is awaited (RFC 9113 section 6.8)
     ENDING   the streams that have come are served, and no others         CLOSED
     CLOSED   nothing is read any more: what comes is dropped
 """
@@ -65,7 +67,7 @@ PONG_SECONDS = 1.0
 
 
 class Flow:
-    """Whether a stream is to be told that its body was taken, and whether it may be written to. They are shared."""
+    """Whether the stream waits for the application to take the body, and whether it may be written to. Shared."""
 
     __slots__ = ("read_paused", "write_paused")
 
@@ -74,7 +76,7 @@ class Flow:
         self.write_paused = write_paused
 
 
-# By whether a body is read, then by whether the client takes what is sent.
+# The first index is `read_paused`, the second `write_paused`.
 _FLOWS = ((Flow(False, False), Flow(False, True)), (Flow(True, False), Flow(True, True)))
 _FLOWING = _FLOWS[False][False]
 
@@ -162,7 +164,7 @@ class Http2Stream:
             cycle.progress = COMPLETE
             if cycle.waiters is not None:
                 cycle.waiters.wake()
-            # Cycles of references would be work for the collector.
+            # Cycles of references would be work for the garbage collector.
             self.cycle = None
             if self.due is not None:
                 self.unwatch()
@@ -177,7 +179,7 @@ class Http2Stream:
         self.http2.flush_soon()
 
     async def send_file(self, file: int, offset: int, size: int) -> int:
-        """Send none: frames are made of bytes that were read."""
+        """Send nothing: frames need the bytes of the file, so the exchange has to read them."""
         return 0
 
     def takes_trailers(self) -> bool:
@@ -201,14 +203,14 @@ class Http2Stream:
             self.unwatch()
 
     def break_off(self) -> None:
-        """End a response that is not complete, so that the client can tell."""
+        """End an incomplete response so that the client cannot take it for a complete one."""
         self.reset(INTERNAL_ERROR)
 
     def shutdown(self) -> None:
-        """The response was complete: other streams take no harm."""
+        """The response was complete: keep the connection, because other streams use it."""
 
     def fail(self) -> None:
-        """The application has failed: an error response if nothing was sent, else the client must be able to tell."""
+        """The application has failed: send an error response, or break off the response that has begun."""
         cycle: Any = self.cycle
         if self.stream.framer.head_sent:
             self.break_off()
@@ -293,7 +295,7 @@ class Http2Stream:
         if due is Due.SEND:
             sent = (stream.sent, http2.output.sent)
             if sent[0] > self.sent[0] or (stream.send_window > 0 and sent[1] > self.sent[1]):
-                # It is slow, or has its turn after others.
+                # The client is slow, or other streams had their turn first.
                 http2.watch(self, Due.SEND, http2.config.timeout_send)
             else:
                 self.reset(CANCEL)
@@ -396,7 +398,7 @@ class Http2(asyncio.Protocol):
         self.state = State.SERVING
 
         self.app: ASGI3Application = service.app
-        # For requests by way of a proxy.
+        # The application for requests that have fields of a proxy.
         self._proxied_app = self.app
         self.scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
 
@@ -454,7 +456,7 @@ class Http2(asyncio.Protocol):
         self.connection.eof = True
         for stream in list(self.session.streams.values()):
             if stream.more_body and stream.owner is not None:
-                # The rest of its request does not come.
+                # The rest of the request will not come.
                 stream.owner.reset(CANCEL)
         self._flush()
         self.await_client()
@@ -471,7 +473,7 @@ class Http2(asyncio.Protocol):
             self.await_client()
 
     def shutdown(self) -> None:
-        """Serve what has come, and what is under way, then close (RFC 9113 section 6.8)."""
+        """Serve the requests that have come or are on their way, then close (RFC 9113 section 6.8)."""
         if self.state is State.SERVING:
             self.state = State.LEAVING
             self.session.begin_shutdown()
@@ -487,7 +489,7 @@ class Http2(asyncio.Protocol):
     # Requests
 
     def _serve(self) -> None:
-        """Act on what was read, until there is nothing left or others have to have their turn."""
+        """Handle the events of what was read, until none is left or other connections must have their turn."""
         session = self.session
         until = 0.0
         self.in_pass = True
@@ -529,7 +531,7 @@ class Http2(asyncio.Protocol):
         flags = head.flags
         app = self.app
         more_body = False
-        # One comparison for all: a request without any of these bits needs nothing but an answer.
+        # One comparison for all flags: a request without any of these bits needs nothing but an answer.
         if flags >= HAS_FORWARDED:
             more_body = flags & BODY_FOLLOWS != 0
             if flags & HAS_FORWARDED:
@@ -672,7 +674,7 @@ class Http2(asyncio.Protocol):
     # Bytes out
 
     def send_head_soon(self, owner: Http2Stream) -> None:
-        """Send the head with the next write, unless the first part of the body has taken it along."""
+        """Send the head with the next write, unless it has been sent with the first part of the body by then."""
         self._started.append(owner)
         self.flush_soon()
 
@@ -681,7 +683,7 @@ class Http2(asyncio.Protocol):
         self._scheduler.soon(callback, self._service.context)
 
     def flush_soon(self) -> None:
-        """Write at the loop's next turn, or at the end of the pass, together with what else there is by then."""
+        """Write at the loop's next turn, or at the end of the pass, together with everything sent until then."""
         if not self.in_pass and not self._flush_scheduled:
             self._flush_scheduled = True
             self._scheduler.soon(self._flush_scheduled_now, self._service.context)
@@ -764,7 +766,7 @@ class Http2(asyncio.Protocol):
         if idle and (state is _ENDING or connection.eof):
             self._close()
         elif connection.flow.write_paused:
-            # It has to read first: `Due.SEND` is set while writing is paused.
+            # The client has to read first: `Due.SEND` is set while writing is paused.
             return
         elif idle:
             if state is _LEAVING:
@@ -774,7 +776,8 @@ class Http2(asyncio.Protocol):
                 if deadline.reason is not Due.HEAD:
                     deadline.set(Due.HEAD, self.config.timeout_request_head)
             elif self.served:
-                # Other frames are no request, and prolong nothing. Deadline.set, by hand: 600 instructions less.
+                # Other frames are no request: they do not extend the deadline. Deadline.set, inlined: it saves 600
+                # instructions.
                 self.served = False
                 deadline.reason = _KEEP_ALIVE
                 deadline.due = due = monotonic() + self.timeout_keep_alive
@@ -793,7 +796,7 @@ class Http2(asyncio.Protocol):
             session.refuse(ENHANCE_YOUR_CALM, "a field block that came too slowly")
             self._serve()
         elif due is _KEEP_ALIVE or due is Due.HEAD:
-            # A request may have come, which leaves the deadline alone.
+            # If a request has come meanwhile, it did not clear the deadline.
             if not session.active and self.state is State.SERVING:
                 self._end()
                 self.await_client()

@@ -1,6 +1,8 @@
 """The one WebSocket wire, and the ASGI conversation over it.
 
-What the application sees, when the connection ends and who is told with which code, the same for every codec (ASGI
+`Http1` and `Http2` hand a connection or a stream over with `handle_upgrade`; a server whose `--http` class is foreign
+gives the bytes to `data_received`. The application calls `receive` and `send`. This module decides what the application
+sees, when the connection ends, and which close code each side gets. That is the same for every codec (ASGI
 specification, WebSocket; RFC 6455 sections 5.5 and 7).
 
     state      what is going on                                     what there is  next
@@ -86,7 +88,7 @@ _CLOSED = State.CLOSED
 
 
 class Disconnect(NamedTuple):
-    """What the application is told at the end.
+    """The contents of `websocket.disconnect`.
 
     Attributes:
         code: of the event.
@@ -149,11 +151,11 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self.connection = Connection(self, config, server_state, timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
         self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
-        # Of pings and of the end; beside it the connection has one for what is sent.
+        # For pings and for the end; the connection has another deadline, for what is sent.
         self._timer: Deadline[Due] = Deadline(timers, self.on_due)
         self._close_timeout = _CLOSE_TIMEOUT
         self._state = State.HEAD
-        # Its own type says that it returns nothing.
+        # Any: the type of applications says that they return None, and we check that.
         self.app: Any = config.loaded_app
         self.app_state = app_state
         self.tasks = server_state.tasks
@@ -161,12 +163,12 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
 
         self._max_size = min(config.ws_max_size or sys.maxsize, sys.maxsize)
         self._inbox = Inbox(config.ws_max_queue or sys.maxsize, self._max_size)
-        # When the application was called, and what the client was answered.
+        # When the application was called, and the status that the client got.
         self._began = 0.0
         self._status = CLIENT_CLOSED_REQUEST
         self._connect_given = False
         self._disconnect: Disconnect | None = None
-        # Of the states HEAD, HANDSHAKE and DENIAL, and of OPEN and those after it.
+        # Set in the states HEAD, HANDSHAKE and DENIAL, and from OPEN on.
         self._head: HeadReader | None = None
         self._opening: Opening | None = None
         self._denial: Denial | None = None
@@ -222,7 +224,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         elif state is State.HANDSHAKE:
             opening = self._opening
             assert opening is not None
-            # No client should send before our answer: kept, so that a lost connection is still noticed.
+            # No client should send before our answer. We read on, so that a lost connection is still noticed.
             opening.early += data
             if len(opening.early) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
@@ -230,7 +232,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self.connection.discard(len(data))
 
     def eof_received(self) -> None:
-        """Have the transport close: a WebSocket does not outlive one of its directions."""
+        """Let the transport close: a WebSocket ends when one of its directions does."""
 
     def pause_writing(self) -> None:
         self.connection.pause_writing()
@@ -242,7 +244,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._session.resume_writing()
 
     def shutdown(self) -> None:
-        """The server is going down: part from the peer; a denial response may be completed."""
+        """The server shuts down: close the WebSocket. A denial response may be completed."""
         if self._state is State.OPEN:
             self._send_close(CloseCode.SERVICE_RESTART, "")
             self._end_conversation(CloseCode.SERVICE_RESTART)
@@ -281,7 +283,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         return self._start_app()
 
     def _read_head(self, data: bytes) -> None:
-        """The request has not come by way of our HTTP protocol."""
+        """Read a request that did not come through our HTTP protocol."""
         if self._head is None:
             self._head = HeadReader(self.config)
         try:
@@ -363,7 +365,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._close(gently=isinstance(end, Failed))
 
     async def run_asgi(self) -> None:
-        """Run the application, and tell the peer how it ended."""
+        """Run the application, and close with the code that says how it ended."""
         try:
             result = await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
@@ -388,7 +390,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             beginning = self._denial or self._opening
             assert beginning is not None
             if beginning.answer.head_sent:
-                # It must not pass for a whole response.
+                # The client must not take it for a whole response.
                 self._reset()
             else:
                 self._respond(beginning.answer, 500)
@@ -489,13 +491,17 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._session.close(code, fitting_reason(reason))
 
     def _end_conversation(self, code: int, reason: str | None = None, by_app: bool = False) -> None:
-        """Tell the application, unless it was told before, behind the messages that it has not read."""
+        """Let `receive` return `websocket.disconnect` after the messages that are left; the first call counts."""
         if self._disconnect is None:
             self._disconnect = Disconnect(code, reason, by_app)
             self._inbox.waiters.wake()
 
     def _close(self, gently: bool = False) -> None:
-        """Close once the peer has taken what was written, or has not in time; gently so that it can read it."""
+        """Close once the peer has taken what was written, or `close_timeout` is over.
+
+        Args:
+            gently: end our half first and read on, so that no reset overtakes what was written.
+        """
         self._state = State.CLOSED
         if not self.transport.is_closing():
             self._timer.set(Due.CLOSE, self.close_timeout)
