@@ -100,11 +100,11 @@ def test_workers_that_do_not_accept_do_not_count(shares: list[Share]) -> None:
     assert not courtesy.is_due(0.0)
 
 
-def wait_in_vain(courtesy: Courtesy, now: float, times: int) -> float:
+def wait_without_success(courtesy: Courtesy, now: float, times: int) -> float:
     for _ in range(times):
         assert courtesy.is_due(now)
         now += COURTESY_DELAY
-        courtesy.was_in_vain(now)
+        courtesy.on_left_waiting(now)
     return now
 
 
@@ -112,9 +112,9 @@ def test_a_hanging_worker_is_disregarded_for_longer_and_longer(shares: list[Shar
     courtesy = Courtesy(shares[0])
     shares[0].publish(10)
     shares[2].publish(10)
-    now, period = wait_in_vain(courtesy, 0.0, PATIENCE - 1), DISREGARD_MIN
+    now, period = wait_without_success(courtesy, 0.0, PATIENCE - 1), DISREGARD_MIN
     for _ in range(8):
-        now = wait_in_vain(courtesy, now, 1)
+        now = wait_without_success(courtesy, now, 1)
         assert not courtesy.is_due(now)
         assert not courtesy.is_due(now + 0.99 * period)
         now += period
@@ -126,7 +126,7 @@ def test_a_worker_that_accepts_again_is_regarded_again(shares: list[Share]) -> N
     courtesy = Courtesy(shares[0])
     shares[0].publish(10)
     shares[2].publish(10)
-    now = wait_in_vain(courtesy, 0.0, PATIENCE)
+    now = wait_without_success(courtesy, 0.0, PATIENCE)
     assert not courtesy.is_due(now)
     shares[1].publish(1)
     assert courtesy.is_due(now)
@@ -138,7 +138,7 @@ def test_a_worker_at_work_is_not_disregarded(shares: list[Share]) -> None:
     shares[2].publish(10)
     assert courtesy.is_due(0.0)
     shares[1].publish(1)
-    courtesy.was_in_vain(0.0)
+    courtesy.on_left_waiting(0.0)
     assert courtesy.is_due(0.0)
 
 
@@ -146,7 +146,7 @@ def test_a_worker_that_has_gone_is_forgotten(scoreboard: Scoreboard, shares: lis
     courtesy = Courtesy(shares[0])
     shares[0].publish(10)
     shares[1].publish(10)
-    wait_in_vain(courtesy, 0.0, PATIENCE)
+    wait_without_success(courtesy, 0.0, PATIENCE)
     scoreboard.give_back(shares[2])
-    courtesy.was_in_vain(0.0)
+    courtesy.on_left_waiting(0.0)
     assert not courtesy.is_due(0.0)

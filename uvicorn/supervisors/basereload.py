@@ -22,7 +22,7 @@ from uvicorn.process_manager import ProcessManager
 from uvicorn.server import HANDLED_SIGNALS, log_process
 from uvicorn.supervisors.spawn import PipeEnd, get_subprocess, spawn
 
-# What an open stream may hold up a reload, unless the user says so, and then the application's shutdown; in seconds.
+# Seconds by which open streams may delay a reload, unless the user sets a time; and for the application after that.
 RELOAD_GRACE = 2
 SHUTDOWN_ALLOWANCE = 5.0
 
@@ -30,7 +30,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class StoppableTarget:
-    """What serves in a child that no signal can ask to stop: a thread listens to the reloader's pipe."""
+    """Serves in a child that signals cannot stop (Windows): a thread listens to the reloader's pipe."""
 
     def __init__(self, target: Callable[..., None], channel: PipeEnd) -> None:
         self._target = target
@@ -41,7 +41,7 @@ class StoppableTarget:
         self._target(sockets=sockets)
 
     def _listen(self) -> None:
-        with contextlib.suppress(EOFError, OSError):  # The end of the reloader is noticed elsewhere.
+        with contextlib.suppress(EOFError, OSError):  # Another thread notices the end of the reloader.
             self._channel.recv_bytes()
             signal.raise_signal(signal.SIGTERM)
 
@@ -55,7 +55,7 @@ class BaseReload:
         sockets: stay open here, so that no reload refuses a connection.
 
     Attributes:
-        manager: what is told of this process.
+        manager: notifies systemd, or another process manager, of the states of this process.
     """
 
     reloader_name: str | None = None
@@ -115,7 +115,7 @@ class BaseReload:
         if threading.current_thread() is threading.main_thread():
             self._former_handlers = {sig: signal.signal(sig, self.signal_handler) for sig in HANDLED_SIGNALS}
         for sock in self.sockets:
-            # Who comes while no child is ready waits.
+            # A client that comes while no child is ready waits.
             sock.listen(self.config.backlog)
         self._start()
 

@@ -22,16 +22,16 @@ SIZE = CELLS * CELL_SIZE
 # In the cell of a worker that does not accept.
 ABSENT = 0x7FFFFFFF
 
-# By how many connections a worker may be ahead of the least loaded one: few enough for even shares, but so many that
-# workers woken together need not wait for each other each time.
+# By how many connections a worker may be ahead of the least loaded one. Fewer make the shares more even; with too few,
+# workers that wake up together would wait for each other each time.
 SLACK = 2
 SLACK_SHIFT = 3  # and an eighth of what the least loaded one has
 
-# How long a connection is left to the others, in seconds: a process may take some milliseconds to wake.
+# Seconds for which a connection is left to the others: a process may take some milliseconds to wake up.
 COURTESY_DELAY = 0.02
 
-# A worker that lets this pass so many times is busy, or hangs. It is then disregarded for some seconds, each time for
-# twice as long, until it has accepted something.
+# A worker that leaves this many connections waiting is busy, or hangs. The others then disregard it for some time, each
+# time twice as long, until it has accepted something.
 PATIENCE = 3
 DISREGARD_MIN = 0.1
 DISREGARD_MAX = 1.0
@@ -40,7 +40,10 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Scoreboard:
-    """The supervisor's; its shares are pickled to the workers. Each writes only its own, so there is no lock."""
+    """The shared memory with the number of connections of each worker. Each worker writes its own cell only: no lock.
+
+    The supervisor has it, and pickles a `Share` to each worker.
+    """
 
     def __init__(self) -> None:
         self._file = open_unnamed_file("uvicorn-scoreboard")
@@ -49,7 +52,7 @@ class Scoreboard:
         self._taken: set[int] = set()
 
     def take(self) -> "Share | None":
-        """A share for one more worker; None where all are taken."""
+        """A share for one more worker; None if all are taken."""
         index = next((index for index in range(1, CELLS) if index not in self._taken), None)
         if index is None:
             return None
@@ -68,8 +71,8 @@ class Scoreboard:
 
 
 def open_scoreboard() -> Scoreboard | None:
-    """A scoreboard; None where workers cannot share memory, which is logged."""
-    if sys.platform == "win32":  # Its event loops cannot watch a listening socket.
+    """A scoreboard; None if workers cannot share memory, which is logged."""
+    if sys.platform == "win32":  # The event loops of Windows cannot watch a listening socket.
         return None
     try:
         return Scoreboard()
@@ -79,7 +82,7 @@ def open_scoreboard() -> Scoreboard | None:
 
 
 def open_unnamed_file(name: str) -> IO[bytes]:
-    """A file for memory that processes share; `name` is for those who look at the process."""
+    """A file for memory that processes share; `name` appears in /proc."""
     memfd_create = getattr(os, "memfd_create", None)
     if memfd_create is not None:
         # It needs no file system: that of a container may be read-only. An old kernel or a sandbox refuses it.
@@ -120,7 +123,7 @@ class Share:
         self.cells[self.index] = ABSENT
 
     def read(self) -> list[int]:
-        """How many the workers have, each at its index; `ABSENT` where none accepts."""
+        """The number of connections of each worker, at its index; `ABSENT` if it does not accept."""
         cells = self.cells
         return [ABSENT, *cells[1 : cells[0] + 1]]
 
@@ -142,8 +145,8 @@ class Stalled:
         self._times = 0
         self._period = DISREGARD_MIN / 2
 
-    def wait_in_vain(self, now: float) -> None:
-        """It has let a connection pass once more."""
+    def count_wait(self, now: float) -> None:
+        """It has left one more connection waiting."""
         self._times += 1
         if self._times >= PATIENCE:
             self._period = min(2 * self._period, DISREGARD_MAX)
@@ -170,19 +173,19 @@ class Courtesy:
         return True
 
     def _leave_out_stalled(self, loads: list[int], now: float) -> None:
-        """Leave out who is disregarded, and forgive who has done something since."""
+        """Leave out the workers that are disregarded, and forget those whose load has changed since."""
         for index, worker in list(self._stalled.items()):
             if index >= len(loads) or loads[index] != worker.load:
                 del self._stalled[index]
             elif now < worker.disregarded_until:
                 loads[index] = ABSENT
 
-    def was_in_vain(self, now: float) -> None:
-        """Nobody took the connection that we left to the others."""
+    def on_left_waiting(self, now: float) -> None:
+        """No worker has taken the connection that we left to the others."""
         index, load = self._awaited
         loads = self._share.read()
-        if index < len(loads) and loads[index] == load:  # Else it is at work.
-            self._stalled.setdefault(index, Stalled(load)).wait_in_vain(now)
+        if index < len(loads) and loads[index] == load:  # Otherwise that worker is at work.
+            self._stalled.setdefault(index, Stalled(load)).count_wait(now)
 
 
 class PublishedConnections(Connections):
@@ -210,12 +213,12 @@ class PublishedConnections(Connections):
         self.publish()
 
     def begin(self) -> None:
-        """One has been accepted, and is being set up."""
+        """A connection has been accepted, and is being set up."""
         self.pending += 1
         self.publish()
 
     def begun(self) -> None:
-        """It has been added, or has failed."""
+        """The set-up is over: the connection has been added, or has failed."""
         self.pending -= 1
         self.publish()
         if not self.pending:
@@ -267,7 +270,7 @@ class FairServer:
         self._loop.add_reader(sock.fileno(), self._on_readable)
 
     def close(self) -> None:
-        """Stop listening; the socket's queue is left to the others."""
+        """Stop listening. The other workers take the connections that wait."""
         if self._closed:
             return
         self._closed = True
@@ -297,7 +300,7 @@ class FairServer:
 
     def _after_courtesy(self) -> None:
         if wait([self._sock], 0):
-            self._courtesy.was_in_vain(self._loop.time())
+            self._courtesy.on_left_waiting(self._loop.time())
         self._resume()
 
     def _after_shortage(self) -> None:
@@ -323,7 +326,7 @@ class FairServer:
         self._connections.begin()
         if sys.version_info < (3, 12):
             setup = self._loop.create_task(self._set_up(accepted))
-        else:  # It saves a pass of the loop.
+        else:  # An eager task saves a pass of the loop.
             setup = asyncio.Task(self._set_up(accepted), loop=self._loop, eager_start=True)
         self._setups.add(setup)
         setup.add_done_callback(self._setups.discard)

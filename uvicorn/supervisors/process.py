@@ -32,16 +32,16 @@ from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Work
 if TYPE_CHECKING:
     from uvicorn.metrics.cells import SharedCells
 
-# How long the stacks of a worker that hangs are waited for, in seconds, and after what silence they are asked for
-# again: nothing else marks the end of a dump. After a shorter one, two could mix.
+# Seconds to wait for the stacks of a worker that hangs; and seconds of silence after which a dump is taken to be over.
+# Nothing else marks its end, and with a shorter silence two dumps could mix.
 DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.5
-# What a pipe holds, in bytes.
+# The size of a pipe's buffer, in bytes.
 PIPE_SIZE = 65536
 # How `faulthandler` begins the stack of a thread; PyPy writes the id in capitals.
 _THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
 NO_STACKS = "They could not be had."
-# What an application's own shutdown may take past `timeout_graceful_shutdown`, in seconds.
+# Seconds that an application's own shutdown may take after `timeout_graceful_shutdown`.
 SHUTDOWN_ALLOWANCE = 30.0
 # The share of the timeout between an answer and the next question; the rest is for the answer.
 INTERVAL_SHARE = 0.1
@@ -56,9 +56,9 @@ class ProcessState(enum.Enum):
 
 
 class HealthCheck:
-    """When a worker is asked for a sign of life, and when it is taken to hang: within `timeout` seconds.
+    """When a worker is asked for a sign of life, and when it counts as hanging: after `timeout` seconds.
 
-    Its first answer is that it is ready: while it starts, an import may hold the GIL.
+    The first answer is that the worker is ready: while it starts, an import may hold the GIL.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -90,13 +90,13 @@ class HealthCheck:
 
 
 class LoopCheck:
-    """Whether the event loop of a worker goes round. It is asked with each question of the health check."""
+    """Whether the event loop of a worker is blocked. It is asked with each question of the health check."""
 
     def __init__(self, timeout: float, kill_after: float | None) -> None:
         self._timeout = timeout
         self._kill_after = math.inf if kill_after is None else kill_after
         self._asked_at: float | None = None
-        self._is_told = False
+        self._is_logged = False
 
     def asked(self, now: float) -> None:
         if self._asked_at is None:
@@ -104,30 +104,30 @@ class LoopCheck:
 
     def answered(self) -> None:
         self._asked_at = None
-        self._is_told = False
+        self._is_logged = False
 
     def blocked(self, now: float) -> float:
-        """For how many seconds it has not gone round."""
+        """For how many seconds the loop has been blocked."""
         return 0.0 if self._asked_at is None else now - self._asked_at
 
     @property
     def due(self) -> float:
         if self._asked_at is None:
             return math.inf
-        return self._asked_at + (self._kill_after if self._is_told else min(self._timeout, self._kill_after))
+        return self._asked_at + (self._kill_after if self._is_logged else min(self._timeout, self._kill_after))
 
-    def must_tell(self, now: float) -> bool:
-        """Whether the log has to tell of it; once."""
-        tell = not self._is_told and self.blocked(now) >= self._timeout
-        self._is_told = self._is_told or tell
-        return tell
+    def must_log(self, now: float) -> bool:
+        """Whether to log that the loop is blocked; True once."""
+        log = not self._is_logged and self.blocked(now) >= self._timeout
+        self._is_logged = self._is_logged or log
+        return log
 
     def must_kill(self, now: float) -> bool:
         return self.blocked(now) >= self._kill_after
 
 
 def read_rss(pid: int) -> int | None:
-    """The resident memory of a process in bytes; None if the system does not tell."""
+    """The resident memory of a process in bytes; None if the system does not show it."""
     if sys.platform == "win32":
         return None
     try:
@@ -245,7 +245,7 @@ class Process:
             os.kill(self.pid, signal.SIGTERM)
 
     def skip_delay(self) -> None:
-        """Ask the process, which is to shut down, to do it now."""
+        """End the delay of the process's shutdown."""
         self._stop(0.0)
         self._send(Message.SKIP)
 
@@ -265,17 +265,17 @@ class Process:
         """Ask the process to end without waiting for anything."""
         self._stop(0.0)
         if self.process.exitcode is None:
-            # Not by a second signal: of two at once, the worker takes the lower number first.
+            # Not by a second signal: if two come at once, the worker takes the one with the lower number first.
             self._send(Message.FORCE)
 
     def reopen_logs(self) -> None:
-        """Have the process open the files of its log anew."""
-        # Not by the signal: before the process handles it, it would be killed.
+        """Ask the process to reopen its log files."""
+        # Not by SIGUSR1: a process that does not handle it yet would be killed.
         self._send(Message.REOPEN)
 
     def write_stacks(self) -> None:
-        """Have the worker write the stacks of its threads."""
-        # Not by the signal, as above.
+        """Ask the worker to write the stacks of its threads."""
+        # Not by SIGUSR2, for the same reason.
         self._send(Message.STACKS)
 
     def kill(self) -> None:
@@ -288,7 +288,7 @@ class Process:
         self.process.join()
 
     def close(self) -> None:
-        """Free what we hold of the process."""
+        """Close our ends of the pipes, and what else belongs to the process."""
         self.channel_open = False
         self.channel.close()
         self._dump.close()
@@ -331,7 +331,7 @@ class Process:
 
     @property
     def due(self) -> float:
-        """When `check` has something to do, by `time.monotonic`."""
+        """The time (`time.monotonic`) at which `check` has something to do."""
         due = min(self.health.due, self._end_due)
         if self.state is ProcessState.SERVING:
             due = min(due, self.loop_check.due)
@@ -357,11 +357,11 @@ class Process:
                 self._replace_because(f"has served for {self.served:.0f} s")
 
     def _check_loop(self, now: float) -> None:
-        """A thread answers for the worker; its event loop may be blocked."""
+        """Log a blocked event loop, or kill its worker. A thread answers health checks, even then."""
         if self.loop_check.must_kill(now):
             self.loop_check.answered()
             self.kill_hanging(f"has blocked its event loop for {self.config.timeout_worker_loop:g} s")
-        elif self.loop_check.must_tell(now):
+        elif self.loop_check.must_log(now):
             message = "The event loop of child process [%d] has been blocked for %.1f s. The stacks of its threads:\n%s"
             logger.warning(message, self.pid, self.loop_check.blocked(now), self._dump_stacks() or NO_STACKS)
 
@@ -395,13 +395,13 @@ class Process:
         if DUMP_SIGNAL is None or sys.platform == "win32":
             return ""
         if self._dump.poll():
-            os.read(self._dump.fileno(), PIPE_SIZE)  # what somebody else has asked for
+            os.read(self._dump.fileno(), PIPE_SIZE)  # stacks that someone else has asked for
         os.kill(self.pid, DUMP_SIGNAL)
         os.kill(self.pid, signal.SIGCONT)  # A stopped process writes nothing.
         dumps = b""
         deadline = time.monotonic() + DUMP_TIMEOUT
         while (left := deadline - time.monotonic()) > 0 and not _is_complete(dumps):
-            # Not before it has begun: two threads that take a signal at once would both write.
+            # Ask again only if it has not begun: two threads that take a signal at once would both write.
             if not self._dump.poll(min(left, DUMP_SILENCE) if dumps else left):
                 os.kill(self.pid, DUMP_SIGNAL)
                 continue

@@ -1,4 +1,4 @@
-"""Child processes that serve: spawned, or forked where nothing but this server is loaded."""
+"""Child processes that serve: spawned, or forked if nothing but this server is loaded."""
 
 import atexit
 import contextlib
@@ -36,7 +36,7 @@ else:
 
     PipeEnd: TypeAlias = "Connection[Any, Any]"
 
-# What an orphan gets for its requests, unless the user says so, and then for the application's shutdown; in seconds.
+# Seconds that an orphan has for its requests, unless the user sets a time, and then for the application's shutdown.
 ORPHAN_GRACE = 10.0
 ORPHAN_ALLOWANCE = 2.0
 
@@ -123,12 +123,12 @@ def open_pidfd(pid: int) -> int | None:
 
 
 def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
-    """See to it that no orphan is left, which would keep the port."""
+    """End this process when its parent ends: an orphan would keep the port."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         grace = ORPHAN_GRACE if timeout_graceful_shutdown is None else timeout_graceful_shutdown
         assert parent.pid is not None
-        # multiprocessing's stays open in those who are forked after us.
+        # multiprocessing's own descriptor stays open in children that are forked after us.
         pidfd = open_pidfd(parent.pid)
         sentinel = parent.sentinel if pidfd is None else pidfd
         threading.Thread(target=_watch, args=(sentinel, grace), daemon=True, name="uvicorn-parent").start()
@@ -146,12 +146,12 @@ def _watch(parent_sentinel: int, grace: float) -> None:
 
 
 def can_fork() -> bool:
-    """Whether nothing runs in this process or is loaded into it but the server, as where `uvicorn` has been called.
+    """Whether only the server is loaded into this process and runs in it, as after a call of the command `uvicorn`.
 
     Of anything else a fork would inherit locks, threads and connections, and a restart would not load it anew.
     """
-    pidfd = open_pidfd(os.getpid())  # Only by one does a forked process learn of its parent's end.
-    if pidfd is None:  # Also on macOS, where what the system loads does not bear a fork.
+    pidfd = open_pidfd(os.getpid())  # A forked process needs one to notice the end of its parent.
+    if pidfd is None:  # Also on macOS, where system libraries do not work after a fork.
         return False
     os.close(pidfd)
     return _runs_one_thread() and _main_module_is_ours() and not _foreign_modules()
@@ -159,20 +159,20 @@ def can_fork() -> bool:
 
 def _runs_one_thread() -> bool:
     try:
-        return len(os.listdir("/proc/self/task")) == 1  # With those that are not Python's.
+        return len(os.listdir("/proc/self/task")) == 1  # This counts threads that Python did not start, too.
     except OSError:
         return False
 
 
 def _main_module_is_ours() -> bool:
-    """Whether it only calls us, as the `uvicorn` script and `python -m uvicorn` do."""
+    """Whether the main module only calls us, as the `uvicorn` script and `python -m uvicorn` do."""
     allowed = (sys, re, uvicorn, uvicorn.main)
     names = vars(sys.modules["__main__"])
     return all(value in allowed for name, value in names.items() if not name.startswith("__"))
 
 
 def _foreign_modules() -> set[str]:
-    """What else has been imported since the server was: by a logging configuration, say."""
+    """The modules that were imported besides the server's, for example by a logging configuration."""
     names = list(sys.modules)
     tops = {name.partition(".")[0] for name in names[names.index("uvicorn") :]}
     # Those without a spec have been made by an extension module.
@@ -181,16 +181,16 @@ def _foreign_modules() -> set[str]:
 
 
 def preload(config: Config) -> None:
-    """Import what every worker needs; what is of the user's own is left to them."""
+    """Import what every worker needs. Workers themselves import the user's modules."""
     choices: list[tuple[Any, Mapping[str, str | None]]] = [
         (config.loop, LOOP_FACTORIES),
         (config.http, HTTP_PROTOCOLS),
         (config.lifespan, LIFESPAN),
     ]
-    if config.ws != "auto":  # Which waits for the first handshake (`Config.ws_protocol_class`).
+    if config.ws != "auto":  # `auto` is imported at the first handshake (`Config.ws_protocol_class`).
         choices.append((config.ws, WS_PROTOCOLS))
     for asked, named in choices:
-        # The worker will complain of what cannot be imported.
+        # If something cannot be imported, the worker will report it.
         with contextlib.suppress(ImportFromStringError, ImportError):
             found = import_from_string(named.get(asked) if isinstance(asked, str) else None)
             if named is LOOP_FACTORIES and found is not None:
@@ -209,7 +209,7 @@ def get_forked(
 ) -> BaseProcess:
     """As `get_subprocess`, of a forked process, which first calls `let_go`."""
     arguments = {"let_go": let_go, "started": arguments_of_child(config, target, sockets)}
-    fork: Any = multiprocessing.get_context("fork")  # of another type on Windows, where there is none
+    fork: Any = multiprocessing.get_context("fork")  # Any: Windows has no such context, and mypy checks for it too
     process: BaseProcess = fork.Process(target=_run, kwargs=arguments)
     # The name by which applications find out which worker they are in.
     process.name = process.name.replace("Fork", "Spawn")
@@ -227,6 +227,6 @@ def _run(let_go: Callable[[], None], started: dict[str, Any]) -> None:
             threading._shutdown()
             atexit._run_exitfuncs()
     else:
-        # `multiprocessing` calls what is registered from here on, and has forgotten what was.
+        # `multiprocessing` calls only the functions that are registered from here on.
         atexit.register(logging.shutdown)
         subprocess_started(**started)

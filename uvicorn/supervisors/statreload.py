@@ -1,4 +1,4 @@
-"""Reloading where watchfiles is not installed: by the files' times of modification."""
+"""Reloading without watchfiles: by the modification times of files."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ class StatReload(BaseReload):
             logger.warning("--reload-include and --reload-exclude have no effect unless watchfiles is installed.")
 
     def startup(self) -> None:
-        # Before the child starts, or the change of a file that it has read in between would go unnoticed.
+        # Before the child starts: otherwise a change after the child has read a file would go unnoticed.
         self.mtimes = dict(self._stat())
         super().startup()
 
@@ -42,7 +42,7 @@ class StatReload(BaseReload):
             try:
                 yield path, path.stat().st_mtime
             except OSError:
-                continue  # It has been removed since, or must not be looked at.
+                continue  # The file has been removed since, or must not be read.
 
     def iter_py_files(self) -> Iterator[Path]:
         for directory in self.config.reload_dirs:

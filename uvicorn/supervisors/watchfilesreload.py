@@ -1,4 +1,4 @@
-"""Reloading with watchfiles: the system tells what changes."""
+"""Reloading with watchfiles: the operating system reports changes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +12,9 @@ from uvicorn.supervisors.basereload import BaseReload
 
 
 class FileFilter:
-    """Tells which files are worth a reload.
+    """Chooses the files whose changes cause a reload.
 
-    A default pattern holds unless `config` names it on the other side. A default exclude does not hold either for a
+    A default pattern applies unless `config` names it on the other side. A default exclude does not apply either to a
     file of an include that it matches as well: `.env` means that file, `*.html` does not mean hidden ones.
     """
 
@@ -56,7 +56,7 @@ class WatchFilesReload(BaseReload):
             stop_event=self.should_exit,
             # The default groups what changes within 1.6 s, however long the group becomes.
             debounce=max(int(config.reload_delay * 1000), 1),
-            # The process manager waits for signs of life.
+            # The process manager expects signs of life.
             rust_timeout=1000,
             yield_on_timeout=True,
             ignore_permission_denied=True,

@@ -1,4 +1,4 @@
-"""A server in a child process, which a thread keeps in touch with the supervisor."""
+"""A server in a child process, and the thread in it that talks to the supervisor."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from uvicorn.metrics.cells import SharedCells
     from uvicorn.metrics.server_metrics import ServerMetrics
 
-# This signal makes a worker write the stacks of its threads, as the JVM's do, even while the GIL is held.
+# This signal makes a worker write the stacks of its threads, as in a JVM, even while an extension keeps the GIL.
 DUMP_SIGNAL: int | None = None
 if sys.platform != "win32":
     DUMP_SIGNAL = signal.SIGQUIT
 
-# After how many seconds a retiring worker closes connections.
+# Seconds after which a retiring worker closes its connections.
 DRAIN_TIMEOUT = 30.0
 
 
@@ -46,7 +46,7 @@ class Message(bytes, enum.Enum):
 
     # From the worker.
     PONG = b"pong"
-    TURN = b"turn"  # Since the last PING, its event loop has gone round.
+    TURN = b"turn"  # Its event loop has run since the last PING.
     READY = b"ready"  # It accepts connections.
     LIMIT = b"limit"  # It has served its maximum of requests, and serves on until its replacement is ready.
 
@@ -80,23 +80,23 @@ class Worker:
         self.cells = cells
 
     def __call__(self, sockets: list[socket]) -> None:
-        """Serve until told to stop."""
+        """Serve until asked to stop."""
         set_worker(self._number)
         if sys.platform != "win32":
             assert DUMP_SIGNAL is not None
             faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
-            # A terminal tells all its processes, but the supervisor decides. (SIG_IGN would be inherited.)
+            # A terminal sends SIGINT to all its processes, but the supervisor decides. (SIG_IGN would be inherited.)
             signal.signal(signal.SIGHUP, _leave_to_supervisor)
-            # Its default would end us while the application is imported.
+            # The default would end this process while the application is imported.
             signal.signal(signal.SIGUSR1, handle_reopen)
-        self._lock = threading.Lock()  # Both threads have something to say.
+        self._lock = threading.Lock()  # Both threads write to the pipe.
         # Before the application is imported, which may take long.
         self._server = server = WorkerServer(self._config, self, self._share)
         threading.Thread(target=self._listen, daemon=True, name="uvicorn-supervisor-channel").start()
         server.run(sockets)
 
     def tell(self, message: Message) -> None:
-        # OSError: it is gone, and the watch on it (`uvicorn.supervisors.spawn`) ends us.
+        # OSError: the supervisor is gone; the thread that watches it (`uvicorn.supervisors.spawn`) ends us.
         with self._lock, contextlib.suppress(OSError):
             self._channel.send_bytes(message)
 
@@ -108,7 +108,7 @@ class Worker:
     def _obey(self, message: Message) -> None:
         if message is Message.PING:
             self.tell(Message.PONG)
-            self._server.tell_turn()
+            self._server.report_turn()
         elif message is Message.RETIRE:
             self._server.retire()
         elif message is Message.STACKS:
@@ -129,7 +129,7 @@ def _leave_to_supervisor(sig: int, frame: FrameType | None) -> None:
 class WorkerServer(Server):
     def __init__(self, config: Config, worker: Worker, share: Share | None) -> None:
         super().__init__(config)
-        self.manager = ProcessManager()  # It knows the supervisor alone.
+        self.manager = ProcessManager()  # Without a file and a socket: systemd watches the supervisor.
         self._worker = worker
         self._retiring = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -154,10 +154,10 @@ class WorkerServer(Server):
             self._loop = asyncio.get_running_loop()
             self._worker.tell(Message.READY)
 
-    def tell_turn(self) -> None:
-        """Have the event loop say that it goes round; it is called from another thread."""
+    def report_turn(self) -> None:
+        """Let the event loop send TURN. Called from another thread."""
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # It has been closed.
+            with contextlib.suppress(RuntimeError):  # The loop has been closed.
                 self._loop.call_soon_threadsafe(self._worker.tell, Message.TURN)
 
     def _end_at_request_limit(self) -> None:
@@ -175,7 +175,7 @@ class WorkerServer(Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """As a `Server`; but a terminal tells us too, and the supervisor says whether to skip the delay."""
+        """As `Server.handle_exit`, but only the supervisor skips the delay: a terminal sends signals to us too."""
         if not self.is_delayed:
             super().handle_exit(sig, frame)
 
@@ -185,7 +185,7 @@ class WorkerServer(Server):
         await super()._delay_shutdown(seconds)
 
     async def _drain(self, sockets: list[socket] | None) -> None:
-        """Let each connection go with its next response, or when it has been idle long enough.
+        """End each connection with its next response, or when it has been idle for long enough.
 
         To close it would fail a request that is on its way.
         """
@@ -195,7 +195,7 @@ class WorkerServer(Server):
         emptied = asyncio.ensure_future(self.server_state.connections.wait_empty())
         emptied.add_done_callback(self._drained)
         ticking = asyncio.ensure_future(self._go_on_ticking())
-        # By then the idle ones have closed themselves.
+        # By then the idle connections are closed.
         await self._flag("_exit").wait(min(self.config.timeout_keep_alive, DRAIN_TIMEOUT))
         ticking.cancel()
         emptied.cancel()
