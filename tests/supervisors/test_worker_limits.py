@@ -157,17 +157,17 @@ def test_when_a_loop_is_asked_and_what_follows() -> None:
     check.asked(12.0)
     assert check.blocked(13.0) == 3.0
     assert check.due == 15.0
-    assert not check.must_tell(14.9)
-    assert check.must_tell(15.0)
-    assert not check.must_tell(16.0)
+    assert not check.must_log(14.9)
+    assert check.must_log(15.0)
+    assert not check.must_log(16.0)
     assert check.due == math.inf
     assert not check.must_kill(1e9)
     check.answered()
     check.asked(20.0)
-    assert check.must_tell(25.0)
+    assert check.must_log(25.0)
     check = LoopCheck(5.0, 7.0)
     check.asked(10.0)
-    assert check.must_tell(15.0)
+    assert check.must_log(15.0)
     assert check.due == 17.0
     assert not check.must_kill(16.9)
     assert check.must_kill(17.0)
@@ -179,11 +179,11 @@ def test_a_worker_whose_loop_has_been_closed() -> None:
     from uvicorn.supervisors.worker import WorkerServer
 
     server = WorkerServer(Config(None, log_config=None), None, None)  # type: ignore[arg-type]  # it tells nothing
-    server.tell_turn()
+    server.report_turn()
     server._loop = asyncio.new_event_loop()
     server._loop.close()
     server._worker = type("Worker", (), {"tell": print})  # type: ignore[assignment]  # as above
-    server.tell_turn()
+    server.report_turn()
 
 
 # --- Stacks -----------------------------------------------------------------------------------------------------------
