@@ -792,6 +792,23 @@ def test_the_end_waits_behind_what_is_queued(peer: Peer) -> None:
     assert peer.reader.answers[1].ended
 
 
+def test_trailers_wait_behind_what_is_queued(peer: Peer) -> None:
+    peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
+    [(_, stream, _)] = peer.feed(headers(1))
+    peer.send(stream, {**START, "trailers": True}, body(b"abcd"))
+    stream.framer.add_trailers([(b"x-sum", b"4")], True)
+    stream.framer.end_trailers()
+    peer.send(stream, body())
+    peer.read()
+    assert (peer.reader.answers[1].body, peer.reader.answers[1].ended) == (b"abc", False)
+    peer.feed(window_update(1, 100))
+    peer.read()
+    assert peer.reader.answers[1].body == b"abcd"
+    assert peer.reader.answers[1].heads[1:] == [[(b"x-sum", b"4")]]
+    assert peer.reader.answers[1].ended
+    assert peer.session.active == 1, "the application has not returned"
+
+
 def test_the_end_that_comes_after_what_was_queued(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 0)))
     [(_, stream, _)] = peer.feed(headers(1))
