@@ -15,7 +15,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class ProcessManager:
-    """Tells the process manager how this process fares; without a file and a socket it does nothing.
+    """Notifies the process manager of the states of this process; without a file and a socket it does nothing.
 
     It is used as a context manager while the process serves. The file is there during that time.
 
@@ -33,16 +33,16 @@ class ProcessManager:
         self.watchdog_due = math.inf
 
     def connect(self) -> None:
-        """Tell systemd from now on, if it has started this process and wants to hear of it (sd_notify(3))."""
+        """Notify systemd from now on, if it has started this process with `Type=notify` (sd_notify(3))."""
         address = os.environ.get("NOTIFY_SOCKET", "")
-        # Another process may have it in its environment from its parent.
+        # Without this variable, or on a system without systemd, there is nothing to notify.
         if sys.platform == "win32" or address[:1] not in ("/", "@"):
             return
         # A name in the abstract namespace of Linux (unix(7)).
         self._address = address.replace("@", "\0", 1) if address.startswith("@") else address
         microseconds = os.environ.get("WATCHDOG_USEC", "")
         if microseconds.isdecimal() and os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid()):
-            # sd_watchdog_enabled(3) recommends half of it.
+            # sd_watchdog_enabled(3) recommends half of the interval.
             self._watchdog_interval = int(microseconds) / 2_000_000
             self.watchdog_due = time.monotonic() + self._watchdog_interval
 
@@ -50,10 +50,10 @@ class ProcessManager:
         """Write the file.
 
         Raises:
-            SystemExit: that is not possible; the reason has been logged.
+            SystemExit: the file cannot be written; the reason has been logged.
         """
         if self._pid_file is not None:
-            # It is never read half-written.
+            # Written elsewhere and renamed, so that it is never read half-written.
             new = f"{self._pid_file}.{os.getpid()}"
             try:
                 with open(new, "w", encoding="ascii") as file:
@@ -67,7 +67,7 @@ class ProcessManager:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pid_file is not None:
-            # A server that has taken it over meanwhile keeps it.
+            # If another server has written the file meanwhile, the file stays.
             with contextlib.suppress(OSError, ValueError), open(self._pid_file, encoding="ascii") as file:
                 if int(file.read()) == os.getpid():
                     os.unlink(self._pid_file)
@@ -77,15 +77,15 @@ class ProcessManager:
         self._notify("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """It loads the application, or its certificates, anew."""
+        """The server loads the application, or its certificates, again."""
         self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=Reloading")
 
     def stopping(self) -> None:
-        """It has begun to shut down."""
+        """The server has begun to shut down."""
         self._notify("STOPPING=1", "STATUS=Shutting down")
 
     def keep_alive(self) -> None:
-        """Pat the watchdog if it is time."""
+        """Send the watchdog a sign of life, if it is time."""
         now = time.monotonic()
         if now >= self.watchdog_due:
             self.watchdog_due = now + self._watchdog_interval

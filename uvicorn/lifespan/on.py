@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
 
 
-# Seconds between two lines that say what is waited for.
+# Seconds between two log lines that say that the application has not answered.
 REPORT_INTERVAL = 10.0
 
 
@@ -32,7 +32,7 @@ class _Phase(enum.Enum):
     ENDED = enum.auto()
 
 
-# What the application may send, asked or not, and what follows.
+# What the application may send in each phase, even before the event, and the phase that follows.
 _ANSWERS = {
     _Phase.STARTUP: {
         "lifespan.startup.complete": _Phase.RUNNING,
@@ -76,11 +76,11 @@ class LifespanOn:
         self.state: dict[str, Any] = {}
         self._received = False
         self._phase = _Phase.STARTUP
-        # The loop holds tasks weakly.
+        # The loop has only weak references to tasks.
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
-        """Tell the application that the server starts, and wait for its answer."""
+        """Send the application `lifespan.startup`, and wait for its answer."""
         self.logger.info("Waiting for application startup.")
         self._task = asyncio.get_running_loop().create_task(self.main())
         self.receive_queue.put_nowait({"type": "lifespan.startup"})
@@ -92,7 +92,7 @@ class LifespanOn:
             self.logger.info("Application startup complete.")
 
     async def shutdown(self) -> None:
-        """The same when the server stops, unless the application has failed or raised."""
+        """Send `lifespan.shutdown`, and wait for the answer, unless the application has failed or raised."""
         if self.error_occurred or self.startup_failed:
             return
         self.logger.info("Waiting for application shutdown.")
@@ -125,7 +125,7 @@ class LifespanOn:
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:
-            self._fail()  # The server leaves without waiting.
+            self._fail()  # The server does not wait for the application.
             raise
         except BaseException as exc:
             self._on_exception(exc)
@@ -136,7 +136,7 @@ class LifespanOn:
 
     def _on_exception(self, exc: BaseException) -> None:
         if self.startup_failed or self.shutdown_failed:
-            # It has told its reason; frameworks do, and raise it again.
+            # The application has sent its reason already; frameworks raise the exception again after that.
             self.error_occurred = True
         elif self._phase is _Phase.STARTUP and self.config.lifespan == "auto" and isinstance(exc, Exception):
             self.error_occurred = True
@@ -149,7 +149,7 @@ class LifespanOn:
                     exc_info=exc,
                 )
         else:
-            # Also SystemExit, which never says "unsupported".
+            # SystemExit also comes here: it never means that the protocol is not supported.
             self._fail()
             self.logger.error("Exception in 'lifespan' protocol", exc_info=exc)
 
@@ -166,7 +166,7 @@ class LifespanOn:
         return await self.receive_queue.get()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """The application's `send`; a RuntimeError for what is no answer."""
+        """The application's `send`. Raises RuntimeError for a message that is not expected."""
         kind = message["type"]
         answers = _ANSWERS[self._phase]
         if kind not in answers:

@@ -196,7 +196,7 @@ class TcpBind(Bind):
 
 
 def _resolve(host: str, port: int) -> list[Any]:
-    """What `getaddrinfo` knows of a host, each address once; those of IPv4, which clients have used so far, first."""
+    """The addresses that `getaddrinfo` gives for a host, each once; IPv4 first, which clients used before."""
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
@@ -207,7 +207,7 @@ def _resolve(host: str, port: int) -> list[Any]:
 def _bind_tcp_socket(family: int, kind: int, protocol: int, address: Any, *, only_ipv6: bool) -> socket.socket:
     sock = socket.socket(family, kind, protocol)
     with _binding(sock, address):
-        if sys.platform not in ("win32", "cygwin"):  # there the option lets two servers share a port
+        if sys.platform not in ("win32", "cygwin"):  # On these systems, the option lets two servers share a port.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
@@ -295,7 +295,7 @@ def _is_served(path: str) -> bool:
     if sys.platform == "win32":
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.setblocking(False)  # One whose queue is full is a server too.
+        client.setblocking(False)  # A server whose queue is full counts as a server too: do not wait for it.
         return client.connect_ex(path) in (0, errno.EAGAIN, errno.EINPROGRESS)
 
 
@@ -392,7 +392,7 @@ def _binding(sock: socket.socket, address: object) -> Iterator[None]:
 
 
 def _hint(exc: OSError, address: object) -> str:
-    """What more there is to say of an address that cannot be bound, and what to do."""
+    """The reason why an address cannot be bound, and what to do, as far as they are known."""
     if not isinstance(address, tuple):
         return ""
     port = address[1]

@@ -23,7 +23,7 @@ ACCEPTED_AT_ONCE = 16
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 OUT_OF_RESOURCES_DELAY = 1.0
 
-# How long a client may take to confirm the end of TLS, in seconds; the loop's 30 would hold up a shutdown.
+# Seconds that a client may take to confirm the end of TLS. The loop's default of 30 would delay a shutdown.
 TLS_SHUTDOWN_TIMEOUT = 2.0
 
 logger = logging.getLogger("uvicorn.error")
@@ -71,13 +71,13 @@ class Connector:
             if self._proxy_protocol is not None:
                 create_protocol = await self._proxy_protocol.announce(accepted)
             await self._loop.connect_accepted_socket(create_protocol, accepted, **self._tls_options)
-        except OSError as exc:  # `ssl.SSLError` is one: not our fault, as a rule.
+        except OSError as exc:  # Also `ssl.SSLError`, which clients cause.
             logger.debug("A connection could not be set up: %s", exc)
             accepted.close()
 
 
 def _proxy_protocol(config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> "ProxyProtocol":
-    from uvicorn.net.proxy_protocol import ProxyProtocol  # Most servers do without.
+    from uvicorn.net.proxy_protocol import ProxyProtocol  # imported here, because most servers do not need it
 
     return ProxyProtocol(config, create_protocol)
 
@@ -144,9 +144,10 @@ class Listeners:
                 bind.log_running(self._config.is_ssl)
 
     async def _listen(self, sock: socket.socket) -> None:
-        # Not `create_unix_server`: of CPython 3.13 and uvloop, it would in the end remove a path that others may serve.
+        # Not `create_unix_server`: with CPython 3.13 or uvloop, its `close` removes the path, which another server may
+        # use by then.
         if not isinstance(sock, socket.socket):
-            # One of gunicorn's does not notice that a loop closes the descriptor.
+            # An object of gunicorn does not notice that a loop closes the descriptor.
             sock = _duplicate(sock)
         config, loop = self._config, asyncio.get_running_loop()
         if config.proxy_protocol:
@@ -177,7 +178,7 @@ def _duplicate(sock: Any) -> socket.socket:
 
 
 def adopt_listening(fd: int, family: int, kind: int, protocol: int) -> socket.socket:
-    """Make a socket that does not block; PyPy's would, for all who share it, also for one who is in accept()."""
+    """Make a non-blocking socket. PyPy's constructor would set a shared descriptor to blocking for a moment."""
     sock = socket.socket(family, kind | getattr(socket, "SOCK_NONBLOCK", 0), protocol, fileno=fd)
     sock.setblocking(False)
     return sock

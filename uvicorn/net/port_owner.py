@@ -9,7 +9,7 @@ _LISTENING = "0A"
 
 
 def owner_of_port(port: int) -> str:
-    """Return the id and the name of a process that listens on a port; nothing if the system does not tell."""
+    """Return the id and the name of a process that listens on a port; nothing if the system does not show it."""
     sockets = {f"socket:[{inode}]" for table in ("/proc/net/tcp", "/proc/net/tcp6") for inode in _inodes(table, port)}
     if sockets:
         for pid in filter(str.isdigit, os.listdir("/proc")):

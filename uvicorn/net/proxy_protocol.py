@@ -36,7 +36,7 @@ _V1_SHORTEST = {
     b"PROXY TCP4 ": len(b"PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n"),
     b"PROXY TCP6 ": len(b"PROXY TCP6 :: :: 0 0\r\n"),
 }
-# The first read. No header is shorter than the one of UNKNOWN, and version 2 tells its length only after it.
+# The size of the first read: no header is shorter than that of UNKNOWN. Version 2 has its length after these bytes.
 _FIRST = len(_SIGNATURE)
 
 Address = tuple[str, int]
@@ -70,7 +70,7 @@ class Header:
         self._data += data
         self.wanted -= len(data)
         if self.wanted > 0:
-            # Other protocols are told by their first bytes: TLS, HTTP.
+            # The first bytes show that it is another protocol, such as TLS or HTTP.
             if not (_SIGNATURE.startswith(self._data[:_FIRST]) or b"PROXY ".startswith(self._data[:6])):
                 raise InvalidHeader
         elif self._data.startswith(_SIGNATURE):
@@ -143,7 +143,7 @@ async def read_header(sock: socket.socket) -> Header:
 
 
 class ProxiedTransport(asyncio.Transport):
-    """A transport with the addresses that a proxy has told.
+    """A transport with the addresses that a proxy has sent.
 
     Args:
         transport: the one that it stands for.
@@ -153,7 +153,7 @@ class ProxiedTransport(asyncio.Transport):
     def __init__(self, transport: Any, header: Header) -> None:
         super().__init__({"peername": header.source, "sockname": header.destination})
         self._transport = transport
-        # As attributes of the object, they cost no call more.
+        # As attributes of the object, these methods cost no extra call.
         for name in ("abort", "can_write_eof", "close", "get_protocol", "get_write_buffer_size", "is_closing"):
             setattr(self, name, getattr(transport, name))
         for name in ("get_write_buffer_limits", "is_reading", "pause_reading", "resume_reading", "set_protocol"):
@@ -163,8 +163,8 @@ class ProxiedTransport(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """As the transport's, but for the addresses."""
-        told = super().get_extra_info(name)
-        return self._transport.get_extra_info(name, default) if told is None else told
+        known = super().get_extra_info(name)
+        return self._transport.get_extra_info(name, default) if known is None else known
 
 
 class Announced(asyncio.Protocol):

@@ -27,7 +27,7 @@ logger = logging.getLogger("uvicorn.error")
 # RFC 7468 section 5; the second label is an old one, which OpenSSL takes too.
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END ", re.DOTALL)
 
-# What a context presents. Python's ssl does not tell.
+# The certificate of each context. Python's ssl cannot read it from the context.
 _certificates: "WeakKeyDictionary[ssl.SSLContext, str]" = WeakKeyDictionary()
 
 
@@ -193,12 +193,12 @@ class Certificates:
             logger.info("The certificates have been read anew.")
 
     def reload_if_changed(self) -> None:
-        """As `reload`, if a file has changed since."""
+        """Call `reload` if a file has changed since it was read."""
         if self._sign() != self._signatures:
             self.reload()
 
     def _sign(self) -> list[Any]:
-        """What changes with the files."""
+        """Time, size and inode of each file: they change when a file does."""
         signatures: list[Any] = []
         for path in (*(path for pair in self._pairs for path in pair), self._options.ssl_ca_certs):
             try:
@@ -210,7 +210,7 @@ class Certificates:
 
 
 def _pair_files(options: Options) -> "list[tuple[str, str | None]]":
-    """The certificates, each with its key, or None where it holds it."""
+    """The certificates, each with its key; None if the key is in the same file."""
     certfiles, keyfiles = (_as_list(getattr(options, name)) for name in ("ssl_certfile", "ssl_keyfile"))
     if not certfiles:
         raise FileNotFoundError("TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set")
@@ -244,7 +244,7 @@ def _names_of(certfile: str) -> list[str]:
 
 @contextlib.contextmanager
 def _naming(what: str) -> Iterator[None]:
-    """Name what OpenSSL complains of, which does not."""
+    """Add the file to an error of OpenSSL, which does not name it."""
     try:
         yield
     except ssl.SSLError as exc:

@@ -24,7 +24,7 @@ Row = Callable[["RequestResponseCycle", Any], Awaitable[None]]
 
 
 async def send_early_hint(exchange: "RequestResponseCycle", message: Any) -> None:
-    """Tell the client of links that it will need, before there is a response."""
+    """Send the client links that it will need, before there is a response."""
     links = [(b"link", link) for link in message["links"]]
     if links:
         exchange.stream.send_interim(103, links)
@@ -55,6 +55,6 @@ HTTP_EXTENSIONS: dict[str, dict[str, Any]] = {kind: {} for _, kind in _ROWS}
 
 
 def find_row(exchange: "RequestResponseCycle", message: Any) -> Row | None:
-    """What sends a message, None if it is not expected now."""
+    """The function that sends a message, None if the message is not expected now."""
     kind = message["type"]
     return _ROWS.get((exchange.stream.framer.state, kind)) if isinstance(kind, str) else None

@@ -1,6 +1,6 @@
-"""Exchanges that tell of their end, for what has to know how long a response took and how large it was.
+"""Exchanges that call observers at their end, with the duration and the size of the response.
 
-A server whose log and metrics do not ask for that makes plain exchanges, and pays nothing.
+A server whose log and metrics do not need that makes plain exchanges, which cost nothing more.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from uvicorn._speedups.errors import UnexpectedMessage
 from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
 from uvicorn.protocols.exchange import RequestResponseCycle
 
-# The status of a request whose client has left before it was answered; nginx has made it known.
+# The status of a request whose client has left before it was answered; nginx introduced it.
 CLIENT_CLOSED_REQUEST = 499
 
 
@@ -47,13 +47,13 @@ class EndedWebSocket:
 
 def observe(cycle_class: Any, observers: Sequence[Observer]) -> Callable[[], RequestResponseCycle]:
     """A maker of exchanges that give each observer the scope and themselves when they end."""
-    # Else it is called, whatever it does.
+    # If a program has replaced `send`, call that.
     is_ours = cycle_class.send is RequestResponseCycle.send
 
     class Observed(cycle_class):  # type: ignore[misc]  # the class is that of the user
         __slots__ = ("began", "duration", "headers", "sent", "status")
 
-        # Of the clock, 0 once it has ended.
+        # When the application was called, by the clock; 0 once the exchange has ended.
         began: float
         duration: float
         headers: Any
@@ -65,7 +65,7 @@ def observe(cycle_class: Any, observers: Sequence[Observer]) -> Callable[[], Req
             stream = self.stream
             if is_ours and progress < COMPLETE and not stream.flow.write_paused:
                 try:
-                    # What the exchange does nearly always: the call costs 1,000 instructions.
+                    # The usual case of the exchange's `send`, inlined: a call costs 1,000 instructions.
                     stream.send(message)
                 except UnexpectedMessage:
                     await super().send(message)
@@ -79,7 +79,7 @@ def observe(cycle_class: Any, observers: Sequence[Observer]) -> Callable[[], Req
                 body = message.get("body", b"")
                 self.sent += len(body) if type(body) is bytes else memoryview(body).nbytes
             if self.progress == COMPLETE and self.began:
-                self.tell(self.status)
+                self._notify(self.status)
 
         def count_file(self, size: int) -> None:
             self.sent += size
@@ -87,10 +87,10 @@ def observe(cycle_class: Any, observers: Sequence[Observer]) -> Callable[[], Req
         def disconnect(self, status: int = 0) -> None:
             super().disconnect()
             if self.began:
-                self.tell(status or self.status or CLIENT_CLOSED_REQUEST)
+                self._notify(status or self.status or CLIENT_CLOSED_REQUEST)
 
-        def tell(self, status: int) -> None:
-            """Tell of the end, which comes once."""
+        def _notify(self, status: int) -> None:
+            """Call the observers; the end comes once."""
             self.duration = monotonic() - self.began
             self.began = 0.0
             self.status = status

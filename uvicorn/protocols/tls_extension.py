@@ -1,4 +1,4 @@
-"""What applications learn of the TLS of a connection (ASGI specification, TLS extension)."""
+"""The TLS of a connection, as applications see it (ASGI specification, TLS extension)."""
 
 import asyncio
 import re
@@ -50,7 +50,7 @@ def describe_tls(transport: asyncio.BaseTransport) -> dict[str, Any]:
 
 
 def _get_client_chain(tls: Any, certificate: bytes) -> list[str]:
-    # Python tells of more than the certificate from 3.13 on, and OpenSSL of none in a session that is resumed.
+    # Python gives the rest of the chain from 3.13 on; in a resumed session OpenSSL has only the certificate.
     get_chain = getattr(tls, "get_unverified_chain", list)
     chain: list[bytes] = get_chain() or [certificate]
     return [ssl.DER_cert_to_PEM_cert(one) for one in chain]

@@ -1,4 +1,4 @@
-"""Facts about a connection, and the request as an access log line shows it."""
+"""The addresses of a connection, the request as log lines show it, and answers of the server itself."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def stems_from_disconnect(exc: BaseException) -> bool:
         return all(isinstance(part, BaseException) and stems_from_disconnect(part) for part in parts)
     seen: set[int] = set()
     link: BaseException | None = exc
-    # An application may have made a circle of them.
+    # The contexts of exceptions may form a circle.
     while link is not None and id(link) not in seen:
         if isinstance(link, ClientDisconnected):
             return True
@@ -56,23 +56,23 @@ def server_address_of(info: Any) -> tuple[str, int | None] | None:
 
 
 def _get_info(transport: asyncio.BaseTransport, name: str, ask: str) -> Any:
-    """What the transport has noted, or else its socket says, which is dear on uvloop."""
+    """An address that the transport knows; else that of its socket, which is slow to get with uvloop."""
     info = transport.get_extra_info(name)
     if info is None:
         sock = transport.get_extra_info("socket")
-        # The peer may have gone already.
+        # The peer may have left already.
         with contextlib.suppress(OSError):
             info = None if sock is None else getattr(sock, ask)()
     return info
 
 
 def get_remote_addr(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
-    """The peer's (host, port), or None on a unix socket and where nothing is known."""
+    """The peer's (host, port), or None on a unix socket or if it is unknown."""
     return address_of(_get_info(transport, "peername", "getpeername"))
 
 
 def get_local_addr(transport: asyncio.BaseTransport) -> tuple[str, int | None] | None:
-    """Our own (host, port), or (path, None) on a unix socket, or None where nothing is known."""
+    """Our own (host, port), or (path, None) on a unix socket, or None if it is unknown."""
     return server_address_of(_get_info(transport, "sockname", "getsockname"))
 
 
@@ -82,7 +82,7 @@ def is_ssl(transport: asyncio.BaseTransport) -> bool:
 
 
 def get_client_addr(scope: Mapping[str, Any]) -> str:
-    """The client as `host:port`, "" where the scope has none."""
+    """The client as `host:port`, "" if the scope has none."""
     client = scope.get("client")
     if not client:
         return ""
@@ -104,14 +104,14 @@ def describe_request(scope: Mapping[str, Any]) -> str:
 
 
 def get_answer_text(status: int) -> bytes:
-    """The body of an answer that the server gives for itself."""
+    """The body of an answer of the server itself."""
     return (_INVALID_REQUEST if status == 400 else HTTPStatus(status).phrase).encode()
 
 
 def build_answer(
     status: int, text: bytes | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()
 ) -> tuple[Any, Any]:
-    """The two messages of an answer that the server gives for itself.
+    """The two messages of an answer of the server itself.
 
     Args:
         text: the body, `get_answer_text` by default.

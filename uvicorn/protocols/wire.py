@@ -15,11 +15,11 @@ class Wire(Protocol):
         """A deadline that the wire has set has passed, or that of `SEND`, for which the connection is reset next."""
 
     def shutdown(self) -> None:
-        """The server is going down: end, once what is being served is complete."""
+        """The server shuts down: end, once what is being served is complete."""
 
 
 class Flow(Protocol):
-    """Whether an exchange has to tell of what it takes, and to wait before it sends."""
+    """Whether an exchange has to call `want_body` when it takes a part, and to wait before it sends."""
 
     @property
     def read_paused(self) -> bool: ...
@@ -36,7 +36,7 @@ class Stream(Protocol):
         logger: `uvicorn.error`.
         flow: whether the client may be read from and written to.
         keep_alive: whether the connection may persist after the response.
-        framer: of the response; it has the state.
+        framer: frames the response, and has its state.
     """
 
     @property
@@ -58,7 +58,7 @@ class Stream(Protocol):
         """Return once the client takes what is sent."""
 
     def send(self, message: Any) -> None:
-        """Send a message of the application, and tell the exchange how far the response is.
+        """Send a message of the application, and set the `progress` of the exchange.
 
         Raises:
             RuntimeError, TypeError: the application's mistake; nothing of the message counts as sent.
@@ -85,13 +85,13 @@ class Stream(Protocol):
         """The application does not wait for the body any more."""
 
     def break_off(self) -> None:
-        """End a response that is not complete, so that the client can tell."""
+        """End an incomplete response so that the client cannot take it for a complete one."""
 
     def shutdown(self) -> None:
         """Serve no request after this one."""
 
     def fail(self) -> None:
-        """The application has failed: an error response if nothing was sent, else the client must be able to tell."""
+        """The application has failed: send an error response, or break off the response that has begun."""
 
 
 class Answer(Protocol):
@@ -109,7 +109,7 @@ class Answer(Protocol):
     def framing(self) -> int: ...
 
     def check(self) -> None:
-        """Look at what this version alone asks of a handshake. Raises HandshakeRejected."""
+        """Check what only this version of HTTP requires of a handshake. Raises HandshakeRejected."""
 
     def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
         """Send the head that opens the WebSocket; its status.

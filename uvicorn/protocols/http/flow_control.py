@@ -1,4 +1,4 @@
-"""Back-pressure in both directions, and an answer where no capacity is left."""
+"""Back-pressure in both directions, and the answer if no capacity is left."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class FlowControl:
         self.write_paused = True
 
     def resume_writing(self) -> None:
-        """The transport's buffer has drained, or does not matter any more."""
+        """The transport's buffer has drained, or the connection is lost."""
         if self.write_paused:
             self.write_paused = False
             if self._waiters is not None:

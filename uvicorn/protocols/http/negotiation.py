@@ -54,7 +54,7 @@ class Negotiation(asyncio.Protocol):
             self._give_to(self.config.http_protocol_class)
 
     def eof_received(self) -> bool | None:
-        """HTTP/1.1 knows what to say of a request that is cut off."""
+        """Let HTTP/1.1 answer a request that is cut off."""
         protocol = self._give_to(self.config.http_protocol_class)
         kept: bool | None = protocol.eof_received()
         return kept

@@ -54,7 +54,7 @@ class Service:
             cycle_class = raising(cycle_class)
         self.new_cycle: Callable[[], Any] = cycle_class
         if http.server_state.observers:
-            from uvicorn.protocols.observed import observe  # most servers need nothing of it
+            from uvicorn.protocols.observed import observe  # imported here, because most servers do not need it
 
             self.new_cycle = observe(cycle_class, http.server_state.observers)
         self.scheduler = get_scheduler(http.server_state, http.loop)

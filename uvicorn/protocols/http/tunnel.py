@@ -45,7 +45,7 @@ class StreamTransport(asyncio.Transport):
         "stream",
     )
 
-    # What the client has to do. The WebSocket watches over it by `get_write_buffer_size`.
+    # There is no deadline here: the WebSocket watches the client with `get_write_buffer_size`.
     due = Due.SEND
     # A request has an exchange.
     cycle = None
@@ -55,7 +55,7 @@ class StreamTransport(asyncio.Transport):
         self.stream = stream
         self._protocol = protocol
         self._closing = False
-        # Whether the stream is closed, the protocol was told of that, and its application has returned.
+        # Whether the stream is closed, `connection_lost` of the protocol was called, and its application has returned.
         self._ended = False
         self._lost = False
         self._returned = False
@@ -66,7 +66,7 @@ class StreamTransport(asyncio.Transport):
         stream.owner = self
 
     def serve(self, head: "RequestHead") -> None:
-        """Have the WebSocket answer the handshake."""
+        """Give the handshake to the WebSocket."""
         protocol = self._protocol
         protocol.connection_made(self)
         task = protocol.handle_upgrade(head, b"", Http2Answer(self, self._http2))
@@ -85,7 +85,7 @@ class StreamTransport(asyncio.Transport):
     # The transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As the connection's, which has the one socket: options of it are not for a stream to set."""
+        """As the connection's, but without its socket: a stream must not set options of it."""
         return default if name == "socket" else self._http2.transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
@@ -225,7 +225,7 @@ class Http2Answer:
         return int(self._transport.stream.framer.framing)
 
     def check(self) -> None:
-        """The reader of the fields has done it: an extended CONNECT, with `:protocol: websocket`."""
+        """Nothing is left to check: the reader of the fields accepts only extended CONNECT with `:protocol`."""
 
     def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
         """Send a 200, without the fields of an upgrade (RFC 8441 section 5)."""

@@ -14,7 +14,7 @@ EXTENSION_NAME = "permessage-deflate"
 # A tenth of zlib's default in memory, and little worse in compression for messages of common size.
 _WINDOW_BITS = 12
 _MEMORY_LEVEL = 5
-# What holds without agreement (RFC 7692 section 7.1.2); zlib cannot deflate with a window of 256 bytes.
+# The window that applies if none is negotiated (RFC 7692 section 7.1.2). zlib cannot deflate with one of 256 bytes.
 _MAX_WINDOW_BITS = 15
 _MIN_DEFLATE_BITS = 9
 _AGREED_BITS: dict[str | None, int] = {str(bits): min(bits, _WINDOW_BITS) for bits in range(8, _MAX_WINDOW_BITS + 1)}
@@ -175,7 +175,7 @@ class PerMessageDeflate:
             if decompressor is None:
                 bits = self._parameters.client_window_bits or _MAX_WINDOW_BITS
                 decompressor = self._decompressor = zlib.decompressobj(wbits=-bits)
-            # One byte over the limit tells that there is more, and has zlib hold nothing back.
+            # One byte over the limit shows that there is more, and makes zlib give out all that it has.
             room = min(limit - len(output) + 1, sys.maxsize)
             try:
                 output += _inflate_some(decompressor, data, room)

@@ -38,7 +38,7 @@ _OURS = frozenset(
 
 
 class HeadReader:
-    """Reads a head by the rules and limits of all: foreign HTTP protocols hand over its bytes."""
+    """Reads a head by the same rules and limits as `Http1`, if a foreign HTTP protocol hands over its bytes."""
 
     def __init__(self, config: "Config") -> None:
         self._reader = RequestReader(judge, request_limits(config))
@@ -75,13 +75,13 @@ class Handshake:
 
 
 def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
-    """Hold a head against what RFC 6455 section 4.2.1 asks of all versions of HTTP. Raises HandshakeRejected."""
+    """Check what RFC 6455 section 4.2.1 requires of a head in all versions of HTTP. Raises HandshakeRejected."""
     fields: dict[bytes, list[bytes]] = {}
     for name, value in head.headers:
         if name.startswith(b"sec-websocket-") or name in (b"content-length", b"transfer-encoding"):
             fields.setdefault(name, []).append(value)
     if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
-        # It could not be told from frames.
+        # We could not distinguish a body from frames.
         raise HandshakeRejected("A WebSocket handshake has no body.")
     # The only version ever (RFC 6455 section 4.4).
     versions = fields.get(b"sec-websocket-version")
@@ -120,7 +120,7 @@ def accept_fields(
     if handshake.deflate is not None:
         fields.append((b"sec-websocket-extensions", handshake.deflate.response))
     if subprotocol:
-        # Some applications name theirs unasked: the client decides.
+        # Some applications name a subprotocol that the client did not offer. It is sent, and the client decides.
         fields.append((b"sec-websocket-protocol", subprotocol.encode("ascii")))
     for name, value in headers:
         lower = as_bytes(name, "header name").lower()

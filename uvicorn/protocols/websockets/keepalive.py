@@ -10,7 +10,7 @@ class Action(enum.Enum):
 
 
 class Keepalive:
-    """Counts seconds by its owner's timer alone, so that messages cost nothing here, and a pong a flag.
+    """Decides about pings. Only its owner's timer counts seconds, so messages cost nothing, and a pong sets a flag.
 
     Args:
         interval: seconds between pings.

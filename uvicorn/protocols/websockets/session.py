@@ -1,4 +1,4 @@
-"""An open WebSocket: the peer's bytes become messages, pongs and an end; what has to be answered at once is."""
+"""An open WebSocket: the peer's bytes become messages, pongs and an end. Pings and close frames are answered here."""
 
 import asyncio
 
@@ -63,7 +63,7 @@ class Session:
         self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
         replies.clear()
         if self._flow.write_paused:
-            # A peer that does not take our pongs shall not ask for more.
+            # Do not read more pings from a peer that does not take our pongs.
             self._replies_unsent = True
             self._flow.pause_reading()
 
@@ -74,11 +74,11 @@ class Session:
             self.resume_reading()
 
     def resume_reading(self) -> None:
-        """Read on, once the application has room for messages and the peer has taken its answers."""
+        """Go on reading, once the application has room for messages and the peer has taken its answers."""
         if self._inbox.drained and not self._replies_unsent:
             self._flow.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
-        """Send the close frame, and read on: the peer's answer stands behind what the application did not read."""
+        """Send the close frame, and read on: the peer's answer comes after what the application did not read."""
         self._transport.write(self.codec.close(code, reason))
         self._flow.resume_reading()
