@@ -107,7 +107,7 @@ build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and 
 clean: ## Remove what the other targets made, the virtual environments included
 	@echo "==> removing environments, builds and caches"
 	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* .mutation_notes htmlcov .cache
-	@rm -f uvicorn/_speedups/*.so uvicorn/_speedups/*.pyd uvicorn/_speedups/*.c
+	@rm -f uvicorn/_speedups/*.so uvicorn/_speedups/*.pyd uvicorn/_speedups/*.c uvicorn/_speedups/not_compiled.txt
 	@# Never across a mount, which an interrupted run may have left.
 	@if [ -d .platforms ]; then rm -rf --one-file-system .platforms; fi
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
