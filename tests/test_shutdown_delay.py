@@ -36,7 +36,8 @@ def test_it_serves_on_until_a_second_signal(workers: list[str], second: signal.S
             assert is_served(server.port)
         assert not re.search("^INFO: +Shutting down$", server.stderr, re.MULTILINE)
         code = server.stop(second)
-        assert code == (0 if workers else -signal.SIGTERM)
+        # Both signals are raised again; Python 3.10 ends by the second.
+        assert code in ({0} if workers else {-signal.SIGTERM, 0 if second == signal.SIGINT else -second})
         assert server.stderr.count("Shutting down\n") == (2 if workers else 1)
         assert server.stderr.count("Application shutdown complete.") == 0  # It has no lifespan.
         with pytest.raises(ConnectionRefusedError):

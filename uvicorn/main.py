@@ -389,6 +389,8 @@ def _make_config(*args: Any, **options: Any) -> Config:
         sys.exit(STARTUP_FAILURE)
     if config.reload and config.workers > 1:
         logger.warning('"workers" flag is ignored when reloading is enabled.')
+    if config.reload and (config.worker_max_lifetime or config.worker_max_rss):
+        logger.warning("--worker-max-lifetime and --worker-max-rss have no effect when reloading is enabled.")
     return config
 
 

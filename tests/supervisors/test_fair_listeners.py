@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.waiting import until
+from tests.waiting import turns, until
 from uvicorn.config import Config
 from uvicorn.supervisors import fair_listeners as module
 from uvicorn.supervisors.fair_listeners import (
@@ -238,3 +238,26 @@ async def test_a_handshake_that_fails_is_forgotten(context: ssl.SSLContext, sent
         await until(lambda: worker.load != 0)
         assert worker.load == 1
         other.transport.abort()
+
+
+async def test_a_connection_that_is_being_set_up_is_waited_for() -> None:
+    """A worker that retires would end it in its handshake."""
+    scoreboard = Scoreboard()
+    share = scoreboard.take()
+    assert share is not None
+    connections = PublishedConnections(share)
+    for number in range(2):
+        connections.begin()
+        emptied = asyncio.ensure_future(connections.wait_empty())
+        await turns()
+        assert not emptied.done()
+        if number:  # It comes about, and ends later.
+            connections.add(share)
+            connections.begun()
+            await turns()
+            assert not emptied.done()
+            connections.discard(share)
+        else:  # It fails.
+            connections.begun()
+        await emptied
+    scoreboard.close()

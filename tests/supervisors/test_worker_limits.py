@@ -37,6 +37,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def block(until: Path) -> None:
+    print("blocking", file=sys.stderr, flush=True)
     while not until.exists():
         time.sleep(0.01)
 
@@ -110,6 +111,16 @@ def test_what_is_no_number_of_bytes(text: str) -> None:
 @pytest.mark.parametrize("name", ["worker_max_lifetime", "worker_max_rss"])
 def test_one_worker_has_a_supervisor_too(name: str) -> None:
     assert Config(APP, **{name: 1000}).use_subprocess  # type: ignore[arg-type]  # a number, for both of them
+
+
+def test_limits_of_workers_have_no_effect_while_reloading() -> None:
+    with serve("examples.hello:app", "--reload", "--worker-max-rss", "1") as server:
+        server.wait_stderr(
+            "WARNING:  --worker-max-lifetime and --worker-max-rss have no effect when reloading is enabled."
+        )
+        server.wait_stderr("Application startup complete.")
+        assert "replacing it" not in server.stderr
+        assert server.stop(signal.SIGINT) == 0
 
 
 # --- Event loops ------------------------------------------------------------------------------------------------------
@@ -196,8 +207,9 @@ def test_the_stacks_of_one_process(tmp_path: Path) -> None:
     with serve(APP, "--lifespan", "off") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(f"GET /block?{file} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".encode())
-            # It comes when the request has been read.
-            eventually(lambda: server.send_signal(signal.SIGUSR2) or " in block\n" in server.stderr)
+            server.wait_stderr("blocking")
+            server.send_signal(signal.SIGUSR2)
+            server.wait_stderr(r"line \d+ in block\n")
             file.touch()
             while client.recv(65536):
                 pass
