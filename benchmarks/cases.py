@@ -170,6 +170,8 @@ CASES = {
             path="/stream",
             app="starlette_app:app",
         ),
+        Case("file", "`FileResponse` of Starlette: 10 MB", path="/file", app="starlette_app:app"),
+        Case("read-file", "the same without `http.response.pathsend`", path="/read-file", app="starlette_app:app"),
         Case("fields", "60 fields", headers=MANY_FIELDS),
         Case("cookies", "cookies of 8 KiB", headers=COOKIES),
         Case("pipelined", "16 pipelined requests, each of them", pipelined=16),

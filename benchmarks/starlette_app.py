@@ -1,13 +1,18 @@
-"""A StreamingResponse of Starlette, which listens for the end of the client, or is told by `send` (ASGI HTTP 2.4)."""
+"""Responses of Starlette that depend on what the server offers: `send` that tells of the end (ASGI HTTP 2.4), files."""
 
+import tempfile
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import FileResponse, StreamingResponse
 from starlette.routing import Route
 
 CHUNK = b"x" * 100
+
+FILE = tempfile.NamedTemporaryFile()  # noqa: SIM115  # it lives as long as the server
+FILE.write(bytes(10_000_000))
+FILE.flush()
 
 
 async def parts() -> AsyncIterator[bytes]:
@@ -19,4 +24,14 @@ async def stream(request: Request) -> StreamingResponse:
     return StreamingResponse(parts(), media_type="text/plain")
 
 
-app = Starlette(routes=[Route("/stream", stream)])
+async def file(request: Request) -> FileResponse:
+    return FileResponse(FILE.name)
+
+
+async def read_file(request: Request) -> FileResponse:
+    """Without the extension, Starlette reads the file itself."""
+    request.scope.get("extensions", {}).pop("http.response.pathsend", None)
+    return FileResponse(FILE.name)
+
+
+app = Starlette(routes=[Route("/stream", stream), Route("/file", file), Route("/read-file", read_file)])
