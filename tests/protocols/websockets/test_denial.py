@@ -58,6 +58,16 @@ async def test_denial(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+async def test_a_denial_has_no_trailers(connect: Any) -> None:
+    connection = connect()
+    await connection.ask()
+    await connection.send("http.response.start", status=401, trailers=True)
+    await connection.send("http.response.body", body=b"not ", more_body=True)
+    await connection.send("http.response.body", body=b"you")
+    assert connection.response().body == b"not you"
+    assert connection.wire.endswith(b"0\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "framing"),
     [

@@ -40,7 +40,9 @@ class Denial:
 
     def __init__(self, answer: Answer, message: Any) -> None:
         self.answer = answer
-        self._start = {**message, "type": "http.response.start", "headers": list(message.get("headers") or ())}
+        # Trailers are no part of a denial.
+        headers = list(message.get("headers") or ())
+        self._start = {"type": "http.response.start", "status": message["status"], "headers": headers}
         answer.start(self._start)
         self.status = int(message["status"])
 
