@@ -101,7 +101,7 @@ KINDS: dict[str, tuple[Callable[[Victim, int], None], bool]] = {
 
 
 def measure(kind: str, count: int, warm_up: int, options: list[str], table: Table) -> list[str]:
-    """Do it, add a row, and tell what is over its bound."""
+    """Do it, add a row, and print what is over its bound."""
     run, _ = KINDS[kind]
     with Victim(*options, "--log-level", "critical") as victim:
         descriptors, tasks = victim.descriptors, victim.tasks

@@ -36,7 +36,7 @@ async def stream(scope, receive, send):
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"retry: 1000\n\n", "more_body": True})
-    # What ends the stream: the client has gone, or the server stops. Other servers do not tell of the second.
+    # What ends the stream: the client has gone, or the server stops. Other servers do not announce the second.
     ends = [asyncio.ensure_future(wait_for_disconnect(receive))]
     shutdown = scope.get("extensions", {}).get("uvicorn.shutdown")
     if shutdown is not None:

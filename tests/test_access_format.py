@@ -232,7 +232,7 @@ def test_no_client_breaks_a_line(value: bytes, query: bytes, path: str, method: 
         ("%(h)s é", "' é' is not printable ASCII"),
     ],
 )
-def test_a_wrong_format_is_told_with_the_atoms(text: str, reason: str) -> None:
+def test_a_wrong_format_is_reported_with_the_atoms(text: str, reason: str) -> None:
     with pytest.raises(OptionError) as caught:
         Config(None, access_log_format=text)
     assert f"{reason}. The atoms are %(h)s, %(l)s" in str(caught.value)
@@ -460,7 +460,7 @@ def test_a_second_configuration_closes_the_first_file(tmp_path: Path) -> None:
     logger.handlers[:] = []
 
 
-def test_a_folder_that_has_gone_is_told_and_the_file_stays(tmp_path: Path, capfd: Any, caplog: Any) -> None:
+def test_a_folder_that_has_gone_is_reported_and_the_file_stays(tmp_path: Path, capfd: Any, caplog: Any) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     logger = logging.getLogger("tests.reopened")

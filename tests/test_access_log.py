@@ -309,7 +309,7 @@ async def test_a_reader_that_is_late_gets_everything(log: Log, pipe: int, caplog
 
 
 @posix
-async def test_what_is_lost_is_told(
+async def test_what_is_lost_is_logged(
     log: Log, pipe: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(line_stream, "HELD_LIMIT", 1000)
@@ -333,7 +333,7 @@ async def test_what_is_lost_is_told(
 
 
 @posix
-async def test_the_end_does_not_wait_for_ever(
+async def test_the_end_does_not_wait_forever(
     log: Log, pipe: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(access_log, "CLOSE_PATIENCE", 0.01)

@@ -135,7 +135,7 @@ def test_it_works_without_any_optional_library(libraries: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("option", "name"), [("workers=2", "multiprocess"), ("reload=True", "basereload")])
-def test_a_supervisor_is_imported_before_the_user_is_told_of_ctrl_c(option: str, name: str) -> None:
+def test_a_supervisor_is_imported_before_the_line_about_ctrl_c(option: str, name: str) -> None:
     """A Ctrl-C within an import may get lost."""
     code = f"""
 import sys, uvicorn

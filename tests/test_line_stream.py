@@ -231,7 +231,7 @@ def test_closing_waits_for_a_slow_reader(pipe: Pipe) -> None:
 
 
 @pytest.mark.parametrize("patience", [0.0, 0.01])
-def test_closing_does_not_wait_for_ever(pipe: Pipe, patience: float) -> None:
+def test_closing_does_not_wait_forever(pipe: Pipe, patience: float) -> None:
     lines = LineStream(pipe.stream)
     pipe.fill()
     for _ in range(100):

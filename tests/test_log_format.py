@@ -58,7 +58,7 @@ def test_the_number_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(JSONFormatter().format(record("a")))["worker"] == 3
 
 
-def test_every_place_that_is_told_can_be_used() -> None:
+def test_every_place_that_an_error_names_can_be_used() -> None:
     for name in uvicorn_logging._PLACES:
         check_log_format(f"%({name})s")
 
@@ -84,7 +84,7 @@ def test_without_handlers_there_is_a_warning(caplog: Any, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="workers are told apart by signals")
-def test_workers_can_be_told_apart() -> None:
+def test_workers_can_be_distinguished() -> None:
     with serve(APP, "--workers", "2", "--log-format", "%(worker)s|%(process)d|%(levelname)s|%(message)s") as server:
         server.wait_stderr("Application startup complete", count=2)
         first = dict(re.findall(r"(\d)\|(\d+)\|INFO\|Started server process", server.stderr))

@@ -428,7 +428,7 @@ def test_wrong_values_are_the_callers_error() -> None:
         run(APP, port=70000)
 
 
-def test_a_missing_file_is_told_in_one_line(capfd: pytest.CaptureFixture[str], caplog: Any) -> None:
+def test_a_missing_file_is_reported_in_one_line(capfd: pytest.CaptureFixture[str], caplog: Any) -> None:
     with pytest.raises(SystemExit) as exited:
         run(APP, log_config="no/such/file")
     assert exited.value.code == 3
@@ -450,7 +450,7 @@ def test_a_server_that_has_served(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(APP) is None  # and does not exit
 
 
-def test_a_server_that_was_told_to_exit_before_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_was_asked_to_exit_before_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
     patched_server(monkeypatch, False, told_to_exit=True)
     assert run(APP) is None  # and does not exit
 
@@ -544,7 +544,7 @@ def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
         ([APP, "--env-file", "no/such/file"], 2, "Error: Invalid value for '--env-file': 'no/such/file' is not a file"),
     ],
 )
-def test_a_startup_failure_is_told_in_one_line(arguments: list[str], code: int, line: str) -> None:
+def test_a_startup_failure_is_reported_in_one_line(arguments: list[str], code: int, line: str) -> None:
     actual, errors = outcome(*arguments)
     assert actual == code
     assert "Traceback" not in errors
@@ -553,7 +553,7 @@ def test_a_startup_failure_is_told_in_one_line(arguments: list[str], code: int, 
     assert lines[0].startswith(line)
 
 
-def test_an_occupied_port_is_told_in_one_line() -> None:
+def test_an_occupied_port_is_reported_in_one_line() -> None:
     with socket.socket() as occupied:
         occupied.bind(("127.0.0.1", 0))
         occupied.listen()

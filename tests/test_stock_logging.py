@@ -28,7 +28,7 @@ def handler(tmp_path: Path) -> Iterator[Any]:
         yield handler
 
 
-def test_the_set_up_of_a_server_that_was_told_nothing(handler: Any) -> None:
+def test_the_set_up_of_a_server_without_options(handler: Any) -> None:
     stock = StockLogging.find(LOGGER)
     assert stock is not None
     assert stock.holds()

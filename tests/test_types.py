@@ -39,7 +39,7 @@ def test_keys_of_the_scopes(scope: Any, required: set[str], optional: set[str]) 
         (_types.LifespanSendMessage, {"lifespan"}),
     ],
 )
-def test_events_are_told_apart_by_their_type(union: Any, prefixes: set[str]) -> None:
+def test_events_are_distinguished_by_their_type(union: Any, prefixes: set[str]) -> None:
     kinds: dict[str, list[Any]] = {}
     for event in typing.get_args(union):
         (kind,) = typing.get_args(get_type_hints(event)["type"])

@@ -1,4 +1,4 @@
-"""What tells applications that their server shuts down."""
+"""The event that applications wait for to learn that their server shuts down."""
 
 from typing import Any
 

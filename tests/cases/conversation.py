@@ -9,7 +9,7 @@ from tests.cases.outcome import Outcome, Seen, parse_responses
 from tests.doubles import FullTransport
 from uvicorn.server import ServerState
 
-# So many passes of the loop without anything observable happening mean that everybody waits for the client.
+# If nothing observable happens in this many passes of the loop, everything waits for the client.
 QUIET_PASSES = 4
 
 

@@ -123,7 +123,7 @@ def test_the_defaults_that_a_program_gives_the_command_stay(handed_over: dict[st
         ("a b", "uvicorn.toml is not TOML: "),
     ],
 )
-def test_a_mistake_is_told_with_its_line(text: str, message: str, handed_over: dict[str, Any]) -> None:
+def test_a_mistake_is_reported_with_its_line(text: str, message: str, handed_over: dict[str, Any]) -> None:
     write(text)
     code, output = invoke(APP, "--config", "uvicorn.toml")
     assert code == 2

@@ -88,7 +88,7 @@ def test_a_network_that_is_none_is_an_error(trusted: list[str] | str) -> None:
         ProxyHeadersMiddleware(_nothing, trusted)
 
 
-def test_a_star_among_others_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_star_among_others_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     ProxyHeadersMiddleware(_nothing, "*")
     assert caplog.messages == []
     ProxyHeadersMiddleware(_nothing, "10.0.0.1,*")

@@ -164,7 +164,7 @@ def test_the_function_takes_its_arguments_by_position(files: Files) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ssl_keyfile": "key"}, "TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set"),
+        ({"ssl_keyfile": "key"}, "--ssl-certfile is missing: TLS needs a certificate"),
         ({"ssl_certfile": "missing.pem"}, "--ssl-certfile 'missing.pem' does not exist"),
         ({"ssl_certfile": "both", "ssl_keyfile": "missing.pem"}, "--ssl-keyfile 'missing.pem' does not exist"),
         ({"ssl_certfile": "both", "ssl_ca_certs": "missing.pem"}, "--ssl-ca-certs 'missing.pem' does not exist"),
@@ -177,7 +177,7 @@ def test_the_function_takes_its_arguments_by_position(files: Files) -> None:
         ({"ssl_certfile": "both", "ssl_ca_certs": "garbage"}, "garbage.pem': not in PEM format"),
     ],
 )
-def test_what_makes_no_context_is_told_in_one_line(
+def test_what_makes_no_context_is_reported_in_one_line(
     options: dict[str, str], message: str, files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config(None, **{name: getattr(files, value, value) for name, value in options.items()})  # type: ignore[arg-type]  # strings, all of them

@@ -179,7 +179,7 @@ def test_the_first_certificate_of_the_file(change: Callable[[str], str], files: 
     assert get_server_certificate(context) == files.server
 
 
-def test_a_certificate_that_is_trusted_in_a_format_of_openssl_is_not_told(files: Files, tmp_path: Path) -> None:
+def test_a_certificate_that_is_trusted_in_a_format_of_openssl_is_not_shown(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "trusted.pem"
     path.write_text(Path(files.certificate).read_text().replace("CERTIFICATE", "TRUSTED CERTIFICATE"))
     context = create_ssl_context(path, None, None, ssl.PROTOCOL_TLS_SERVER, 0, None, None)
@@ -255,7 +255,7 @@ def test_names(name: Any, text: str) -> None:
 
 
 def test_the_name_is_what_cryptography_says(tmp_path: Path) -> None:
-    """By way of a certificate, and of OpenSSL's reading of it."""
+    """Make a certificate with the name, and compare with what OpenSSL reads in it."""
     decode = getattr(pytest.importorskip("_ssl"), "_test_decode_cert", None)
     if decode is None:
         pytest.skip("Python cannot read a certificate without a connection")

@@ -60,7 +60,7 @@ def test_unfinished(leaves: Any, coded: bytes, state: int) -> None:
     assert decode(leaves, coded)[1:] == (state, len(coded))
 
 
-def test_starts_where_it_is_told(leaves: Any) -> None:
+def test_starts_at_the_given_place(leaves: Any) -> None:
     chunks = leaves.ChunkedBody()
     assert chunks.decode(b"POST5\r\nhello", 4) == 12
     assert chunks.take() == b"hello"

@@ -262,7 +262,7 @@ def test_nothing_comes_within_a_field_block(peer: Peer, between: bytes) -> None:
     assert peer.fault(between) == codes.PROTOCOL_ERROR
 
 
-def test_a_part_of_a_head_is_told_from_a_part_of_a_body(peer: Peer) -> None:
+def test_a_part_of_a_head_is_distinguished_from_a_part_of_a_body(peer: Peer) -> None:
     peer.start(headers(1)[:3])
     assert not peer.session.in_head()
     peer.feed(headers(1)[3:12])
@@ -971,13 +971,13 @@ def test_a_request_before_a_fault_in_the_same_read_is_not_served(peer: Peer) -> 
     assert kind == FAULT
 
 
-def test_streams_that_were_reset_before_a_fault_are_told_of(peer: Peer) -> None:
+def test_streams_that_were_reset_before_a_fault_have_their_events(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1))
     events = peer.feed(reset(1), ping(b""))
     assert [(kind, each) for kind, each, _ in events] == [(RESET, stream), (FAULT, None)]
 
 
-def test_a_stream_that_is_released_is_told_of_no_more(peer: Peer) -> None:
+def test_a_stream_that_is_released_has_no_more_events(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1))
     peer.session.release(stream)
     assert not peer.feed(reset(1))

@@ -14,7 +14,7 @@ APP = "tests.apps:asgi3_app"
 
 
 def exit_with_port(sockets: list[socket.socket]) -> None:
-    """Report that the socket has come along, by way of the exit code."""
+    """Report by the exit code whether the socket has come along."""
     sys.exit(7 if sockets[0].getsockname()[1] else 8)
 
 

@@ -473,7 +473,7 @@ def test_a_closed_pipe_is_no_sign_of_life(process: Process) -> None:
     assert not process.is_alive(PATIENCE)
 
 
-def test_stacks_are_not_waited_for_for_ever(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_for_stacks_has_an_end(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     eventually(lambda: Message.READY in process.receive())
     monkeypatch.setattr(process_module, "DUMP_TIMEOUT", 0.0)
     assert process._dump_stacks() == ""

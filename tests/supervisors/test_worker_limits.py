@@ -87,7 +87,9 @@ def test_a_worker_that_is_small_stays() -> None:
         assert server.stop(signal.SIGINT) == 0
 
 
-def test_where_memory_is_not_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_system_that_does_not_show_memory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert read_rss(2**22 + 1) is None
     monkeypatch.setattr(multiprocess_module, "read_rss", lambda pid: None)
     with pytest.raises(SystemExit) as exited:
@@ -126,7 +128,7 @@ def test_limits_of_workers_have_no_effect_while_reloading() -> None:
 # --- Event loops ------------------------------------------------------------------------------------------------------
 
 
-def test_a_blocked_event_loop_is_told_once_and_not_killed(tmp_path: Path) -> None:
+def test_a_blocked_event_loop_is_logged_once_and_not_killed(tmp_path: Path) -> None:
     file = tmp_path / "go"
     with serve(APP, "--lifespan", "off", "--workers", "2", "--timeout-worker-healthcheck", "0.5") as server:
         eventually(lambda: ask(server.port))

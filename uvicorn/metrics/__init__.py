@@ -1,7 +1,7 @@
-"""Metrics and health: what a server tells Prometheus and what probes it, on a listener of their own.
+"""Metrics for Prometheus and answers for probes, on a listener of their own.
 
-Each process counts in memory that its supervisor reads, and no other process writes there. So nobody waits for anybody,
-and a worker that hangs or dies is still counted.
+Each process counts in memory of its own, which its supervisor reads. So no process waits for another, and a worker that
+hangs or dies is still counted.
 
     process   writes its cells                        server_metrics.py
     reader    adds them up and makes the text         collector.py

@@ -34,7 +34,7 @@ class SharedCells:
         return _open_descriptor, (DupFd(self._file.fileno()),)
 
     def close(self) -> None:
-        """Free the memory here; the worker's stays."""
+        """Free the memory in this process; that of the worker stays."""
         self.cells.release()
         if sys.platform != "win32":
             self._file.close()

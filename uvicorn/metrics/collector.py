@@ -1,4 +1,4 @@
-"""Adds up what the processes have counted, and makes of it what Prometheus reads (its text format 0.0.4)."""
+"""Adds up what the processes have counted, and writes it in the text format of Prometheus (version 0.0.4)."""
 
 import os
 import time
@@ -35,7 +35,7 @@ class Counted:
 
     @property
     def lag(self) -> float:
-        """By how many seconds its event loop was late last, or is now."""
+        """By how many seconds the event loop was late at the last check, or is late now."""
         due = self.cells[cell.TICK_DUE]
         late = time.monotonic() - due if due else 0.0
         return max(self.cells[cell.LOOP_LAG], late)
@@ -46,7 +46,7 @@ class Counted:
 
 
 class Collector:
-    """Knows the processes that count, and what those have counted that have ended.
+    """The processes that count, and the counts of those that have ended.
 
     Args:
         bounds: of the buckets of durations, in seconds.
@@ -71,19 +71,19 @@ class Collector:
             self._counted.append(counted)
 
     def remove(self, counted: Counted) -> None:
-        """It has ended: keep what it has counted."""
+        """A process has ended: keep what it has counted."""
         with self._lock:
             self._counted.remove(counted)
             for index in range(cell.GAUGES, cell.CELLS):
                 self._ended[index] += counted.cells[index]
 
     def is_ready(self) -> bool:
-        """Whether requests would be served."""
+        """Whether the server takes requests."""
         with self._lock:
             return any(counted.is_ready(self.patience) for counted in self._counted)
 
     def is_live(self) -> bool:
-        """Whether no loop is blocked for longer than the patience; of workers, the supervisor takes care."""
+        """Whether the loop is not blocked for longer than the patience. Supervisors watch the loops of workers."""
         with self._lock:
             return all(counted.number or counted.lag <= self.patience for counted in self._counted)
 
@@ -193,7 +193,7 @@ def _number(value: float) -> str:
 
 
 def _resident(pid: int) -> float:
-    """Bytes of memory that a process has, 0 if it has ended or the system does not tell."""
+    """Bytes of memory that a process has; 0 if it has ended, or if the system does not show it."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * _PAGE_SIZE

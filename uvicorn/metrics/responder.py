@@ -1,7 +1,7 @@
 """Answers GET requests on a few sockets without ever waiting: the smallest HTTP server that probes and Prometheus need.
 
-It is no application of the server itself, because it has to answer while that is blocked. A supervisor, which must not
-have threads if it is to fork workers, calls `step` in its own loop; elsewhere a thread does.
+It is not an application of the server, because it has to answer while the server is blocked. A supervisor must have no
+threads, since it forks workers: it calls `step` in its own loop. In a single process a thread does that.
 """
 
 import math
@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-# Bytes of a head, seconds for a request and its answer, connections at once; beyond, the connection is closed.
+# Limits: bytes of a head, seconds for a request and its answer, connections at once. Connections beyond are closed.
 HEAD_MAX = 8192
 PATIENCE = 5.0
 CLIENTS_MAX = 64
-# What a socket is to take at once, in bytes, and when it is asked again if it has not; in seconds.
+# Bytes that a socket should take at once; if it has not, seconds until the next try.
 SEND_BUFFER = 1 << 18
 RETRY_DELAY = 0.02
 ACCEPT_DELAY = 1.0
@@ -37,7 +37,7 @@ class _Client:
         self.unsent = b""
 
     def step(self, respond: Callable[[str], Answer]) -> bool:
-        """Go on as far as it is possible; whether the connection is to stay open."""
+        """Read and write as far as possible now. Returns whether the connection stays open."""
         try:
             if not self.unsent:
                 data = self.sock.recv(HEAD_MAX)
@@ -89,13 +89,13 @@ class Responder:
         return len(self._clients) < CLIENTS_MAX and time.monotonic() >= self._accept_at
 
     def objects(self) -> list[socket.socket]:
-        """What becomes readable when `step` has something to do."""
+        """The objects that become readable when `step` has something to do."""
         listening = self._sockets if self._accepts() else ()
         return [*listening, *(client.sock for client in self._clients if not client.unsent)]
 
     @property
     def due(self) -> float:
-        """When `step` has something to do besides, by `time.monotonic`."""
+        """The time (`time.monotonic`) at which `step` has something to do anyway."""
         now = time.monotonic()
         dues = [now + RETRY_DELAY if client.unsent else client.due for client in self._clients]
         if now < self._accept_at:
@@ -103,7 +103,7 @@ class Responder:
         return min(dues, default=math.inf)
 
     def step(self) -> None:
-        """Accept, read and answer as far as it is possible at once."""
+        """Accept, read and answer, as far as possible without waiting."""
         for sock in self._sockets:
             while self._accepts() and self._accept(sock):
                 pass
@@ -120,7 +120,7 @@ class Responder:
         except BlockingIOError:
             return False
         except OSError:
-            # It has left already, or there are too many files, which only time helps.
+            # The client has left already, or too many files are open: try again later.
             self._accept_at = time.monotonic() + ACCEPT_DELAY
             return False
         sock.setblocking(False)

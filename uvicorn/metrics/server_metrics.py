@@ -53,7 +53,7 @@ class ServerMetrics:
         self.cells[cell.STATE] = cell.SERVING if ready else cell.STOPPING
 
     def counting(self, create_protocol: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
-        """The same function, of which each call is an accepted connection."""
+        """A function that does the same and counts each call as an accepted connection."""
 
         def create() -> asyncio.Protocol:
             self._accepted += 1
@@ -62,7 +62,7 @@ class ServerMetrics:
         return create
 
     def start(self) -> None:
-        """Begin to look each second, in the running loop."""
+        """Begin to write down each second what is open, in the running loop."""
         loop = asyncio.get_running_loop()
         due = time.monotonic() + TICK
         self.cells[cell.TICK_DUE] = due
@@ -91,7 +91,7 @@ class ServerMetrics:
         cells[cell.REJECTED + len(cell.REJECTIONS)] = other
 
     def stop(self) -> None:
-        """Look for the last time."""
+        """Write down what is open for the last time."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -146,7 +146,7 @@ class MetricsListener:
 
 
 class OneProcess(ServerMetrics):
-    """The same of a server without a supervisor, which answers for itself, in a thread: its loop may be blocked."""
+    """The metrics of a server without a supervisor. A thread answers, because the event loop may be blocked."""
 
     def __init__(self, config: "Config", server_state: "ServerState") -> None:
         super().__init__(config, server_state, new_cells())

@@ -26,24 +26,24 @@ class SupervisorMetrics:
         self._collector = Collector(config.metrics_buckets, config.timeout_worker_healthcheck)
         self._listener = MetricsListener(config, self._collector, is_stopping)
         self._counted: dict[int, tuple[Counted, SharedCells]] = {}
-        if sys.platform == "win32":  # where it cannot be waited for a listening socket beside pipes, nor forked
+        if sys.platform == "win32":  # Windows cannot wait for sockets and pipes together, and cannot fork.
             self._listener.responder.start()
 
     def objects(self) -> list[socket.socket]:
-        """What becomes readable when `step` has something to do."""
+        """The objects that become readable when `step` has something to do."""
         if sys.platform == "win32":
             return []
         return self._listener.responder.objects()
 
     @property
     def due(self) -> float:
-        """When `step` has something to do besides, by `time.monotonic`."""
+        """The time (`time.monotonic`) at which `step` has something to do anyway."""
         if sys.platform == "win32":
             return math.inf
         return self._listener.responder.due
 
     def step(self) -> None:
-        """Answer as far as it is possible at once."""
+        """Answer, as far as possible without waiting."""
         if sys.platform != "win32":
             self._listener.responder.step()
 

@@ -213,7 +213,7 @@ def _pair_files(options: Options) -> "list[tuple[str, str | None]]":
     """The certificates, each with its key; None if the key is in the same file."""
     certfiles, keyfiles = (_as_list(getattr(options, name)) for name in ("ssl_certfile", "ssl_keyfile"))
     if not certfiles:
-        raise FileNotFoundError("TLS needs a certificate: ssl_certfile (--ssl-certfile) is not set")
+        raise FileNotFoundError("ssl_certfile is missing: TLS needs a certificate")
     if keyfiles and len(keyfiles) != len(certfiles):
         raise OSError(
             f"--ssl-keyfile must be given once for each --ssl-certfile, in the same order, or not at all: "

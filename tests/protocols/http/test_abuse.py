@@ -138,7 +138,7 @@ async def test_receives_that_are_cancelled_leave_nothing(connect: Any) -> None:
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert not any(cycles)
-    # Nobody waited for the body any more when the response was made.
+    # Nothing waited for the body any more when the response was made.
     assert 60 not in connection.loop.timers
 
 

@@ -29,7 +29,7 @@ async def test_bad_request(connect: Any, caplog: pytest.LogCaptureFixture) -> No
     assert "Invalid HTTP request received." in caplog.text
 
 
-async def test_who_sent_a_bad_request_and_why_it_is_bad_is_told_at_level_debug(
+async def test_who_sent_a_bad_request_and_why_it_is_bad_is_logged_at_level_debug(
     connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
@@ -42,7 +42,7 @@ async def test_who_sent_a_bad_request_and_why_it_is_bad_is_told_at_level_debug(
 
 
 @pytest.mark.parametrize("size", [1, 2, 200])
-async def test_https_on_a_port_without_tls_is_told(size: int, connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_https_on_a_port_without_tls_is_logged(size: int, connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect(respond())
     connection.feed((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\n" * 200)[:size])
     assert connection.wire == BAD_REQUEST

@@ -93,7 +93,7 @@ def is_open(path: Path) -> bool:
 
 @pytest.fixture(params=["http1", "http2"])
 def ask(request: pytest.FixtureRequest, connect: Any, connect_http2: Any) -> Any:
-    """Ask an application by way of one of the wires, with a double of a transport: status and body."""
+    """Ask an application over one of the wires, with a double of a transport: status and body."""
 
     async def http1(app: Any, method: str = "GET") -> tuple[int, bytes]:
         connection = connect(app)

@@ -219,7 +219,7 @@ async def test_headers_can_be_changed(http_protocol_cls: Any, app: Called) -> No
     assert [scope["headers"] for scope in app.scopes] == [expected] * 3
 
 
-async def test_names_are_told_as_they_were_sent(http_protocol_cls: Any, app: Called) -> None:
+async def test_hooks_get_names_as_they_were_sent(http_protocol_cls: Any, app: Called) -> None:
     """As uvicorn tells them. A line that is reused, one that is too long to be, and a Host that was not sent."""
     calls: list[Any] = []
     connection = Connection(traced(http_protocol_cls, calls, "on_header"), app)

@@ -48,7 +48,7 @@ def observed() -> Observed:
         (GET, [start(), body(b"abc", more_body=True)], 200, 3),
     ],
 )
-async def test_the_end_is_told_once(
+async def test_the_end_is_reported_once(
     connect: Any, observed: Observed, request_head: bytes, messages: list[Any], status: int, sent: int
 ) -> None:
     connection = connect(send_all(*messages), server_state=observed.state)

@@ -128,7 +128,7 @@ async def test_after_the_connection_is_lost(connect: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_the_server_is_told_of_its_last_request(connect: Any) -> None:
+async def test_the_server_is_notified_of_its_last_request(connect: Any) -> None:
     told = []
     connection = connect(respond())
     connection.state.request_limit = 2

@@ -270,7 +270,7 @@ async def test_the_upgrade_of_a_client_that_also_says_close(connect: Any) -> Non
     assert connection.wire == b""
 
 
-async def test_the_http_protocol_is_told_no_more(connect: Any) -> None:
+async def test_the_http_protocol_is_not_called_any_more(connect: Any) -> None:
     """A double may tell the protocol that it knows of the end, though another one speaks on the connection."""
     connection = connect(respond(), ws=Foreign)
     http = connection.protocol

@@ -92,7 +92,7 @@ async def test_a_denial_of_one_part_has_its_length(connect: Any, headers: Any, b
 
 
 @pytest.mark.parametrize("refused", [False, True])
-async def test_connection_options_are_told_once(connect: Any, refused: bool) -> None:
+async def test_connection_options_are_sent_once(connect: Any, refused: bool) -> None:
     connection = connect()
     await connection.ask()
     if refused:
@@ -150,7 +150,7 @@ async def test_a_streamed_denial(connect: Any) -> None:
     assert (response.status, response.body, response.whole) == (404, b"not here", True)
 
 
-async def test_a_waiting_receiver_is_told_of_the_denial(connect: Any) -> None:
+async def test_a_waiting_receiver_learns_of_the_denial(connect: Any) -> None:
     connection = connect()
     await connection.ask()
     waiting = asyncio.ensure_future(connection.disconnect())

@@ -163,7 +163,7 @@ async def test_rejected(connect: Any, entry: Any, status: int, changes: Any) -> 
     assert connection.state.total_requests == 1
 
 
-async def test_the_version_that_is_spoken_is_told(connect: Any, entry: Any) -> None:
+async def test_the_version_that_is_spoken_is_sent(connect: Any, entry: Any) -> None:
     connection = connect(entry)
     connection.feed(request(sec_websocket_version=b"7"))
     headers = connection.response().headers

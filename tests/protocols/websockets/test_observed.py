@@ -13,7 +13,9 @@ from uvicorn.server_state import ServerState
     ("kind", "status", "opened"),
     [("websocket.accept", 101, 1), ("websocket.close", 403, 0), ("", 499, 0)],
 )
-async def test_the_end_is_told_once(connect: Callable[..., Connection], kind: str, status: int, opened: int) -> None:
+async def test_the_end_is_reported_once(
+    connect: Callable[..., Connection], kind: str, status: int, opened: int
+) -> None:
     told: list[tuple[str, int, int]] = []
 
     def observer(scope: Any, ended: Any) -> None:
