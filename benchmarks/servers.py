@@ -101,6 +101,9 @@ SERVERS = {
         Server("ours-asyncio", _uvicorn("--loop", "asyncio", "--http", "httptools")),
         Server("ours-h11", _uvicorn("--loop", "uvloop", "--http", "h11")),
         Server("ours-asgi-2.4", _uvicorn(*FASTEST, "--asgi-http-version", "2.4")),
+        Server("ours-metrics", _uvicorn(*FASTEST, "--metrics", "127.0.0.1:0")),
+        Server("ours-combined", _uvicorn(*FASTEST, "--access-log-format", "combined")),
+        Server("ours-json", _uvicorn(*FASTEST, "--access-log-format", "json")),
         Server("floor-asyncio", _floor("asyncio")),
         Server("uvicorn-0.54", _uvicorn(*FASTEST), "uvicorn-0.54", ("uvicorn",)),
         Server(
