@@ -189,11 +189,6 @@ def test_json_without_what_can_be_missing() -> None:
     assert values["query"] == ""
 
 
-@pytest.mark.usefixtures("both_halves")
-def test_the_request_id_of_the_application() -> None:
-    assert json.loads(line("json", Response(headers=[(b"X-Request-ID", b"9")]), headers=[]))["request_id"] == "9"
-
-
 _HOSTILE = st.binary(max_size=20) | st.binary().map(lambda data: b'"\\ \r\n' + data)
 
 

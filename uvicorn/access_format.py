@@ -44,7 +44,7 @@ _KEYS = {
     "status": kinds.STATUS,
     "bytes": kinds.SIZE,
     "duration": kinds.DECIMAL_SECONDS,
-    "request_id": kinds.REQUEST_ID,
+    "request_id": kinds.REQUEST_FIELD,
     "user_agent": kinds.REQUEST_FIELD,
     "pid": kinds.TEXT,
 }
@@ -80,7 +80,9 @@ def compile_format(text: str, ending: str = "") -> LineOfParts:
     else:
         parts = _parts_of(COMBINED if text == "combined" else text)
     parts.append(Part(kinds.TEXT, ending))
-    return LineOfParts(_joined(parts), quote_json, any(part.kind in kinds.OF_THE_END for part in parts))
+    found = {part.kind for part in parts}
+    at_end = not found.isdisjoint(kinds.OF_THE_END)
+    return LineOfParts(_joined(parts), quote_json, at_end, kinds.RESPONSE_FIELD in found)
 
 
 def _parts_of(text: str) -> list[Part]:

@@ -195,7 +195,7 @@ class AccessLog:
         Args:
             access_logger: the logger.
             scope: of the request.
-            response: its status; at the end of a response, what is known of it (`uvicorn.protocols.observed.Ended`).
+            response: its status; at the end of a response, what is known of it (`uvicorn._speedups.Ended`).
         """
         stock = self._stock
         if stock is None or access_logger is not stock.logger or (self._pass is _NONE and not stock.holds()):
@@ -328,7 +328,9 @@ class AccessLog:
 def set_up(server_state: "ServerState", access_format: str) -> None:
     """Write the access lines of a server in a format of the user's."""
     access_log = server_state.access_log = AccessLog(access_format)
-    if _compile(access_format).at_end:
+    line = _compile(access_format)
+    if line.at_end:
+        server_state.keeps_headers = line.needs_headers
         server_state.log_access = _log_nothing
         server_state.observers.append(functools.partial(access_log.write, logging.getLogger("uvicorn.access")))
     else:

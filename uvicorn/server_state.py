@@ -102,6 +102,7 @@ class ServerState:
         resets_sent, resets_received: streams of HTTP/2 that were reset, by us and by clients.
         rejected: how many requests the server has refused by itself, by status.
         observers: called at the end of each exchange; to be set before the first connection.
+        keeps_headers: whether one of them asks for the headers of responses.
         wide_windows: the HTTP/2 connections whose clients may send more than 64 KiB before it is taken.
     """
 
@@ -117,6 +118,7 @@ class ServerState:
         self.wide_windows = 0
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.observers: list[Observer] = []
+        self.keeps_headers = False
         self._ready = False
         self.on_ready: Callable[[bool], None] = _ignore
         self.websockets = 0

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from uvicorn._speedups._hpack_py import Encoder as Encoder
     from uvicorn._speedups._http2_fields_py import FieldsReader as FieldsReader
     from uvicorn._speedups._http2_py import Session as Session
-    from uvicorn._speedups._metrics_py import Recorder as Recorder
+    from uvicorn._speedups._observed_py import Ended as Ended
+    from uvicorn._speedups._observed_py import Observers as Observers
+    from uvicorn._speedups._observed_py import Recorder as Recorder
     from uvicorn._speedups._request_py import RequestHead as RequestHead
     from uvicorn._speedups._request_py import RequestReader as RequestReader
     from uvicorn._speedups._response_py import Http2Framer as Http2Framer
@@ -50,13 +52,16 @@ _MODULES = {
     "quote_query": "_access_line",
     "quote_text": "_access_line",
 }
-# Those of HTTP/2 and of the metrics, which most servers do not need; they are imported when they are asked for.
+# Those of HTTP/2, and of what is told of the ends of responses. Most servers do not need them; they are imported when
+# they are asked for.
 _OPTIONAL_MODULES = {
     "Decoder": "_hpack",
     "Encoder": "_hpack",
     "FieldsReader": "_http2_fields",
     "Http2Framer": "_response",
-    "Recorder": "_metrics",
+    "Ended": "_observed",
+    "Observers": "_observed",
+    "Recorder": "_observed",
     "Session": "_http2",
 }
 

@@ -8,7 +8,7 @@ cdef tuple _QUERY_ESCAPES
 cdef Py_ssize_t _CLIENTS_MAX
 cdef int TEXT, CLIENT, USER, TIME, TIME_IN_JSON, METHOD, PATH, QUERY, VERSION
 cdef int STATUS, SIZE, SIZE_OR_DASH, SECONDS, MILLISECONDS, MICROSECONDS, DECIMAL_SECONDS
-cdef int REQUEST_FIELD, RESPONSE_FIELD, REQUEST_ID
+cdef int REQUEST_FIELD, RESPONSE_FIELD
 cdef dict _TEXT_ESCAPES
 cdef tuple _MILLISECONDS, _MONTHS
 cdef object time
@@ -46,6 +46,7 @@ cdef class LineOfParts:
     cdef readonly list parts
     cdef object quote_json
     cdef readonly bint at_end
+    cdef readonly bint needs_headers
     cdef str missing
     cdef long long second
     cdef str time

@@ -19,7 +19,6 @@ from uvicorn._speedups.atoms import (
     PATH,
     QUERY,
     REQUEST_FIELD,
-    REQUEST_ID,
     RESPONSE_FIELD,
     SECONDS,
     SIZE,
@@ -143,12 +142,14 @@ class LineOfParts:
         parts: each a `Part`.
         quote_json: makes a string of JSON, where values are such, and null if they are missing; else they are "-".
         at_end: whether lines are written at the end of the response.
+        needs_headers: whether they show headers of the response.
     """
 
-    def __init__(self, parts: list[Any], quote_json: Any, at_end: bool) -> None:
+    def __init__(self, parts: list[Any], quote_json: Any, at_end: bool, needs_headers: bool) -> None:
         self.parts = parts
         self.quote_json = quote_json
         self.at_end = at_end
+        self.needs_headers = needs_headers
         self.missing = "-" if quote_json is None else "null"
         # The second that the text of the time is of.
         self.second = -1
@@ -159,7 +160,7 @@ class LineOfParts:
 
         Args:
             scope: of the request.
-            response: its status; at its end, what is known of it (`uvicorn.protocols.observed.Ended`).
+            response: its status; at its end, what is known of it (`uvicorn._speedups.Ended`).
         """
         micros = 0
         size = -1
@@ -187,10 +188,6 @@ class LineOfParts:
                 text = _duration(kind, micros)
             elif kind == RESPONSE_FIELD:
                 text = self._field(headers, part.name)
-            elif kind == REQUEST_ID:
-                text = self._field(scope["headers"], part.name)
-                if text is self.missing:
-                    text = self._field(headers, part.name)
             else:
                 text = self._of_request(kind, scope)
             texts.append(text)

@@ -42,6 +42,7 @@ cdef class Response:
     cdef long long expected
     cdef bint coded
     cdef bint persist
+    cdef readonly long long sent
     cdef list options
     cdef int last
     cdef list trailers

@@ -115,6 +115,7 @@ class Response:
         status: once the start was accepted.
         keep_alive: may be set to False until the head is given out.
         head_sent: whether the head was given out.
+        sent: bytes of the body that were accepted, and belong on the wire.
         framing: what ends the body, once the start was accepted: NO_BODY and so on, of `flags`.
     """
 
@@ -128,6 +129,7 @@ class Response:
         "last",
         "options",
         "persist",
+        "sent",
         "state",
         "status",
         "trailers",
@@ -143,6 +145,7 @@ class Response:
     last: int
     options: list[bytes] | None
     persist: bool
+    sent: int
     state: int
     status: int
     # (name, value) of those that go out with the end of the body.
@@ -213,6 +216,7 @@ class Response:
             self.expected -= size
         elif framing == NO_BODY:
             data = b""
+        self.sent += len(data)
         if not more_body:
             self.state = self.last
         return data
@@ -228,6 +232,7 @@ class Response:
     def skip(self, size: int) -> None:
         """Count bytes of a body with a content-length that were sent another way."""
         self.expected -= size
+        self.sent += size
 
     def hold(self) -> None:
         """Accept nothing until `release`: a file is being sent."""
@@ -294,6 +299,7 @@ class ResponseFramer(Response):
         self.framing = NO_BODY
         self.lines: list[bytes] | None = None
         self.options = None
+        self.sent = 0
 
     def interim(self, status: int, headers: Any) -> bytes:
         """An informational response (RFC 9110 section 15.2); nothing for HTTP/1.0, which has none."""
@@ -473,6 +479,7 @@ class Http2Framer(Response):
         self.framing = NO_BODY
         self.options = None
         self.fields: Any = None
+        self.sent = 0
 
     def start(self, message: Any, default_headers: list[tuple[bytes, bytes]]) -> None:
         """Accept `http.response.start`.

@@ -251,9 +251,6 @@ class RequestResponseCycle:
         if self.progress & ~DROPPED == SENDING_FILE:
             self.progress += EXPECT_BODY - SENDING_FILE
 
-    def count_file(self, size: int) -> None:
-        """Bytes of a file are sent as a part of the body; `uvicorn.protocols.observed` counts them."""
-
     # The stream's side
 
     def on_body(self, data: bytes, more_body: bool) -> None:

@@ -86,7 +86,6 @@ async def _send(
     framer = stream.framer
     framer.check_size(size, more_body)
     left = 0 if framer.framing == NO_BODY else size
-    exchange.count_file(left)
     if left > SMALL:
         sent = await stream.send_file(file, offset, left)
         offset += sent

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from uvicorn._speedups import RequestRejected
 
 
+# The status of a request whose client has left before it was answered; nginx introduced it.
+CLIENT_CLOSED_REQUEST = 499
+
 _INVALID_REQUEST = "Invalid HTTP request received."
 
 # A union of types is made anew each time.

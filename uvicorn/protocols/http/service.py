@@ -56,7 +56,8 @@ class Service:
         if http.server_state.observers:
             from uvicorn.protocols.observed import observe  # imported here, because most servers do not need it
 
-            self.new_cycle = observe(cycle_class, http.server_state.observers)
+            state = http.server_state
+            self.new_cycle = observe(cycle_class, state.observers, state.keeps_headers)
         self.scheduler = get_scheduler(http.server_state, http.loop)
         self._calls_run_asgi = is_overridden(cycle_class, "run_asgi")
         if self._calls_run_asgi and not config.reset_contextvars:

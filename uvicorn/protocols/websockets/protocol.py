@@ -28,10 +28,10 @@ from uvicorn._speedups.tables import STATUS_LINES
 from uvicorn.protocols.connection import LINGER_SECONDS, Connected, Connection, Due
 from uvicorn.protocols.deadline import Deadline
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, exceeds_limit
-from uvicorn.protocols.observed import CLIENT_CLOSED_REQUEST, EndedWebSocket
 from uvicorn.protocols.scope import build_websocket_scope
 from uvicorn.protocols.tasks import get_scheduler
 from uvicorn.protocols.utils import (
+    CLIENT_CLOSED_REQUEST,
     ClientDisconnected,
     describe_request,
     get_answer_text,
@@ -208,9 +208,11 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
         else:
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
-        if self.scope is not None:
+        if self.scope is not None and self.server_state.observers:
+            from uvicorn._speedups import Ended  # most servers do not need it
+
             for observer in self.server_state.observers:
-                observer(self.scope, EndedWebSocket(self._status, monotonic() - self._began))
+                observer(self.scope, Ended(self._status, -1, monotonic() - self._began, ()))
 
     def data_received(self, data: bytes) -> None:
         state = self._state

@@ -1,18 +1,15 @@
 from array import array
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from uvicorn._speedups import metric_cells as cell
 
 
-class Ended:
-    headers: Any = ()
-
-    def __init__(self, status: int = 200, sent: int = 5, duration: float = 0.1) -> None:
-        self.status = status
-        self.sent = sent
-        self.duration = duration
+class Ended(NamedTuple):
+    status: int = 200
+    sent: int = 5
+    duration: float = 0.1
 
 
 def counted(leaves: Any, *ended: tuple[dict[str, Any], Ended]) -> dict[int, float]:
@@ -20,7 +17,7 @@ def counted(leaves: Any, *ended: tuple[dict[str, Any], Ended]) -> dict[int, floa
     cells = memoryview(bytearray(8 * cell.CELLS)).cast("d")
     recorder = leaves.Recorder(cells, array("d", [0.1, 1.0]))
     for scope, response in ended:
-        recorder.record(scope, response)
+        recorder.record(scope, leaves.Ended(*response, ()))
     return {index: value for index, value in enumerate(cells) if value}
 
 
