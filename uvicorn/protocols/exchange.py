@@ -239,6 +239,8 @@ class RequestResponseCycle:
             if row is None:
                 raise RuntimeError(*unexpected.args) from None
             await row(self, message)
+            if self.raises_disconnect and self.client == GONE:
+                raise ClientDisconnected from None
 
     def begin_file(self) -> None:
         """Accept no message of the application, and keep the head back, until `end_file`."""

@@ -25,6 +25,7 @@ from uvicorn._speedups import http2_codes as codes
 from uvicorn.protocols import files
 from uvicorn.protocols.connection import Due
 from uvicorn.protocols.transfer import can_transfer
+from uvicorn.protocols.utils import ClientDisconnected
 
 HEAD = head(b"HEAD / HTTP/1.1")
 
@@ -600,6 +601,27 @@ async def test_a_client_that_leaves_during_a_file(http_protocol_cls: Any, large:
         client.writer.transport.abort()
         await until(lambda: app.sent == 1)
     assert not is_open(large)
+
+
+@sends_files
+async def test_an_application_of_asgi_http_2_4_is_told_of_a_client_that_leaves(
+    http_protocol_cls: Any, large: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caught: list[type[Exception]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(sized(LARGE))
+        try:
+            await send(path_of(large))
+        except Exception as exc:
+            caught.append(type(exc))
+            raise
+
+    async with stalled(http_protocol_cls, app, asgi_http_version="2.4") as (client, _):
+        client.writer.transport.abort()
+        await until(lambda: caught)
+    assert caught == [ClientDisconnected]
+    assert "Exception in ASGI application" not in caplog.text
 
 
 async def test_a_client_that_has_left_before_the_loop_knows(
