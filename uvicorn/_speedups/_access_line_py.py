@@ -100,24 +100,24 @@ class AccessLineFormat:
         return beginning
 
     def _end(self, version: str, status: int) -> str:
-        """A line from behind the path."""
+        """The part of a line that follows the path."""
         ending = f"{self.before_version}{version}{self.make_ending(status)}"
         self.endings.setdefault(version, {})[status] = ending
         return ending
 
 
-# Of bytes between quotes that are no plain text.
+# How bytes that are not plain text are written between quotes.
 _TEXT_ESCAPES = {code: f"\\x{code:02x}" for code in range(256) if not is_plain_text(chr(code))} | {
     ord('"'): '\\"',
     ord("\\"): "\\\\",
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# What ends a time of day in JSON, by milliseconds.
+# The ends of a time of day in JSON, by milliseconds.
 _MILLISECONDS = tuple([f".{number:03d}Z" for number in range(1000)])
 
 
 def quote_text(text: str) -> str:
-    """A text that a client has sent, in Latin-1, such that it ends no quotation."""
+    """A text that a client has sent, in Latin-1, escaped so that it cannot end a quotation."""
     if is_plain_text(text):
         return text
     # An application may have put anything into its scope.
@@ -151,7 +151,7 @@ class LineOfParts:
         self.at_end = at_end
         self.needs_headers = needs_headers
         self.missing = "-" if quote_json is None else "null"
-        # The second that the text of the time is of.
+        # The second for which the text of the time was made.
         self.second = -1
         self.time = ""
 
@@ -247,7 +247,7 @@ class LineOfParts:
             self.second = second
             if kind == TIME:
                 local = localtime(second)
-                # The name of the month by strftime would follow the locale.
+                # strftime would name the month in the language of the locale.
                 self.time = strftime(f"[%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z]", local)
             else:
                 self.time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))

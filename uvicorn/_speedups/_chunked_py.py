@@ -114,5 +114,5 @@ class ChunkedBody:
 
 
 def new_chunks() -> ChunkedBody:
-    """A body of which nothing was decoded. Compiled leaves cannot import a class from each other, only functions."""
+    """A body of which nothing was decoded. Compiled modules cannot import a class from each other, only functions."""
     return ChunkedBody()

@@ -6,7 +6,7 @@ what was found out about a field stays with it: a field that is repeated is neit
 An encoder indexes what repeats. A field is put into the table when it is written for the second time; one that is
 always new (a trace id, the length of a body) never drives others out.
 
-Rule of the leaves: every pass of a loop over input consumes bytes, changes the state or raises.
+Rule of the compiled modules: every pass of a loop over input consumes bytes, changes the state or raises.
 """
 
 from uvicorn._speedups._scan_py import join
@@ -31,20 +31,20 @@ ENTRY_OVERHEAD = 32
 # The kind of a field that was not judged. The other kinds belong to the reader of requests.
 UNJUDGED = -1
 
-# Larger integers are of no use here: no block is that long.
+# Larger integers are refused: no block is that long.
 _MAX_INTEGER = 1 << 28
 
 # A secret below this size could be guessed whole (RFC 7541 section 7.1.3).
 _GUESSABLE = 20
 _SENSITIVE = frozenset((b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"))
 
-# How many fields that were written without an index are remembered, by their hash, and as many before them.
+# How many hashes of fields that were written without an index are remembered, in each of two generations.
 _SEEN = 16
 
-# Each byte, as what blocks are joined of.
+# Each byte as a bytes object: blocks are joined from these.
 _BYTES = [bytes((byte,)) for byte in range(256)]
 
-# Name -> its literal form, until it is full.
+# Name -> its literal form. Once the dict is full, nothing is added.
 _name_literals: dict[bytes, bytes] = {}
 _NAME_LITERALS_MAX = 1024
 
@@ -71,7 +71,7 @@ class HeaderField:
 
 
 def new_field(name: bytes, value: bytes) -> HeaderField:
-    """A field that was not judged. Compiled leaves cannot import a class from each other, only functions."""
+    """A field that was not judged. Compiled modules cannot import a class from each other, only functions."""
     return HeaderField(name, value)
 
 
@@ -145,7 +145,7 @@ def decode_huffman(data: bytes, start: int, stop: int) -> bytes:
 
 
 def encode_huffman(data: bytes, size: int) -> bytes:
-    """Encode the bytes, whose code takes `size` bytes."""
+    """Encode the bytes; their Huffman code takes `size` bytes."""
     lengths = HUFFMAN_LENGTHS
     encoded = bytearray(size)
     out = encoded
@@ -169,7 +169,7 @@ def encode_huffman(data: bytes, size: int) -> bytes:
 
 
 def huffman_size(data: bytes) -> int:
-    """Bytes that the code of the bytes takes."""
+    """How many bytes the Huffman code of the bytes takes."""
     lengths = HUFFMAN_LENGTHS
     bits = 0
     for byte in data:
@@ -222,7 +222,7 @@ class Decoder:
         limit_size: bytes of a section, each field counted with ENTRY_OVERHEAD.
 
     Attributes:
-        max_table_size: what the peer was told that its table may have.
+        max_table_size: the size of the table that our settings allow the peer.
         exceeded: whether the last section was over the limits.
     """
 
@@ -249,7 +249,7 @@ class Decoder:
         self.pos = 0
 
     def decode(self, block: bytes) -> list[HeaderField]:
-        """The fields of a block; none if they exceed the limits, and the table alone follows it.
+        """The fields of a block; none if they exceed the limits: then the block only updates the table.
 
         Nothing is copied here, so that a bomb of references takes 8 bytes for each of its own until its end is known.
 
@@ -413,7 +413,7 @@ class Encoder:
         self.table_limit = TABLE_SIZE
         # The lowest limit since the last block, -1 if it was not changed.
         self.lowest_limit = -1
-        # What the wire has made of the last default headers: they stay the same for a second.
+        # The last default headers in the form of the wire: they stay the same for a second.
         self.default_headers: object = None
         self.default_fields: list[HeaderField] = []
         # Counts what may have changed the table: literals and limits.

@@ -37,7 +37,7 @@ from uvicorn._speedups.tables import (
 )
 
 if TYPE_CHECKING:
-    # By another name, as the class is a C type in the compiled half.
+    # Under another name, because the class is a C type in the compiled half.
     from uvicorn._speedups._request_py import RequestHead as Head
 
 # Further kinds of fields; the pseudo-header fields come last.
@@ -188,7 +188,7 @@ class FieldsReader:
         self.cookie = 0
 
     def skip(self, block: bytes) -> None:
-        """Read a section that is of no use any more, so that the table follows it.
+        """Read a section that is not needed any more, to keep the table up to date.
 
         Raises:
             HpackError: as `read_request`.
@@ -283,7 +283,7 @@ class FieldsReader:
             head.target = field.field[1]
             head.path, head.raw_path, head.query_string = field.meaning
         elif kind == AUTHORITY:
-            # It comes first, and in the place of Host (ASGI specification, HTTP).
+            # The authority comes first, and replaces Host (ASGI specification, HTTP).
             self.authority = field.field[1]
             head.headers.append(field.meaning)
         elif kind == SCHEME:
@@ -295,7 +295,7 @@ class FieldsReader:
             head.flags |= WANTS_UPGRADE
 
     def _take_field(self, kind: int, field: Any) -> bool:
-        """Take a field that decides about the message; whether it is the application's as it is."""
+        """Take a field that decides about the message. Returns whether the application gets it unchanged."""
         head = self.head
         value = field.field[1]
         bit = 1 << kind
@@ -326,7 +326,7 @@ class FieldsReader:
         return True
 
     def _end(self, body_follows: bool) -> None:
-        """Look at what the fields are together (sections 8.1.1, 8.3.1 and 8.5, RFC 8441 section 4)."""
+        """Check the fields together (sections 8.1.1, 8.3.1 and 8.5, RFC 8441 section 4)."""
         head = self.head
         pseudo_fields = self.seen & _PSEUDO
         if pseudo_fields & ~_AUTHORITY != _OF_REQUESTS or head.method == "CONNECT":
@@ -370,5 +370,5 @@ class FieldsReader:
 
 
 def new_fields_reader(limits: tuple[int, int, int, int]) -> FieldsReader:
-    """A reader that has read nothing. Compiled leaves cannot import a class from each other, only functions."""
+    """A reader that has read nothing. Compiled modules cannot import a class from each other, only functions."""
     return FieldsReader(limits)

@@ -21,10 +21,10 @@ from uvicorn._speedups.http2_codes import (
 )
 
 if TYPE_CHECKING:
-    # By another name, as the class is a C type in the compiled half.
+    # Under another name, because the class is a C type in the compiled half.
     from uvicorn._speedups._http2_stream_py import Stream as SessionStream
 
-# Bytes of responses that go into one write; the rest is ordered anew for the next.
+# Bytes of responses that go into one write. What is left is put into a new order for the next write.
 OUTPUT_MAX = 262144
 
 # Bytes of answers to control frames that wait for a client which does not read (CVE-2019-9512, -9515).
@@ -153,7 +153,7 @@ class Output:
                     shared = stream
             elif in_order is None or stream.number < in_order.number:
                 in_order = stream
-        # Those that are of use in parts share with the first of those that are not.
+        # Incremental responses take turns with the first of those that are not incremental.
         if shared is None or (in_order is not None and in_order.turn <= shared.turn):
             return in_order
         return shared

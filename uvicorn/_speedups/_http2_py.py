@@ -16,8 +16,8 @@ A stream that is not in `Session.streams` is idle if its number is higher than t
 A stream that was given out counts against the limit of streams until it is closed and released: an application that
 still runs is work, whatever the client has done to its stream (CVE-2023-44487).
 
-The session knows no clock: the caller passes the time. Rule of the leaves: every pass of a loop over input consumes
-bytes, changes the state or raises.
+The session has no clock: the caller passes the time. Rule of the compiled modules: every pass of a loop over input
+consumes bytes, changes the state or raises.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -83,14 +83,14 @@ from uvicorn._speedups.http2_codes import (
 )
 
 if TYPE_CHECKING:
-    # By another name, as the class is a C type in the compiled half.
+    # Under another name, because the class is a C type in the compiled half.
     from uvicorn._speedups._http2_stream_py import Stream as SessionStream
 
-# What is read. Nothing is after a fault.
+# What the session reads next. After a fault it reads nothing.
 AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY = range(4)
 
-# The stream's window at first is the default, so that a slow application holds 64 KiB, as on HTTP/1.1. One that waits
-# for its body gets a window for fast and distant clients.
+# A stream begins with the default window, so that at most 64 KiB wait for a slow application, as on HTTP/1.1. An
+# application that waits for its body gets this window, which suits fast and distant clients.
 STREAM_WINDOW = 262144
 
 # Tokens. A stream that is reset takes one of the first bucket (CVE-2023-44487, CVE-2025-8671); a frame that moves
@@ -269,11 +269,11 @@ class Session:
             kind = event[0]
             if kind <= REJECTED:
                 if stream.state == CLOSED or self.state == FAULTY:
-                    # It was reset meanwhile, by the client or for a mistake of the client's.
+                    # The stream was reset meanwhile, by the client or for a mistake of the client.
                     continue
                 if kind == BODY:
                     if not stream.body_pending:
-                        # It was taken with the request.
+                        # This part was given out with the request.
                         continue
                     return (BODY, stream, self.take_body(stream))
                 stream.given_out = True
@@ -336,7 +336,7 @@ class Session:
             if kind != SETTINGS or flags & ACK:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self.state = READY
-            # Everybody sends one.
+            # Every session begins with this frame.
             self.idle_frames += 1
         if self.block_stream:
             if kind != CONTINUATION or number != self.block_stream:
@@ -417,9 +417,9 @@ class Session:
         if self.ending or self.active >= self.max_streams:
             self.reader.skip(block)
             self._abandon(number)
-            # If the session is ending, GOAWAY has told that it is not served (section 6.8).
+            # If the session is ending, GOAWAY has announced that the stream is not served (section 6.8).
             if not self.ending:
-                # It may not know of the limit yet, or of the streams that still count: no mistake to log.
+                # The client may not know the limit yet, or that some streams still count: this is no mistake to log.
                 self.output.put_control(RST_STREAM, 0, number, REFUSED_STREAM.to_bytes(4, "big"))
                 self._spend_reset()
             return
@@ -444,7 +444,7 @@ class Session:
             if self.reader.priority >= 0:
                 stream.priority = self.reader.priority
             elif self.reader.tunnel:
-                # It has no end that others could wait for.
+                # A tunnel has no end that other streams could wait for, so it shares the connection.
                 stream.priority = DEFAULT_PRIORITY | 1
             if self.early_priorities:
                 stream.priority = self.early_priorities.pop(number, stream.priority)
@@ -548,7 +548,8 @@ class Session:
             self._owe(size)
             return
         if stream.tunnel:
-            # It lasts: other streams do not wait until its application takes something. Its own window does.
+            # A tunnel lasts: it must not stop other streams until its application takes something. Only its own window
+            # waits for that.
             self._owe(size)
         elif 0 <= self.limit_body < stream.body_size:
             self._owe(size)
@@ -748,7 +749,7 @@ class Session:
         self.events.append((STREAM_ERROR, None, reason))
 
     def _abandon(self, number: int) -> None:
-        """Have frames ignored that were sent before the client knew of the end of the stream."""
+        """Ignore frames that the client sent before it knew of the end of the stream."""
         if len(self.abandoned) >= ABANDONED_MAX:
             del self.abandoned[next(iter(self.abandoned))]
         self.abandoned[number] = None
@@ -771,7 +772,7 @@ class Session:
         self.state = FAULTY
         self.events.append((FAULT, None, fault))
 
-    # The wire's side
+    # Called by the wire
 
     def release(self, stream: "SessionStream") -> None:
         """The application of a stream has returned, or there is none."""
@@ -836,13 +837,13 @@ class Session:
             stream.owed = 0
 
     def begin_shutdown(self) -> None:
-        """Tell the client to open no more streams; those that are under way are served (section 6.8)."""
-        # They come together. For clients that use the library h2, a PING after a GOAWAY is an error.
+        """Ask the client to open no more streams; those that are under way are served (section 6.8)."""
+        # The PING comes first: for clients that use the library h2, a PING after a GOAWAY is an error.
         self.output.put(PING, 0, 0, _PING_OF_SHUTDOWN)
         self.output.put_goaway(MAX_STREAM_ID, NO_ERROR, b"")
 
     def end_shutdown(self) -> None:
-        """Serve no stream but those that have come."""
+        """Serve only the streams that have come."""
         if not self.ending:
             self.ending = True
             self.last_served = self.last_stream
@@ -892,7 +893,7 @@ class Session:
             self._send_data(stream, data, ends)
 
     def send_head(self, stream: "SessionStream") -> None:
-        """Send the head of a response that has started, unless a part of the body has taken it along."""
+        """Send the head of a response that has started, unless it was sent with a part of the body."""
         framer = stream.framer
         if framer.state == EXPECT_BODY and not framer.head_sent and stream.state != CLOSED:
             self.output.put_block(stream.number, 0, framer.head())
@@ -941,7 +942,7 @@ class Session:
     def _end_response(self, stream: "SessionStream") -> None:
         """END_STREAM was sent."""
         if stream.more_body:
-            # The rest of the body is of no use (section 8.1).
+            # The rest of the body is not needed (section 8.1).
             self.output.put(RST_STREAM, 0, stream.number, b"\0\0\0\0")
             self._abandon(stream.number)
         self._close(stream)

@@ -61,12 +61,13 @@ class Stream:
         self.priority = DEFAULT_PRIORITY
         self.turn = 0
         self.owner: Any = None
-        # Whether the wire has it, which then releases it.
+        # Whether the wire has the stream; it then releases it.
         self.given_out = False
-        # Whether it carries bytes of another protocol in both directions, and not a body and a response.
+        # Whether the stream carries bytes of another protocol in both directions, not a body and a response.
         self.tunnel = False
-        # The request's body: bytes that are to come by its content-length, or -1; that have come; that were not given
-        # out; that were given out and not taken; that the client may send; that it is to be allowed.
+        # The body of the request, in bytes. remaining: to come, by its content-length, or -1. body_size: come so far.
+        # body: not given out. unread: not taken by the application. window: what the client may send.
+        # window_target: what it may send once all is taken. owed: credit that it has not got yet.
         self.more_body = True
         self.abandoned_body = False
         self.remaining = -1
@@ -87,7 +88,7 @@ class Stream:
 
 
 def new_stream(number: int, send_window: int) -> Stream:
-    """A stream that has just come. Compiled leaves cannot import a class from each other, only functions."""
+    """A stream that has just come. Compiled modules cannot import a class from each other, only functions."""
     stream = Stream.__new__(Stream)
     stream.begin(number, send_window)
     return stream

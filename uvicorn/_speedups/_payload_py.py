@@ -1,10 +1,10 @@
 """Payloads of WebSocket frames (RFC 6455 sections 5.2 and 5.3): one source, run as it is or compiled as `_payload_c`.
 
-As in `_scan_py.py`, each function has two bodies, and a property test holds them to each other. In C a mask is taken
+As in `_scan_py.py`, each function has two bodies, and a property test compares them. In C a mask is taken
 off eight bytes at a time, straight into the object that the application gets, and a frame is one allocation and one
 copy. Python cannot do either; there the mask is left to the C function of `websockets` if that is installed.
 
-Indexes are those of bytes that are there: 0 <= start <= stop <= len(data).
+Callers pass indexes of existing bytes: 0 <= start <= stop <= len(data).
 """
 
 from collections.abc import Callable
@@ -43,14 +43,14 @@ def unmask_text(data: bytes, start: int, stop: int, mask: int) -> str | bytes:
 
 
 def new_message(size: int, text: bool) -> Any:
-    """What a message of `size` bytes, at least one, is unmasked into piece by piece; `text` must be ASCII."""
+    """An object into which a message of `size` bytes, at least one, is unmasked in pieces; `text` must be ASCII."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         return c_payload.new_text(size) if text else c_payload.new_bytes(size)
     return bytearray(size)
 
 
 def unmask_into(message: Any, place: int, data: bytes, start: int, stop: int, mask: int) -> bool:
-    """Unmask `data[start:stop]` into a message, to `place`; whether it is ASCII. No other code has the message yet."""
+    """Unmask `data[start:stop]` into a message, at `place`; whether it is ASCII. No other code has the message."""
     if COMPILED:  # pragma: no cover - never true where coverage can see it
         return c_payload.unmask_into_message(message, place, data, start, stop, mask)
     payload = unmask(data, start, stop, mask)
@@ -97,7 +97,7 @@ def text_frame(first: int, text: str) -> bytes:
 
 
 def _choose_apply_mask() -> ApplyMask:
-    """What takes off masks in Python; looked for at the first frame, as nothing is imported that is not needed."""
+    """The function that takes off masks in Python. Chosen at the first frame, to import nothing that is unused."""
     global _apply_mask
     if _apply_mask is None:
         try:
@@ -110,7 +110,7 @@ def _choose_apply_mask() -> ApplyMask:
 
 
 def apply_mask_by_int(data: bytes, mask: bytes) -> bytes:
-    """The mask of a number as long as the payload: the way of pure Python that takes the least time."""
+    """Unmask by one XOR of two large integers: the fastest way in pure Python."""
     size = len(data)
     repeated = mask * (size // 4) + mask[: size % 4]
     return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(size, "little")

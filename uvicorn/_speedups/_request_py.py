@@ -14,7 +14,7 @@
 Clients repeat themselves (RFC 7541 section 1.1). A request line or field line that equals, byte for byte, the line at
 its place in the last head of the connection means what it meant there; it is neither parsed nor judged again.
 
-Rule of the leaves: every pass of a loop over input consumes bytes, changes the state or raises.
+Rule of the compiled modules: every pass of a loop over input consumes bytes, changes the state or raises.
 """
 
 from collections.abc import Callable
@@ -162,7 +162,7 @@ class KeptLine(RequestLine):
 
 
 def new_head() -> RequestHead:
-    """A head to be filled in. Compiled leaves cannot import a class from each other, only functions."""
+    """A head to be filled in. Compiled modules cannot import a class from each other, only functions."""
     return RequestHead.__new__(RequestHead)
 
 
@@ -312,7 +312,7 @@ class RequestReader:
         self.later: list[bytes] | None = None
         self.partial: bytearray | None = None
         self.line: KeptLine | None = None
-        # The fields of these lines, without those that are too long to be kept.
+        # `kept_fields` has the fields of `lines`; both are without lines that are too long to be kept.
         self.lines: list[FieldLine] = []
         self.kept_fields: list[tuple[bytes, bytes] | None] = []
         self.headers: list[tuple[bytes, bytes]] = []

@@ -47,23 +47,23 @@ _MAX_DIGITS = 18
 
 COMPILED = not __name__.endswith("_py")
 
-# The common names, and others that were found to be tokens, until it is full.
+# Names that are known to be tokens: the common ones, and others until the dict is full.
 _good_names = KNOWN_FIELDS.copy()
 _GOOD_NAMES_MAX = 1024
 
 
-# (status line, default headers, both without the end of the last line) of the last head: the next begins alike. It is
-# one object, so that a thread sees all of it or none.
+# (status line, default headers, both without the end of the last line) of the last head: the next one begins alike.
+# It is one object, so that another thread never sees a part of a change.
 _memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 
-# Of the chunks below this size: formatting the line takes longer than all else.
+# The size lines of small chunks: formatting such a line would take longer than the rest of the work.
 _chunk_heads: dict[int, bytes] = {}
 _SMALL = 1024
 
-# HTTP/2 drops them, as it does Upgrade (RFC 9113 section 8.2.2).
+# Fields that HTTP/2 drops, like Upgrade (RFC 9113 section 8.2.2).
 _CONNECTION_FIELDS = frozenset((b"keep-alive", b"proxy-connection"))
 
-# They say how the body is to be read, so they cannot follow it (RFC 9110 section 6.5.1).
+# Fields that say how the body is to be read, so they cannot be trailers (RFC 9110 section 6.5.1).
 _NO_TRAILERS = _CONNECTION_FIELDS | {b"content-encoding", b"content-range", b"content-type", b"te", b"trailer"}
 
 _NOTHING: tuple[Any, ...] = ()
@@ -230,7 +230,7 @@ class Response:
                 raise RuntimeError("Response content shorter than Content-Length")
 
     def skip(self, size: int) -> None:
-        """Count bytes of a body with a content-length that were sent another way."""
+        """Count bytes of a body with a content-length that were sent without this framer, as a file."""
         self.expected -= size
         self.sent += size
 
@@ -239,7 +239,7 @@ class Response:
         self.state = SENDING_FILE
 
     def release(self) -> None:
-        """Accept parts of the body again, unless the response has gone on."""
+        """Accept parts of the body again, unless the state has changed meanwhile."""
         if self.state == SENDING_FILE:
             self.state = EXPECT_BODY
 
@@ -401,7 +401,7 @@ class ResponseFramer(Response):
         self.lines = None
         self.begun = self.head_sent = True
         if self.keep_alive and self.options is None and framing != CLOSE:
-            # What _end_head gives nearly always.
+            # The usual case of _end_head, inlined.
             lines.append(b"\r\n\r\n")
         else:
             lines.append(self._end_head())
@@ -630,7 +630,7 @@ def _split_list(value: bytes) -> list[bytes]:
 
 
 def new_http2_framer(encoder: Any, flags: int) -> Http2Framer:
-    """A framer that expects a response. Compiled leaves cannot import a class from each other, only functions."""
+    """A framer that expects a response. Compiled modules cannot import a class from each other, only functions."""
     framer = Http2Framer.__new__(Http2Framer)
     # Half the cost of a call of the class.
     framer.begin(encoder, flags)

@@ -1,8 +1,8 @@
 """The few loops over bytes that are written twice: one source, run as it is or compiled as `_scan_c`.
 
 In C a loop over bytes takes a third of the instructions that the methods of bytes do, or fewer; in Python it takes many
-times as many. So each function here has two bodies, and a property test holds them to each other. Beside this leaf,
-only that of WebSocket payloads asks whether it is compiled.
+times as many. So each function here has two bodies, and a property test compares them. Apart from this module, only
+that of WebSocket payloads asks whether it is compiled.
 """
 
 import struct

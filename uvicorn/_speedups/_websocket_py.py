@@ -72,14 +72,14 @@ _REMEMBERED_MIN, _REMEMBERED_MAX = 1 << 10, 1 << 18
 
 
 def _build_once(message: Any) -> bytes:
-    """The frame of a message; the same one if it is the very object that was the last one."""
+    """The frame of a message; the last frame again if the message is the same object as the last one."""
     global _last
     last = _last
     if last[0] is message:
         return last[1]
     built = text_frame(_TEXT, message) if isinstance(message, str) else frame(_BINARY, message)
     if len(message) <= _REMEMBERED_MAX:
-        # One assignment, as there may be other threads.
+        # One assignment, because other threads may read it.
         _last = (message, built)
     return built
 
@@ -124,7 +124,7 @@ class WebSocketCodec:
         self.deflate = deflate
         self.allowed = _ALLOWED if deflate is None else _ALLOWED_DEFLATE
         self.state = HEADER
-        # A part of one.
+        # A part of a header.
         self.header = b""
         # Of the current frame:
         self.first = 0
@@ -192,7 +192,7 @@ class WebSocketCodec:
             header = self.header + data[: _LONGEST_HEADER - known]
             begin = self._take_header(header, 0, len(header))
             if not begin:
-                # It is shorter than the longest header, so that all of the data is in it.
+                # This part is shorter than the longest header, so all of the data is in it.
                 self.header = header
                 return
             self.header = b""
@@ -239,7 +239,7 @@ class WebSocketCodec:
             begin += 2 if length == 126 else 8
             if begin - 4 > size:
                 return 0
-            # The shortest form is the only one, and the highest bit is zero.
+            # Only the shortest form is valid, and its highest bit is zero.
             shortest = 126 if length == 126 else 1 << 16
             length = -1 if buf[pos + 2] & 0x80 and shortest > 126 else read_number(data, pos + 2, begin - 4)
             if length < shortest:
@@ -255,7 +255,7 @@ class WebSocketCodec:
         return begin
 
     def _check_length(self, first: int, length: int) -> None:
-        """Of a frame that is over the limit: compressed, it may become a message that is not."""
+        """Raise MessageTooBig for a frame over the limit, unless it is compressed and may become a shorter message."""
         compressed = first & _RSV1 if first & _OPCODE else self.compressed
         if not compressed or length > self.deflate.wire_limit(self.budget):
             raise MessageTooBig
@@ -295,7 +295,7 @@ class WebSocketCodec:
             self.message = new_message(stop - start + self.remaining, text)
             self.filled = 0
         if not unmask_into(self.message, self.filled, data, start, stop, self.mask) and text:
-            # What was taken is ASCII, the rest has to be decoded.
+            # What was taken so far is ASCII; the rest has to be decoded.
             self.parts = [take_message(self.message, self.filled, True)]
             self.text_message = True
             self.compressed = False

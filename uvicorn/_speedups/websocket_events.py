@@ -1,4 +1,4 @@
-"""What a WebSocket codec tells of: pongs, the end of a connection, and why it fails (RFC 6455)."""
+"""The events of a WebSocket codec: pongs, the end of a connection, and why it fails (RFC 6455)."""
 
 import enum
 
