@@ -299,7 +299,6 @@ class WebSocketCodec:
             self.parts = [take_message(self.message, self.filled, True)]
             self.text_message = True
             self.compressed = False
-            self.budget -= self.filled
             self.message = None
             self._take_part(first, data, start, stop, events)
             return

@@ -332,6 +332,18 @@ async def test_an_application_that_does_not_receive_stops_its_client_alone(make:
     assert 65_535 + connection_credit - sent >= 32_768
 
 
+async def test_what_fills_the_queue_has_no_credit_until_it_is_taken(make: Any) -> None:
+    client = make(ws_max_queue=1)
+    await client.open()
+    message = ws_frame(BINARY, b"x" * 40_000)
+    client.feed(*[data(1, message[pos : pos + 16384]) for pos in range(0, len(message), 16384)])
+    await client.turns()
+    assert client.credit() == 0
+    await client.receive()
+    await client.turns()
+    assert client.credit() > 40_000
+
+
 async def test_reading_goes_on_when_messages_are_taken(make: Any) -> None:
     client = make(ws_max_queue=1)
     await client.open()
