@@ -58,10 +58,10 @@ types: $(VENV)/.dev ## Check types with mypy for Linux, Windows and macOS
 		echo "==> checking types for $$platform"; $(RUN) mypy --platform $$platform || exit 1; \
 	done
 
-bench: $(VENV)/.dev ## Count instructions per request (valgrind) and compare the halves leaf by leaf
+bench: $(VENV)/.dev ## Count instructions per request (valgrind) and compare the halves of each compiled module
 	@echo "==> instructions per request, in thousands"
 	@$(BIN)/python benchmarks/instructions.py --server floor --server ours
-	@echo "==> the leaves on both halves"
+	@echo "==> the compiled modules on both halves"
 	@$(RUN) pytest -c benchmarks/micro/pytest.ini benchmarks/micro
 
 docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
@@ -75,7 +75,7 @@ fuzz: $(VENV)/.dev ## Fuzz each target for SECONDS=60; with atheris installed, g
 	@echo "==> fuzzing"
 	@$(RUN) tests.fuzz.run --seconds $(or $(SECONDS),60)
 
-mutants: $(VENV)/.dev ## Put faults into the leaves and protocols (MUTANTS, all if empty) and list those that no test finds
+mutants: $(VENV)/.dev ## Put faults into compiled modules and protocols (MUTANTS, all if empty) and list those that no test finds
 	@UVICORN_SPEEDUPS=off $(RUN) tests.mutation $(MUTANTS)
 
 sanitize: $(VENV)/.dev ## Run the suite on a compiled half with the address and undefined-behaviour sanitizers (gcc)

@@ -80,7 +80,7 @@ class UvicornWorker(Worker):
         signal.siginterrupt(signal.SIGUSR1, False)  # Requests go on.
 
     def run(self) -> None:
-        """Serve until told to exit.
+        """Serve until asked to exit.
 
         Raises:
             SystemExit: with 3, for gunicorn too the code of a worker that cannot start.

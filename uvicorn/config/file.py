@@ -76,8 +76,8 @@ def _find_table(path: str, document: dict[str, Any]) -> dict[str, Any] | None:
 def _find_lines(path: str, text: str) -> Iterator[tuple[str, int]]:
     """Each key of the table, and the line on which it begins.
 
-    Readers of TOML do not tell it. But the lines up to the end of a value are TOML, and those up to a place within it
-    are not.
+    Readers of TOML do not give line numbers. But the lines up to the end of a value are valid TOML, and those up to a
+    place within a value are not.
     """
     loads, decode_error = _toml_reader()
     lines = text.split("\n")
