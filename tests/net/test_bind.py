@@ -127,6 +127,8 @@ def test_a_server_on_several_addresses(path: str, arguments: list[str]) -> None:
         server.wait_stderr("Uvicorn running on ", count=3)
         ports = re.findall(r"Uvicorn running on http://127.0.0.1:(\d+) ", server.stderr)
         assert len(set(ports)) == 2
+        # A worker listens just after that line.
+        eventually(lambda: connects(socket.AF_INET, "127.0.0.1", int(ports[-1])))
         for address in (path, *(("127.0.0.1", int(port)) for port in ports)):
             answer = exchange(address, b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
