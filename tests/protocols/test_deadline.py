@@ -16,8 +16,8 @@ from uvicorn.protocols import deadline
 from uvicorn.protocols.deadline import Deadline, Timers
 
 
-class Due:
-    """Notes what fell due, and lets a test wait for it."""
+class CallRecorder:
+    """Records the reasons that a deadline is called with, and lets a test wait for them."""
 
     def __init__(self, timers: Any) -> None:
         self.reasons: list[str] = []
@@ -34,7 +34,7 @@ class Due:
 
 
 def test_no_deadline_passes() -> None:
-    due = Due(MockLoop())
+    due = CallRecorder(MockLoop())
     due.deadline.pass_now()
     due.deadline.set("a", 1)
     due.deadline.pass_now()
@@ -43,7 +43,7 @@ def test_no_deadline_passes() -> None:
 
 
 async def test_falls_due() -> None:
-    due = Due(Timers(asyncio.get_running_loop()))
+    due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     assert due.deadline.reason == "a"
     assert due.deadline.handle is not None
@@ -53,7 +53,7 @@ async def test_falls_due() -> None:
 
 
 async def test_moving_away_leaves_the_timer_alone() -> None:
-    due = Due(Timers(asyncio.get_running_loop()))
+    due = CallRecorder(Timers(asyncio.get_running_loop()))
     started = time.monotonic()
     due.deadline.set("a", 0.01)
     timer = due.deadline.handle
@@ -65,7 +65,7 @@ async def test_moving_away_leaves_the_timer_alone() -> None:
 
 
 async def test_a_loop_that_was_busy_past_both() -> None:
-    due = Due(Timers(asyncio.get_running_loop()))
+    due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     due.deadline.set("b", 0.02)
     time.sleep(0.05)
@@ -74,7 +74,7 @@ async def test_a_loop_that_was_busy_past_both() -> None:
 
 
 async def test_moving_nearer_arms_anew() -> None:
-    due = Due(Timers(asyncio.get_running_loop()))
+    due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.5)
     timer = due.deadline.handle
     due.deadline.set("b", 0.01)
@@ -86,7 +86,7 @@ async def test_moving_nearer_arms_anew() -> None:
 
 async def test_cleared() -> None:
     loop = asyncio.get_running_loop()
-    due = Due(Timers(loop))
+    due = CallRecorder(Timers(loop))
     due.deadline.set("a", 0.01)
     due.deadline.clear()
     assert due.deadline.reason is None
@@ -101,7 +101,7 @@ async def test_cleared() -> None:
 
 
 async def test_cancelled() -> None:
-    due = Due(Timers(asyncio.get_running_loop()))
+    due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     timer = due.deadline.handle
     due.deadline.cancel()
@@ -114,7 +114,7 @@ async def test_cancelled() -> None:
 async def test_a_double_of_a_loop_has_no_clock() -> None:
     """Each move arms a new timer, so that a test that runs the double's timers sees what it expects."""
     loop = MockLoop()
-    due = Due(loop)
+    due = CallRecorder(loop)
     due.deadline.set("a", 5)
     due.deadline.set("b", 10)
     assert loop.timers == [10]

@@ -139,10 +139,10 @@ def _open_now(path: str | bytes, reads: bool) -> tuple[FileIO, int, bytes]:
 
 
 def _get_size(file: int) -> int:
-    facts = os.fstat(file)
-    if not stat.S_ISREG(facts.st_mode):
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is not a regular file")
-    return facts.st_size
+    return status.st_size
 
 
 def _refuse(file: Any, exc: Exception) -> NoReturn:
