@@ -52,8 +52,7 @@ _MODULES = {
     "quote_query": "_access_line",
     "quote_text": "_access_line",
 }
-# Those of HTTP/2, and of what is told of the ends of responses. Most servers do not need them; they are imported when
-# they are asked for.
+# Those of HTTP/2, and of metrics and access formats. Most servers do not need them; they are imported on first use.
 _OPTIONAL_MODULES = {
     "Decoder": "_hpack",
     "Encoder": "_hpack",
