@@ -73,7 +73,7 @@ def test_a_worker_is_replaced_by_memory() -> None:
         grown = ask(server.port, "/grow")
         found = server.wait_stderr(r"Child process \[(\d+)\] uses (\d+) MiB of memory, replacing it\.")
         assert int(found[1]) == grown
-        assert int(found[2]) >= 256
+        assert int(found[2]) >= 200  # It may still have been growing.
         eventually(lambda: ask(server.port) != grown)
         assert server.stop(signal.SIGINT) == 0
 
