@@ -26,6 +26,7 @@ from uvicorn.access_format import KNOWN, compile_format
 from uvicorn.access_log import AccessLog
 from uvicorn.config import Config
 from uvicorn.config.kinds import OptionError
+from uvicorn.server_state import ServerState
 
 APP = "tests.access_format_app:app"
 GET = b'GET %b HTTP/1.1\r\nhost: a\r\nuser-agent: "x\\\r\nx-request-id: 7\r\nconnection: close\r\n\r\n'
@@ -375,6 +376,14 @@ def test_websockets() -> None:
         with pytest.raises(Exception, match="403"), client.connect(f"ws://{server.host}:{server.port}/closed"):
             pass  # pragma: no cover - it is refused
         server.wait_stdout(r"(?m)^GET /closed HTTP/1\.1 403 - 0$")
+
+
+def test_a_line_of_the_start_needs_no_observer() -> None:
+    state = ServerState()
+    access_log.set_up(state, "%(s)s")
+    assert state.access_log is not None
+    assert state.log_access == state.access_log.write
+    assert not state.observers
 
 
 def test_no_lines_without_an_access_log() -> None:

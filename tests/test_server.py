@@ -278,6 +278,27 @@ async def test_on_tick_ends_the_server() -> None:
         assert not server.should_exit
 
 
+@pytest.mark.parametrize(("interval", "checks"), [(0, 1), (60, 0)])
+async def test_certificates_are_checked_at_intervals(
+    interval: int, checks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Certificates:
+        checks = 0
+
+        def reload_if_changed(self) -> None:
+            self.checks += 1
+
+    monkeypatch.setattr("uvicorn.server.CERTIFICATES_INTERVAL", interval)
+    server = Server(config_of(State()))
+    # Not every server has certificates.
+    assert not await server.on_tick(0)
+    certificates: Any = Certificates()
+    server.config.certificates = certificates
+    server._date = 0
+    assert not await server.on_tick(0)
+    assert certificates.checks == checks
+
+
 async def test_on_tick_that_goes_on_regardless() -> None:
     class Stubborn(Server):
         ticks = 0

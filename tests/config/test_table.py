@@ -313,3 +313,8 @@ def test_every_option_takes_none() -> None:
 def test_a_single_path_is_a_list_of_one() -> None:
     assert OPTIONS["reload_dirs"].check("src") == ["src"]
     assert OPTIONS["reload_dirs"].check(("a", "b")) == ["a", "b"]
+
+
+def test_buckets_are_a_list_of_numbers() -> None:
+    with pytest.raises(OptionTypeError, match=r"^metrics_buckets must be "):
+        Config("tests.apps:asgi3_app", metrics_buckets=5)  # type: ignore[arg-type]  # what is wrong here

@@ -27,11 +27,12 @@ class SharedCells:
             self.cells = _map(self._file.fileno())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if sys.platform != "win32":
+        if sys.platform == "win32":
+            return _open_named, (self._name,)
+        else:  # Without it, mypy reads the import for Windows too
             from multiprocessing.reduction import DupFd
 
             return _open_descriptor, (DupFd(self._file.fileno()),)
-        return _open_named, (self._name,)
 
     def close(self) -> None:
         """Free the memory in this process; that of the worker stays."""
