@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.access_logger import LOGGER
 from tests.processes import PATIENCE, ROOT, exchange, serve
+from tests.protocols.http.connection import Records
 from tests.waiting import eventually
 from uvicorn import _speedups, access_format, access_log
 from uvicorn import logging as uvicorn_logging
@@ -249,15 +250,6 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield LOGGER.handlers
     LOGGER.handlers[:] = []
     LOGGER.filters[:] = []
-
-
-class Records(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 def test_the_line_is_the_message_and_filters_have_the_arguments(handlers: Any) -> None:

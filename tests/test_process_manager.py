@@ -164,7 +164,7 @@ def test_a_socket_that_is_gone_is_logged(
     manager = ProcessManager()
     manager.connect()
     manager.ready("Serving")
-    assert caplog.messages == ["systemd cannot be told (READY=1): [Errno 2] No such file or directory"]
+    assert caplog.messages == ["systemd cannot be notified (READY=1): [Errno 2] No such file or directory"]
 
 
 @pytest.mark.parametrize(
@@ -213,3 +213,4 @@ def test_a_file_that_has_been_removed(tmp_path: Path) -> None:
     path = tmp_path / "pid"
     with ProcessManager(str(path)):
         path.unlink()
+    assert not path.exists()

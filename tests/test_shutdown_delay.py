@@ -106,7 +106,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.mark.parametrize("forced", ["before", "meanwhile"])
 def test_a_server_in_a_program(forced: str) -> None:
-    """Whether it is ready is told by its state, and `force_exit` skips the delay."""
+    """`ServerState.ready` says whether it is ready, and `force_exit` skips the delay."""
 
     async def main() -> None:
         server = Server(Config(app, port=0, lifespan="off", shutdown_delay=1000, log_config=None))

@@ -175,7 +175,7 @@ class AccessLog:
 
     def __init__(self, access_format: str = "default") -> None:
         self._format = access_format
-        # Makes the message of a record, where that is not made of the arguments.
+        # Makes the message of a record; None for the default, whose message is made of its arguments.
         self._record_line = None if access_format == "default" else _compile(access_format)
         self._stock: StockLogging | None = None
         self._lines: LineStream = None  # type: ignore[assignment]  # set with _stock

@@ -99,4 +99,4 @@ class ProcessManager:
                 client.setblocking(False)
                 client.sendto("\n".join(assignments).encode(), self._address)
         except OSError as exc:
-            logger.warning("systemd cannot be told (%s): %s", assignments[0], exc)
+            logger.warning("systemd cannot be notified (%s): %s", assignments[0], exc)

@@ -440,11 +440,12 @@ class Server:
         streaming = self._find_streaming()
         ended: set[Any] = set()
         while True:
-            if streaming - ended:
-                logger.info("Ending %d streaming response(s), timeout stream shutdown exceeded", len(streaming - ended))
-            for exchange in streaming - ended:
+            to_end = streaming - ended
+            if to_end:
+                logger.info("Ending %d streaming response(s), timeout stream shutdown exceeded", len(to_end))
+            for exchange in to_end:
                 exchange.end_streaming()
-            ended |= streaming
+            ended |= to_end
             # A response that has just begun may be short, although it has several parts: give it time.
             streaming = self._find_streaming()
             await asyncio.sleep(max(seconds, LATE_STREAM_GRACE))

@@ -307,7 +307,8 @@ def test_a_value_that_programs_pass(name: str, value: object, expected: object) 
 
 
 def test_every_option_takes_none() -> None:
-    Config(None, **dict.fromkeys(OPTIONS))  # type: ignore[arg-type]  # programs pass it for what is not set
+    config = Config(None, **dict.fromkeys(OPTIONS))  # type: ignore[arg-type]  # programs pass it for what is not set
+    assert (config.port, config.workers, config.timeout_keep_alive) == (8000, 1, 5)
 
 
 def test_a_single_path_is_a_list_of_one() -> None:

@@ -571,7 +571,7 @@ def test_many_names(leaves: Any) -> None:
     ],
 )
 def test_the_size_that_the_peer_allows(leaves: Any, sizes: list[int], update: bytes) -> None:
-    """The lowest and the last are told at the beginning of the next block, once (section 4.2)."""
+    """The next block begins with the lowest size and the last one, once (section 4.2)."""
     encoder = leaves.Encoder()
     section = [(b"x-a", b"b")]
     for _ in range(2):

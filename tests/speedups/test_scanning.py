@@ -25,7 +25,7 @@ NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})
 
 
 def check(*pieces: bytes) -> list[Any]:
-    """Feed the pieces to both halves, one allocation each, up to a rejection; what was told."""
+    """Feed the pieces to both halves, one allocation each, up to a rejection; return what came out."""
     both = [Reading(half) for half in HALVES]
     for piece in pieces:
         pure, compiled = (outcome(one.read, piece) for one in both)

@@ -1,4 +1,4 @@
-"""Workers that are forked: where that is done, and that they behave like those that are spawned."""
+"""Forked workers: when the supervisor forks, and that they behave like spawned ones."""
 
 import contextlib
 import json

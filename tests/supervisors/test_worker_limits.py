@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,9 +18,10 @@ import pytest
 from tests.processes import exchange, serve
 from tests.waiting import eventually
 from uvicorn.config import Config
+from uvicorn.resident_memory import read_rss
 from uvicorn.supervisors import multiprocess as multiprocess_module
 from uvicorn.supervisors.multiprocess import Multiprocess
-from uvicorn.supervisors.process import LoopCheck, read_rss
+from uvicorn.supervisors.process import LoopCheck
 
 APP = "tests.supervisors.test_worker_limits:app"
 KEPT: list[bytes] = []
@@ -189,14 +191,19 @@ def test_when_a_loop_is_asked_and_what_follows() -> None:
 
 def test_a_worker_whose_loop_has_been_closed() -> None:
     """Its thread still answers."""
-    from uvicorn.supervisors.worker import WorkerServer
+    from uvicorn.supervisors.worker import Message, WorkerServer
 
-    server = WorkerServer(Config(None, log_config=None), None, None)  # type: ignore[arg-type]  # it tells nothing
+    sent: list[Any] = []
+    server = WorkerServer(Config(None, log_config=None), None, None)  # type: ignore[arg-type]  # it sends nothing
     server.report_turn()
-    server._loop = asyncio.new_event_loop()
-    server._loop.close()
-    server._worker = type("Worker", (), {"tell": print})  # type: ignore[assignment]  # as above
+    server._worker = SimpleNamespace(tell=sent.append)  # type: ignore[assignment]  # as above
+    loop = server._loop = asyncio.new_event_loop()
     server.report_turn()
+    loop.run_until_complete(asyncio.sleep(0))
+    assert sent == [Message.TURN]
+    loop.close()
+    server.report_turn()
+    assert sent == [Message.TURN]
 
 
 # --- Stacks -----------------------------------------------------------------------------------------------------------

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 
 from uvicorn._speedups import metric_cells as cell
+from uvicorn.resident_memory import read_rss
 
 PREFIX = "uvicorn"
-# Bytes of a page of memory: /proc counts in them.
-_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 # Why workers are replaced.
 RESTARTS = ("died", "hung", "limit", "restart")
@@ -160,9 +159,9 @@ class Collector:
         for counted in self._counted:
             # A worker and the one that replaces it have one number.
             lags[counted.number] = max(lags.get(counted.number, 0.0), counted.lag)
-            memory[counted.number] = memory.get(counted.number, 0.0) + _resident(counted.pid)
+            memory[counted.number] = memory.get(counted.number, 0.0) + (read_rss(counted.pid) or 0)
         yield _family("event_loop_lag_seconds", "gauge", "By how much the loop is late.", _by_worker(lags))
-        memory.setdefault(0, _resident(os.getpid()))
+        memory.setdefault(0, read_rss(os.getpid()) or 0)
         if all(memory.values()):
             yield _family("resident_memory_bytes", "gauge", "Memory; worker 0 is the supervisor.", _by_worker(memory))
         yield _single("start_time_seconds", "gauge", "When the server was started, since 1970.", self.started_at)
@@ -190,12 +189,3 @@ def _labels(**labels: object) -> str:
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
-
-
-def _resident(pid: int) -> float:
-    """Bytes of memory that a process has; 0 if it has ended, or if the system does not show it."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * _PAGE_SIZE
-    except OSError:
-        return 0.0

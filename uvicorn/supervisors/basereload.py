@@ -1,7 +1,7 @@
 """Reloading: a child serves, and is replaced when a file changes.
 
 The parent binds the sockets, so that clients wait while no child serves. Subclasses say what has changed
-(`should_restart`): `WatchFilesReload` is told by the system, `StatReload` compares times. A child that fails is not
+(`should_restart`): the system notifies `WatchFilesReload`, `StatReload` compares times. A child that fails is not
 started again before the next change.
 """
 

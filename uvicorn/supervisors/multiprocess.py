@@ -33,9 +33,10 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.config.config import exit_with_startup_failure
 from uvicorn.logging import reopen_logs
 from uvicorn.process_manager import ProcessManager
+from uvicorn.resident_memory import read_rss
 from uvicorn.server import log_process, write_stacks
 from uvicorn.supervisors.fair_listeners import Scoreboard, open_scoreboard
-from uvicorn.supervisors.process import Process, ProcessState, read_rss
+from uvicorn.supervisors.process import Process, ProcessState
 from uvicorn.supervisors.spawn import PipeEnd, can_fork, preload, spawn
 
 if TYPE_CHECKING:

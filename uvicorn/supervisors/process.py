@@ -3,7 +3,7 @@
     state     what the worker does                          next
     STARTING  loads and starts the application              SERVING; STOPPING; its end
     SERVING   accepts connections, and answers questions    STOPPING; its end
-    STOPPING  was told to end                               its end
+    STOPPING  was asked to end                              its end
 
 Both ends of a pipe exchange messages: `worker.py` has the other end. A worker that does not answer is killed, after the
 stacks of its threads were written to the log.
@@ -24,6 +24,7 @@ from socket import socket
 from typing import TYPE_CHECKING
 
 from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.resident_memory import read_rss
 from uvicorn.server import log_process
 from uvicorn.supervisors.fair_listeners import Share
 from uvicorn.supervisors.spawn import get_forked, get_subprocess, open_pidfd, spawn
@@ -124,17 +125,6 @@ class LoopCheck:
 
     def must_kill(self, now: float) -> bool:
         return self.blocked(now) >= self._kill_after
-
-
-def read_rss(pid: int) -> int | None:
-    """The resident memory of a process in bytes; None if the system does not show it."""
-    if sys.platform == "win32":
-        return None
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return None
 
 
 class Process:

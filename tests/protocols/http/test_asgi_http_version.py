@@ -15,7 +15,7 @@ from uvicorn.protocols.utils import ClientDisconnected, stems_from_disconnect
 
 
 class Sending:
-    """An application that sends a part of a body whenever it is told to, and does not receive."""
+    """An application that sends a part of a body whenever the test asks for one, and does not receive."""
 
     def __init__(self, translate: Callable[[], None] | None = None) -> None:
         self.go_on = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What observers are told of an exchange at its end."""
+"""What observers get at the end of an exchange."""
 
 from typing import Any
 

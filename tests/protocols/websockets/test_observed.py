@@ -1,4 +1,4 @@
-"""What observers are told of a WebSocket at its end, and what the server knows of those that are open."""
+"""What observers get at the end of a WebSocket, and how the server counts open ones."""
 
 from collections.abc import Callable
 from typing import Any

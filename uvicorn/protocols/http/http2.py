@@ -245,8 +245,7 @@ class Http2Stream:
 
     def reset(self, code: int) -> None:
         """Reset the stream, whose response is not complete."""
-        self.http2.session.reset(self.stream, code)
-        self.http2.server_state.resets_sent += 1
+        self.http2.reset(self.stream, code)
         self.lose()
         self.http2.flush_soon()
 
@@ -580,8 +579,7 @@ class Http2(asyncio.Protocol):
         limit = self.limit_concurrency
         if self.state is not State.SERVING:
             # It would outlive what is waited for, and may be asked for again on another connection.
-            self.session.reset(stream, REFUSED_STREAM)
-            self.server_state.resets_sent += 1
+            self.reset(stream, REFUSED_STREAM)
             self.session.release(stream)
         elif limit is not None and state.is_full(limit):
             # As a request like others, which is answered with 503.
@@ -593,6 +591,11 @@ class Http2(asyncio.Protocol):
                 config=config, server_state=state, app_state=self.app_state, _loop=self.loop
             )
             StreamTransport(self, stream, protocol).serve(head)
+
+    def reset(self, stream: "SessionStream", code: int) -> None:
+        """Reset a stream, and count that. `flush_soon` sends it."""
+        self.session.reset(stream, code)
+        self.server_state.resets_sent += 1
 
     def release(self, stream: "SessionStream") -> None:
         """The application of a stream has returned."""

@@ -127,10 +127,7 @@ class StreamTransport(asyncio.Transport):
         self._http2.flush_soon()
 
     def abort(self) -> None:
-        self._http2.session.reset(self.stream, CANCEL)
-        self._http2.server_state.resets_sent += 1
-        self._end()
-        self._http2.flush_soon()
+        self.reset(CANCEL)
 
     def pause_reading(self) -> None:
         self._paused = True
@@ -197,8 +194,7 @@ class StreamTransport(asyncio.Transport):
 
     def reset(self, code: int) -> None:
         """Reset the stream."""
-        self._http2.session.reset(self.stream, code)
-        self._http2.server_state.resets_sent += 1
+        self._http2.reset(self.stream, code)
         self.lose()
         self._http2.flush_soon()
 
