@@ -23,3 +23,11 @@ def wsgi_app(environ: Any, start_response: Any) -> Any:
 
 def create_app() -> Any:
     return asgi3_app
+
+
+async def live(receive: Any, send: Any) -> None:
+    """Start and end at once, for an application whose scope is of the type `lifespan`."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})

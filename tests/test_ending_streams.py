@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.apps import live
 from tests.processes import PATIENCE, run_async
 from tests.test_server import address_of, config_of, serving
 from tests.waiting import eventually, until
@@ -32,10 +33,7 @@ class App:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
+            await live(receive, send)
             return
         if scope["type"] == "websocket":
             await receive()

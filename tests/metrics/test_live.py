@@ -142,12 +142,7 @@ def test_not_ready_while_starting_and_on_the_way_out(tmp_path: Path) -> None:
         hold.unlink()
         eventually(lambda: metrics.status("/readyz") == 200)
         server.wait_ready()
-        with socket.create_connection((server.host, server.port)) as client:
-            client.sendall(GET % b"/stream")
-            metrics.wait("uvicorn_requests_in_flight", 1)
-            server.send_signal(signal.SIGTERM)
-            eventually(lambda: metrics.status("/readyz") == 503)
-            assert metrics.status("/livez") == 200
+        check_the_way_out(server, metrics)
 
 
 @posix
@@ -155,12 +150,17 @@ def test_a_supervisor_on_its_way_out_is_not_ready() -> None:
     metrics = Metrics()
     with serve(APP, "--workers", "2", "--metrics", metrics.address) as server:
         eventually(lambda: metrics.status("/readyz") == 200)
-        with socket.create_connection((server.host, server.port)) as client:
-            client.sendall(GET % b"/stream")
-            metrics.wait("uvicorn_requests_in_flight", 1)
-            server.send_signal(signal.SIGTERM)
-            eventually(lambda: metrics.status("/readyz") == 503)
-            assert metrics.status("/livez") == 200
+        check_the_way_out(server, metrics)
+
+
+def check_the_way_out(server: ServerProcess, metrics: Metrics) -> None:
+    """A server that ends, and still streams a response, is not ready, and lives."""
+    with socket.create_connection((server.host, server.port)) as client:
+        client.sendall(GET % b"/stream")
+        metrics.wait("uvicorn_requests_in_flight", 1)
+        server.send_signal(signal.SIGTERM)
+        eventually(lambda: metrics.status("/readyz") == 503)
+        assert metrics.status("/livez") == 200
 
 
 def test_a_blocked_loop_is_noticed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
+from tests.apps import live
 from tests.processes import exchange, serve
 from tests.waiting import eventually
 from uvicorn.config import Config, create_ssl_context
@@ -477,10 +478,7 @@ def test_a_session_is_resumed_with_any_worker(names: Names) -> None:
 async def pid_app(scope: Any, receive: Any, send: Any) -> None:
     """Tells which process answers."""
     if scope["type"] == "lifespan":
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+        await live(receive, send)
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"%d" % os.getpid()})

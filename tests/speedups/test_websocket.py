@@ -249,39 +249,33 @@ def test_small_parts_take_little_memory(codec: Any, opcode: int, fragments: bool
     assert held < 2 * size
 
 
-@pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_message_in_one_frame_is_held_once(codec: Any, half: str, opcode: int) -> None:
-    """The plain half makes what the application gets of a buffer."""
+def feed_traced(codec: Any, data: bytes) -> tuple[Any, int]:
+    """The message in `data`, which comes in pieces, and the bytes that were allocated at the most."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="this interpreter does not trace allocations")
-    data = frame(opcode, b"x" * (1 << 20))
     pieces = [data[place : place + 100_000] for place in range(0, len(data), 100_000)]
     tracemalloc.start()
     try:
         for piece in pieces[:-1]:
             assert codec.feed(piece) == []
         [message] = codec.feed(pieces[-1])
-        _, peak = tracemalloc.get_traced_memory()
+        return message, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_message_in_one_frame_is_held_once(codec: Any, half: str, opcode: int) -> None:
+    """The plain half makes what the application gets of a buffer."""
+    message, peak = feed_traced(codec, frame(opcode, b"x" * (1 << 20)))
     assert len(message) == 1 << 20
     assert peak < (1.2 if half == "compiled" else 2.3) * (1 << 20)
 
 
 def test_a_message_in_frames_is_held_twice_at_the_most(codec: Any) -> None:
     """In parts, and as the message: no copy of the frames is kept."""
-    tracemalloc = pytest.importorskip("tracemalloc", reason="this interpreter does not trace allocations")
     size = 1 << 16
     frames = [frame(TEXT if n == 0 else CONT, b"x" * size, fin=n == 15) for n in range(16)]
-    data = b"".join(frames)
-    pieces = [data[place : place + 100_000] for place in range(0, len(data), 100_000)]
-    tracemalloc.start()
-    try:
-        for piece in pieces[:-1]:
-            assert codec.feed(piece) == []
-        [message] = codec.feed(pieces[-1])
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    message, peak = feed_traced(codec, b"".join(frames))
     assert message == "x" * (1 << 20)
     assert peak < 2.3 * (1 << 20)
 
