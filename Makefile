@@ -29,7 +29,7 @@ serve: $(VENV)/.serve ## Serve APP (examples.hello:app) on http://HOST:PORT
 	@echo "==> serving $(APP) on http://$(HOST):$(PORT), Ctrl-C ends it"
 	@exec $(BIN)/uvicorn $(APP) --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.dev ## Run the whole suite, the pure and the compiled half side by side
+test: $(VENV)/.dev ## Run the whole suite, the pure and the compiled build side by side
 	@echo "==> running the suite"
 	@$(RUN) pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
@@ -58,10 +58,10 @@ types: $(VENV)/.dev ## Check types with mypy for Linux, Windows and macOS
 		echo "==> checking types for $$platform"; $(RUN) mypy --platform $$platform || exit 1; \
 	done
 
-bench: $(VENV)/.dev ## Count instructions per request (valgrind) and compare the halves of each compiled module
+bench: $(VENV)/.dev ## Count instructions per request (valgrind) and compare the builds of each compiled module
 	@echo "==> instructions per request, in thousands"
 	@$(BIN)/python benchmarks/instructions.py --server floor --server ours
-	@echo "==> the compiled modules on both halves"
+	@echo "==> the compiled modules on both builds"
 	@$(RUN) pytest -c benchmarks/micro/pytest.ini benchmarks/micro
 
 docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
@@ -78,7 +78,7 @@ fuzz: $(VENV)/.dev ## Fuzz each target for SECONDS=60; with atheris installed, g
 mutants: $(VENV)/.dev ## Put faults into compiled modules and protocols (MUTANTS, all if empty) and list those that no test finds
 	@UVICORN_SPEEDUPS=off $(RUN) tests.mutation $(MUTANTS)
 
-sanitize: $(VENV)/.dev ## Run the suite on a compiled half with the address and undefined-behaviour sanitizers (gcc)
+sanitize: $(VENV)/.dev ## Run the suite on a compiled build with the address and undefined-behaviour sanitizers (gcc)
 	@echo "==> running the suite under sanitizers"
 	@$(BIN)/python tests/sanitize.py -n $(JOBS) --dist loadgroup -m "not timing" $(PYTEST_ARGS)
 
@@ -94,7 +94,7 @@ soak: $(VENV)/.dev ## Ten minutes of good, bad, slow and aborting clients: no an
 autobahn: $(VENV)/.dev ## Run the Autobahn suite (CASES, all if empty) against the WebSocket codecs; needs Python 2.7
 	@$(BIN)/python tests/autobahn.py $(foreach case,$(CASES),--cases '$(case)')
 
-h2spec: $(VENV)/.dev ## Run the HTTP/2 conformance tester h2spec on both halves, in clear text and over TLS
+h2spec: $(VENV)/.dev ## Run the HTTP/2 conformance tester h2spec on both builds, in clear text and over TLS
 	@$(BIN)/python tests/h2spec.py
 
 build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and the pure wheel into dist/
@@ -123,7 +123,7 @@ $(VENV)/.serve: $(BIN)/python $(SOURCES)
 	@$(PIP) --editable ".[standard]"
 	@touch $@
 
-# The tests want both halves, so that a missing compiler is an error here; UVICORN_BUILD_SPEEDUPS=auto overrides it.
+# The tests want both builds, so that a missing compiler is an error here; UVICORN_BUILD_SPEEDUPS=auto overrides it.
 $(VENV)/.dev: $(BIN)/python $(SOURCES)
 	@echo "==> installing uvicorn[standard] and the development tools into $(VENV), building the speedups"
 	@UVICORN_BUILD_SPEEDUPS=$${UVICORN_BUILD_SPEEDUPS:-require} $(PIP) --editable ".[standard]" --group $(GROUP)

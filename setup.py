@@ -1,4 +1,4 @@
-"""The compiled half: which modules it has, and when it is built. Everything else is in pyproject.toml.
+"""The compiled build: which modules it has, and when it is built. Everything else is in pyproject.toml.
 
 ``UVICORN_BUILD_SPEEDUPS=auto|no|require``: ``auto`` (the default) makes a pure build if the compilation fails. It
 says so in one line, and leaves the reason in the package for ``uvicorn --version``, because pip hides that line.
@@ -76,7 +76,7 @@ class BuildSpeedups(build_ext):
             reason = reason_in_a_line(error)
             if MODE == "require":
                 sys.exit(f"uvicorn: the speedups could not be compiled: {reason}")
-            print(f"uvicorn: no speedups, the pure Python half is installed: {reason}", file=sys.stderr)
+            print(f"uvicorn: no speedups, the pure Python build is installed: {reason}", file=sys.stderr)
             self.discard()
             note.parent.mkdir(parents=True, exist_ok=True)
             note.write_text(reason + "\n", encoding="utf-8")

@@ -27,10 +27,10 @@ class Outcome:
         return cls(platform, check, False, str(error))
 
     @classmethod
-    def of_version(cls, platform: str, printed: str, half: str) -> "Outcome":
-        """Judge what `uvicorn --version` prints: the half has to be the expected one."""
+    def of_version(cls, platform: str, printed: str, build: str) -> "Outcome":
+        """Judge what `uvicorn --version` prints: the build has to be the expected one."""
         lines = [line for line in printed.splitlines() if line.startswith(("Running", "Speedups"))]
-        passed = len(lines) == 2 and lines[1].startswith(f"Speedups: {half}")
+        passed = len(lines) == 2 and lines[1].startswith(f"Speedups: {build}")
         return cls(platform, "uvicorn --version", passed, " ".join(lines) if passed else printed)
 
     @classmethod

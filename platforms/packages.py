@@ -84,7 +84,7 @@ class Target:
 
 
 def cross_wheel(packages: Packages, target: Target) -> Path:
-    """Compile the speedups for another system and put them into a wheel beside the pure half."""
+    """Compile the speedups for another system and put them into a wheel beside the pure build."""
     folder = packages.source.parent / target.triple
     folder.mkdir(exist_ok=True)
     modules = {}

@@ -8,7 +8,7 @@ from platforms.command import CommandFailed
 from platforms.outcome import Outcome
 from platforms.packages import Packages
 
-# What the build and the tests are told about the half.
+# What the build and the tests are told about the build.
 SPEEDUPS = {
     "compiled": {"UVICORN_BUILD_SPEEDUPS": "require", "UVICORN_SPEEDUPS": "require"},
     "pure": {"UVICORN_BUILD_SPEEDUPS": "no", "UVICORN_SPEEDUPS": "auto"},
@@ -16,7 +16,7 @@ SPEEDUPS = {
 
 
 def installed_suite(
-    name: str, chroot: Chroot, packages: Packages, archive: Path, python: str, half: str
+    name: str, chroot: Chroot, packages: Packages, archive: Path, python: str, build: str
 ) -> Iterator[Outcome]:
     """Install `archive` for the interpreter `python` of the chroot and run the suite against it.
 
@@ -26,9 +26,9 @@ def installed_suite(
         packages: where the tests are.
         archive: the wheel or the source distribution.
         python: the interpreter.
-        half: "compiled" or "pure", the half that has to run.
+        build: "compiled" or "pure", the build that has to run.
     """
-    env = SPEEDUPS[half]
+    env = SPEEDUPS[build]
     check = "install"
     try:
         chroot.create()
@@ -42,7 +42,7 @@ def installed_suite(
             # The cffi that is a part of PyPy asks for pycparser, which is none.
             requirements = [f"/opt/suite/{archive.name}[standard]", "--group", "test", "pycparser"]
             chroot.run(*pip, "install", *requirements, cwd="/opt/suite", env=env)
-            yield Outcome.of_version(name, chroot.run("/opt/venv/bin/uvicorn", "--version", env=env), half)
+            yield Outcome.of_version(name, chroot.run("/opt/venv/bin/uvicorn", "--version", env=env), build)
             printed = chroot.run("/opt/venv/bin/python", "-m", "pip", "check", check=False)
             yield Outcome(name, "pip check", "No broken requirements" in printed, printed.strip())
             check = "suite"

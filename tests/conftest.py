@@ -60,17 +60,17 @@ def parser(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["pure", "compiled"])
-def half(request: pytest.FixtureRequest) -> str:
-    """The name of the half of the speedups."""
+def build(request: pytest.FixtureRequest) -> str:
+    """The name of the build of the speedups."""
     name: str = request.param
     try:
         _speedups.load(name)
     except ImportError as error:
-        pytest.skip(f"the {name} half is not there: {error}")
+        pytest.skip(f"the {name} build is not there: {error}")
     return name
 
 
 @pytest.fixture
-def http_protocol_cls(parser: str, half: str) -> Any:
-    """The HTTP protocol with that parser, running on that half."""
-    return protocol_class(parser, half)
+def http_protocol_cls(parser: str, build: str) -> Any:
+    """The HTTP protocol with that parser, running on that build."""
+    return protocol_class(parser, build)

@@ -1,6 +1,6 @@
-"""The conformance tester h2spec, strict, against a server on both halves, in clear text and over TLS.
+"""The conformance tester h2spec, strict, against a server on both builds, in clear text and over TLS.
 
-python tests/h2spec.py [--half pure] [--wire tls] [-- further arguments of h2spec]
+python tests/h2spec.py [--build pure] [--wire tls] [-- further arguments of h2spec]
 
 Some 150 cases, four times. The tester is H2SPEC, or the one on PATH, or build/h2spec, which is built if its source lies
 beside the checkout. Exit code 0 if no case fails.
@@ -24,7 +24,7 @@ from tests.processes import ServerProcess, serve  # noqa: E402  # the path is se
 
 BUILT = ROOT / "build" / "h2spec"
 BUILD = ROOT / ".." / "shared" / "tools" / "h2spec" / "build.sh"
-HALVES = {"pure": "off", "compiled": "require"}
+BUILDS = {"pure": "off", "compiled": "require"}
 WIRES = ("clear", "tls")
 SUMMARY = re.compile(r"^(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed$", re.MULTILINE)
 
@@ -78,7 +78,7 @@ def test(tester: str, server: ServerProcess, wire: str, arguments: list[str]) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--half", action="append", choices=[*HALVES], help="both unless given")
+    parser.add_argument("--build", action="append", choices=[*BUILDS], help="both unless given")
     parser.add_argument("--wire", action="append", choices=WIRES, help="both unless given")
     parser.add_argument("arguments", nargs="*", help="for h2spec: the cases, say http2/6.9")
     options = parser.parse_args()
@@ -88,11 +88,11 @@ def main() -> None:
     good = True
     with tempfile.TemporaryDirectory() as directory:
         certificate = make_certificate(Path(directory))
-        for half in options.half or HALVES:
+        for build in options.build or BUILDS:
             for wire in options.wire or WIRES:
-                print(f"{half}, {wire}", flush=True)
+                print(f"{build}, {wire}", flush=True)
                 arguments = ["--http2", "--lifespan", "off", "--no-access-log", *(certificate if wire == "tls" else [])]
-                with serve("tests.h2spec:app", *arguments, env={"UVICORN_SPEEDUPS": HALVES[half]}) as server:
+                with serve("tests.h2spec:app", *arguments, env={"UVICORN_SPEEDUPS": BUILDS[build]}) as server:
                     good = test(tester, server, wire, options.arguments) and good
     sys.exit(0 if good else 1)
 

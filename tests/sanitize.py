@@ -1,4 +1,4 @@
-"""Run the suite on the compiled half built with the address and the undefined-behaviour sanitizer (gcc, Linux).
+"""Run the suite on a compiled build with the address and the undefined-behaviour sanitizer (gcc, Linux).
 
 python tests/sanitize.py [pytest options]
 
@@ -55,7 +55,7 @@ def main() -> int:
         "UVICORN_SPEEDUPS": "require",
         "TEST_PATIENCE": "10",
     }
-    # What the compiled half is asked for; the pure one has nothing that these could find, nor have pages and archives.
+    # What the compiled build is asked for; the pure one has nothing that these could find, nor have pages and archives.
     options = ["-q", "-p", "no:cacheprovider", "--timeout", "600", "-k", "not pure"]
     options += ["--ignore=tests/docs", "--ignore=tests/packaging", *sys.argv[1:]]
     return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=COPY, env=environ, check=False).returncode

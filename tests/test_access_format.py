@@ -63,13 +63,13 @@ def scope(**different: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(params=["pure", "compiled"])
-def both_halves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def both_builds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
-        leaves = _speedups.load(request.param)
+        speedups = _speedups.load(request.param)
     except ImportError:
-        pytest.skip(f"there is no {request.param} half")
+        pytest.skip(f"there is no {request.param} build")
     for name in ("LineOfParts", "Part", "quote_text"):
-        monkeypatch.setattr(access_format, name, getattr(leaves, name))
+        monkeypatch.setattr(access_format, name, getattr(speedups, name))
 
 
 def line(text: str, response: Any = None, **different: Any) -> str:
@@ -79,7 +79,7 @@ def line(text: str, response: Any = None, **different: Any) -> str:
     return made.format(scope(**different), response)
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -109,19 +109,19 @@ def test_atoms(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert line(text) == expected
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 def test_the_process_id() -> None:
     assert line("%(p)s") == f"<{os.getpid()}>"
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 def test_every_atom_is_known_by_its_name() -> None:
     for name in re.findall(r"%\((\w)\)s", KNOWN):
         assert line(f"<%({name})s>").startswith("<")
     assert len(re.findall(r"%\(", KNOWN)) == 22
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 @pytest.mark.parametrize(
     ("text", "different", "response", "expected"),
     [
@@ -141,14 +141,14 @@ def test_what_is_missing(text: str, different: dict[str, Any], response: Any, ex
     assert line(text, response, **different) == expected
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 def test_a_websocket_has_no_method() -> None:
     known = scope()
     del known["method"]
     assert compile_format("%(m)s %(r)s").format(known, 101) == "GET GET /a%20b?c=d HTTP/1.1"
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 def test_the_time_is_that_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     before = int(time.time())
     made = compile_format("%(t)s")
@@ -159,19 +159,19 @@ def test_the_time_is_that_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]", shown)
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 @pytest.mark.parametrize("text", ["%(L)s", "%(b)s", "%({a}o)s", "combined", "json"])
 def test_lines_that_are_written_at_the_end(text: str) -> None:
     assert compile_format(text).at_end
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 @pytest.mark.parametrize("text", ["%(s)s %(h)s", "%({a}i)s %(t)s %({A}e)s", "%%"])
 def test_lines_that_are_written_at_the_start(text: str) -> None:
     assert not compile_format(text).at_end
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 def test_json() -> None:
     shown = line("json", headers=[(b"user-agent", b'"\\\x01\xe9'), (b"x-request-id", b"7")])
     values = json.loads(shown)
@@ -183,7 +183,7 @@ def test_json() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 def test_json_without_what_can_be_missing() -> None:
     values = json.loads(line("json", Response(sent=-1), headers=[], client=None, query_string=b""))
     missing = {name for name, value in values.items() if value is None}
@@ -194,7 +194,7 @@ def test_json_without_what_can_be_missing() -> None:
 _HOSTILE = st.binary(max_size=20) | st.binary().map(lambda data: b'"\\ \r\n' + data)
 
 
-@pytest.mark.usefixtures("both_halves")
+@pytest.mark.usefixtures("both_builds")
 @settings(max_examples=200, deadline=None)
 @given(value=_HOSTILE, query=_HOSTILE, path=st.text(max_size=20), method=st.text(max_size=5))
 def test_no_client_breaks_a_line(value: bytes, query: bytes, path: str, method: str) -> None:

@@ -280,16 +280,16 @@ scopes = st.fixed_dictionaries(
 @given(scope=scopes, status=st.integers(100, 999), colours=st.booleans(), name=st.sampled_from(["pure", "compiled"]))
 def test_the_line_is_that_of_the_formatter(scope: Any, status: int, colours: bool, name: str) -> None:
     try:
-        half = _speedups.load(name)
+        build = _speedups.load(name)
     except ImportError:
-        half = _speedups.load("pure")
+        build = _speedups.load("pure")
     stream: Any = io.StringIO()
     handler: Any = logging.StreamHandler(stream)
     handler.setFormatter(AccessFormatter(ACCESS_FORMAT, use_colors=colours))
     logger = logging.Logger("uvicorn.access", logging.INFO)
     logger.addHandler(handler)
     stock = StockLogging(logger, handler)
-    stock.line = half.AccessLineFormat(stock._format(200)[:-1], stock._format_ending)
+    stock.line = build.AccessLineFormat(stock._format(200)[:-1], stock._format_ending)
     line = stock.line.format(scope, status)
     logger.info(
         TEMPLATE,
@@ -304,8 +304,8 @@ def test_the_line_is_that_of_the_formatter(scope: Any, status: int, colours: boo
     assert stock.line.format(scope, status) == line
 
 
-def test_a_line_that_is_not_ascii_is_left_to_logging(handler: Any, half: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_log, "AccessLineFormat", _speedups.load(half).AccessLineFormat)
+def test_a_line_that_is_not_ascii_is_left_to_logging(handler: Any, build: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "AccessLineFormat", _speedups.load(build).AccessLineFormat)
     stock = StockLogging.find(LOGGER)
     assert stock is not None
     scope = {"client": ("ä", 1), "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1"}

@@ -1,4 +1,4 @@
-"""Both halves for each benchmark, and how far they are apart."""
+"""Both builds for each benchmark, and how far they are apart."""
 
 from collections import defaultdict
 
@@ -8,12 +8,12 @@ from uvicorn import _speedups
 
 
 @pytest.fixture(params=["pure", "compiled"])
-def leaves(request):
-    """The names of one half of the speedups."""
+def speedups(request):
+    """The names of one build of the speedups."""
     try:
         return _speedups.load(request.param)
     except ImportError as error:
-        pytest.skip(f"the {request.param} half is not there: {error}")
+        pytest.skip(f"the {request.param} build is not there: {error}")
 
 
 @pytest.hookimpl(trylast=True)
@@ -22,8 +22,8 @@ def pytest_terminal_summary(terminalreporter, config):
     for benchmark in config._benchmarksession.benchmarks:
         fastest[benchmark.group][benchmark.param] = benchmark.stats.min
     terminalreporter.section("pure over compiled (1.3 is wanted)")
-    for group, halves in fastest.items():
-        if len(halves) == 2:
-            pure, compiled = halves["pure"], halves["compiled"]
+    for group, builds in fastest.items():
+        if len(builds) == 2:
+            pure, compiled = builds["pure"], builds["compiled"]
             times = f"{pure * 1e6:6.2f} us -> {compiled * 1e6:6.2f} us"
             terminalreporter.write_line(f"{group:<44} {times}  {pure / compiled:5.2f}")

@@ -1,4 +1,4 @@
-"""Every combination of upgrade, Connection, body, version and what follows means the same to both parsers and halves.
+"""Every combination of upgrade, Connection, body, version and what follows means the same to both parsers and builds.
 
 The number of calls is bounded by the number of bytes: one of these requests once kept a parser in a loop forever.
 """
@@ -56,10 +56,10 @@ def expected_unread(combination: Crossed) -> tuple[tuple[int, ...], bool]:
 
 
 class Server:
-    """One parser on one half, and an application."""
+    """One parser on one build, and an application."""
 
-    def __init__(self, parser: str, half: str, app: Any) -> None:
-        self._protocol_class = protocol_class(parser, half)
+    def __init__(self, parser: str, build: str, app: Any) -> None:
+        self._protocol_class = protocol_class(parser, build)
         self._config = Config(app, http=parser, lifespan="off", log_config=None, proxy_headers=False)
         self._config.load()
 
@@ -84,10 +84,10 @@ def test_there_are_1440() -> None:
     assert len({combination.data for combination in COMBINATIONS}) == 1440
 
 
-def test_every_combination(parser: str, half: str) -> None:
+def test_every_combination(parser: str, build: str) -> None:
     async def converse() -> list[str]:
         wrong = []
-        server = Server(parser, half, echo.app)
+        server = Server(parser, build, echo.app)
         await server.warm_up()
         for combination in COMBINATIONS:
             for pieces, settled in divisions(combination):
@@ -100,12 +100,12 @@ def test_every_combination(parser: str, half: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_answered_before_the_body_comes(parser: str, half: str) -> None:
+def test_answered_before_the_body_comes(parser: str, build: str) -> None:
     """The rest of the body is no request, and what follows it is one."""
 
     async def converse() -> list[str]:
         wrong = []
-        server = Server(parser, half, answer_unread)
+        server = Server(parser, build, answer_unread)
         await server.warm_up()
         for combination in COMBINATIONS:
             data, edge = combination.data, combination.edges[0] if combination.edges else 0

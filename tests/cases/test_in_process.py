@@ -1,4 +1,4 @@
-"""Every wire case, on each parser and each half: whole, byte by byte, split at every position."""
+"""Every wire case, on each parser and each build: whole, byte by byte, split at every position."""
 
 import functools
 
@@ -25,14 +25,14 @@ def _config(parser: str) -> Config:
     return config
 
 
-async def _whole(parser: str, half: str, case: Case) -> Outcome:
-    return await converse(protocol_class(parser, half), _config(parser), case, [case.data], settled=True)
+async def _whole(parser: str, build: str, case: Case) -> Outcome:
+    return await converse(protocol_class(parser, build), _config(parser), case, [case.data], settled=True)
 
 
-async def _all_ways(case: Case, parser: str, half: str) -> None:
-    whole = await _whole(parser, half, case)
+async def _all_ways(case: Case, parser: str, build: str) -> None:
+    whole = await _whole(parser, build, case)
     assert complaint(case, whole) is None, whole
-    talk = functools.partial(converse, protocol_class(parser, half), _config(parser), case)
+    talk = functools.partial(converse, protocol_class(parser, build), _config(parser), case)
     single = await talk(singly(case.data), settled=False)
     assert (complaint(case, single), single.gist) == (None, whole.gist), "byte by byte"
     for position, pieces in halves(case.data):
@@ -48,26 +48,26 @@ def _expect_known(request: pytest.FixtureRequest, case: Case, parser: str) -> No
 
 @pytest.mark.skipif(not SHARED_CASES, reason="the shared cases are not beside this repository")
 @pytest.mark.parametrize("case", SHARED_CASES, ids=lambda case: case.id)
-def test_shared(case: Case, parser: str, half: str, request: pytest.FixtureRequest) -> None:
+def test_shared(case: Case, parser: str, build: str, request: pytest.FixtureRequest) -> None:
     _expect_known(request, case, parser)
-    run_async(_all_ways(case, parser, half), timeout=PATIENCE_FOR_MANY)
+    run_async(_all_ways(case, parser, build), timeout=PATIENCE_FOR_MANY)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.sweep], ids=lambda case: case.id)
-def test_own(case: Case, parser: str, half: str, request: pytest.FixtureRequest) -> None:
+def test_own(case: Case, parser: str, build: str, request: pytest.FixtureRequest) -> None:
     _expect_known(request, case, parser)
-    run_async(_all_ways(case, parser, half), timeout=PATIENCE_FOR_MANY)
+    run_async(_all_ways(case, parser, build), timeout=PATIENCE_FOR_MANY)
 
 
 @pytest.mark.parametrize("family", sorted({case.id[:2] for case in CASES if case.sweep}))
-def test_sweeps(family: str, parser: str, half: str) -> None:
+def test_sweeps(family: str, parser: str, build: str) -> None:
     """Of many cases alike it is enough to see each whole and byte by byte."""
 
     async def sweep() -> list[str]:
         wrong = []
         for case in CASES:
             if case.sweep and case.id.startswith(family) and (case.id, parser) not in KNOWN_DIFFERENCES:
-                talk = functools.partial(converse, protocol_class(parser, half), _config(parser), case)
+                talk = functools.partial(converse, protocol_class(parser, build), _config(parser), case)
                 for pieces, settled in (([case.data], True), (singly(case.data), False)):
                     outcome = await talk(pieces, settled=settled)
                     if complaint(case, outcome) is not None:
@@ -79,7 +79,7 @@ def test_sweeps(family: str, parser: str, half: str) -> None:
 
 
 @pytest.mark.parametrize("family", sorted({case.id[:2] for case in SHARED_CASES + CASES}))
-def test_parsers_agree(family: str, half: str) -> None:
+def test_parsers_agree(family: str, build: str) -> None:
     """Both parsers give the same answers, and the application the same requests."""
     pytest.importorskip("httptools")
     known = {case_id for case_id, _ in KNOWN_DIFFERENCES}
@@ -88,7 +88,7 @@ def test_parsers_agree(family: str, half: str) -> None:
         differing = []
         for case in SHARED_CASES + CASES:
             if case.id.startswith(family) and case.id not in known:
-                h11, httptools = await _whole("h11", half, case), await _whole("httptools", half, case)
+                h11, httptools = await _whole("h11", build, case), await _whole("httptools", build, case)
                 if h11.gist != httptools.gist:
                     differing.append(f"{case.id}: h11 {h11.gist}, httptools {httptools.gist}")
         return differing

@@ -1,4 +1,4 @@
-"""Coverage-guided targets: atheris instruments the pure half, and the compiled half is held to it.
+"""Coverage-guided targets: atheris instruments the pure build, and the compiled build is held to it.
 
 python -m tests.fuzz.coverage_guided TARGET [libFuzzer options]
 

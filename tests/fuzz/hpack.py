@@ -1,4 +1,4 @@
-"""Field sections and field blocks, good and bad, and what the decoders of both halves make of them."""
+"""Field sections and field blocks, good and bad, and what the decoders of both builds make of them."""
 
 import importlib
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fuzz.grammar import mutated
-from tests.fuzz.parsing import HALVES, UNLIMITED
+from tests.fuzz.parsing import BUILDS, UNLIMITED
 from tests.steps import bounded
 from uvicorn import _speedups
 from uvicorn._speedups.errors import HpackError, RequestRejected
@@ -113,14 +113,14 @@ blocks = mutated(
 )
 
 
-def make_field(leaves: Any, pair: tuple[bytes, bytes]) -> Any:
-    """A field of the same half as the names."""
-    suffix = "c" if leaves.Encoder.__module__.endswith("_c") else "py"
+def make_field(speedups: Any, pair: tuple[bytes, bytes]) -> Any:
+    """A field of the same build as the names."""
+    suffix = "c" if speedups.Encoder.__module__.endswith("_c") else "py"
     return importlib.import_module(f"uvicorn._speedups._hpack_{suffix}").new_field(*pair)
 
 
-def _decode(half: str, many: list[bytes], limits: tuple[int, int]) -> list[Any]:
-    decoder = _speedups.load(half).Decoder(*limits)
+def _decode(build: str, many: list[bytes], limits: tuple[int, int]) -> list[Any]:
+    decoder = _speedups.load(build).Decoder(*limits)
     decoded: list[Any] = []
     try:
         for block in many:
@@ -134,11 +134,11 @@ def _decode(half: str, many: list[bytes], limits: tuple[int, int]) -> list[Any]:
 
 
 def check_blocks(many: list[bytes], limits: tuple[int, int] = LIMITS) -> list[Any]:
-    """Hold the decoders of both halves together; what they say of the blocks of a connection."""
+    """Hold the decoders of both builds together; what they say of the blocks of a connection."""
     with bounded(STEPS + STEPS_PER_BYTE * sum(map(len, many)), many):
         pure = _decode("pure", many, limits)
-        for half in HALVES:
-            assert _decode(half, many, limits) == pure
+        for build in BUILDS:
+            assert _decode(build, many, limits) == pure
     return pure
 
 
@@ -146,8 +146,8 @@ OF_A_HEAD = ("method", "target", "path", "raw_path", "query_string", "http_versi
 OF_A_READER = ("content_length", "priority")
 
 
-def _read(half: str, many: list[bytes], body_follows: bool, limits: tuple[int, int, int, int]) -> list[Any]:
-    reader = _speedups.load(half).FieldsReader(limits)
+def _read(build: str, many: list[bytes], body_follows: bool, limits: tuple[int, int, int, int]) -> list[Any]:
+    reader = _speedups.load(build).FieldsReader(limits)
     reader.connect_protocol = body_follows
     events: list[Any] = []
     for block in many:
@@ -172,11 +172,11 @@ def _read(half: str, many: list[bytes], body_follows: bool, limits: tuple[int, i
 
 
 def check_sections(many: list[bytes], body_follows: bool, limits: tuple[int, int, int, int] = UNLIMITED) -> list[Any]:
-    """Hold the readers of both halves together, over blocks that are read as a request and as trailers."""
+    """Hold the readers of both builds together, over blocks that are read as a request and as trailers."""
     with bounded(STEPS + STEPS_PER_BYTE * sum(map(len, many)), many):
         pure = _read("pure", many, body_follows, limits)
-        for half in HALVES:
-            assert _read(half, many, body_follows, limits) == pure
+        for build in BUILDS:
+            assert _read(build, many, body_follows, limits) == pure
     for event in pure:
         if type(event) is tuple and type(event[0]) is list:
             check_head(dict(zip(OF_A_HEAD, event[0], strict=True)))

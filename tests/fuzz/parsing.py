@@ -1,4 +1,4 @@
-"""Bytes through a parser of either library on either half, and everything that came of it."""
+"""Bytes through a parser of either library on either build, and everything that came of it."""
 
 import dataclasses
 import itertools
@@ -24,16 +24,16 @@ STEPS_PER_BYTE = 200
 FACTS = ("method", "target", "path", "raw_path", "query_string", "http_version", "headers", "upgrade", "flags")
 
 
-def _is_there(half: str) -> bool:
+def _is_there(build: str) -> bool:
     try:
-        _speedups.load(half)
+        _speedups.load(build)
     except ImportError:
         return False
     return True
 
 
-# Without the compiled half, on PyPy say, the libraries and the ways to split are still held together.
-HALVES = tuple(half for half in ("pure", "compiled") if _is_there(half))
+# Without the compiled build, on PyPy say, the libraries and the ways to split are still held together.
+BUILDS = tuple(build for build in ("pure", "compiled") if _is_there(build))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Verdict:
         return events, self.status, self.unfinished and not self.status
 
 
-def make_reader(library: str, half: str, limits: tuple[int, int, int, int] = UNLIMITED) -> Any:
-    """A reader of one half whose judge is the library."""
-    return _speedups.load(half).RequestReader(JUDGES[library], limits)
+def make_reader(library: str, build: str, limits: tuple[int, int, int, int] = UNLIMITED) -> Any:
+    """A reader of one build whose judge is the library."""
+    return _speedups.load(build).RequestReader(JUDGES[library], limits)
 
 
 def read(reader: Any, data: bytes, events: list[tuple[Any, ...]]) -> None:
@@ -83,10 +83,10 @@ def read(reader: Any, data: bytes, events: list[tuple[Any, ...]]) -> None:
             events.append(("request", tuple(getattr(event, name) for name in FACTS)))
 
 
-def parse(library: str, half: str, pieces: Iterable[bytes], limits: tuple[int, int, int, int] = UNLIMITED) -> Verdict:
+def parse(library: str, build: str, pieces: Iterable[bytes], limits: tuple[int, int, int, int] = UNLIMITED) -> Verdict:
     """Read the pieces, up to a rejection."""
     events: list[tuple[Any, ...]] = []
-    reader = make_reader(library, half, limits)
+    reader = make_reader(library, build, limits)
     try:
         for piece in pieces:
             read(reader, piece, events)
@@ -103,7 +103,7 @@ def cut(data: bytes, positions: Iterable[int]) -> list[bytes]:
 
 
 def check_requests(data: bytes, positions: Iterable[int], limits: tuple[int, int, int, int] = UNLIMITED) -> Verdict:
-    """Hold both parsers on the halves together over the same bytes, whole and cut.
+    """Hold both parsers on the builds together over the same bytes, whole and cut.
 
     Returns:
         The verdict they agree on.
@@ -115,15 +115,15 @@ def check_requests(data: bytes, positions: Iterable[int], limits: tuple[int, int
 
 def _check_requests(data: bytes, pieces: list[bytes], limits: tuple[int, int, int, int]) -> Verdict:
     whole = parse(PARSERS[0], "pure", [data], limits)
-    for library, half, way in itertools.product(PARSERS, HALVES, ([data], pieces)):
-        other = parse(library, half, way, limits)
-        assert other.gist == whole.gist, f"{library}, {half}, {way}:\n{other}\n{whole}"
+    for library, build, way in itertools.product(PARSERS, BUILDS, ([data], pieces)):
+        other = parse(library, build, way, limits)
+        assert other.gist == whole.gist, f"{library}, {build}, {way}:\n{other}\n{whole}"
     return whole
 
 
-def _decode(half: str, pieces: list[bytes]) -> tuple[object, ...]:
+def _decode(build: str, pieces: list[bytes]) -> tuple[object, ...]:
     """What was decoded, how far it went, and the rejection."""
-    chunks = _speedups.load(half).ChunkedBody()
+    chunks = _speedups.load(build).ChunkedBody()
     taken = 0
     body = b""
     try:
@@ -137,10 +137,10 @@ def _decode(half: str, pieces: list[bytes]) -> tuple[object, ...]:
 
 
 def check_chunks(data: bytes, positions: Iterable[int]) -> None:
-    """Hold the halves of the chunked decoder together, over the bytes whole and cut."""
+    """Hold the builds of the chunked decoder together, over the bytes whole and cut."""
     pieces = cut(data, positions)
     with bounded(STEPS + STEPS_PER_BYTE * len(data), pieces):
         pure = _decode("pure", [data])
-        for half in HALVES:
-            assert _decode(half, [data]) == pure
-            assert _decode(half, pieces) == pure
+        for build in BUILDS:
+            assert _decode(build, [data]) == pure
+            assert _decode(build, pieces) == pure

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.cases.conversation import Pipe
 from tests.fuzz.grammar import ends, messages, mutated, positions, streams
-from tests.fuzz.parsing import HALVES, PARSERS, check_requests, cut
+from tests.fuzz.parsing import BUILDS, PARSERS, check_requests, cut
 from tests.fuzz.reading import read_with_h11
 from tests.processes import run_async
 from tests.protocols.http.classes import protocol_class
@@ -23,19 +23,19 @@ from uvicorn.server_state import ServerState
 STEPS = 20_000
 STEPS_PER_BYTE = 200
 
-KINDS = [(parser, half) for parser in PARSERS for half in HALVES]
+KINDS = [(parser, build) for parser in PARSERS for build in BUILDS]
 
 
 class Recorded:
     """A server of one connection whose application records what it is asked, and echoes it."""
 
-    def __init__(self, parser: str, half: str) -> None:
+    def __init__(self, parser: str, build: str) -> None:
         self.seen: list[tuple[str, str, bytes, bool]] = []
         config = Config(self.app, lifespan="off", log_config=None, ws="none", proxy_headers=False, interface="asgi3")
         config.load()
         self.state = ServerState()
         self.transport = Pipe()
-        self.protocol = protocol_class(parser, half)(config=config, server_state=self.state, app_state={})
+        self.protocol = protocol_class(parser, build)(config=config, server_state=self.state, app_state={})
         self.transport.protocol = self.protocol
         self.protocol.connection_made(self.transport)
 
@@ -91,13 +91,13 @@ class Recorded:
 
 @given(streams, positions)
 def test_connection(data: bytes, cuts: Any) -> None:
-    """Parsers, halves and splits make no difference to anybody, and the builder alone agrees."""
+    """Parsers, builds and splits make no difference to anybody, and the builder alone agrees."""
     outcomes = []
 
     async def converse() -> None:
-        for parser, half in KINDS:
-            outcomes.append(await Recorded(parser, half).converse([data]))
-            outcomes.append(await Recorded(parser, half).converse(cut(data, cuts)))
+        for parser, build in KINDS:
+            outcomes.append(await Recorded(parser, build).converse([data]))
+            outcomes.append(await Recorded(parser, build).converse(cut(data, cuts)))
 
     verdict = check_requests(data, cuts)
     with bounded((STEPS + STEPS_PER_BYTE * len(data)) * len(KINDS), data):

@@ -11,7 +11,7 @@ KEPT = sorted((HERE / "corpus").glob("*/*"))
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_kept(path: Path) -> None:
-    """The target asserts: both halves, parsers and codecs agree."""
+    """The target asserts: both builds, parsers and codecs agree."""
     TARGETS[path.parent.name](path.read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""Sessions of HTTP/2: whatever a client and the applications do, both halves agree and no window is exceeded."""
+"""Sessions of HTTP/2: whatever a client and the applications do, both builds agree and no window is exceeded."""
 
 from typing import Any
 
@@ -59,8 +59,8 @@ acts = st.one_of(
 class Conversation:
     """A session, and what is known of it from outside."""
 
-    def __init__(self, half: str) -> None:
-        self.session = _speedups.load(half).Session(LIMITS, MAX_STREAMS, True)
+    def __init__(self, build: str) -> None:
+        self.session = _speedups.load(build).Session(LIMITS, MAX_STREAMS, True)
         self.reader = http2.Reader()
         self.given: list[Any] = []
         # Of the streams that are tunnels: what was read and has no credit, None after the last bytes of ours.
@@ -140,8 +140,8 @@ class Conversation:
         self.trace.append(written)
 
 
-def _run(half: str, conversation: list[Any]) -> list[Any]:
-    peer = Conversation(half)
+def _run(build: str, conversation: list[Any]) -> list[Any]:
+    peer = Conversation(build)
     peer.act("feed", http2.HELLO)
     for each in conversation:
         peer.act(*each)
@@ -155,7 +155,7 @@ def test_sessions(conversation: list[Any]) -> None:
     try:
         _speedups.load("compiled")
     except ImportError:
-        pytest.skip("the compiled half is not there")
+        pytest.skip("the compiled build is not there")
     assert _run("compiled", conversation) == pure
 
 

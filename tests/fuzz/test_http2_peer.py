@@ -1,6 +1,6 @@
-"""Sessions of both halves against another implementation of HTTP/2, h2, as the client.
+"""Sessions of both builds against another implementation of HTTP/2, h2, as the client.
 
-Requests and responses of any size and interleaving, windows, settings and resets: the halves say and send the same, the
+Requests and responses of any size and interleaving, windows, settings and resets: the builds say and send the same, the
 client finds no fault in it, and what was sent arrives.
 """
 
@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.fuzz.parsing import HALVES, UNLIMITED
+from tests.fuzz.parsing import BUILDS, UNLIMITED
 from tests.fuzz.run import QUIET
 from uvicorn import _speedups
 from uvicorn._speedups.flags import COMPLETE
@@ -37,7 +37,7 @@ class Exchange:
     """A request and its response, as the client and the applications know them.
 
     Attributes:
-        streams: of each half, once the request was given out.
+        streams: of each build, once the request was given out.
         sent: the body of the request, and whether all of it was sent.
         taken: what of it the applications have.
         answered: the body of the response, and whether it is complete.
@@ -67,7 +67,7 @@ class Peer(RuleBasedStateMachine):
         super().__init__()
         config = h2.config.H2Configuration(client_side=True, header_encoding=None)
         self.client = h2.connection.H2Connection(config)
-        self.sessions = [_speedups.load(half).Session(UNLIMITED, MAX_STREAMS) for half in HALVES]
+        self.sessions = [_speedups.load(build).Session(UNLIMITED, MAX_STREAMS) for build in BUILDS]
         self.exchanges: dict[int, Exchange] = {}
         self.bytes_out = b""
         self.client.initiate_connection()

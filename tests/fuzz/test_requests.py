@@ -1,4 +1,4 @@
-"""Request streams through both parsers on both halves."""
+"""Request streams through both parsers on both builds."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Whatever an application sends: the same from both halves, and never a wrong byte."""
+"""Whatever an application sends: the same from both builds, and never a wrong byte."""
 
 import contextlib
 import re
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.parsing import HALVES
+from tests.fuzz.parsing import BUILDS
 from tests.fuzz.reading import read_one_with_httptools, read_with_h11
 from uvicorn import _speedups
 from uvicorn._speedups._response_py import CHUNKED, CLOSE, COMPLETE, LENGTH, NO_BODY
@@ -86,9 +86,9 @@ def facts_of(version: str, method: str, keep_alive: bool) -> int:
     )
 
 
-def _converse(half: str, version: str, method: str, keep_alive: bool, messages: list[Any]) -> tuple[Any, ...]:
+def _converse(build: str, version: str, method: str, keep_alive: bool, messages: list[Any]) -> tuple[Any, ...]:
     """Everything that can be observed of a framer that is sent the messages, exceptions by type and text."""
-    framer = _speedups.load(half).ResponseFramer(facts_of(version, method, keep_alive))
+    framer = _speedups.load(build).ResponseFramer(facts_of(version, method, keep_alive))
     trace: list[Any] = []
     wire = b""
     for message in messages:
@@ -109,8 +109,8 @@ def test_responses(version: str, method: str, keep_alive: bool, messages: list[A
 
 
 def check_conversation(version: str, method: str, keep_alive: bool, messages: list[Any]) -> None:
-    """Hold the halves of the framer together, and the wire against two clients."""
-    (pure, wire, framer), *others = (_converse(half, version, method, keep_alive, messages) for half in HALVES)
+    """Hold the builds of the framer together, and the wire against two clients."""
+    (pure, wire, framer), *others = (_converse(build, version, method, keep_alive, messages) for build in BUILDS)
     for other, _, _ in others:
         assert other == pure
     if not wire:

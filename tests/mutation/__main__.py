@@ -5,7 +5,7 @@ python -m tests.mutation [--every N] [--jobs N] [--seconds N] [--tests PATH] [--
 pytest collects the tests once. A first run notes which lines each of them executes and how long it takes. Each mutant
 is then a fork of that process: the new code takes the place of the old, and the tests that execute the changed lines
 run until one fails. Those come first that found a fault in that function before, then the fastest of each test
-function. Code that hangs is killed, and counts as found. Only the pure half is tried: what stands under `if COMPILED`
+function. Code that hangs is killed, and counts as found. Only the pure build is tried: what stands under `if COMPILED`
 is excluded from coverage, and so from here.
 
 The notes of the first run are kept in `.mutation_notes` until a source changes; a test runs again if its file changes.

@@ -72,10 +72,10 @@ def test_a_wheel_installs_and_serves(kind: str, request: pytest.FixtureRequest, 
     checked = run(python, "-m", "pip", "check", cwd=tmp_path)
     assert checked.returncode == 0, checked.stdout
 
-    half = "compiled" if kind == "wheel" else "pure"
+    build = "compiled" if kind == "wheel" else "pure"
     version = run(environment / "bin" / "uvicorn", "--version", cwd=tmp_path)
     assert version.returncode == 0
-    assert f"Speedups: {half}" in version.stdout
+    assert f"Speedups: {build}" in version.stdout
 
     app = tmp_path / "hello.py"
     app.write_bytes((ROOT / "examples" / "hello.py").read_bytes())

@@ -40,12 +40,12 @@ def build(checkout: Path, mode: str | None, *, compiler: bool) -> tuple[int, str
 
 
 @pytest.mark.parametrize("mode", [None, "auto"])
-def test_auto_without_a_compiler_leaves_the_pure_half_and_says_so_once(checkout: Path, mode: str | None) -> None:
+def test_auto_without_a_compiler_leaves_the_pure_build_and_says_so_once(checkout: Path, mode: str | None) -> None:
     code, output, binaries = build(checkout, mode, compiler=False)
     assert (code, binaries) == (0, [])
     (line,) = [line for line in output.splitlines() if line.startswith("uvicorn: ")]
     reason = f"{checkout.parent / 'cc'} failed with exit code 1"
-    assert line == f"uvicorn: no speedups, the pure Python half is installed: {reason}"
+    assert line == f"uvicorn: no speedups, the pure Python build is installed: {reason}"
     version = run(sys.executable, "-m", "uvicorn", "--version", cwd=checkout)
     assert f"Speedups: pure (the compilation failed: {reason}); auto: " in version.stdout
     assert "\nInstall a C compiler" in version.stdout
@@ -96,7 +96,7 @@ def test_a_part_of_the_modules_is_not_left_behind(checkout: Path) -> None:
     last.write_text("this is no declaration\n")
     code, output, binaries = build(checkout, "auto", compiler=True)
     assert (code, binaries) == (0, [])
-    assert "uvicorn: no speedups, the pure Python half is installed: " in output
+    assert "uvicorn: no speedups, the pure Python build is installed: " in output
 
 
 def test_a_build_that_succeeds_removes_the_reason_of_the_last_failure(checkout: Path) -> None:

@@ -138,12 +138,12 @@ class Driver:
 
 
 @pytest.fixture
-def http_class(parser: str, half: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The public class itself, on one half."""
+def http_class(parser: str, build: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The public class itself, on one build."""
     cls = import_from_string(PUBLIC[parser])
-    leaves = _speedups.load(half)
-    monkeypatch.setattr(cls, "request_reader_class", leaves.RequestReader)
-    monkeypatch.setattr(cls, "response_framer_class", leaves.ResponseFramer)
+    speedups = _speedups.load(build)
+    monkeypatch.setattr(cls, "request_reader_class", speedups.RequestReader)
+    monkeypatch.setattr(cls, "response_framer_class", speedups.ResponseFramer)
     return cls
 
 

@@ -1,4 +1,4 @@
-"""The names of one half of the speedups."""
+"""The names of one build of the speedups."""
 
 from typing import Any
 
@@ -8,6 +8,6 @@ from uvicorn import _speedups
 
 
 @pytest.fixture
-def leaves(half: str) -> Any:
-    """The names of the half."""
-    return _speedups.load(half)
+def speedups(build: str) -> Any:
+    """The names of the build."""
+    return _speedups.load(build)

@@ -27,8 +27,8 @@ LIMITS = (100, 8, 1000, 50)
 
 
 @pytest.fixture
-def reader(leaves: Any) -> Any:
-    return leaves.FieldsReader(LIMITS)
+def reader(speedups: Any) -> Any:
+    return speedups.FieldsReader(LIMITS)
 
 
 def block_of(section: Section) -> bytes:
@@ -381,10 +381,10 @@ def test_two_lengths(reader: Any, second: bytes) -> None:
     assert refused(reader, section, True) == (400, "more than one Host or Content-Length field")
 
 
-def test_a_length_over_the_limit(reader: Any, leaves: Any) -> None:
+def test_a_length_over_the_limit(reader: Any, speedups: Any) -> None:
     section = [*START, (b"content-length", b"51")]
     assert refused(reader, section, True) == (413, "request body too large")
-    read(leaves.FieldsReader((100, 8, 1000, -1)), section, True)
+    read(speedups.FieldsReader((100, 8, 1000, -1)), section, True)
 
 
 # Limits: they are answered

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.parsing import HALVES
+from tests.fuzz.parsing import BUILDS
 from tests.fuzz.test_responses import conversations, text_of
 from uvicorn import _speedups
 from uvicorn._speedups.flags import (
@@ -38,13 +38,13 @@ def body(data: Any = b"", more_body: bool = False) -> dict[str, Any]:
 class Conversation:
     """Responses over one connection, read by another decoder."""
 
-    def __init__(self, leaves: Any) -> None:
-        self.leaves = leaves
-        self.encoder = leaves.Encoder()
+    def __init__(self, speedups: Any) -> None:
+        self.speedups = speedups
+        self.encoder = speedups.Encoder()
         self.decoder = hpack.Decoder()
 
     def begin(self, flags: int = KEEP_ALIVE) -> Any:
-        return self.leaves.Http2Framer(self.encoder, flags)
+        return self.speedups.Http2Framer(self.encoder, flags)
 
     def head(self, framer: Any) -> list[tuple[bytes, bytes]]:
         return [tuple(pair) for pair in self.decoder.decode(framer.head(), raw=True)]
@@ -59,8 +59,8 @@ class Conversation:
 
 
 @pytest.fixture
-def conversation(leaves: Any) -> Conversation:
-    return Conversation(leaves)
+def conversation(speedups: Any) -> Conversation:
+    return Conversation(speedups)
 
 
 def test_a_response(conversation: Conversation) -> None:
@@ -237,11 +237,11 @@ def send(framer: Any, message: Any, defaults: Any) -> bytes | None:
 
 @given(st.sampled_from([0, HEAD_REQUEST]), conversations)
 def test_takes_what_http1_takes(flags: int, messages: list[Any]) -> None:
-    """Errors by type and text, what counts as sent, and bodies; on both halves."""
-    for half in HALVES:
-        leaves = _speedups.load(half)
-        http1 = leaves.ResponseFramer(KEEP_ALIVE | flags)
-        conversation = Conversation(leaves)
+    """Errors by type and text, what counts as sent, and bodies; on both builds."""
+    for build in BUILDS:
+        speedups = _speedups.load(build)
+        http1 = speedups.ResponseFramer(KEEP_ALIVE | flags)
+        conversation = Conversation(speedups)
         http2 = conversation.begin(KEEP_ALIVE | flags)
         for message in messages:
             if http2.state == COMPLETE:

@@ -1,4 +1,4 @@
-"""Sessions of HTTP/2: frames in, events and frames out, on both halves."""
+"""Sessions of HTTP/2: frames in, events and frames out, on both builds."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ def body(part: bytes = b"", more_body: bool = False) -> dict[str, Any]:
 class Peer:
     """A session and its client."""
 
-    def __init__(self, leaves: Any, *, limits: tuple[int, int, int, int] = LIMITS, max_streams: int = 100) -> None:
-        self.session = leaves.Session(limits, max_streams)
+    def __init__(self, speedups: Any, *, limits: tuple[int, int, int, int] = LIMITS, max_streams: int = 100) -> None:
+        self.session = speedups.Session(limits, max_streams)
         self.reader = Reader()
         self.now = 0.0
         self.events: list[Any] = []
@@ -80,8 +80,8 @@ class Peer:
 
 
 @pytest.fixture
-def peer(leaves: Any) -> Peer:
-    return Peer(leaves)
+def peer(speedups: Any) -> Peer:
+    return Peer(speedups)
 
 
 # The beginning
@@ -124,11 +124,11 @@ def test_the_first_frame_is_settings(peer: Peer, first: bytes) -> None:
     assert peer.fault(codes.PREFACE, first) == codes.PROTOCOL_ERROR
 
 
-def test_byte_by_byte(leaves: Any) -> None:
-    whole = Peer(leaves)
+def test_byte_by_byte(speedups: Any) -> None:
+    whole = Peer(speedups)
     stream = HELLO + headers(1, end=False) + data(1, b"abc") + data(1, b"", end=True) + ping() + headers(3)
     expected = [(kind, each.number) for kind, each, _ in whole.feed(stream)]
-    dripped = Peer(leaves)
+    dripped = Peer(speedups)
     events = [event for i in range(len(stream)) for event in dripped.feed(stream[i : i + 1])]
     assert [(kind, each.number) for kind, each, _ in events][:3] == [(REQUEST, 1), (BODY, 1), (BODY, 1)]
     assert [(kind, each.number) for kind, each, _ in events][-1] == expected[-1] == (REQUEST, 3)
@@ -285,8 +285,8 @@ def test_a_malformed_request_ends_its_stream(peer: Peer, field: tuple[bytes, byt
     assert (kind, stream.number) == (REQUEST, 3)
 
 
-def test_a_head_that_is_too_large_is_answered(leaves: Any) -> None:
-    peer = Peer(leaves, limits=(65536, 256, 300, -1))
+def test_a_head_that_is_too_large_is_answered(speedups: Any) -> None:
+    peer = Peer(speedups, limits=(65536, 256, 300, -1))
     [(kind, stream, rejected)] = peer.start(headers(1, (b"x-a", b"b" * 400), end=False))
     assert (kind, rejected.status) == (REJECTED, 431)
     peer.send(stream, START, body(b"no"))
@@ -385,8 +385,8 @@ def test_a_body_is_as_long_as_its_content_length(peer: Peer, wrong: bytes) -> No
         headers(1, end=False) + data(1, b"x" * 6) + data(1, b"x" * 5) + data(1, b"y" * 7, end=True),
     ],
 )
-def test_a_body_over_its_limit(leaves: Any, sent: bytes) -> None:
-    peer = Peer(leaves, limits=(65536, 256, 131072, 10))
+def test_a_body_over_its_limit(speedups: Any, sent: bytes) -> None:
+    peer = Peer(speedups, limits=(65536, 256, 131072, 10))
     events = peer.start(sent)
     kind, stream, rejected = events[-1]
     assert (kind, rejected.status) == (REJECTED, 413)
@@ -441,8 +441,8 @@ def test_only_the_last_streams_that_we_have_reset_are_remembered(peer: Peer) -> 
 # Limits
 
 
-def test_more_streams_than_allowed_are_refused(leaves: Any) -> None:
-    peer = Peer(leaves, max_streams=2)
+def test_more_streams_than_allowed_are_refused(speedups: Any) -> None:
+    peer = Peer(speedups, max_streams=2)
     events = peer.start(headers(1), headers(3), headers(5), headers(7, (b"x-late", b"1")))
     assert [kind for kind, _, _ in events] == [REQUEST, REQUEST]
     assert [each.code for each in peer.read()] == [codes.REFUSED_STREAM] * 2
@@ -915,11 +915,11 @@ def test_a_stream_without_window_stops_no_other(peer: Peer) -> None:
     assert peer.reader.answers[3].body == b"y" * 100
 
 
-def test_early_priorities_are_bounded(leaves: Any) -> None:
-    peer = Peer(leaves, max_streams=3)
+def test_early_priorities_are_bounded(speedups: Any) -> None:
+    peer = Peer(speedups, max_streams=3)
     update = [frame(codes.PRIORITY_UPDATE, 0, 0, n.to_bytes(4, "big") + b"u=0") for n in (5, 7, 9, 11)]
     peer.start(*update)
-    assert order(Peer(leaves), b"") == [3, 3, 3]
+    assert order(Peer(speedups), b"") == [3, 3, 3]
     events = peer.feed(settings((codes.INITIAL_WINDOW_SIZE, 0)), headers(9), headers(11))
     for _, stream, _ in reversed(events):
         peer.send(stream, START, body(b"x"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.parsing import HALVES, PARSERS, make_reader, read
+from tests.fuzz.parsing import BUILDS, PARSERS, make_reader, read
 from uvicorn import _speedups
 from uvicorn._speedups.errors import RequestRejected
 from uvicorn._speedups.flags import BODY_FOLLOWS, KEEP_ALIVE, OLD_VERSION, UNREAD
@@ -43,9 +43,9 @@ LINES = (
 )
 
 
-def read_each(library: str, half: str, requests: list[bytes]) -> list[Any]:
+def read_each(library: str, build: str, requests: list[bytes]) -> list[Any]:
     """What is read of each request; the last may be a rejection, after which nothing is read."""
-    reader = make_reader(library, half)
+    reader = make_reader(library, build)
     told: list[Any] = []
     for request in requests:
         events: list[Any] = []
@@ -69,28 +69,28 @@ requests_in_a_row = st.lists(
 @given(requests_in_a_row)
 def test_each_request_is_read_as_on_a_new_connection(requests: list[bytes]) -> None:
     for library in PARSERS:
-        for half in HALVES:
-            told = read_each(library, half, requests)
+        for build in BUILDS:
+            told = read_each(library, build, requests)
             assert told
             for request, seen in zip(requests, told, strict=False):
-                assert [seen] == read_each(library, half, [request])
+                assert [seen] == read_each(library, build, [request])
 
 
 @pytest.mark.parametrize("library", PARSERS)
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize("target", [b"%c", b"/%c", b"//%c@%c", b"/a?%c", b"/a/%c?b%c"])
-def test_any_byte_in_a_target_before_known_fields(library: str, half: str, target: bytes) -> None:
+def test_any_byte_in_a_target_before_known_fields(library: str, build: str, target: bytes) -> None:
     fields = b" HTTP/1.1\r\nHost: a\r\n\r\n"
     for byte in range(256):
         request = b"GET " + target.replace(b"%c", bytes([byte])) + fields
-        told = read_each(library, half, [b"GET /" + fields, request])
-        assert told[1:] == read_each(library, half, [request]), byte
+        told = read_each(library, build, [b"GET /" + fields, request])
+        assert told[1:] == read_each(library, build, [request]), byte
 
 
-def judged(half: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) -> list[bytes]:
+def judged(build: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) -> list[bytes]:
     """What the judge was shown of each head; b"" if nothing."""
     shown: list[bytes] = []
-    reader = _speedups.load(half).RequestReader(shown.append, limits)
+    reader = _speedups.load(build).RequestReader(shown.append, limits)
     for head in heads:
         before = len(shown)
         reader.feed(head)
@@ -101,50 +101,52 @@ def judged(half: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) -> 
     return shown
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_the_judge_is_shown_the_lines_that_changed(half: str) -> None:
+@pytest.mark.parametrize("build", BUILDS)
+def test_the_judge_is_shown_the_lines_that_changed(build: str) -> None:
     head = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\nX-Id: %d\r\nTE: c\r\n\r\n"
-    assert judged(half, head % 1, head % 1, head % 2) == [
+    assert judged(build, head % 1, head % 1, head % 2) == [
         b"Accept: b\r\nX-Id: 1\r\nTE: c\r\n",
         b"",
         b"X-Id: 2\r\n",
     ]
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_the_judge_is_not_shown_what_frames_or_routes_a_message(half: str) -> None:
+@pytest.mark.parametrize("build", BUILDS)
+def test_the_judge_is_not_shown_what_frames_or_routes_a_message(build: str) -> None:
     """What it could take for a body, an upgrade or the end of the connection is the reader's alone."""
     fields = (b"Host: a", b"Connection: close, upgrade", b"Upgrade: h2c", b"Expect: 100-continue")
     for framing in (b"Content-Length: 0", b"Transfer-Encoding: chunked"):
         others = (b"X-Forwarded-For: b", b"X: y")
         head = b"POST / HTTP/1.1\r\n" + b"\r\n".join([*fields, framing, *others]) + b"\r\n\r\n"
-        assert judged(half, head) == [b"X-Forwarded-For: b\r\nX: y\r\n"]
+        assert judged(build, head) == [b"X-Forwarded-For: b\r\nX: y\r\n"]
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_the_judge_is_shown_lines_that_come_in_parts_and_no_trailers(half: str) -> None:
+@pytest.mark.parametrize("build", BUILDS)
+def test_the_judge_is_shown_lines_that_come_in_parts_and_no_trailers(build: str) -> None:
     data = (
         b"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nZ: z\r\n\r\n"
         b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"
     )
-    assert [shown for shown in judged(half, *(data[i : i + 1] for i in range(len(data)))) if shown] == [b"X: y\r\n"] * 2
+    assert [shown for shown in judged(build, *(data[i : i + 1] for i in range(len(data)))) if shown] == [
+        b"X: y\r\n"
+    ] * 2
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_what_the_judge_refuses_is_refused(half: str) -> None:
+@pytest.mark.parametrize("build", BUILDS)
+def test_what_the_judge_refuses_is_refused(build: str) -> None:
     def refuse(lines: bytes) -> None:
         raise RequestRejected(400, "no")
 
-    reader = _speedups.load(half).RequestReader(refuse, (65536, 256, 131072, -1))
+    reader = _speedups.load(build).RequestReader(refuse, (65536, 256, 131072, -1))
     reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
     with pytest.raises(RequestRejected):
         reader.next()
     assert reader.next() is None
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_the_list_of_headers_is_the_applications(half: str) -> None:
-    reader = make_reader("h11", half)
+@pytest.mark.parametrize("build", BUILDS)
+def test_the_list_of_headers_is_the_applications(build: str) -> None:
+    reader = make_reader("h11", build)
     for _ in range(5):
         reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\n")
         headers = reader.next().headers
@@ -153,11 +155,11 @@ def test_the_list_of_headers_is_the_applications(half: str) -> None:
         headers[0] = (b"host", b"changed")
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_a_line_that_did_not_change_is_the_same_object(half: str) -> None:
+@pytest.mark.parametrize("build", BUILDS)
+def test_a_line_that_did_not_change_is_the_same_object(build: str) -> None:
     """And one that is too long to be kept is read again."""
     head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: %d\r\nAccept: b\r\nCookie: %b\r\n\r\n"
-    reader = make_reader("h11", half)
+    reader = make_reader("h11", build)
     both = []
     for number, size in ((1, 100), (2, 100), (2, 3000), (2, 3000)):
         reader.feed(head % (number, b"c" * size))
@@ -166,12 +168,12 @@ def test_a_line_that_did_not_change_is_the_same_object(half: str) -> None:
     assert [one is two for one, two in zip(both[2], both[3], strict=True)] == [True, True, True, False]
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_a_scope_is_the_applications(half: str) -> None:
+@pytest.mark.parametrize("build", BUILDS)
+def test_a_scope_is_the_applications(build: str) -> None:
     """What an application does to it is not seen by the requests that repeat the same lines."""
     asgi = {"version": "3.0"}
     common = {"type": "http", "asgi": asgi, "http_version": "1.1", "method": "GET", "client": None}
-    reader = make_reader("h11", half)
+    reader = make_reader("h11", build)
     reader.set_template((common, asgi, "/r", b"/r", {"e": {}}), ("a", 1), {"key": "value"})
     for number in range(5):
         reader.feed(b"PUT /%61?q HTTP/1.1\r\nHost: a\r\n\r\n" if number < 4 else b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -189,9 +191,9 @@ def test_a_scope_is_the_applications(half: str) -> None:
         scope.clear()
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_read_gives_the_flags_of_a_head_and_whether_bytes_follow_it(half: str) -> None:
-    reader = make_reader("h11", half)
+@pytest.mark.parametrize("build", BUILDS)
+def test_read_gives_the_flags_of_a_head_and_whether_bytes_follow_it(build: str) -> None:
+    reader = make_reader("h11", build)
     head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     assert reader.read(head[:-1]) == -1
     assert reader.read(head[-1:] + head) == KEEP_ALIVE | UNREAD

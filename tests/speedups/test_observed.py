@@ -12,12 +12,12 @@ class Ended(NamedTuple):
     duration: float = 0.1
 
 
-def counted(leaves: Any, *ended: tuple[dict[str, Any], Ended]) -> dict[int, float]:
+def counted(speedups: Any, *ended: tuple[dict[str, Any], Ended]) -> dict[int, float]:
     """The cells that are not zero."""
     cells = memoryview(bytearray(8 * cell.CELLS)).cast("d")
-    recorder = leaves.Recorder(cells, array("d", [0.1, 1.0]))
+    recorder = speedups.Recorder(cells, array("d", [0.1, 1.0]))
     for scope, response in ended:
-        recorder.record(scope, leaves.Ended(*response, ()))
+        recorder.record(scope, speedups.Ended(*response, ()))
     return {index: value for index, value in enumerate(cells) if value}
 
 
@@ -38,8 +38,8 @@ def scope(**different: Any) -> dict[str, Any]:
         ("GET", 101, 0, 0),
     ],
 )
-def test_methods_and_classes(leaves: Any, method: str, status: int, row: int, column: int) -> None:
-    cells = counted(leaves, (scope(method=method), Ended(status)))
+def test_methods_and_classes(speedups: Any, method: str, status: int, row: int, column: int) -> None:
+    cells = counted(speedups, (scope(method=method), Ended(status)))
     assert cells == {
         cell.REQUESTS + 5 * row + column: 1,
         cell.BODY_BYTES: 5,
@@ -49,19 +49,19 @@ def test_methods_and_classes(leaves: Any, method: str, status: int, row: int, co
 
 
 @pytest.mark.parametrize(("duration", "bucket"), [(0.0, 0), (0.1, 0), (0.10001, 1), (1.0, 1), (1.5, 2), (1e9, 2)])
-def test_buckets(leaves: Any, duration: float, bucket: int) -> None:
-    assert counted(leaves, (scope(), Ended(duration=duration)))[cell.BUCKETS + bucket] == 1
+def test_buckets(speedups: Any, duration: float, bucket: int) -> None:
+    assert counted(speedups, (scope(), Ended(duration=duration)))[cell.BUCKETS + bucket] == 1
 
 
-def test_sums(leaves: Any) -> None:
-    cells = counted(leaves, (scope(), Ended()), (scope(), Ended(sent=2**40, duration=0.5)))
+def test_sums(speedups: Any) -> None:
+    cells = counted(speedups, (scope(), Ended()), (scope(), Ended(sent=2**40, duration=0.5)))
     assert cells[cell.BODY_BYTES] == 2**40 + 5
     assert cells[cell.DURATION] == 0.6
     assert cells[cell.REQUESTS + 1] == 2
 
 
-def test_http2(leaves: Any) -> None:
-    assert counted(leaves, (scope(http_version="2"), Ended()))[cell.HTTP2_STREAMS] == 1
+def test_http2(speedups: Any) -> None:
+    assert counted(speedups, (scope(http_version="2"), Ended()))[cell.HTTP2_STREAMS] == 1
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_http2(leaves: Any) -> None:
         ("1.1", 403, {cell.WEBSOCKETS_REJECTED: 1}),
     ],
 )
-def test_websockets(leaves: Any, version: str, status: int, expected: dict[int, float]) -> None:
+def test_websockets(speedups: Any, version: str, status: int, expected: dict[int, float]) -> None:
     websocket = {"type": "websocket", "http_version": version}
-    assert counted(leaves, (websocket, Ended(status, sent=-1))) == expected
+    assert counted(speedups, (websocket, Ended(status, sent=-1))) == expected

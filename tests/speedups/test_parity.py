@@ -1,4 +1,4 @@
-"""Call by call, the two halves are one: results, attributes, and exceptions by type and text."""
+"""Call by call, the two builds are one: results, attributes, and exceptions by type and text."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.fuzz.grammar import heads, mutated, requests
-from tests.fuzz.parsing import HALVES
+from tests.fuzz.parsing import BUILDS
 from tests.fuzz.run import QUIET
 from tests.fuzz.test_responses import conversations, facts_of, text_of
 from uvicorn import _speedups
 
-pytestmark = pytest.mark.skipif(len(HALVES) < 2, reason="the compiled half is not there")
+pytestmark = pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
 
 LIMITS = (100, 6, 300, 50)
 OF_A_READER = ("state", "more_body", "remaining")
@@ -33,8 +33,8 @@ def outcome(call: Any, *arguments: Any) -> Any:
 class Reading:
     """A reader whose judge believes everything: what libraries refuse comes through to the reader here."""
 
-    def __init__(self, half: str, root_path: str = "/r") -> None:
-        self.reader = _speedups.load(half).RequestReader(lambda lines: None, LIMITS)
+    def __init__(self, build: str, root_path: str = "/r") -> None:
+        self.reader = _speedups.load(build).RequestReader(lambda lines: None, LIMITS)
         template = {**TEMPLATE, "root_path": root_path}, TEMPLATE["asgi"], root_path, root_path.encode(), {"e": {}}
         self.reader.set_template(template, ("a", 1), {"b": 2})
         self.events: list[Any] = []
@@ -60,11 +60,11 @@ class Reading:
 
 
 class Readers(RuleBasedStateMachine):
-    """Both halves are fed the same, until one rejects."""
+    """Both builds are fed the same, until one rejects."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.both = [Reading(half) for half in HALVES]
+        self.both = [Reading(build) for build in BUILDS]
         self.rejected = False
 
     def check(self, call: Any) -> None:
@@ -110,7 +110,7 @@ TestReaders.settings = settings(max_examples=100, stateful_step_count=20, **QUIE
 @given(st.sampled_from(["1.1", "1.0"]), st.sampled_from(["GET", "HEAD"]), st.booleans(), conversations, st.booleans())
 def test_framers(version: str, method: str, keep_alive: bool, messages: list[Any], separately: bool) -> None:
     """Sent in order by `send`, or to the method that takes the message."""
-    both = [_speedups.load(half).ResponseFramer(facts_of(version, method, keep_alive)) for half in HALVES]
+    both = [_speedups.load(build).ResponseFramer(facts_of(version, method, keep_alive)) for build in BUILDS]
     for message in messages:
         if separately and isinstance(message.get("type"), str) and message["type"].endswith("body"):
             if both[0].state == 0:

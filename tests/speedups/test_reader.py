@@ -32,18 +32,18 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def new_reader(leaves: Any, limits: tuple[int, int, int, int] = UNLIMITED) -> Any:
-    return leaves.RequestReader(lambda lines: None, limits)
+def new_reader(speedups: Any, limits: tuple[int, int, int, int] = UNLIMITED) -> Any:
+    return speedups.RequestReader(lambda lines: None, limits)
 
 
-def tell(leaves: Any, data: bytes, limits: tuple[int, int, int, int] = UNLIMITED) -> list[Any]:
+def tell(speedups: Any, data: bytes, limits: tuple[int, int, int, int] = UNLIMITED) -> list[Any]:
     """The events that come of the data, however it is cut; the last one is perhaps a rejection.
 
     Data of the message that is refused is left out: what comes in one read with the fault is dropped.
     """
 
     def tell_pieces(pieces: Iterator[bytes] | list[bytes]) -> list[Any]:
-        reader = new_reader(leaves, limits)
+        reader = new_reader(speedups, limits)
         events: list[Any] = []
         try:
             for piece in pieces:
@@ -92,10 +92,10 @@ def facts_of(event: Any) -> dict[str, Any]:
     ],
 )
 def test_request_line(
-    leaves: Any, line: bytes, method: str, path: str, raw_path: bytes, query: bytes, version: str
+    speedups: Any, line: bytes, method: str, path: str, raw_path: bytes, query: bytes, version: str
 ) -> None:
     for following in (b"", b"\r\n"):
-        [event] = tell(leaves, line + b"\r\n" + HOST + b"\r\n" + following)
+        [event] = tell(speedups, line + b"\r\n" + HOST + b"\r\n" + following)
         facts = facts_of(event)
         assert facts["method"] == method
         assert (facts["path"], facts["raw_path"], facts["query_string"]) == (path, raw_path, query)
@@ -116,8 +116,8 @@ def test_request_line(
         (b"GET / HTTP/1.1", b"Host: a\r\nX:\ty z\t\xff", [(b"host", b"a"), (b"x", b"y z\t\xff")]),
     ],
 )
-def test_headers(leaves: Any, line: bytes, fields: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    [event, *_] = tell(leaves, (line + b"\r\n" + fields + b"\r\n\r\n") * 2)
+def test_headers(speedups: Any, line: bytes, fields: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    [event, *_] = tell(speedups, (line + b"\r\n" + fields + b"\r\n\r\n") * 2)
     assert facts_of(event)["headers"] == headers
 
 
@@ -153,8 +153,8 @@ def test_headers(leaves: Any, line: bytes, fields: bytes, headers: list[tuple[by
         (b"GET / HTTP/1.0", b"Expect: 100-continue\r\nContent-Length: 1", OLD_VERSION | BODY_FOLLOWS, b""),
     ],
 )
-def test_flags(leaves: Any, line: bytes, fields: bytes, flags: int, upgrade: bytes) -> None:
-    [event] = tell(leaves, line + b"\r\n" + HOST + (fields and fields + b"\r\n") + b"\r\n")
+def test_flags(speedups: Any, line: bytes, fields: bytes, flags: int, upgrade: bytes) -> None:
+    [event] = tell(speedups, line + b"\r\n" + HOST + (fields and fields + b"\r\n") + b"\r\n")
     assert (facts_of(event)["flags"], facts_of(event)["upgrade"]) == (flags, upgrade)
 
 
@@ -238,24 +238,24 @@ NO_FIELD = "a field line is a name, a colon and a value, and ends with CRLF"
         ),
     ],
 )
-def test_refused(leaves: Any, line: bytes, status: int, reason: str) -> None:
-    assert tell(leaves, line) == [(status, reason)]
+def test_refused(speedups: Any, line: bytes, status: int, reason: str) -> None:
+    assert tell(speedups, line) == [(status, reason)]
     before = GET + HOST + b"X: y\r\n\r\n"
-    assert tell(leaves, before + line)[1:] == [(status, reason)]
+    assert tell(speedups, before + line)[1:] == [(status, reason)]
 
 
 @pytest.mark.parametrize(
     "name", [b"Host", b"connection", b"Content-Length", b"Transfer-Encoding", b"upgrade", b"EXPECT"]
 )
-def test_trailers_decide_nothing(leaves: Any, name: bytes) -> None:
-    *events, rejection = tell(leaves, CHUNKED + b"1\r\na\r\n0\r\nX: y\r\n" + name + b": 1\r\n\r\n")
+def test_trailers_decide_nothing(speedups: Any, name: bytes) -> None:
+    *events, rejection = tell(speedups, CHUNKED + b"1\r\na\r\n0\r\nX: y\r\n" + name + b": 1\r\n\r\n")
     assert [event[0] for event in events] == ["request"]
     assert rejection == (400, "a trailer field that decides about the message")
 
 
-def test_trailers_are_dropped(leaves: Any) -> None:
+def test_trailers_are_dropped(speedups: Any) -> None:
     request = CHUNKED + b"1\r\na\r\n0\r\nX-Forwarded-For: b\r\nHost-X: c\r\n\r\n"
-    one, *others = tell(leaves, request + request)
+    one, *others = tell(speedups, request + request)
     assert others == [("body", b"a"), ("complete",), one, ("body", b"a"), ("complete",)]
     assert facts_of(one)["flags"] == KEEP_ALIVE | BODY_FOLLOWS
     assert facts_of(one)["headers"] == [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
@@ -308,38 +308,38 @@ def chunked_with(trailers: bytes) -> bytes:
         ),
     ],
 )
-def test_limits(leaves: Any, fits: bytes, exceeds: bytes, rejection: tuple[int, str] | None) -> None:
+def test_limits(speedups: Any, fits: bytes, exceeds: bytes, rejection: tuple[int, str] | None) -> None:
     """What fits does so in each request of a connection: counts begin again."""
-    events = tell(leaves, fits * 3, LIMITS)
-    assert len(events) == 3 * len(tell(leaves, fits, LIMITS))
+    events = tell(speedups, fits * 3, LIMITS)
+    assert len(events) == 3 * len(tell(speedups, fits, LIMITS))
     assert all(isinstance(event[0], str) for event in events)
     for before in (b"", fits, fits * 2):
-        told = tell(leaves, before + exceeds, LIMITS)
+        told = tell(speedups, before + exceeds, LIMITS)
         if rejection:
             assert told[-1] == rejection
         else:
             assert isinstance(told[-1][0], str)
 
 
-def test_known_lines_count_for_the_limit_of_a_head(leaves: Any) -> None:
+def test_known_lines_count_for_the_limit_of_a_head(speedups: Any) -> None:
     head = head_of(97).removeprefix(GET)
     for target, rejected in ((b"/234", False), (b"/2345", True)):
-        events = tell(leaves, GET + head + b"GET " + target + b" HTTP/1.1\r\n" + head, LIMITS)
+        events = tell(speedups, GET + head + b"GET " + target + b" HTTP/1.1\r\n" + head, LIMITS)
         assert (events[-1] == (431, "request head too large")) is rejected
 
 
-def test_a_body_without_limit(leaves: Any) -> None:
+def test_a_body_without_limit(speedups: Any) -> None:
     for limit in (-1, 0):
         limits = (*LIMITS[:3], limit)
-        told = tell(leaves, POST + b"Content-Length: 1\r\n\r\n", limits)
+        told = tell(speedups, POST + b"Content-Length: 1\r\n\r\n", limits)
         assert told[-1] == (413, "request body too large") if limit == 0 else told[-1][0] == "request"
-        told = tell(leaves, CHUNKED + b"1\r\na\r\n0\r\n\r\n", limits)
+        told = tell(speedups, CHUNKED + b"1\r\na\r\n0\r\n\r\n", limits)
         assert told[-1] == (413, "request body too large") if limit == 0 else told[-1] == ("complete",)
-        assert tell(leaves, CHUNKED + b"0\r\n\r\n", limits)[-1] == ("complete",)
+        assert tell(speedups, CHUNKED + b"0\r\n\r\n", limits)[-1] == ("complete",)
 
 
-def test_a_line_in_parts_is_not_taken_for_a_known_one(leaves: Any) -> None:
-    _, second = tell(leaves, GET + HOST + b"b: c\r\n\r\n" + GET + HOST + b"ab: c\r\n\r\n")
+def test_a_line_in_parts_is_not_taken_for_a_known_one(speedups: Any) -> None:
+    _, second = tell(speedups, GET + HOST + b"b: c\r\n\r\n" + GET + HOST + b"ab: c\r\n\r\n")
     assert facts_of(second)["headers"] == [(b"host", b"a"), (b"ab", b"c")]
 
 
@@ -357,20 +357,20 @@ class TestStates:
             assert reader.more_body is (state in (LENGTH, CHUNKS, TRAILERS)), number
             assert reader.in_message() is (state not in (LINE, CLOSED) or reader.in_head()), number
 
-    def test_before_the_first_byte(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_before_the_first_byte(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         for _ in range(2):
             assert (reader.state, reader.more_body, reader.remaining) == (LINE, False, 0)
             assert (reader.in_head(), reader.in_message(), reader.has_unread()) == (False, False, False)
             assert reader.next() is None
         assert reader.sent_names() == []
-        assert new_reader(leaves).take_rest() == b""
-        fed = new_reader(leaves)
+        assert new_reader(speedups).take_rest() == b""
+        fed = new_reader(speedups)
         fed.feed(b"G")
         assert fed.has_unread()
 
-    def test_one_byte_more(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_one_byte_more(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         self.steps(
             reader,
             (GET + HOST + b"\r\nG", "GET", LINE, 0, True),
@@ -378,8 +378,8 @@ class TestStates:
             (b"ET / HTTP/1.1\r\n" + HOST + b"\r\n", "GET", LINE, 0, False),
         )
 
-    def test_length(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_length(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         self.steps(
             reader,
             (b"\r\n", None, LINE, 0, False),
@@ -400,8 +400,8 @@ class TestStates:
             (GET + HOST + b"\r\n", None, CLOSED, 0, False),
         )
 
-    def test_chunks(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_chunks(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         self.steps(
             reader,
             (CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n2"), "POST", CHUNKS, -1, True),
@@ -414,24 +414,24 @@ class TestStates:
             (b"", None, CLOSED, 0, False),
         )
 
-    def test_data_of_chunks_with_the_end(self, leaves: Any) -> None:
+    def test_data_of_chunks_with_the_end(self, speedups: Any) -> None:
         self.steps(
-            new_reader(leaves),
+            new_reader(speedups),
             (CHUNKED + b"2\r\nhe\r\n0\r\n\r\nG", "POST", CHUNKS, -1, True),
             (b"", b"he", LINE, 0, True),
             (b"", None, LINE, 0, False),
         )
 
-    def test_a_part_of_a_line(self, leaves: Any) -> None:
+    def test_a_part_of_a_line(self, speedups: Any) -> None:
         """It is of a head from its first byte on, if that is not of an empty line that has ended."""
-        reader = new_reader(leaves)
+        reader = new_reader(speedups)
         for data, in_head in ((b"\r", True), (b"\n", False), (b"G", True), (b"ET / HTTP/1.1\r\n", True)):
             reader.feed(data)
             assert reader.next() is None
             assert reader.in_head() is reader.in_message() is in_head
 
-    def test_refused(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_refused(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         reader.feed(GET + HOST + b"\r\n\x00 more")
         assert reader.next().method == "GET"
         reader.feed(GET)
@@ -439,8 +439,8 @@ class TestStates:
             reader.next()
         self.steps(reader, (b"", None, CLOSED, 0, False), (GET + HOST + b"\r\n", None, CLOSED, 0, False))
 
-    def test_fed_in_pieces_while_nothing_is_read(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_fed_in_pieces_while_nothing_is_read(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         for piece in (GET + HOST, b"\r\n", b"", POST + b"Content-Length: 3", b"\r\n\r\nab", b"c"):
             reader.feed(piece)
             assert reader.has_unread()
@@ -452,8 +452,8 @@ class TestStates:
         )
         assert reader.take_rest() == b"GE"
 
-    def test_take_rest(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_take_rest(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         reader.feed(GET + HOST + b"\r\nab")
         assert reader.next().method == "GET"
         reader.feed(b"cd")
@@ -467,16 +467,16 @@ class TestStates:
         assert reader.take_rest() == b""
         self.steps(reader, (b"", None, CLOSED, 0, False), (GET + HOST + b"\r\n", None, CLOSED, 0, False))
 
-    def test_whole_pieces_of_a_body_are_not_copied(self, leaves: Any) -> None:
-        reader = new_reader(leaves)
+    def test_whole_pieces_of_a_body_are_not_copied(self, speedups: Any) -> None:
+        reader = new_reader(speedups)
         assert take(reader, POST + b"Content-Length: 2000\r\n\r\n").method == "POST"
         piece = b"a" * 1000
         assert take(reader, piece) is piece
         assert take(reader, piece) is piece
 
 
-def test_sent_names_are_those_of_the_last_head(leaves: Any) -> None:
-    reader = new_reader(leaves)
+def test_sent_names_are_those_of_the_last_head(speedups: Any) -> None:
+    reader = new_reader(speedups)
     for section, names in (
         (b"hOST: a\r\nx: y\r\nZ: z\r\n", [b"hOST", b"x", b"Z"]),
         (b"hOST: a\r\nX: y\r\n", [b"hOST", b"X"]),
@@ -489,9 +489,9 @@ def test_sent_names_are_those_of_the_last_head(leaves: Any) -> None:
     assert reader.sent_names() == [b"Host", b"Transfer-Encoding"]
 
 
-def test_lines_are_kept_up_to_a_kibibyte(leaves: Any) -> None:
+def test_lines_are_kept_up_to_a_kibibyte(speedups: Any) -> None:
     for size, kept in ((1024, True), (1025, False)):
-        reader = new_reader(leaves)
+        reader = new_reader(speedups)
         head = GET + HOST + b"X: " + b"a" * (size - 5) + b"\r\n\r\n"
         one, two = take(reader, head).headers, take(reader, head).headers
         assert one == two

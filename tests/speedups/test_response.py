@@ -11,22 +11,22 @@ from uvicorn._speedups.flags import CLOSES, HEAD_REQUEST, KEEP_ALIVE, OLD_VERSIO
 from uvicorn._speedups.tables import KNOWN_FIELDS
 
 
-def start(leaves: Any, *headers: tuple[Any, Any], status: Any = 200) -> Any:
-    framer = leaves.ResponseFramer(KEEP_ALIVE)
+def start(speedups: Any, *headers: tuple[Any, Any], status: Any = 200) -> Any:
+    framer = speedups.ResponseFramer(KEEP_ALIVE)
     framer.send({"type": "http.response.start", "status": status, "headers": headers}, b"server: s\r\n")
     return framer
 
 
 @pytest.mark.parametrize("value", [b"0", b"5", b"000000000000000005", b"9" * 18])
-def test_lengths(leaves: Any, value: bytes) -> None:
-    framer = start(leaves, (b"content-length", value))
+def test_lengths(speedups: Any, value: bytes) -> None:
+    framer = start(speedups, (b"content-length", value))
     data = framer.send({"type": "http.response.body", "body": b"", "more_body": True}, b"")
     assert b"\r\ncontent-length: %b\r\n" % value in data
 
 
 @pytest.mark.parametrize("value", [b"5", b" 5 ", b"\t5", b" " * 20 + b"5", b" 0 "])
-def test_white_space_around_a_length(leaves: Any, value: bytes) -> None:
-    framer = start(leaves, (b"content-length", value))
+def test_white_space_around_a_length(speedups: Any, value: bytes) -> None:
+    framer = start(speedups, (b"content-length", value))
     data = framer.send({"type": "http.response.body", "body": b"x" * int(value)}, b"")
     assert b"\r\ncontent-length: %d\r\n" % int(value) in data
 
@@ -34,9 +34,9 @@ def test_white_space_around_a_length(leaves: Any, value: bytes) -> None:
 @pytest.mark.parametrize(
     "value", [b"", b" ", b"-1", b"+1", b"1 1", b"0x1", b"1,1", b"9" * 19, b"0" * 18 + b"5", b"\xb2", b"5/", b"5:"]
 )
-def test_lengths_that_not_every_client_would_take(leaves: Any, value: bytes) -> None:
+def test_lengths_that_not_every_client_would_take(speedups: Any, value: bytes) -> None:
     with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
-        start(leaves, (b"content-length", value))
+        start(speedups, (b"content-length", value))
 
 
 LAST = {"type": "http.response.body"}
@@ -46,7 +46,7 @@ OPTIONS = {None: [], b"close": [b"close"], b"a, Close": [b"a", b"close"], b"keep
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("head", [False, True])
 @pytest.mark.parametrize("keep_alive", [False, True])
-def test_every_framing(leaves: Any, old: bool, head: bool, keep_alive: bool) -> None:
+def test_every_framing(speedups: Any, old: bool, head: bool, keep_alive: bool) -> None:
     """All combinations of what decides about the end of a message, against RFC 9112 section 6.3 as a formula."""
     facts = old * OLD_VERSION | head * HEAD_REQUEST | keep_alive * KEEP_ALIVE
     for status, length, coded, connection in itertools.product(
@@ -71,7 +71,7 @@ def test_every_framing(leaves: Any, old: bool, head: bool, keep_alive: bool) -> 
         silent = bodiless or head
         if not silent:
             expected += b"5\r\nhello\r\n0\r\n\r\n" if chunked else b"hello"
-        framer = leaves.ResponseFramer(facts)
+        framer = speedups.ResponseFramer(facts)
         framer.send({"type": "http.response.start", "status": status, "headers": fields}, b"server: s\r\n")
         if written_length == 0 and not silent:
             with pytest.raises(RuntimeError, match="longer than Content-Length"):
@@ -81,8 +81,8 @@ def test_every_framing(leaves: Any, old: bool, head: bool, keep_alive: bool) -> 
         assert framer.end() == (PERSISTS if persists else CLOSES), fields
 
 
-def test_a_part_that_is_refused_does_not_count(leaves: Any) -> None:
-    framer = start(leaves, (b"content-length", b"5"))
+def test_a_part_that_is_refused_does_not_count(speedups: Any) -> None:
+    framer = start(speedups, (b"content-length", b"5"))
     for _ in range(2):
         with pytest.raises(RuntimeError, match="shorter than Content-Length"):
             framer.send({**LAST, "body": b"hell"}, b"")
@@ -92,24 +92,24 @@ def test_a_part_that_is_refused_does_not_count(leaves: Any) -> None:
 
 
 def test_new_names_take_a_bounded_memory() -> None:
-    """On the pure half; the table of the compiled one is a variable of C."""
+    """On the pure build; the table of the compiled one is a variable of C."""
     for number in range(3000):
         start(_response_py, (b"x-%d" % number, b"a"))
     assert len(_response_py._good_names) <= 1024 + len(KNOWN_FIELDS)
 
 
 @pytest.mark.parametrize("length", [b"0", b"5"])
-def test_a_length_given_twice(leaves: Any, length: bytes) -> None:
-    framer = start(leaves, (b"content-length", length), (b"Content-Length", length))
+def test_a_length_given_twice(speedups: Any, length: bytes) -> None:
+    framer = start(speedups, (b"content-length", length), (b"Content-Length", length))
     assert framer.send({**LAST, "body": b"x" * int(length)}, b"").count(b"content-length") == 1
     with pytest.raises(RuntimeError, match="two different"):
-        start(leaves, (b"content-length", length), (b"content-length", b"4"))
+        start(speedups, (b"content-length", length), (b"content-length", b"4"))
 
 
-def test_default_headers_are_those_of_the_moment(leaves: Any) -> None:
+def test_default_headers_are_those_of_the_moment(speedups: Any) -> None:
     for block in (b"date: 1\r\n", b"date: 2\r\n", b"date: 2\r\nserver: s\r\n", b"date: 1\r\n"):
         for status in (200, 204, 200):
-            framer = leaves.ResponseFramer(KEEP_ALIVE)
+            framer = speedups.ResponseFramer(KEEP_ALIVE)
             framer.send({"type": "http.response.start", "status": status}, block)
             assert framer.send(LAST, b"").startswith(
                 b"HTTP/1.1 %d %b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), block)
@@ -117,27 +117,27 @@ def test_default_headers_are_those_of_the_moment(leaves: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [LAST, {**LAST, "body": None}, {**LAST, "body": b""}])
-def test_no_body_is_an_empty_one(leaves: Any, message: dict[str, Any]) -> None:
-    framer = start(leaves, (b"content-length", b"0"))
+def test_no_body_is_an_empty_one(speedups: Any, message: dict[str, Any]) -> None:
+    framer = start(speedups, (b"content-length", b"0"))
     assert framer.send(message, b"").endswith(b"\r\ncontent-length: 0\r\n\r\n")
 
 
 @pytest.mark.parametrize("status", [-1, 0, 99, 100, 101, 199, 1000])
-def test_no_final_status(leaves: Any, status: int) -> None:
+def test_no_final_status(speedups: Any, status: int) -> None:
     with pytest.raises(RuntimeError, match="Invalid HTTP status"):
-        start(leaves, status=status)
+        start(speedups, status=status)
 
 
 @pytest.mark.parametrize("status", [209, 299, 600, 999])
-def test_a_status_without_a_phrase(leaves: Any, status: int) -> None:
-    assert start(leaves, status=status).send(LAST, b"").startswith(b"HTTP/1.1 %d \r\n" % status)
+def test_a_status_without_a_phrase(speedups: Any, status: int) -> None:
+    assert start(speedups, status=status).send(LAST, b"").startswith(b"HTTP/1.1 %d \r\n" % status)
 
 
 @pytest.mark.parametrize("flags", [0, KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST | KEEP_ALIVE])
-def test_begins_another_response_like_a_new_framer(leaves: Any, flags: int) -> None:
+def test_begins_another_response_like_a_new_framer(speedups: Any, flags: int) -> None:
     names = ("state", "status", "keep_alive", "begun", "head_sent", "framing")
     for last in (LAST, {**LAST, "body": b"x", "more_body": True}, None):
-        used, new = start(leaves, (b"connection", b"close, a"), status=404), leaves.ResponseFramer(flags)
+        used, new = start(speedups, (b"connection", b"close, a"), status=404), speedups.ResponseFramer(flags)
         if last is not None:
             used.send(last, b"")
         used.begin(flags)
@@ -149,10 +149,10 @@ def test_begins_another_response_like_a_new_framer(leaves: Any, flags: int) -> N
         assert new.begun
 
 
-def test_where_the_head_goes_out(leaves: Any) -> None:
+def test_where_the_head_goes_out(speedups: Any) -> None:
     """Alone, or with the first part of the body, and `begun` tells of the call that gave it out."""
     for alone in (True, False):
-        framer = start(leaves, (b"connection", b"a"))
+        framer = start(speedups, (b"connection", b"a"))
         assert (framer.begun, framer.head_sent) == (False, False)
         head = framer.head() if alone else b""
         assert (framer.begun, framer.head_sent) == (False, alone)
@@ -164,49 +164,49 @@ def test_where_the_head_goes_out(leaves: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [b"host", b"upgrade", b"expect", b"x-forwarded-for", b"x-own"])
-def test_fields_that_decide_about_requests_alone(leaves: Any, name: bytes) -> None:
-    assert b"\r\n%b: A, b\r\n" % name in start(leaves, (name, b"A, b")).send(LAST, b"")
+def test_fields_that_decide_about_requests_alone(speedups: Any, name: bytes) -> None:
+    assert b"\r\n%b: A, b\r\n" % name in start(speedups, (name, b"A, b")).send(LAST, b"")
 
 
-def test_what_is_not_bytes_is_named(leaves: Any) -> None:
+def test_what_is_not_bytes_is_named(speedups: Any) -> None:
     with pytest.raises(TypeError, match="header name"):
-        start(leaves, (5, b"a"))
+        start(speedups, (5, b"a"))
     with pytest.raises(TypeError, match="header value"):
-        start(leaves, (b"a", 5))
+        start(speedups, (b"a", 5))
     with pytest.raises(TypeError, match=r"^status must be an int, got str: '200'$"):
-        start(leaves, status="200")
+        start(speedups, status="200")
     with pytest.raises(TypeError, match="response body"):
-        start(leaves).send({**LAST, "body": 5}, b"")
+        start(speedups).send({**LAST, "body": 5}, b"")
 
 
 @pytest.mark.parametrize("name", [b"", b"a b", b"a:", b"\xe9", bytearray(b"a\n")])
-def test_names_that_are_none(leaves: Any, name: Any) -> None:
+def test_names_that_are_none(speedups: Any, name: Any) -> None:
     with pytest.raises(RuntimeError, match="Invalid HTTP header name"):
-        start(leaves, (name, b"a"))
+        start(speedups, (name, b"a"))
 
 
-def test_names_and_values_are_any_bytes(leaves: Any) -> None:
+def test_names_and_values_are_any_bytes(speedups: Any) -> None:
     for kind in (bytes, bytearray, memoryview):
-        framer = start(leaves, (kind(b"X-A"), kind(b"b")), (kind(b"Content-Length"), kind(b"1")))
+        framer = start(speedups, (kind(b"X-A"), kind(b"b")), (kind(b"Content-Length"), kind(b"1")))
         assert framer.send({**LAST, "body": kind(b"c")}, b"").endswith(b"\r\nx-a: b\r\ncontent-length: 1\r\n\r\nc")
 
 
-def test_values_without_control_characters(leaves: Any) -> None:
+def test_values_without_control_characters(speedups: Any) -> None:
     for byte in range(256):
         value = b"a%cb" % byte
         if byte == 9 or 32 <= byte != 127:
-            assert b"\r\nx-a: %b\r\n" % value in start(leaves, (b"x-a", value)).send(LAST, b"")
+            assert b"\r\nx-a: %b\r\n" % value in start(speedups, (b"x-a", value)).send(LAST, b"")
         else:
             with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
-                start(leaves, (b"x-a", value))
+                start(speedups, (b"x-a", value))
 
 
-def test_messages_out_of_order(leaves: Any) -> None:
+def test_messages_out_of_order(speedups: Any) -> None:
     with pytest.raises(
         RuntimeError, match=r"^Expected ASGI message 'http.response.start', but got 'http.response.body'.$"
     ):
-        leaves.ResponseFramer(KEEP_ALIVE).send(LAST, b"")
-    framer = start(leaves)
+        speedups.ResponseFramer(KEEP_ALIVE).send(LAST, b"")
+    framer = start(speedups)
     with pytest.raises(RuntimeError, match=r"^Expected ASGI message 'http.response.body', but got 'x'.$"):
         framer.send({"type": "x"}, b"")
     framer.send(LAST, b"")
@@ -214,21 +214,21 @@ def test_messages_out_of_order(leaves: Any) -> None:
         framer.send({"type": "x"}, b"")
 
 
-def test_a_coding_overrides_the_length_alone(leaves: Any) -> None:
+def test_a_coding_overrides_the_length_alone(speedups: Any) -> None:
     fields = [(b"x-a", b"b"), (b"content-length", b"5"), (b"transfer-encoding", b"chunked"), (b"x-c", b"d")]
     lines = b"server: s\r\nx-a: b\r\nx-c: d\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
-    assert start(leaves, *fields).send(LAST, b"").endswith(lines)
+    assert start(speedups, *fields).send(LAST, b"").endswith(lines)
 
 
-def test_codings(leaves: Any) -> None:
+def test_codings(speedups: Any) -> None:
     for value in (b"identity", b"Chunked", b"identity, chunked", b""):
-        assert start(leaves, (b"transfer-encoding", value)).send(LAST, b"").endswith(b"chunked\r\n\r\n0\r\n\r\n")
+        assert start(speedups, (b"transfer-encoding", value)).send(LAST, b"").endswith(b"chunked\r\n\r\n0\r\n\r\n")
     for value in (b"gzip", b"gzip, chunked", b"chunked, x"):
         with pytest.raises(RuntimeError, match="Unsupported transfer-encoding: only 'chunked' can be sent"):
-            start(leaves, (b"transfer-encoding", value))
+            start(speedups, (b"transfer-encoding", value))
 
 
-def test_each_part(leaves: Any) -> None:
+def test_each_part(speedups: Any) -> None:
     """As a chunk, as it is, or not at all; an empty list of connection options is not written."""
     parts = [{**LAST, "body": body, "more_body": more} for body, more in ((b"a", 1), (b"bc", 1), (b"", 1), (b"d", 0))]
     for flags, fields, sent in (
@@ -236,7 +236,7 @@ def test_each_part(leaves: Any) -> None:
         (KEEP_ALIVE, [(b"content-length", b"4")], [b"a", b"bc", b"", b"d"]),
         (HEAD_REQUEST | KEEP_ALIVE, [], [b"", b"", b"", b""]),
     ):
-        framer = leaves.ResponseFramer(flags)
+        framer = speedups.ResponseFramer(flags)
         fields = [*fields, (b"connection", b" , ")]
         framer.send({"type": "http.response.start", "status": 200, "headers": fields}, b"server: s\r\n")
         head, _, first = framer.send(parts[0], b"").partition(b"\r\n\r\n")

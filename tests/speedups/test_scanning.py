@@ -1,4 +1,4 @@
-"""The loops that the compiled half has in place of methods of bytes: both halves, over every edge that they have."""
+"""The loops that the compiled build has in place of methods of bytes: both builds, over every edge that they have."""
 
 import importlib
 import itertools
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.parsing import FACTS, HALVES, check_requests
+from tests.fuzz.parsing import BUILDS, FACTS, check_requests
 from tests.fuzz.run import QUIET
 from tests.speedups.test_parity import Reading, outcome
 from uvicorn import _speedups
@@ -16,17 +16,17 @@ from uvicorn._speedups import _scan_py
 from uvicorn._speedups.flags import BODY_FOLLOWS
 from uvicorn._speedups.tables import KNOWN_FIELDS, TOKEN_CHARS
 
-_scan_c = importlib.import_module("uvicorn._speedups._scan_c") if len(HALVES) == 2 else None
+_scan_c = importlib.import_module("uvicorn._speedups._scan_c") if len(BUILDS) == 2 else None
 
-pytestmark = pytest.mark.skipif(len(HALVES) < 2, reason="the compiled half is not there")
+pytestmark = pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
 
 LINE = b"GET / HTTP/1.1\r\n"
 NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})
 
 
 def check(*pieces: bytes) -> list[Any]:
-    """Feed the pieces to both halves, one allocation each, up to a rejection; return what came out."""
-    both = [Reading(half) for half in HALVES]
+    """Feed the pieces to both builds, one allocation each, up to a rejection; return what came out."""
+    both = [Reading(build) for build in BUILDS]
     for piece in pieces:
         pure, compiled = (outcome(one.read, piece) for one in both)
         assert pure == compiled, pieces
@@ -217,10 +217,10 @@ def test_noise(pieces: list[bytes]) -> None:
     check(LINE, *pieces, b"\r\n\r\n")
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_queries_in_access_lines(half: str) -> None:
+@pytest.mark.parametrize("build", BUILDS)
+def test_queries_in_access_lines(build: str) -> None:
     """Each byte alone and among others: an application may put any byte into its scope."""
-    quote_query = _speedups.load(half).quote_query
+    quote_query = _speedups.load(build).quote_query
     for byte in range(256):
         shown = chr(byte) if 0x20 < byte < 0x7F else f"%{byte:02X}"
         assert quote_query(b"a=%c" % byte) == "a=" + shown
@@ -234,7 +234,7 @@ class TestAccessLines:
         def make_ending(status: int) -> str:
             return f" {status} end"
 
-        formats = [_speedups.load(half).AccessLineFormat(["", ":", " ", " HTTP/"], make_ending) for half in HALVES]
+        formats = [_speedups.load(build).AccessLineFormat(["", ":", " ", " HTTP/"], make_ending) for build in BUILDS]
         return [outcome(one.format, scope, status) for one in formats * 2]
 
     @pytest.mark.parametrize("client", [None, ("1.2.3.4", 5), ("::1", 0), ("\xe9", 1), ("\ud800", 1), ("a\n", 2)])
@@ -254,9 +254,9 @@ class TestAccessLines:
         scope = {"method": "GET", "path": Path("/a b"), "http_version": "1.1", "query_string": b"", "client": None}
         assert self.lines(scope, 200) == [":GET /a%20b HTTP/1.1 200 end"] * 4
 
-    @pytest.mark.parametrize("half", HALVES)
-    def test_lines_of_many_clients(self, half: str) -> None:
-        line = _speedups.load(half).AccessLineFormat(["", ":", " ", " HTTP/"], lambda status: "")
+    @pytest.mark.parametrize("build", BUILDS)
+    def test_lines_of_many_clients(self, build: str) -> None:
+        line = _speedups.load(build).AccessLineFormat(["", ":", " ", " HTTP/"], lambda status: "")
         scope = {"method": "GET", "path": "/", "http_version": "1.1", "query_string": b""}
         for port in [*range(3000), *range(3000)]:
             assert line.format({**scope, "client": ("a", port)}, 200) == f"a:{port}:GET / HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Which half is chosen, and why (UVICORN_SPEEDUPS)."""
+"""Which build is chosen, and why (UVICORN_SPEEDUPS)."""
 
 import importlib
 import os
@@ -18,7 +18,7 @@ from uvicorn._speedups import build_state
 
 @pytest.fixture
 def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Choose a half anew; the halves that were loaded stay as they are."""
+    """Choose a build anew; the builds that were loaded stay as they are."""
 
     def choose(choice: str | None) -> tuple[str, str, str, Any]:
         if choice is None:
@@ -32,13 +32,13 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def without_compiled(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have the import of the compiled half raise."""
+    """Have the import of the compiled build raise."""
 
     def break_it(error: Exception) -> None:
-        def load(half: str, modules: dict[str, str]) -> Any:
-            if half == "compiled":
+        def load(build: str, modules: dict[str, str]) -> Any:
+            if build == "compiled":
                 raise error
-            return types.SimpleNamespace(half=half)
+            return types.SimpleNamespace(build=build)
 
         monkeypatch.setattr(_speedups, "load", load)
         monkeypatch.setattr(build_state, "find_newer_source", lambda: "")
@@ -48,8 +48,8 @@ def without_compiled(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_off(choose: Any) -> None:
-    half, reason, remedy, names = choose("off")
-    assert (half, reason, remedy) == ("pure", "UVICORN_SPEEDUPS=off", "")
+    build, reason, remedy, names = choose("off")
+    assert (build, reason, remedy) == ("pure", "UVICORN_SPEEDUPS=off", "")
     assert names.RequestReader is _speedups.load("pure").RequestReader
 
 
@@ -65,8 +65,8 @@ def test_compiled(choose: Any, choice: str | None) -> None:
         compiled = _speedups.load("compiled")
     except ImportError as error:
         pytest.skip(str(error))
-    half, reason, remedy, names = choose(choice)
-    assert (half, reason, remedy) == ("compiled", f"UVICORN_SPEEDUPS={choice or 'auto'}", "")
+    build, reason, remedy, names = choose(choice)
+    assert (build, reason, remedy) == ("compiled", f"UVICORN_SPEEDUPS={choice or 'auto'}", "")
     assert names.ResponseFramer is compiled.ResponseFramer
 
 
@@ -84,9 +84,9 @@ def test_not_installed(choose: Any, without_compiled: Any, monkeypatch: pytest.M
 
 def test_broken(choose: Any, without_compiled: Any) -> None:
     without_compiled(ImportError("undefined symbol: x"))
-    with pytest.warns(RuntimeWarning, match="without its speedups: the compiled half is broken: undefined symbol: x"):
+    with pytest.warns(RuntimeWarning, match="without its speedups: the compiled build is broken: undefined symbol: x"):
         assert choose("auto")[0] == "pure"
-    with pytest.raises(ImportError, match="require, but the compiled half is broken: undefined symbol: x"):
+    with pytest.raises(ImportError, match="require, but the compiled build is broken: undefined symbol: x"):
         choose("require")
 
 
@@ -95,22 +95,22 @@ def test_older_than_its_sources(
     error: Exception | None, choose: Any, without_compiled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if error is None:
-        monkeypatch.setattr(_speedups, "load", lambda half, modules: types.SimpleNamespace(half=half))
+        monkeypatch.setattr(_speedups, "load", lambda build, modules: types.SimpleNamespace(build=build))
         monkeypatch.setattr(sys.implementation, "name", "cpython")
     else:
         without_compiled(error)
     monkeypatch.setattr(build_state, "find_newer_source", lambda: "_scan_py.py")
-    message = re.escape("the compiled half is older than _scan_py.py. Rebuild it: python setup.py build_ext --inplace")
+    message = re.escape("the compiled build is older than _scan_py.py. Rebuild it: python setup.py build_ext --inplace")
     with pytest.warns(RuntimeWarning, match=f"^uvicorn runs without its speedups: {message}$"):
-        half, reason, remedy, names = choose("auto")
-    assert (half, names.half) == ("pure", "pure")
+        build, reason, remedy, names = choose("auto")
+    assert (build, names.build) == ("pure", "pure")
     assert f"{reason}. {remedy}" == re.sub(r"\\(.)", r"\1", message)
     with pytest.raises(ImportError, match=f"^UVICORN_SPEEDUPS=require, but {message}$"):
         choose("require")
 
 
 def test_an_installation_is_not_compared_with_sources(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_speedups, "load", lambda half, modules: types.SimpleNamespace(half=half))
+    monkeypatch.setattr(_speedups, "load", lambda build, modules: types.SimpleNamespace(build=build))
     monkeypatch.setattr(sys.implementation, "name", "cpython")
     monkeypatch.setattr(_speedups, "_SETUP", "/no/such/setup.py")
     monkeypatch.setattr(build_state, "find_newer_source", lambda: pytest.fail("looked for sources"))
@@ -134,7 +134,7 @@ def test_a_newer_source_is_found(changed: str | None, found: str, tmp_path: Path
 
 
 def test_the_reason_of_a_failed_compilation_is_read(tmp_path: Path) -> None:
-    assert build_state.explain_absence(tmp_path) == "the compiled half is not installed"
+    assert build_state.explain_absence(tmp_path) == "the compiled build is not installed"
     (tmp_path / build_state.BUILD_FAILURE).write_text("gcc failed with exit code 1\n")
     assert build_state.explain_absence(tmp_path) == "the compilation failed: gcc failed with exit code 1"
 
@@ -154,14 +154,14 @@ def test_nothing_that_is_assigned_again_is_a_c_global() -> None:
 
 def test_pypy(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.implementation, "name", "pypy")
-    assert choose("auto")[:3] == ("pure", "PyPy compiles the pure half itself", "")
+    assert choose("auto")[:3] == ("pure", "PyPy compiles the pure build itself", "")
     with pytest.raises(ImportError, match="UVICORN_SPEEDUPS=require, but PyPy"):
         choose("require")
 
 
-def test_the_half_that_runs(half: str) -> None:
-    names = vars(_speedups.load(half))
-    suffix = "_c" if half == "compiled" else "_py"
+def test_the_build_that_runs(build: str) -> None:
+    names = vars(_speedups.load(build))
+    suffix = "_c" if build == "compiled" else "_py"
     assert names.keys() == {
         "AccessLineFormat",
         "ChunkedBody",
@@ -184,15 +184,15 @@ def test_the_half_that_runs(half: str) -> None:
         "quote_text",
     }
     assert all(value.__module__.endswith(suffix) for value in names.values())
-    if half == _speedups.HALF:
+    if build == _speedups.HALF:
         assert all(getattr(_speedups, name) is value for name, value in names.items())
 
 
-def test_modules_of_both_halves_share_their_facts(half: str) -> None:
-    """A comparison with a constant may take it from either half."""
+def test_modules_of_both_builds_share_their_facts(build: str) -> None:
+    """A comparison with a constant may take it from either build."""
     for name in ("_chunked", "_hpack", "_http2_fields", "_request", "_response", "_websocket"):
         pure = importlib.import_module(f"uvicorn._speedups.{name}_py")
-        module = sys.modules[f"uvicorn._speedups.{name}{'_c' if half == 'compiled' else '_py'}"]
+        module = sys.modules[f"uvicorn._speedups.{name}{'_c' if build == 'compiled' else '_py'}"]
         constants = {key for key, value in vars(pure).items() if key.isupper() and isinstance(value, int)}
         assert {"COMPILED"} >= {
             key for key in constants if getattr(module, key, getattr(pure, key)) != getattr(pure, key)

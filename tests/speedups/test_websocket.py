@@ -1,4 +1,4 @@
-"""The WebSocket leaf on each half: payloads, frames in any pieces, limits before memory; and both halves are one."""
+"""The WebSocket codec on each build: payloads, frames in any pieces, limits before memory; the builds are equal."""
 
 import importlib
 import itertools
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.parsing import HALVES
+from tests.fuzz.parsing import BUILDS
 from tests.fuzz.run import QUIET
 from tests.protocols.websockets.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, apply_mask, close, deflated, frame
 from tests.protocols.websockets.frames import KEY as MASK
@@ -24,14 +24,14 @@ SIZES = [*range(26), 63, 64, 65, 124, 125, 126, 127, 65_535, 65_536, 65_537]
 
 
 @pytest.fixture
-def payload(half: str) -> Any:
-    """The module of the functions over payloads, of one half."""
-    return importlib.import_module(f"uvicorn._speedups._payload_{'c' if half == 'compiled' else 'py'}")
+def payload(build: str) -> Any:
+    """The module of the functions over payloads, of one build."""
+    return importlib.import_module(f"uvicorn._speedups._payload_{'c' if build == 'compiled' else 'py'}")
 
 
 @pytest.fixture
-def codec(leaves: Any) -> Any:
-    return leaves.WebSocketCodec(1 << 20, None)
+def codec(speedups: Any) -> Any:
+    return speedups.WebSocketCodec(1 << 20, None)
 
 
 def number_of(mask: bytes) -> int:
@@ -79,7 +79,7 @@ def test_numbers(payload: Any) -> None:
 
 @settings(max_examples=300, **QUIET)
 @given(st.binary(max_size=80), st.integers(0, 80), st.integers(0, 80), st.integers(0, 0xFFFFFFFF))
-@pytest.mark.skipif(len(HALVES) < 2, reason="the compiled half is not there")
+@pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
 def test_the_two_bodies_of_each_function(data: bytes, start: int, stop: int, mask: int) -> None:
     start, stop = sorted((min(start, len(data)), min(stop, len(data))))
     compiled = importlib.import_module("uvicorn._speedups._payload_c")
@@ -108,10 +108,10 @@ def test_masks_without_a_library(data: bytes, mask: bytes) -> None:
 
 
 def test_the_mask_function_of_a_library_is_taken_if_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    speedups = pytest.importorskip("websockets.speedups")
+    library = pytest.importorskip("websockets.speedups")
     monkeypatch.setattr(_payload_py, "_apply_mask", None)
     assert _payload_py.unmask(apply_mask(b"Hello", MASK), 0, 5, number_of(MASK)) == b"Hello"
-    assert _payload_py._apply_mask is speedups.apply_mask
+    assert _payload_py._apply_mask is library.apply_mask
     monkeypatch.setattr(_payload_py, "_apply_mask", None)
     monkeypatch.setitem(sys.modules, "websockets.speedups", None)
     assert _payload_py.unmask(apply_mask(b"Hello", MASK), 0, 5, number_of(MASK)) == b"Hello"
@@ -143,15 +143,15 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("data", "events"), MESSAGES, ids=range(len(MESSAGES)))
-def test_events_however_the_bytes_come(leaves: Any, data: bytes, events: list[Any]) -> None:
+def test_events_however_the_bytes_come(speedups: Any, data: bytes, events: list[Any]) -> None:
     for step in (len(data), 1, 2, 3, 5, 7, 16, 1000):
         if len(data) // step > 20_000:
             continue
-        codec = leaves.WebSocketCodec(1 << 20, None)
+        codec = speedups.WebSocketCodec(1 << 20, None)
         pieces = [data[place : place + step] for place in range(0, len(data), step)]
         assert [event for piece in pieces for event in codec.feed(piece)] == events
     for place in range(1, min(len(data), 20)):
-        codec = leaves.WebSocketCodec(1 << 20, None)
+        codec = speedups.WebSocketCodec(1 << 20, None)
         assert codec.feed(data[:place]) + codec.feed(data[place:]) == events
 
 
@@ -173,7 +173,7 @@ def test_states(codec: Any) -> None:
     assert codec.feed(data) == []
 
 
-def test_a_fault_is_seen_before_the_rest_of_the_frame(leaves: Any) -> None:
+def test_a_fault_is_seen_before_the_rest_of_the_frame(speedups: Any) -> None:
     """The header is enough for what it says, and the first wrong byte of text for that."""
     for data, code in (
         (frame(3, b"xxxx")[:2], 1002),
@@ -186,7 +186,7 @@ def test_a_fault_is_seen_before_the_rest_of_the_frame(leaves: Any) -> None:
         (frame(TEXT, b"x", fin=False) + frame(BINARY, b"x")[:2], 1002),
         (frame(CONT, b"x")[:2], 1002),
     ):
-        codec = leaves.WebSocketCodec(1000, None)
+        codec = speedups.WebSocketCodec(1000, None)
         [failed] = codec.feed(data)
         assert failed.code == code
         assert len(codec.replies) == 1
@@ -206,8 +206,8 @@ def test_no_pong_behind_our_close_frame(codec: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000])
-def test_the_largest_message(leaves: Any, size: int) -> None:
-    codec = leaves.WebSocketCodec(size, None)
+def test_the_largest_message(speedups: Any, size: int) -> None:
+    codec = speedups.WebSocketCodec(size, None)
     whole, cut = frame(BINARY, bytes(size)), frame(BINARY, b"", fin=False) + frame(CONT, bytes(size))
     assert codec.feed(whole + cut) == [bytes(size)] * 2
     assert codec.feed(whole[:-1]) + codec.feed(whole[-1:]) == [bytes(size)]
@@ -264,11 +264,11 @@ def feed_traced(codec: Any, data: bytes) -> tuple[Any, int]:
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_message_in_one_frame_is_held_once(codec: Any, half: str, opcode: int) -> None:
-    """The plain half makes what the application gets of a buffer."""
+def test_a_message_in_one_frame_is_held_once(codec: Any, build: str, opcode: int) -> None:
+    """The plain build makes what the application gets of a buffer."""
     message, peak = feed_traced(codec, frame(opcode, b"x" * (1 << 20)))
     assert len(message) == 1 << 20
-    assert peak < (1.2 if half == "compiled" else 2.3) * (1 << 20)
+    assert peak < (1.2 if build == "compiled" else 2.3) * (1 << 20)
 
 
 def test_a_message_in_frames_is_held_twice_at_the_most(codec: Any) -> None:
@@ -281,8 +281,8 @@ def test_a_message_in_frames_is_held_twice_at_the_most(codec: Any) -> None:
 
 
 @pytest.mark.parametrize("message", ["x" * 1024, b"x" * 1024, "\u00fc" * 1024, bytes(1 << 18)])
-def test_a_message_that_is_sent_to_many_is_one_frame(leaves: Any, message: Any) -> None:
-    codecs = [leaves.WebSocketCodec(1000, None) for _ in range(3)]
+def test_a_message_that_is_sent_to_many_is_one_frame(speedups: Any, message: Any) -> None:
+    codecs = [speedups.WebSocketCodec(1000, None) for _ in range(3)]
     send = "text" if isinstance(message, str) else "binary"
     first, *others = [getattr(codec, send)(message) for codec in codecs]
     assert all(other is first for other in others)
@@ -303,9 +303,9 @@ def test_frames_of_other_sizes_are_not_kept(codec: Any, size: int) -> None:
     assert codec.binary(kept) is frame_kept
 
 
-def test_compressed_messages(leaves: Any) -> None:
+def test_compressed_messages(speedups: Any) -> None:
     deflate = PerMessageDeflate(DeflateParameters(False, False, 12, 12))
-    codec = leaves.WebSocketCodec(1000, deflate)
+    codec = speedups.WebSocketCodec(1000, deflate)
     packed = deflated("h\u00e9llo".encode() * 20)
     data = frame(TEXT, packed, rsv=4) + frame(BINARY, packed[:3], rsv=4, fin=False) + frame(CONT, packed[3:])
     for step in (len(data), 1, 4):
@@ -317,7 +317,7 @@ def test_compressed_messages(leaves: Any) -> None:
     assert codec.feed(frame(TEXT, b"not compressed")) == ["not compressed"]
     # The content is bounded; its compressed form may be longer than the limit.
     assert codec.feed(frame(BINARY, length=1100, rsv=4)) == []
-    [failed] = leaves.WebSocketCodec(1000, deflate).feed(frame(BINARY, length=1200, rsv=4))
+    [failed] = speedups.WebSocketCodec(1000, deflate).feed(frame(BINARY, length=1200, rsv=4))
     assert failed.code == 1009
     assert codec.text("x")[0] == 0xC1
     assert codec.binary(b"x")[0] == 0xC2
@@ -337,13 +337,13 @@ _frames = st.builds(
 
 @settings(max_examples=300, **QUIET)
 @given(st.lists(_frames | st.binary(max_size=4), max_size=6), st.lists(st.integers(0, 600), max_size=6), st.booleans())
-@pytest.mark.skipif(len(HALVES) < 2, reason="the compiled half is not there")
-def test_both_halves_are_one(sent: list[bytes], places: list[int], compressing: bool) -> None:
+@pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
+def test_both_builds_are_one(sent: list[bytes], places: list[int], compressing: bool) -> None:
     """Call by call: events, replies and states."""
     parameters = DeflateParameters(False, False, 12, 12)
     both = [
-        _speedups.load(half).WebSocketCodec(200, PerMessageDeflate(parameters) if compressing else None)
-        for half in HALVES
+        _speedups.load(build).WebSocketCodec(200, PerMessageDeflate(parameters) if compressing else None)
+        for build in BUILDS
     ]
     data = b"".join(sent)
     cuts = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]

@@ -1,11 +1,12 @@
-"""The code with two halves: plain Python, and the same source compiled.
+"""The code that exists in two builds: as plain Python (pure), and compiled by Cython from the same source.
 
-`UVICORN_SPEEDUPS` chooses at import: `auto` (the compiled half if it is installed), `off`, or `require`.
+The environment variable `UVICORN_SPEEDUPS` chooses the build when this package is imported: `auto` takes the compiled
+build if it is installed, `off` takes the pure build, `require` raises ImportError without the compiled build.
 
 Attributes:
-    HALF: "compiled" or "pure".
-    REASON: why this half runs.
-    REMEDY: what to do to get the compiled half; empty if nothing has to be done or can be.
+    HALF: the build that runs, "compiled" or "pure". Programs read it under this name.
+    REASON: why this build runs.
+    REMEDY: how to get the compiled build; empty if it runs already, or cannot run here.
 """
 
 import importlib
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from uvicorn._speedups._response_py import ResponseFramer as ResponseFramer
     from uvicorn._speedups._websocket_py import WebSocketCodec as WebSocketCodec
 
-# Name -> the module that gives it, without its half.
+# Name -> the module that gives it, without the suffix of its build.
 _MODULES = {
     "AccessLineFormat": "_access_line",
     "ChunkedBody": "_chunked",
@@ -52,7 +53,7 @@ _MODULES = {
     "quote_query": "_access_line",
     "quote_text": "_access_line",
 }
-# Those of HTTP/2, and of metrics and access formats. Most servers do not need them; they are imported on first use.
+# Names for HTTP/2, metrics and access formats. Most servers do not need them, so they are imported on first use.
 _OPTIONAL_MODULES = {
     "Decoder": "_hpack",
     "Encoder": "_hpack",
@@ -65,14 +66,23 @@ _OPTIONAL_MODULES = {
 }
 
 
-def _get(half: str, module: str, name: str) -> Any:
-    suffix = "_c" if half == "compiled" else "_py"
+def _get(build: str, module: str, name: str) -> Any:
+    suffix = "_c" if build == "compiled" else "_py"
     return getattr(importlib.import_module(f"{__name__}.{module}{suffix}"), name)
 
 
-def load(half: str, modules: dict[str, str] = _MODULES | _OPTIONAL_MODULES) -> SimpleNamespace:
-    """Names of one half, all by default. Raises ImportError if the half is not installed or is broken."""
-    return SimpleNamespace(**{name: _get(half, module, name) for name, module in modules.items()})
+def load(build: str, modules: dict[str, str] = _MODULES | _OPTIONAL_MODULES) -> SimpleNamespace:
+    """Import the names of one build.
+
+    Args:
+        build: "compiled" or "pure".
+        modules: for each name, the module that has it, without the suffix of the build. All names by default.
+
+    Raises:
+        ImportError: the build is not installed, or cannot be loaded.
+        AttributeError: a module was compiled from other sources and lacks the name.
+    """
+    return SimpleNamespace(**{name: _get(build, module, name) for name, module in modules.items()})
 
 
 def __getattr__(name: str) -> Any:
@@ -82,7 +92,7 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-# Of a checkout alone, where sources can be newer than what was compiled from them.
+# Only a checkout has this file. There the sources can be newer than the modules that were compiled from them.
 _SETUP = os.path.join(os.path.dirname(__file__), "..", "..", "setup.py")
 
 
@@ -93,7 +103,7 @@ def _select() -> tuple[str, str, str, SimpleNamespace]:
     if choice == "off":
         return "pure", "UVICORN_SPEEDUPS=off", "", load("pure", _MODULES)
     if sys.implementation.name == "pypy":
-        reason, remedy, unexpected = "PyPy compiles the pure half itself", "", False
+        reason, remedy, unexpected = "PyPy compiles the pure build itself", "", False
     else:
         compiled, reason, remedy, unexpected = _load_compiled()
         if compiled is not None:
@@ -106,7 +116,11 @@ def _select() -> tuple[str, str, str, SimpleNamespace]:
 
 
 def _load_compiled() -> tuple[SimpleNamespace | None, str, str, bool]:
-    """The compiled half. Without it: None, the reason, what to do, and whether that deserves a warning."""
+    """Load the compiled build.
+
+    Returns:
+        The names of the build, or None if it cannot be used; then also the reason, the remedy, and whether to warn.
+    """
     compiled, error = None, None
     try:
         compiled = load("compiled", _MODULES)
@@ -121,9 +135,9 @@ def _load_compiled() -> tuple[SimpleNamespace | None, str, str, bool]:
         return None, build_state.explain_absence(), build_state.BUILD_AGAIN, False
     newer = os.path.exists(_SETUP) and build_state.find_newer_source()
     if newer:
-        return None, f"the compiled half is older than {newer}", build_state.REBUILD, True
+        return None, f"the compiled build is older than {newer}", build_state.REBUILD, True
     if error is not None:
-        return None, f"the compiled half is broken: {error}", build_state.BUILD_AGAIN, True
+        return None, f"the compiled build is broken: {error}", build_state.BUILD_AGAIN, True
     return compiled, "", "", False
 
 

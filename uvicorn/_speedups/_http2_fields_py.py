@@ -37,7 +37,7 @@ from uvicorn._speedups.tables import (
 )
 
 if TYPE_CHECKING:
-    # Under another name, because the class is a C type in the compiled half.
+    # Under another name, because the class is a C type in the compiled build.
     from uvicorn._speedups._request_py import RequestHead as Head
 
 # Further kinds of fields; the pseudo-header fields come last.

@@ -83,7 +83,7 @@ from uvicorn._speedups.http2_codes import (
 )
 
 if TYPE_CHECKING:
-    # Under another name, because the class is a C type in the compiled half.
+    # Under another name, because the class is a C type in the compiled build.
     from uvicorn._speedups._http2_stream_py import Stream as SessionStream
 
 # What the session reads next. After a fault it reads nothing.

@@ -1,4 +1,4 @@
-"""Why there is no compiled half, or none that can be used, and what to do about it. Imported only to find that out."""
+"""Why there is no compiled build, or none that can be used, and what to do about it. Imported only to find that out."""
 
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -15,11 +15,11 @@ REBUILD = "Rebuild it: python setup.py build_ext --inplace"
 
 
 def explain_absence(folder: Path = FOLDER) -> str:
-    """Why the compiled half is not there."""
+    """Why the compiled build is not there."""
     note = folder / BUILD_FAILURE
     if note.exists():
         return f"the compilation failed: {note.read_text(encoding='utf-8').strip()}"
-    return "the compiled half is not installed"
+    return "the compiled build is not installed"
 
 
 def find_newer_source(folder: Path = FOLDER) -> str:

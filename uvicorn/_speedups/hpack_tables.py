@@ -1,4 +1,4 @@
-"""The tables of HPACK that both halves of the speedups share (RFC 7541 appendices A and B)."""
+"""The tables of HPACK that both builds of the speedups share (RFC 7541 appendices A and B)."""
 
 # The static table: index 1 comes first.
 STATIC_TABLE: tuple[tuple[bytes, bytes], ...] = (

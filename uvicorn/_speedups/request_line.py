@@ -1,4 +1,4 @@
-"""Rare forms of a request line, in plain Python for both halves (RFC 9112 section 3)."""
+"""Rare forms of a request line, in plain Python for both builds (RFC 9112 section 3)."""
 
 import re
 import socket

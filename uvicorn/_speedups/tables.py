@@ -1,4 +1,4 @@
-"""Tables, grammar and limits that both halves of the speedups share."""
+"""Tables, grammar and limits that both builds of the speedups share."""
 
 import re
 from http import HTTPStatus

@@ -34,7 +34,7 @@ class Pong(enum.Enum):
 
 
 class _Closed:
-    """The end. No dataclass, whose module takes longer to import than all of the leaves."""
+    """The end of the conversation. Not a dataclass: that module takes longer to import than all of `_speedups`."""
 
     __slots__ = ("code", "reason")
 

@@ -1,4 +1,4 @@
-"""The HTTP protocol classes under test: each judge on each half of the speedups."""
+"""The HTTP protocol classes under test: each judge on each build of the speedups."""
 
 import functools
 from typing import Any
@@ -13,18 +13,18 @@ PUBLIC = {
 
 
 @functools.cache
-def protocol_class(parser: str, half: str) -> Any:
-    """A subclass of the public class that takes its leaves from one half, whichever was chosen at import.
+def protocol_class(parser: str, build: str) -> Any:
+    """A subclass of the public class that takes its speedups from one build, whichever was chosen at import.
 
     Raises:
-        ImportError: the parser or the half is not there.
+        ImportError: the parser or the build is not there.
     """
-    leaves = _speedups.load(half)
+    speedups = _speedups.load(build)
     base = import_from_string(PUBLIC[parser])
     # Without slots, it would have hooks assigned to the instance looked for, which is another way than that of `base`.
     namespace = {
         "__slots__": (),
-        "request_reader_class": leaves.RequestReader,
-        "response_framer_class": leaves.ResponseFramer,
+        "request_reader_class": speedups.RequestReader,
+        "response_framer_class": speedups.ResponseFramer,
     }
-    return type(f"{half.title()}{base.__name__}", (base,), namespace)
+    return type(f"{build.title()}{base.__name__}", (base,), namespace)

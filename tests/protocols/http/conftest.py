@@ -27,12 +27,12 @@ def connect(http_protocol_cls: Any) -> Iterator[Callable[..., Connection]]:
 
 
 @pytest.fixture
-def connect_http2(half: str) -> Iterator[Callable[..., Http2Connection]]:
-    """Make HTTP/2 connections on one half; they are lost at the end of the test."""
+def connect_http2(build: str) -> Iterator[Callable[..., Http2Connection]]:
+    """Make HTTP/2 connections on one build; they are lost at the end of the test."""
     connections: list[Http2Connection] = []
 
     def make(app: Any, **options: Any) -> Http2Connection:
-        connections.append(Http2Connection(half, app, **options))
+        connections.append(Http2Connection(build, app, **options))
         return connections[-1]
 
     yield make

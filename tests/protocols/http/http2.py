@@ -11,9 +11,9 @@ from uvicorn import _speedups
 from uvicorn.protocols.http.http2 import Http2
 
 
-def http2_class(half: str) -> Any:
-    """The wire with the session of one half, whichever was chosen at import."""
-    return type(f"{half.title()}Http2", (Http2,), {"__slots__": (), "session_class": _speedups.load(half).Session})
+def http2_class(build: str) -> Any:
+    """The wire with the session of one build, whichever was chosen at import."""
+    return type(f"{build.title()}Http2", (Http2,), {"__slots__": (), "session_class": _speedups.load(build).Session})
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -36,11 +36,11 @@ class Http2Connection(Peer):
     """
 
     def __init__(
-        self, half: str, app: Any, *, double: bool = False, hello: bool = True, transport: Any = None, **options: Any
+        self, build: str, app: Any, *, double: bool = False, hello: bool = True, transport: Any = None, **options: Any
     ) -> None:
         loop: Any = MockLoop() if double else asyncio.get_running_loop()
         transport = transport or FullTransport()
-        super().__init__(http2_class(half), app, loop=loop, transport=transport, **{"http2": True, **options})
+        super().__init__(http2_class(build), app, loop=loop, transport=transport, **{"http2": True, **options})
         self.reader = Reader()
         if hello:
             self.feed(HELLO)

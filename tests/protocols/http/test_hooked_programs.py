@@ -158,12 +158,12 @@ async def test_trace_of_everything(http_protocol_cls: Any) -> None:
     assert calls.index("on_message_complete") < calls.index("app") < calls.index("on_response_complete")
 
 
-async def test_h11_upgrade_by_path(half: str) -> None:
+async def test_h11_upgrade_by_path(build: str) -> None:
     """A subclass that opens WebSockets on one path only."""
     pytest.importorskip("websockets")
     from tests.protocols.http.classes import protocol_class
 
-    base = protocol_class("h11", half)
+    base = protocol_class("h11", build)
 
     class OnePath(base):  # type: ignore[misc,valid-type]  # made at run time
         def handle_websocket_upgrade(self, event: Any) -> None:

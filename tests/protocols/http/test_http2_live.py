@@ -30,8 +30,8 @@ def _run(*command: str) -> bytes:
     return subprocess.run(command, capture_output=True, env=foreign_environ(), timeout=PATIENCE).stdout
 
 
-def _env(half: str) -> dict[str, str]:
-    return {"UVICORN_SPEEDUPS": "off" if half == "pure" else "require"}
+def _env(build: str) -> dict[str, str]:
+    return {"UVICORN_SPEEDUPS": "off" if build == "pure" else "require"}
 
 
 async def _ask(url: str, verify: Any = True, http1: bool = False) -> None:
@@ -44,8 +44,8 @@ async def _ask(url: str, verify: Any = True, http1: bool = False) -> None:
         assert len(large.content) == 5_000_000
 
 
-def test_clear_text(half: str, loop: str) -> None:
-    with serve(APP, "--http2", "--loop", loop, env=_env(half)) as server:
+def test_clear_text(build: str, loop: str) -> None:
+    with serve(APP, "--http2", "--loop", loop, env=_env(build)) as server:
         asyncio.run(_ask(server.url))
         assert httpx.get(server.url).http_version == "HTTP/1.1"
         server.wait_stdout(r'"GET / HTTP/2" 200 OK')
@@ -54,21 +54,21 @@ def test_clear_text(half: str, loop: str) -> None:
         assert "Traceback" not in server.stderr
 
 
-def test_tls(half: str, loop: str, tmp_path: Path) -> None:
+def test_tls(build: str, loop: str, tmp_path: Path) -> None:
     authority = trustme.CA()
     certificate = str(tmp_path / "certificate.pem")
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
     context = ssl.create_default_context()
     authority.configure_trust(context)
     arguments = ("--http2", "--loop", loop, "--ssl-certfile", certificate)
-    with serve(APP, *arguments, env=_env(half)) as server:
+    with serve(APP, *arguments, env=_env(build)) as server:
         asyncio.run(_ask(server.url.replace("http:", "https:"), verify=context, http1=True))
         assert server.stop() == 0
         assert "Traceback" not in server.stderr
 
 
-def test_workers(half: str) -> None:
-    with serve(APP, "--http2", "--workers", "2", env=_env(half)) as server:
+def test_workers(build: str) -> None:
+    with serve(APP, "--http2", "--workers", "2", env=_env(build)) as server:
         server.wait_stderr("Application startup complete.", count=2)
         for _ in range(4):
             asyncio.run(_ask(server.url))
@@ -83,11 +83,11 @@ def test_off_unless_asked_for() -> None:
             asyncio.run(_ask(server.url))
 
 
-def test_curl(half: str) -> None:
+def test_curl(build: str) -> None:
     curl = shutil.which("curl")
     if curl is None or b"HTTP2" not in _run(curl, "--version"):
         pytest.skip("curl with HTTP/2 is not installed")
-    with serve(APP, "--http2", env=_env(half)) as server:
+    with serve(APP, "--http2", env=_env(build)) as server:
         url = f"{server.url}/echo"
         assert _run(curl, "-s", "--http2-prior-knowledge", "-w", "%{http_version}", "-d", "abc", url) == b"abc2"
 

@@ -20,7 +20,7 @@ from uvicorn.server_state import ServerState
 class Client:
     """A client, and the connection that is to find out what it speaks."""
 
-    def __init__(self, half: str, **options: Any) -> None:
+    def __init__(self, build: str, **options: Any) -> None:
         self.config = Config(
             respond(b"Hello"), lifespan="off", log_config=None, http2=True, proxy_headers=False, **options
         )
@@ -28,7 +28,7 @@ class Client:
         self.state = ServerState()
         self.transport = FullTransport()
         self.protocol = Negotiation(config=self.config, server_state=self.state, app_state={})
-        self.protocol.http2_class = http2_class(half)
+        self.protocol.http2_class = http2_class(build)
         self.transport.protocol = self.protocol
 
     def connect(self) -> None:
@@ -43,8 +43,8 @@ class Client:
 
 
 @pytest.fixture
-def client(half: str) -> Any:
-    return lambda **options: Client(half, **options)
+def client(build: str) -> Any:
+    return lambda **options: Client(build, **options)
 
 
 async def test_http_1_1(client: Any) -> None:

@@ -1,4 +1,4 @@
-"""The codecs under test: our own on each half of the speedups, and those over a library that is installed."""
+"""The codecs under test: our own on each build of the speedups, and those over a library that is installed."""
 
 import functools
 import importlib.util
@@ -10,7 +10,7 @@ from uvicorn.protocols.websockets.codec import Codec
 
 _BUILTIN = "uvicorn.protocols.websockets.builtin_impl:BuiltinWebSocketProtocol"
 
-# Name -> (the public class, the half of the speedups if it has two).
+# Name -> (the public class, the build of the speedups if it has two).
 CODECS = {
     "builtin-pure": (_BUILTIN, "pure"),
     "builtin-compiled": (_BUILTIN, "compiled"),
@@ -23,15 +23,15 @@ SERVED = {"builtin": "uvicorn", "websockets": "websockets", "wsproto": "wsproto"
 
 @functools.cache
 def codec_protocol(name: str) -> Any:
-    """The protocol class over a codec. Raises ImportError if the library or the half is not there."""
-    path, half = CODECS[name]
-    if not half and importlib.util.find_spec(name) is None:
+    """The protocol class over a codec. Raises ImportError if the library or the build is not there."""
+    path, build = CODECS[name]
+    if not build and importlib.util.find_spec(name) is None:
         raise ImportError(f"{name} is not installed")
     public = import_from_string(path)
-    if not half:
+    if not build:
         return public
-    namespace = {"__slots__": (), "codec_class": _speedups.load(half).WebSocketCodec}
-    return type(f"{half.title()}{public.__name__}", (public,), namespace)
+    namespace = {"__slots__": (), "codec_class": _speedups.load(build).WebSocketCodec}
+    return type(f"{build.title()}{public.__name__}", (public,), namespace)
 
 
 def installed() -> dict[str, type[Codec]]:

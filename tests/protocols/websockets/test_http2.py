@@ -29,10 +29,10 @@ def ask(stream: int, *fields: tuple[bytes, bytes], **options: Any) -> bytes:
 class Client(Http2Connection):
     """A connection, and the WebSocket on its first stream."""
 
-    def __init__(self, half: str, **options: Any) -> None:
+    def __init__(self, build: str, **options: Any) -> None:
         self.script = Script()
         app = options.pop("app", self.script)
-        super().__init__(half, app, interface="asgi3", **options)
+        super().__init__(build, app, interface="asgi3", **options)
 
     async def ask(self, *fields: tuple[bytes, bytes], **options: Any) -> None:
         """Ask for the WebSocket, and have the application take `websocket.connect`."""
@@ -73,9 +73,9 @@ class Client(Http2Connection):
 
 
 @pytest.fixture
-def make(half: str) -> Callable[..., Client]:
+def make(build: str) -> Callable[..., Client]:
     """Make connections."""
-    return functools.partial(Client, half)
+    return functools.partial(Client, build)
 
 
 def enables_connect(client: Client) -> bool:
@@ -103,8 +103,8 @@ async def test_no_extended_connect_without_the_setting(make: Any) -> None:
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
 
 
-async def test_a_server_of_wsgi_has_no_websockets(half: str) -> None:
-    client = Http2Connection(half, lambda environ, start: [], interface="wsgi")
+async def test_a_server_of_wsgi_has_no_websockets(build: str) -> None:
+    client = Http2Connection(build, lambda environ, start: [], interface="wsgi")
     client.feed(ask(1))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
 

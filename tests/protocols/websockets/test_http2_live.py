@@ -22,7 +22,7 @@ from uvicorn._speedups import http2_codes as codes
 APP = "tests.protocols.websockets.live_app:app"
 DEFLATE = (b"sec-websocket-extensions", b"permessage-deflate; client_max_window_bits")
 
-# The codec, the half of the speedups, the loop.
+# The codec, the build of the speedups, the loop.
 SERVERS = [
     ("builtin", "auto", "asyncio"),
     ("builtin", "off", "uvloop"),
@@ -31,11 +31,11 @@ SERVERS = [
 ]
 
 
-def run(codec: str, half: str, loop: str, *more: str) -> contextlib.AbstractContextManager[ServerProcess]:
+def run(codec: str, build: str, loop: str, *more: str) -> contextlib.AbstractContextManager[ServerProcess]:
     pytest.importorskip(SERVED[codec])
     pytest.importorskip(loop)
     options = ("--http2", "--ws", codec, "--loop", loop, "--lifespan", "off", *more)
-    return serve(APP, *options, env={"UVICORN_SPEEDUPS": half})
+    return serve(APP, *options, env={"UVICORN_SPEEDUPS": build})
 
 
 @pytest.fixture(scope="module", params=SERVERS, ids="-".join)

@@ -59,7 +59,7 @@ def test_auto_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     assert BuiltinWebSocketProtocol.codec_class is _speedups.WebSocketCodec
 
 
-def test_without_the_compiled_half_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_compiled_part_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("websockets")
     monkeypatch.setitem(sys.modules, "websockets.speedups", None)
     codec = load_again("uvicorn.protocols.websockets.websockets_impl").WebsocketsCodec(1000, None)

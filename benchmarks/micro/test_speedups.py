@@ -46,18 +46,18 @@ def read(reader, data):
 
 
 @pytest.mark.parametrize("name", ["get", "browser", "varying"])
-def test_request_head(benchmark, leaves, name, request):
+def test_request_head(benchmark, speedups, name, request):
     benchmark.group = f"request head, httptools included: {name}"
-    benchmark.param = request.node.callspec.params["leaves"]
-    reader, case = leaves.RequestReader(judge, LIMITS), CASES[name]
+    benchmark.param = request.node.callspec.params["speedups"]
+    reader, case = speedups.RequestReader(judge, LIMITS), CASES[name]
     requests = itertools.cycle([case.request("127.0.0.1:8000", number) for number in range(100)])
     assert benchmark(lambda: read(reader, next(requests))).path == case.path
 
 
-def test_chunked_request_body(benchmark, leaves, request):
+def test_chunked_request_body(benchmark, speedups, request):
     benchmark.group = "one chunk of a request body"
-    benchmark.param = request.node.callspec.params["leaves"]
-    chunks = leaves.ChunkedBody()
+    benchmark.param = request.node.callspec.params["speedups"]
+    chunks = speedups.ChunkedBody()
 
     def decode():
         assert chunks.decode(CHUNKED_BODY, 0) == len(CHUNKED_BODY)
@@ -67,32 +67,32 @@ def test_chunked_request_body(benchmark, leaves, request):
 
 
 @pytest.mark.parametrize(("name", "start"), [("2 headers", START), ("8 headers", TYPICAL_START)])
-def test_response(benchmark, leaves, name, start, request):
+def test_response(benchmark, speedups, name, start, request):
     benchmark.group = f"response head and body: {name}"
-    benchmark.param = request.node.callspec.params["leaves"]
+    benchmark.param = request.node.callspec.params["speedups"]
 
     def frame():
-        framer = leaves.ResponseFramer(KEEP_ALIVE)
+        framer = speedups.ResponseFramer(KEEP_ALIVE)
         framer.start(start, DEFAULT_BLOCK)
         return framer.body(BODY)
 
     assert benchmark(frame).endswith(b"\r\n\r\nHello, world!")
 
 
-def test_response_chunk(benchmark, leaves, request):
+def test_response_chunk(benchmark, speedups, request):
     benchmark.group = "one chunk of a response"
-    benchmark.param = request.node.callspec.params["leaves"]
-    framer = leaves.ResponseFramer(KEEP_ALIVE)
+    benchmark.param = request.node.callspec.params["speedups"]
+    framer = speedups.ResponseFramer(KEEP_ALIVE)
     framer.start(CHUNKED_START, DEFAULT_BLOCK)
     framer.body(PART)
     assert benchmark(framer.body, PART) == b"64\r\n" + b"x" * 100 + b"\r\n"
 
 
 @pytest.mark.parametrize("name", ["repeated", "a path that is never the same"])
-def test_http2_request(benchmark, leaves, name, request):
+def test_http2_request(benchmark, speedups, name, request):
     benchmark.group = f"HTTP/2 request head: {name}"
-    benchmark.param = request.node.callspec.params["leaves"]
-    reader, encoder = leaves.FieldsReader(LIMITS), hpack.Encoder()
+    benchmark.param = request.node.callspec.params["speedups"]
+    reader, encoder = speedups.FieldsReader(LIMITS), hpack.Encoder()
     fields = [(":method", "GET"), (":scheme", "https"), (":authority", "a.example")]
     fields += [(header.lower(), value) for header, value in BROWSER_HEADERS if header != "Connection"]
 
@@ -106,14 +106,14 @@ def test_http2_request(benchmark, leaves, name, request):
 
 
 @pytest.mark.parametrize(("name", "start"), [("2 headers", START), ("8 headers", TYPICAL_START)])
-def test_http2_response(benchmark, leaves, name, start, request):
+def test_http2_response(benchmark, speedups, name, start, request):
     benchmark.group = f"HTTP/2 response head and body: {name}"
-    benchmark.param = request.node.callspec.params["leaves"]
-    encoder = leaves.Encoder()
+    benchmark.param = request.node.callspec.params["speedups"]
+    encoder = speedups.Encoder()
     defaults = [(b"date", b"Thu, 01 Jan 2026 00:00:00 GMT"), (b"server", b"uvicorn")]
 
     def frame():
-        framer = leaves.Http2Framer(encoder, KEEP_ALIVE)
+        framer = speedups.Http2Framer(encoder, KEEP_ALIVE)
         framer.start(start, defaults)
         return framer.body(BODY), framer.head()
 
@@ -121,11 +121,11 @@ def test_http2_response(benchmark, leaves, name, start, request):
 
 
 @pytest.mark.parametrize("path", ["/", "/items/0123456789/parts/by-name"])
-def test_access_line(benchmark, leaves, path, request):
+def test_access_line(benchmark, speedups, path, request):
     benchmark.group = f"access line: {path}"
-    benchmark.param = request.node.callspec.params["leaves"]
+    benchmark.param = request.node.callspec.params["speedups"]
     parts = ["INFO:     ", ' - "', " ", " HTTP/"]
-    line = leaves.AccessLineFormat(parts, lambda status: f'" {status} OK\n')
+    line = speedups.AccessLineFormat(parts, lambda status: f'" {status} OK\n')
     scope = {
         "client": ("127.0.0.1", 54321),
         "method": "GET",
@@ -137,16 +137,16 @@ def test_access_line(benchmark, leaves, path, request):
 
 
 @pytest.mark.parametrize("size", [32, 1024, 65536])
-def test_websocket_message(benchmark, leaves, size, request):
+def test_websocket_message(benchmark, speedups, size, request):
     benchmark.group = f"WebSocket message in: {size} bytes"
-    benchmark.param = request.node.callspec.params["leaves"]
-    codec, data = leaves.WebSocketCodec(1 << 20, None), message_of(size)
+    benchmark.param = request.node.callspec.params["speedups"]
+    codec, data = speedups.WebSocketCodec(1 << 20, None), message_of(size)
     assert benchmark(codec.feed, data) == ["x" * size]
 
 
 @pytest.mark.parametrize("size", [32, 1024, 65536])
-def test_websocket_frame(benchmark, leaves, size, request):
+def test_websocket_frame(benchmark, speedups, size, request):
     benchmark.group = f"WebSocket frame out: {size} bytes"
-    benchmark.param = request.node.callspec.params["leaves"]
-    codec, message = leaves.WebSocketCodec(1 << 20, None), "x" * size
+    benchmark.param = request.node.callspec.params["speedups"]
+    codec, message = speedups.WebSocketCodec(1 << 20, None), "x" * size
     assert benchmark(codec.text, message).endswith(b"x" * 32)
