@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from tests.waiting import until
 from uvicorn.server_state import Connections, ServerState
 
 
@@ -55,6 +58,31 @@ async def test_a_connection_that_comes_meanwhile_is_waited_for() -> None:
     await asyncio.sleep(0)
     assert not task.done()
     connections.discard("b")
+    await asyncio.wait_for(task, 5)
+
+
+@pytest.mark.parametrize("ends", ["made", "failed", "given up"])
+async def test_a_connection_that_is_being_set_up_is_waited_for(ends: str) -> None:
+    """A shutdown would end it in its handshake."""
+    connections = Connections()
+    handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def connect() -> None:
+        await handshake
+        if ends == "made":
+            connections.add("a")
+
+    connections.set_up(connect())
+    task = await waiting(connections)
+    assert not task.done()
+    if ends == "given up":
+        connections.give_up_setups()
+    else:
+        handshake.set_result(None)
+    await until(lambda: not connections.setups)
+    if ends == "made":
+        assert not task.done()
+        connections.discard("a")
     await asyncio.wait_for(task, 5)
 
 

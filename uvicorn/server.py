@@ -55,6 +55,9 @@ TICKS_PER_DAY = 864_000
 # Seconds between checks whether the files of certificates have changed.
 CERTIFICATES_INTERVAL = 60.0
 
+# Seconds that a connection which is being set up when the shutdown begins has until its first request is here.
+SETUP_GRACE = 2.0
+
 # Seconds that cancelled applications have for their `finally` clauses.
 CANCELLATION_GRACE = 1.0
 
@@ -280,7 +283,7 @@ class Server:
         self.manager.ready("Serving")
 
     def _create_listeners(self) -> Listeners:
-        return Listeners(self.config, self._get_protocol_factory())
+        return Listeners(self.config, self._get_protocol_factory(), self.server_state.connections)
 
     def _get_protocol_factory(self) -> Callable[[], asyncio.Protocol]:
         return self._create_protocol if self._metrics is None else self._metrics.counting(self._create_protocol)
@@ -421,6 +424,8 @@ class Server:
         """Accept no more connections, set `uvicorn.shutdown`, and end streams when their time is over."""
         self.server_state.ready = False
         self._close_listeners(sockets)
+        # For connections that are being set up; those that are there are told by `shutdown`.
+        self.server_state.draining = True
         self.server_state.shutdown_event.set()
         seconds = self._stream_seconds
         if seconds is not None and self._ending_streams is None:
@@ -465,9 +470,12 @@ class Server:
 
     async def _wait_for_connections_and_tasks(self) -> None:
         state = self.server_state
-        if state.connections and not self.force_exit:
+        connections = state.connections
+        if (connections or connections.setups) and not self.force_exit:
             logger.info("Waiting for connections to close. (CTRL+C to force quit)")
-            await state.connections.wait_empty()
+            if connections.setups:
+                await self._end_setups()
+            await connections.wait_empty()
         if state.tasks and not self.force_exit:
             logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
             while state.tasks:
@@ -475,8 +483,19 @@ class Server:
                 # A task leaves the set in a callback, which may run after ours.
                 await asyncio.sleep(0)
 
+    async def _end_setups(self) -> None:
+        """Answer the first request of a connection that is being set up, or close it if there is none in time."""
+        connections = self.server_state.connections
+        earlier = set(connections)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(connections.wait_empty(), SETUP_GRACE)
+        connections.give_up_setups()
+        for connection in connections - earlier:
+            connection.shutdown()
+
     async def _cut_off(self) -> None:
         """Cancel the applications that still run, and abort the connections that are still open."""
+        self.server_state.connections.give_up_setups()
         if self._ending_streams is not None:
             self._ending_streams.cancel()
         tasks = set(self.server_state.tasks)

@@ -7,8 +7,9 @@ exit, which threads and signal handlers set.
 
 import asyncio
 import contextlib
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.shutdown_event import ShutdownEvent
@@ -20,11 +21,37 @@ if TYPE_CHECKING:
 
 
 class Connections(set[Any]):
-    """The open connections of a server; protocol classes, foreign ones too, only add and discard themselves."""
+    """The open connections of a server; protocol classes, foreign ones too, only add and discard themselves.
+
+    Attributes:
+        setups: the tasks that make connections: the header of a proxy is read, or a TLS handshake is going on.
+    """
 
     def __init__(self, protocols: Iterable[Any] = ()) -> None:
         super().__init__(protocols)
+        self.setups: set[asyncio.Task[None]] = set()
         self._waiters = Waiters()
+
+    def set_up(self, connecting: Coroutine[Any, Any, None]) -> None:
+        """Run what makes a connection that has been accepted."""
+        loop = asyncio.get_running_loop()
+        if sys.version_info < (3, 12):
+            setup = loop.create_task(connecting)
+        else:  # An eager task saves a pass of the loop.
+            setup = asyncio.Task(connecting, loop=loop, eager_start=True)
+        self.setups.add(setup)
+        setup.add_done_callback(self._is_set_up)
+
+    def _is_set_up(self, setup: asyncio.Task[None]) -> None:
+        """The connection has been added, or has failed."""
+        self.setups.discard(setup)
+        if not self.setups:
+            self._waiters.wake()
+
+    def give_up_setups(self) -> None:
+        """Close the connections that are still being set up."""
+        for setup in self.setups:
+            setup.cancel()
 
     def discard(self, protocol: Any) -> None:
         super().discard(protocol)
@@ -41,8 +68,8 @@ class Connections(set[Any]):
         self._waiters.wake()
 
     async def wait_empty(self) -> None:
-        """Return as soon as no connection is left."""
-        while self:
+        """Return as soon as no connection is left, and none is being set up."""
+        while self or self.setups:
             await self._waiters.wait()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -17,10 +18,11 @@ from typing import Any
 import pytest
 
 from tests.processes import PATIENCE, exchange, free_port, run_async, serve
-from tests.waiting import eventually, turns
+from tests.waiting import eventually, turns, until
 from uvicorn.config import Config
 from uvicorn.net.listeners import AcceptingServer, Connector
 from uvicorn.net.proxy_protocol import Header, InvalidHeader, ProxiedTransport, ProxyProtocol, read_header
+from uvicorn.server_state import Connections
 
 HAPROXY = shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -32,8 +34,20 @@ def v2(command: int, kind: int, payload: bytes) -> bytes:
     return SIGNATURE + struct.pack("!BBH", command, kind, len(payload)) + payload
 
 
+def tlv(kind: int, value: bytes) -> bytes:
+    """An extension of version 2 (section 2.2)."""
+    return struct.pack("!BH", kind, len(value)) + value
+
+
 TCP4 = bytes([192, 0, 2, 7]) + bytes([198, 51, 100, 1]) + struct.pack("!HH", 4711, 443)
 TCP6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + bytes(15) + b"\1" + struct.pack("!HH", 4711, 443)
+
+# ALPN, AUTHORITY, CRC32C (a wrong one), NOOP, UNIQUE_ID, SSL with VERSION and CN in it, NETNS, one of AWS.
+EXTENSIONS = (
+    *(tlv(0x01, b"h2"), tlv(0x02, b"www.example.org"), tlv(0x03, bytes(4)), tlv(0x04, bytes(9)), tlv(0x05, b"an id")),
+    tlv(0x20, struct.pack("!BL", 7, 0) + tlv(0x21, b"TLSv1.3") + tlv(0x22, b"client.example.org")),
+    *(tlv(0x30, b"blue"), tlv(0xEA, b"\x01vpce-08d2bf15fac5001c9")),
+)
 
 HEADERS: dict[str, tuple[bytes, Any, Any]] = {
     "v1 TCP4": (
@@ -54,11 +68,17 @@ HEADERS: dict[str, tuple[bytes, Any, Any]] = {
     "v2 TCP4": (v2(0x21, 0x11, TCP4), ("192.0.2.7", 4711), ("198.51.100.1", 443)),
     "v2 TCP6": (v2(0x21, 0x21, TCP6), ("2001:db8::7", 4711), ("::1", 443)),
     "v2 extensions": (
-        v2(0x21, 0x11, TCP4 + b"\x04\x00\x03abc"),
+        v2(0x21, 0x11, TCP4 + b"".join(EXTENSIONS)),
         ("192.0.2.7", 4711),
         ("198.51.100.1", 443),
     ),
     "v2 LOCAL": (v2(0x20, 0, b""), None, None),
+    "v2 LOCAL with extensions": (v2(0x20, 0, b"".join(EXTENSIONS)), None, None),
+    "v2 TCP6 with extensions": (
+        v2(0x21, 0x21, TCP6 + b"".join(EXTENSIONS)),
+        ("2001:db8::7", 4711),
+        ("::1", 443),
+    ),
     "v2 LOCAL with addresses": (v2(0x20, 0x11, TCP4), None, None),
     "v2 unix": (v2(0x21, 0x31, bytes(216)), None, None),
     "v2 UDP": (v2(0x21, 0x12, TCP4), None, None),
@@ -364,72 +384,70 @@ def step(call: Any) -> Any:
     return True if result is None else result
 
 
-def test_a_server_that_stops_does_not_wait_for_headers() -> None:
-    with serve(*APP) as server, socket.create_connection(("127.0.0.1", server.port)) as client:
-        client.sendall(b"PROXY ")
-        # Another one has been accepted after it.
-        assert told(exchange(("127.0.0.1", server.port), HEADERS["v1 UNKNOWN"][0] + REQUEST))
-        assert server.stop(signal.SIGINT) == 0
+@ONE_OR_WORKERS
+def test_a_header_that_does_not_come_is_not_waited_for_at_the_shutdown(workers: list[str]) -> None:
+    options = ["--timeout-request-head", str(10 * PATIENCE)]
+    with serve(*APP, *options, *workers) as server:
+        wait_until_it_listens(server.port)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
+            client.sendall(b"PROXY ")
+            # Others have been accepted after it.
+            for _ in range(4):
+                assert told(exchange(("127.0.0.1", server.port), HEADERS["v1 UNKNOWN"][0] + REQUEST))
+            assert server.stop(signal.SIGINT) == 0
+            assert client.recv(1) == b""
         assert "Traceback" not in server.stderr
 
 
 # --- Accepting --------------------------------------------------------------------------------------------------------
 
 
-def accept_with(errors: list[OSError], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accept a connection after these errors."""
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "Cannot accept connections: Too many open files. Trying again"),
+        (OSError(errno.EPERM, "Operation not permitted"), "Cannot accept connections: Operation not permitted. Trying"),
+        (OSError("strange"), "Cannot accept connections: strange. Trying again in 0.01 s."),
+        (ConnectionAbortedError(errno.ECONNABORTED, "The client has gone"), ""),
+    ],
+    ids=["no descriptors", "a firewall", "an unknown error", "a client that has gone"],
+)
+async def test_accepting_goes_on_after_an_error(
+    error: OSError, message: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    genuine, errors = loop.sock_accept, [error, error]
 
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        genuine = loop.sock_accept
+    async def sock_accept(sock: socket.socket) -> Any:
+        if errors:
+            raise errors.pop()
+        return await genuine(sock)
 
-        async def sock_accept(sock: socket.socket) -> Any:
-            if errors:
-                raise errors.pop()
-            return await genuine(sock)
+    monkeypatch.setattr(loop, "sock_accept", sock_accept)
+    monkeypatch.setattr("uvicorn.net.listeners.ACCEPT_RETRY_DELAY", 0.01)
+    made: asyncio.Future[Any] = loop.create_future()
 
-        monkeypatch.setattr(loop, "sock_accept", sock_accept)
-        monkeypatch.setattr("uvicorn.net.listeners.OUT_OF_RESOURCES_DELAY", 0.01)
-        made = loop.create_future()
+    class Protocol(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.set_result(transport)
 
-        class Protocol(asyncio.Protocol):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                made.set_result(transport)
-
-        listener = socket.create_server(("127.0.0.1", 0))
-        config = Config(None, proxy_protocol=True, log_config=None)
-        server = AcceptingServer(listener, Connector(config, Protocol), 10)
-        with socket.create_connection(listener.getsockname()) as client:
-            client.sendall(b"PROXY UNKNOWN\r\n")
-            if errors and errors[0].errno == 0:
-                with pytest.raises(OSError, match="strange"):
-                    await server._accepting
-            else:
-                (await made).close()
-                server.close()
-                await turns()
-            assert listener.fileno() == -1
-
-    run_async(main())
-
-
-def test_a_client_that_has_gone_before_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    accept_with([ConnectionAbortedError()], monkeypatch)
-
-
-def test_no_descriptors_are_left(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    accept_with([OSError(24, "Too many open files")], monkeypatch)
-    assert "Cannot accept connections: Too many open files. Trying again in" in caplog.text
-
-
-def test_an_error_that_waiting_does_not_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    accept_with([OSError(0, "strange")], monkeypatch)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = Config(None, proxy_protocol=True, log_config=None)
+    server = AcceptingServer(listener, Connector(config, Protocol), Connections(), 10)
+    assert server.sockets == (listener,)
+    with socket.create_connection(listener.getsockname()) as client:
+        client.sendall(b"PROXY UNKNOWN\r\n")
+        (await asyncio.wait_for(made, PATIENCE)).close()
+    server.close()
+    await until(lambda: server.sockets == ())
+    assert caplog.text.count("Cannot accept connections") == (2 if message else 0)
+    assert message in caplog.text
 
 
 # --- HAProxy ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["send-proxy", "send-proxy-v2"])
+@pytest.fixture(params=["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl-cn proxy-v2-options crc32c,authority,ssl"])
 def haproxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, int]]:
     if HAPROXY is None:
         pytest.skip("HAProxy is not installed")

@@ -14,7 +14,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from tests.apps import live
-from tests.processes import exchange, serve
+from tests.processes import PATIENCE, ServerProcess, exchange, serve
 from tests.waiting import eventually
 from uvicorn.config import Config, create_ssl_context
 from uvicorn.net.tls import Certificates, load_ssl_context
@@ -257,6 +257,76 @@ def test_an_answer_arrives_though_the_client_goes_on_sending(files: Files, reque
             received += piece
     assert received.startswith(b"HTTP/1.1 40")
     assert b"\r\nconnection: close\r\n" in received
+
+
+class Client:
+    """A client whose handshake a test takes step by step."""
+
+    def __init__(self, server: ServerProcess, context: ssl.SSLContext) -> None:
+        self.sock = socket.create_connection((server.host, server.port), timeout=PATIENCE)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")
+
+    def begin(self) -> None:
+        """Send the first message, and receive some of the answer: the server is in the handshake then."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        self.sock.sendall(self._outgoing.read())
+        self._incoming.write(self.sock.recv(65536))
+
+    def _repeat(self, call: Callable[[], Any]) -> Any:
+        """What a call of TLS returns once enough has been received."""
+        while True:
+            try:
+                result = call()
+            except ssl.SSLWantReadError:
+                piece = self.sock.recv(65536)
+                self._incoming.write(piece) if piece else self._incoming.write_eof()
+            else:
+                self.sock.sendall(self._outgoing.read())
+                return result
+
+    def ask(self, request: bytes) -> bytes:
+        """Complete the handshake, and send a request, if there is one; return what comes until the end of TLS."""
+        self._repeat(self._tls.do_handshake)
+        if request:
+            self._repeat(lambda: self._tls.write(request))
+        received = b""
+        # A connection that is cut off raises `ssl.SSLEOFError` here.
+        while piece := self._repeat(lambda: self._tls.read(65536)):
+            received += piece
+        return received
+
+
+@pytest.mark.parametrize(
+    "request_head", [b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", b"", None], ids=["asks", "idle", "gone"]
+)
+@pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["one", "workers"])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_handshake_that_is_going_on_at_the_shutdown(
+    files: Files, loop: str, workers: list[str], request_head: bytes | None
+) -> None:
+    """The client gets an answer to its first request; without a request, it is closed a little later."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    options = ["--loop", loop, *workers, "--ssl-certfile", files.both, "--timeout-ssl-handshake", str(10 * PATIENCE)]
+    with serve("tests.apps:asgi3_app", *options, "--lifespan", "off") as server:
+        eventually(lambda: socket.create_connection((server.host, server.port)).close() is None)
+        client = Client(server, files.client_context())
+        with client.sock:
+            client.begin()
+            server.send_signal(signal.SIGTERM)
+            server.wait_stderr("Waiting for connections to close")
+            if request_head is not None:
+                answer = client.ask(request_head)
+                assert answer.startswith(b"HTTP/1.1 200 OK\r\n" if request_head else b"")
+                assert (b"\r\nconnection: close\r\n" in answer) == bool(request_head)
+            else:
+                with contextlib.suppress(ConnectionResetError):
+                    while client.sock.recv(65536):
+                        pass
+            assert server.wait() == (0 if workers else -signal.SIGTERM)
+        assert "Traceback" not in server.stderr
 
 
 def test_the_private_key_is_not_shown() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from uvicorn.net.bind import binds_of
+from uvicorn.server_state import Connections
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
 # cannot accept. So it is given a small number, and the sockets get the real backlog afterwards.
 ACCEPTED_AT_ONCE = 16
 
-# Seconds before the next try; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
-OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-OUT_OF_RESOURCES_DELAY = 1.0
+# Errors of one connection, which ended before it was accepted (accept(2), "Error handling"): the next may be accepted.
+_ERRORS_OF_ONE_CONNECTION = {
+    getattr(errno, name)
+    for name in (
+        *("ECONNABORTED", "ECONNRESET", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN"),
+        *("ENETUNREACH", "ENONET", "ENOPROTOOPT", "EPROTO"),
+    )
+    if hasattr(errno, name)  # Not every system has all of them.
+}
+# Seconds before the next try after any other error; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
+ACCEPT_RETRY_DELAY = 1.0
 
 # Seconds that a client may take to confirm the end of TLS. The loop's default of 30 would delay a shutdown.
 TLS_SHUTDOWN_TIMEOUT = 2.0
@@ -43,11 +52,16 @@ class AnyServer(Protocol):
     def close(self) -> None: ...
 
 
-def log_shortage(exc: OSError) -> None:
-    """Log that nothing can be accepted, or raise the error if waiting does not help."""
-    if exc.errno not in OUT_OF_RESOURCES:
-        raise exc
-    logger.error("Cannot accept connections: %s. Trying again in %g s.", exc.strerror, OUT_OF_RESOURCES_DELAY)
+def get_accept_delay(exc: OSError) -> float:
+    """Return how many seconds to wait after an error of accept(2). If there are any, the error is logged.
+
+    No error ends accepting: descriptors and memory come back, a firewall's rule may be changed. The pause keeps an
+    error that stays from taking all of the CPU.
+    """
+    if exc.errno in _ERRORS_OF_ONE_CONNECTION:
+        return 0.0
+    logger.error("Cannot accept connections: %s. Trying again in %g s.", exc.strerror or exc, ACCEPT_RETRY_DELAY)
+    return ACCEPT_RETRY_DELAY
 
 
 class Connector:
@@ -74,6 +88,9 @@ class Connector:
         except OSError as exc:  # Also `ssl.SSLError`, which clients cause.
             logger.debug("A connection could not be set up: %s", exc)
             accepted.close()
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
 
 
 def _proxy_protocol(config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> "ProxyProtocol":
@@ -83,32 +100,44 @@ def _proxy_protocol(config: "Config", create_protocol: Callable[[], asyncio.Prot
 
 
 class AcceptingServer:
-    """Accepts from one socket, and closes it at the end: a loop's own servers cannot read before TLS."""
+    """Accepts from one socket, and closes it at the end.
 
-    def __init__(self, sock: socket.socket, connector: Connector, backlog: int) -> None:
+    A loop's own servers cannot read before TLS, and do not tell which handshakes are going on.
+
+    Args:
+        sock: bound; this object closes it.
+        connector: makes the connections.
+        connections: of the server; they have those that are being set up.
+        backlog: how many connections the system keeps until they are accepted.
+    """
+
+    def __init__(self, sock: socket.socket, connector: Connector, connections: Connections, backlog: int) -> None:
         self._sock = sock
         self._connector = connector
-        self._setups: set[asyncio.Task[None]] = set()
+        self._connections = connections
         sock.setblocking(False)
         sock.listen(backlog)
         self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The socket, as a loop's server has it for programs that ask for the port; none once it is closed."""
+        return () if self._sock.fileno() < 0 else (self._sock,)
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while True:
+                delay = 0.0
                 try:
                     accepted, _ = await loop.sock_accept(self._sock)
-                except ConnectionAbortedError:
-                    continue  # The client has gone.
                 except OSError as exc:
-                    log_shortage(exc)
-                    await asyncio.sleep(OUT_OF_RESOURCES_DELAY)
-                    continue
-                accepted.setblocking(False)
-                setup = loop.create_task(self._connector.connect(accepted))
-                self._setups.add(setup)
-                setup.add_done_callback(self._setups.discard)
+                    delay = get_accept_delay(exc)
+                else:
+                    accepted.setblocking(False)
+                    self._connections.set_up(self._connector.connect(accepted))
+                # Many waiting connections do not keep the loop from all others: `sock_accept` does not wait then.
+                await asyncio.sleep(delay)
         finally:
             self._sock.close()
 
@@ -118,11 +147,20 @@ class AcceptingServer:
 
 
 class Listeners:
-    """Opens and closes what a config asks to listen on."""
+    """Opens and closes what a config asks to listen on.
 
-    def __init__(self, config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> None:
+    Args:
+        config: says where, and whether with TLS and with the PROXY protocol.
+        create_protocol: makes the protocol of a connection.
+        connections: of the server.
+    """
+
+    def __init__(
+        self, config: "Config", create_protocol: Callable[[], asyncio.Protocol], connections: Connections
+    ) -> None:
         self._config = config
         self._create_protocol = create_protocol
+        self._connections = connections
         self._binds = binds_of(config)
         self.servers: list[AnyServer] = []
 
@@ -150,14 +188,12 @@ class Listeners:
             # An object of gunicorn does not notice that a loop closes the descriptor.
             sock = _duplicate(sock)
         config, loop = self._config, asyncio.get_running_loop()
-        if config.proxy_protocol:
-            self.servers.append(AcceptingServer(sock, Connector(config, self._create_protocol), config.backlog))
+        if config.proxy_protocol or config.ssl is not None:
+            connector = Connector(config, self._create_protocol)
+            self.servers.append(AcceptingServer(sock, connector, self._connections, config.backlog))
             return
         backlog = min(config.backlog, ACCEPTED_AT_ONCE)
-        server = await loop.create_server(
-            self._create_protocol, sock=sock, backlog=backlog, **tls_options(config, loop)
-        )
-        self.servers.append(server)
+        self.servers.append(await loop.create_server(self._create_protocol, sock=sock, backlog=backlog))
         sock.listen(config.backlog)
 
     def close(self) -> None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V2_HEAD = 16
-# Addresses take 216 of them at most; the rest are extensions (section 2.2), which are not read.
+# Addresses take 216 of them at most; the rest are extensions (section 2.2), which are skipped. Their checksum, CRC32C,
+# may be left to TCP: a receiver verifies it if it supports it (section 2.2.3).
 _V2_MAX = 4096
 _LOCAL, _PROXY = 0x20, 0x21
 # By family and transport: how the addresses and ports are packed.

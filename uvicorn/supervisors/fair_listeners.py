@@ -6,13 +6,13 @@ import logging
 import mmap
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from multiprocessing.connection import wait
 from socket import socket
 from typing import IO, Any
 
 from uvicorn.config import Config
-from uvicorn.net.listeners import OUT_OF_RESOURCES_DELAY, Connector, Listeners, log_shortage
+from uvicorn.net.listeners import Connector, Listeners, get_accept_delay
 from uvicorn.server_state import Connections
 
 # One slot for each worker; the first slot has the number of slots that may be in use after it.
@@ -189,11 +189,19 @@ class Courtesy:
 
 
 class PublishedConnections(Connections):
+    """As `Connections`; the other workers know how many there are.
+
+    Args:
+        share: our place on the scoreboard.
+
+    Attributes:
+        on_end: called when a connection has ended.
+    """
+
     def __init__(self, share: Share) -> None:
         super().__init__()
         self.share = share
         self._accepting = False
-        self.pending = 0
         self.on_end: set[Callable[[], None]] = set()
 
     def accepting(self, accepting: bool) -> None:
@@ -206,28 +214,19 @@ class PublishedConnections(Connections):
     def publish(self) -> None:
         """Let the others know how many there are, with those being set up."""
         if self._accepting:
-            self.share.publish(len(self) + self.pending)
+            self.share.publish(len(self) + len(self.setups))
 
     def add(self, protocol: object) -> None:
         super().add(protocol)
         self.publish()
 
-    def begin(self) -> None:
-        """A connection has been accepted, and is being set up."""
-        self.pending += 1
+    def set_up(self, connecting: Coroutine[Any, Any, None]) -> None:
+        super().set_up(connecting)
         self.publish()
 
-    def begun(self) -> None:
-        """The set-up is over: the connection has been added, or has failed."""
-        self.pending -= 1
+    def _is_set_up(self, setup: asyncio.Task[None]) -> None:
+        super()._is_set_up(setup)
         self.publish()
-        if not self.pending:
-            self._waiters.wake()
-
-    async def wait_empty(self) -> None:
-        """Return as soon as no connection is left, and none is being set up."""
-        while self or self.pending:
-            await self._waiters.wait()
 
     def discard(self, protocol: object) -> None:
         super().discard(protocol)
@@ -261,7 +260,6 @@ class FairServer:
         self._connector = Connector(config, create_protocol)
         self._connections = connections
         self._loop = asyncio.get_running_loop()
-        self._setups: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._courtesy = Courtesy(connections.share)
         self._closed = False
@@ -303,7 +301,7 @@ class FairServer:
             self._courtesy.on_left_waiting(self._loop.time())
         self._resume()
 
-    def _after_shortage(self) -> None:
+    def _after_error(self) -> None:
         self._connections.accepting(True)
         self._resume()
 
@@ -315,37 +313,21 @@ class FairServer:
     def _accept(self) -> None:
         try:
             accepted, _ = self._sock.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # Another worker was faster, or the client has gone.
+        except (BlockingIOError, InterruptedError):
+            return  # Another worker was faster.
         except OSError as exc:
-            log_shortage(exc)
-            self._connections.accepting(False)
-            self._pause(OUT_OF_RESOURCES_DELAY, self._after_shortage)
+            if delay := get_accept_delay(exc):
+                self._connections.accepting(False)
+                self._pause(delay, self._after_error)
             return
         accepted.setblocking(False)
-        self._connections.begin()
-        if sys.version_info < (3, 12):
-            setup = self._loop.create_task(self._set_up(accepted))
-        else:  # An eager task saves a pass of the loop.
-            setup = asyncio.Task(self._set_up(accepted), loop=self._loop, eager_start=True)
-        self._setups.add(setup)
-        setup.add_done_callback(self._setups.discard)
-
-    async def _set_up(self, accepted: socket) -> None:
-        try:
-            await self._connector.connect(accepted)
-        finally:
-            self._connections.begun()
+        self._connections.set_up(self._connector.connect(accepted))
 
 
 class FairListeners(Listeners):
     """As `Listeners`, for a worker and its connections."""
 
-    def __init__(
-        self, config: Config, create_protocol: Callable[[], asyncio.Protocol], connections: PublishedConnections
-    ) -> None:
-        super().__init__(config, create_protocol)
-        self._connections = connections
+    _connections: PublishedConnections
 
     async def _listen(self, sock: socket) -> None:
         self.servers.append(FairServer(sock, self._create_protocol, self._connections, self._config))

@@ -190,7 +190,6 @@ class WorkerServer(Server):
         To close it would fail a request that is on its way.
         """
         self._leave(sockets)
-        self.server_state.draining = True
         self.should_exit = False  # A signal sets it again, and ends the drain.
         emptied = asyncio.ensure_future(self.server_state.connections.wait_empty())
         emptied.add_done_callback(self._drained)
