@@ -58,8 +58,8 @@ def report(section: str, table: Table | list[Table], servers: list[Server], note
     tables = table if isinstance(table, list) else [table]
     script = Path(sys.argv[0]).name
     command = shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]])
-    facts = [f"`{command}`", f"Machine: {machine()}.", f"Versions: {versions(servers)}."]
-    body = "\n\n".join([*("\n".join(each.lines) for each in tables), *([note] if note else []), "  \n".join(facts)])
+    footer = [f"`{command}`", f"Machine: {machine()}.", f"Versions: {versions(servers)}."]
+    body = "\n\n".join([*("\n".join(each.lines) for each in tables), *([note] if note else []), "  \n".join(footer)])
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
     text = PAGE.read_text()
     if begin not in text:

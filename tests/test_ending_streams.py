@@ -125,7 +125,7 @@ def test_streams_end_and_other_requests_finish(loop: str, messages: Callable[[],
             waiting = await Client.ask(server, "/late")
             await until(lambda: app.events == ["begun"])
             server.should_exit = True
-            # It can be told from a whole one.
+            # The client can distinguish it from a whole one.
             assert [await stream.read_end() for stream in streams] == [b"\r\n"] * 2
             assert not task.done()
             # One that begins now has its time, too.
@@ -168,17 +168,17 @@ async def test_they_are_ended_once(monkeypatch: pytest.MonkeyPatch, messages: Ca
 async def test_the_default_is_half_of_the_whole(
     options: dict[str, Any], seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[float] = []
+    delays: list[float] = []
 
     async def end_streams(seconds: float) -> None:
-        told.append(seconds)
+        delays.append(seconds)
 
     server = Server(config_of(App(), **options))
     monkeypatch.setattr(server, "_end_streams", end_streams)
     async with serving(server) as task:
         server.should_exit = True
         await asyncio.wait_for(task, PATIENCE)
-    assert told == ([] if seconds is None else [seconds])
+    assert delays == ([] if seconds is None else [seconds])
 
 
 async def test_an_application_asks_whether_the_server_shuts_down() -> None:

@@ -179,7 +179,7 @@ def test_startup_failed(mode: str, raises: bool, reason: str, lines: Callable[[]
         await receive()
         await send({"type": "lifespan.startup.failed", "message": reason})
         if raises:
-            raise RuntimeError("told already")
+            raise RuntimeError("reported already")
 
     async def main() -> None:
         lifespan = lifespan_of(app, mode)
@@ -201,7 +201,7 @@ def test_shutdown_failed(mode: str, raises: bool, lines: Callable[[], list[str]]
         await receive()
         await send({"type": "lifespan.shutdown.failed", "message": "100 % stuck"})
         if raises:
-            raise RuntimeError("told already")
+            raise RuntimeError("reported already")
 
     lifespan = lifespan_of(app, mode)
     run_async(from_start_to_end(lifespan))
@@ -352,11 +352,11 @@ def test_an_application_that_takes_long(
             await send({"type": f"lifespan.{phase}.complete"})
 
     run_async(from_start_to_end(lifespan_of(app, "on")))
-    told = lines()
-    first = told.index(report.format(10))
-    assert told[first : first + 3] == [report.format(10), report.format(20), report.format(30)]
-    assert told[first - 1] == f"Waiting for application {what}."
-    assert f"Application {what} complete." in told[first + 3 :]
+    logged = lines()
+    first = logged.index(report.format(10))
+    assert logged[first : first + 3] == [report.format(10), report.format(20), report.format(30)]
+    assert logged[first - 1] == f"Waiting for application {what}."
+    assert f"Application {what} complete." in logged[first + 3 :]
 
 
 def test_the_time_between_two_lines() -> None:

@@ -16,7 +16,7 @@ import uvicorn
 from tests.processes import ServerProcess, exchange, run_async, serve
 from uvicorn.config import LOGGING_CONFIG, Config
 from uvicorn.config.kinds import Kind, Loop, OptionError, Text
-from uvicorn.config.option import Form, Group, Option
+from uvicorn.config.schema import Form, Group, Option
 from uvicorn.config.table import OPTIONS
 from uvicorn.main import GroupedCommand, main, run
 from uvicorn.net.bind import TcpBind
@@ -435,12 +435,12 @@ def test_a_missing_file_is_reported_in_one_line(capfd: pytest.CaptureFixture[str
     assert "--log-config 'no/such/file' does not exist" in capfd.readouterr().err + caplog.text
 
 
-def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any, told_to_exit: bool = False) -> None:
+def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any, asked_to_exit: bool = False) -> None:
     def serve_nothing(self: Server, sockets: Any = None) -> None:
         if isinstance(outcome, BaseException):
             raise outcome
         self.started = outcome
-        self.should_exit = told_to_exit
+        self.should_exit = asked_to_exit
 
     monkeypatch.setattr(Server, "run", serve_nothing)
 
@@ -451,7 +451,7 @@ def test_a_server_that_has_served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_was_asked_to_exit_before_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    patched_server(monkeypatch, False, told_to_exit=True)
+    patched_server(monkeypatch, False, asked_to_exit=True)
     assert run(APP) is None  # and does not exit
 
 

@@ -66,9 +66,9 @@ def go() -> asyncio.Event:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Tells what it has been told, over HTTP and as the first message of a WebSocket, which it then echoes."""
+    """Answer with the scope, over HTTP and as the first message of a WebSocket, which it then echoes."""
     assert scope["type"] in {"http", "websocket"}
-    told = json.dumps({"type": scope["type"], "scheme": scope["scheme"], "client": scope["client"]})
+    seen = json.dumps({"type": scope["type"], "scheme": scope["scheme"], "client": scope["client"]})
     if scope["type"] == "http":
         length = 0
         while (event := await receive())["type"] == "http.request":
@@ -83,13 +83,13 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             return
         if scope["path"] == "/go":
             go().set()
-        body = told.encode() if not length else str(length).encode()
+        body = seen.encode() if not length else str(length).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
         return
     await receive()
     await send({"type": "websocket.accept"})
-    await send({"type": "websocket.send", "text": told})
+    await send({"type": "websocket.send", "text": seen})
     while (event := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": event["text"]})
 
@@ -143,8 +143,8 @@ def body_of(answer: bytes) -> bytes:
 
 def test_scheme_and_client_come_through(address: tuple[str, int]) -> None:
     request = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
-    told = json.loads(body_of(exchange(address, request)))
-    assert told == {"type": "http", "scheme": "http", "client": ["127.0.0.1", 0]}
+    seen = json.loads(body_of(exchange(address, request)))
+    assert seen == {"type": "http", "scheme": "http", "client": ["127.0.0.1", 0]}
 
 
 def test_a_client_cannot_forge_its_address(address: tuple[str, int]) -> None:
@@ -153,8 +153,8 @@ def test_a_client_cannot_forge_its_address(address: tuple[str, int]) -> None:
         b"x_forwarded_for: 192.0.2.9\r\nforwarded: for=192.0.2.10;proto=https\r\n"
     )
     request = b"GET / HTTP/1.1\r\nhost: test\r\n%bconnection: close\r\n\r\n" % forged
-    told = json.loads(body_of(exchange(address, request)))
-    assert told == {"type": "http", "scheme": "http", "client": ["127.0.0.1", 0]}
+    seen = json.loads(body_of(exchange(address, request)))
+    assert seen == {"type": "http", "scheme": "http", "client": ["127.0.0.1", 0]}
 
 
 def test_parts_of_a_response_are_not_held_back(address: tuple[str, int]) -> None:
@@ -199,8 +199,8 @@ def test_websockets_come_through(address: tuple[str, int]) -> None:
             headers[name.lower()] = value.strip()
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
         assert headers[b"sec-websocket-accept"] == accept
-        told = json.loads(read_text(file))
-        assert told == {"type": "websocket", "scheme": "ws", "client": ["127.0.0.1", 0]}
+        seen = json.loads(read_text(file))
+        assert seen == {"type": "websocket", "scheme": "ws", "client": ["127.0.0.1", 0]}
         client.sendall(text_frame(b"through"))
         assert read_text(file) == b"through"
 
@@ -222,8 +222,8 @@ def test_http2_in_front(upstream: tuple[str, ServerProcess], tmp_path: Path) -> 
                 *(client.post(f"https://127.0.0.1:{port}/", content=b"x" * 100_000) for _ in range(20))
             )
             assert {(answer.http_version, answer.text) for answer in answers} == {("HTTP/2", "100000")}
-            told = (await client.get(f"https://127.0.0.1:{port}/")).json()
-            assert told == {"type": "http", "scheme": "https", "client": ["127.0.0.1", 0]}
+            seen = (await client.get(f"https://127.0.0.1:{port}/")).json()
+            assert seen == {"type": "http", "scheme": "https", "client": ["127.0.0.1", 0]}
 
     with run_nginx(recommended(upstream[0], port).replace(plain, secure), port, tmp_path):
         run_async(ask())

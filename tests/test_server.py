@@ -188,19 +188,19 @@ def loop_factories() -> list[Any]:
 @pytest.mark.parametrize("loop", loop_factories())
 def test_setting_should_exit_wakes_the_loop(loop: Any) -> None:
     server = Server(config_of(State(), loop=loop))
-    told: list[float] = []
+    asked: list[float] = []
 
-    def tell() -> None:
+    def ask() -> None:
         eventually(lambda: server.started)
         # Well away from the tick, which comes when the second changes.
         time.sleep(1.2 - time.time() % 1.0)
-        told.append(time.monotonic())
+        asked.append(time.monotonic())
         server.should_exit = True
 
-    thread = threading.Thread(target=tell)
+    thread = threading.Thread(target=ask)
     thread.start()
     server.run()
-    elapsed = time.monotonic() - told[0]
+    elapsed = time.monotonic() - asked[0]
     thread.join()
     assert elapsed < 0.4
 
@@ -239,16 +239,16 @@ async def test_callback_notify_goes_on_during_shutdown() -> None:
 
 
 async def test_a_subclass_that_overrides_startup() -> None:
-    class Telling(Server):
-        told = False
+    class Overriding(Server):
+        seen = False
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
-            self.told = self.started
+            self.seen = self.started
 
-    server = Telling(config_of(State()))
+    server = Overriding(config_of(State()))
     async with serving(server):
-        assert server.told
+        assert server.seen
 
 
 async def test_on_tick_is_called_ten_times_a_second_where_it_is_overridden() -> None:
@@ -724,14 +724,14 @@ async def test_a_cancelled_server_leaves_nothing_behind() -> None:
 
 
 async def test_a_connection_without_a_transport_is_left_alone() -> None:
-    class Connection:
+    class WithoutTransport:
         def shutdown(self) -> None:
             pass
 
     state = State()
     server = Server(config_of(state, timeout_graceful_shutdown=0))
     async with serving(server) as task:
-        server.server_state.connections.add(Connection())
+        server.server_state.connections.add(WithoutTransport())
         server.should_exit = True
         await asyncio.wait_for(task, PATIENCE)
     assert state.events == ["startup", "shutdown"]

@@ -104,7 +104,7 @@ def test_default_headers_have_a_wire_form() -> None:
 
 
 def test_requests_are_counted_up_to_the_limit() -> None:
-    told = []
+    reached = []
     state = ServerState()
     state.request_limit = 2
     for _ in range(3):
@@ -112,7 +112,7 @@ def test_requests_are_counted_up_to_the_limit() -> None:
     assert state.total_requests == 3
     state = ServerState()
     state.request_limit = 2
-    state.on_request_limit = lambda: told.append(state.total_requests)
+    state.on_request_limit = lambda: reached.append(state.total_requests)
     for _ in range(3):
         state.count_request()
-    assert told == [2]
+    assert reached == [2]

@@ -26,7 +26,7 @@ from uvicorn.config.kinds import (
     Pattern,
     Seconds,
 )
-from uvicorn.config.option import Form, Group, Option
+from uvicorn.config.schema import Form, Group, Option
 from uvicorn.config.table import OPTIONS
 from uvicorn.importer import show_users_traceback
 from uvicorn.process_manager import ProcessManager

@@ -210,8 +210,8 @@ class Bystander:
         return self
 
     def __exit__(self, *error: object) -> None:
-        told, _ = self._process.communicate("enough\n")
-        self.failures, *self.seconds = json.loads(told)
+        report, _ = self._process.communicate("enough\n")
+        self.failures, *self.seconds = json.loads(report)
 
     @property
     def p99(self) -> float:
@@ -219,7 +219,7 @@ class Bystander:
 
 
 def bystand(port: int, pause: float = 0.005) -> None:
-    """Be a bystander until something comes over standard input; tell the failures, then the seconds of each answer."""
+    """Be a bystander until something comes over standard input; print the failures, then the seconds of each answer."""
     seconds: list[float] = []
     failures = 0
     connection = socket.create_connection((HOST, port), 30)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.processes import ServerProcess, serve
-from uvicorn.config.option import Group
+from uvicorn.config.schema import Group
 from uvicorn.config.table import OPTIONS
 from uvicorn.main import main
 

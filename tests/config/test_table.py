@@ -7,7 +7,7 @@ import pytest
 from uvicorn import config
 from uvicorn.config import Config
 from uvicorn.config.kinds import OptionError, OptionTypeError
-from uvicorn.config.option import Form, Group
+from uvicorn.config.schema import Form, Group
 from uvicorn.config.table import OPTIONS, Options
 from uvicorn.logging import LOGGING_CONFIG
 from uvicorn.main import main, run

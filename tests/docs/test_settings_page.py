@@ -8,7 +8,7 @@ import pytest
 from tests.processes import ROOT
 from uvicorn.config import Config
 from uvicorn.config.kinds import Flag
-from uvicorn.config.option import Group, Option
+from uvicorn.config.schema import Group, Option
 from uvicorn.config.table import OPTIONS
 
 PAGE = ROOT / "docs" / "settings.md"

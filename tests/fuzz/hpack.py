@@ -153,8 +153,8 @@ def _read(build: str, many: list[bytes], body_follows: bool, limits: tuple[int, 
     for block in many:
         try:
             head = reader.read_request(block, body_follows)
-            facts = [getattr(head, name) for name in OF_A_HEAD]
-            events.append((facts, [getattr(reader, name) for name in OF_A_READER]))
+            attributes = [getattr(head, name) for name in OF_A_HEAD]
+            events.append((attributes, [getattr(reader, name) for name in OF_A_READER]))
         except RequestRejected as rejected:
             events.append((rejected.status, rejected.reason))
         except HpackError as error:

@@ -21,7 +21,17 @@ UNLIMITED = (65536, 256, 131072, -1)
 STEPS = 10_000
 STEPS_PER_BYTE = 200
 
-FACTS = ("method", "target", "path", "raw_path", "query_string", "http_version", "headers", "upgrade", "flags")
+HEAD_ATTRIBUTES = (
+    "method",
+    "target",
+    "path",
+    "raw_path",
+    "query_string",
+    "http_version",
+    "headers",
+    "upgrade",
+    "flags",
+)
 
 
 def _is_there(build: str) -> bool:
@@ -41,7 +51,7 @@ class Verdict:
     """What a parser made of some bytes.
 
     Attributes:
-        events: ("request", facts), ("body", data) and ("complete",) in order, bodies in one piece.
+        events: ("request", attributes), ("body", data) and ("complete",) in order, bodies in one piece.
         status: of the rejection, 0 where there was none.
         reason: of the rejection.
         unfinished: whether the bytes end within a request.
@@ -80,7 +90,7 @@ def read(reader: Any, data: bytes, events: list[tuple[Any, ...]]) -> None:
             if not reader.more_body:
                 events.append(("complete",))
         else:
-            events.append(("request", tuple(getattr(event, name) for name in FACTS)))
+            events.append(("request", tuple(getattr(event, name) for name in HEAD_ATTRIBUTES)))
 
 
 def parse(library: str, build: str, pieces: Iterable[bytes], limits: tuple[int, int, int, int] = UNLIMITED) -> Verdict:

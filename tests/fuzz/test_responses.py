@@ -77,7 +77,7 @@ def text_of(exc: Exception) -> str:
     return "cannot unpack" if re.search(r"unpack|is not iterable", text) else text
 
 
-def facts_of(version: str, method: str, keep_alive: bool) -> int:
+def flags_of(version: str, method: str, keep_alive: bool) -> int:
     """What a framer has to know of a request."""
     return (
         (KEEP_ALIVE if keep_alive else 0)
@@ -88,7 +88,7 @@ def facts_of(version: str, method: str, keep_alive: bool) -> int:
 
 def _converse(build: str, version: str, method: str, keep_alive: bool, messages: list[Any]) -> tuple[Any, ...]:
     """Everything that can be observed of a framer that is sent the messages, exceptions by type and text."""
-    framer = _speedups.load(build).ResponseFramer(facts_of(version, method, keep_alive))
+    framer = _speedups.load(build).ResponseFramer(flags_of(version, method, keep_alive))
     trace: list[Any] = []
     wire = b""
     for message in messages:

@@ -338,10 +338,10 @@ def test_an_element_unix_is_of_a_client() -> None:
 # --- --forwarded-header -----------------------------------------------------------------------------------------------
 
 
-def told(
+def changes_of(
     forwarded_header: str | None, *headers: tuple[bytes, bytes], trusted: str = "127.0.0.1", **changes: Any
 ) -> dict[str, Any]:
-    """What has become of the scope of `GET http://example.org/` from 127.0.0.1."""
+    """What the middleware changes in the scope of `GET http://example.org/` from 127.0.0.1."""
     before = http_scope(client=PEER, headers=[(b"host", b"example.org"), *headers], raw_path=b"/", root_path="")
     scope = {**before, **changes}
     middleware = ProxyHeadersMiddleware(_nothing, trusted, forwarded_header)
@@ -363,8 +363,8 @@ ALL = (
 
 
 def test_the_fields_of_each_choice() -> None:
-    assert told(None, *ALL) == {"client": ("192.0.2.7", 0), "scheme": "https"}
-    assert told("x-forwarded", *ALL) == {
+    assert changes_of(None, *ALL) == {"client": ("192.0.2.7", 0), "scheme": "https"}
+    assert changes_of("x-forwarded", *ALL) == {
         "client": ("192.0.2.7", 0),
         "scheme": "https",
         "host": b"public.example:8443",
@@ -372,12 +372,12 @@ def test_the_fields_of_each_choice() -> None:
         "path": "/api/",
         "raw_path": b"/api/",
     }
-    assert told("forwarded", *ALL) == {"client": ("192.0.2.8", 0), "scheme": "wss", "host": b"forwarded.example"}
+    assert changes_of("forwarded", *ALL) == {"client": ("192.0.2.8", 0), "scheme": "wss", "host": b"forwarded.example"}
 
 
 @pytest.mark.parametrize("choice", ["x-forwarded", "forwarded"])
 def test_nothing_is_taken_of_a_peer_that_is_not_trusted(choice: str) -> None:
-    assert told(choice, *ALL, trusted="10.0.0.1") == {}
+    assert changes_of(choice, *ALL, trusted="10.0.0.1") == {}
 
 
 @pytest.mark.parametrize(
@@ -396,12 +396,12 @@ def test_nothing_is_taken_of_a_peer_that_is_not_trusted(choice: str) -> None:
     ],
 )
 def test_the_host(value: bytes, host: bytes | None) -> None:
-    assert told("x-forwarded", (b"x-forwarded-host", value)) == ({} if host is None else {"host": host})
+    assert changes_of("x-forwarded", (b"x-forwarded-host", value)) == ({} if host is None else {"host": host})
 
 
 def test_the_last_line_holds() -> None:
     lines = [(b"x-forwarded-host", b"forged.example"), (b"x-forwarded-host", b"public.example")]
-    assert told("x-forwarded", *lines) == {"host": b"public.example"}
+    assert changes_of("x-forwarded", *lines) == {"host": b"public.example"}
 
 
 @pytest.mark.parametrize(
@@ -420,10 +420,10 @@ def test_the_last_line_holds() -> None:
 )
 def test_the_port_belongs_to_the_host(host: bytes, scheme: bytes, port: bytes, expected: bytes) -> None:
     fields = ((b"x-forwarded-host", host), (b"x-forwarded-proto", scheme), (b"x-forwarded-port", port))
-    assert told("x-forwarded", *fields)["host"] == expected
+    assert changes_of("x-forwarded", *fields)["host"] == expected
     # Without X-Forwarded-Host it is the port of Host.
     fields = ((b"host", host), (b"x-forwarded-proto", scheme), (b"x-forwarded-port", port))
-    assert told("x-forwarded", *fields[1:], headers=list(fields)).get("host") == expected
+    assert changes_of("x-forwarded", *fields[1:], headers=list(fields)).get("host") == expected
 
 
 def test_a_port_without_a_host() -> None:
@@ -450,7 +450,7 @@ def test_a_port_without_a_host() -> None:
 )
 def test_the_prefix(value: bytes, prefix: str | None) -> None:
     fields = (b"x-forwarded-prefix", value)
-    changed = told("x-forwarded", fields, path="/root/x", raw_path=b"/root/x", root_path="/root")
+    changed = changes_of("x-forwarded", fields, path="/root/x", raw_path=b"/root/x", root_path="/root")
     if prefix is None:
         prefix = ""
     assert changed["root_path"] == f"{prefix}/root"
@@ -459,7 +459,7 @@ def test_the_prefix(value: bytes, prefix: str | None) -> None:
 
 
 def test_a_prefix_without_a_raw_path() -> None:
-    assert told("x-forwarded", (b"x-forwarded-prefix", b"/api"), raw_path=None)["raw_path"] is None
+    assert changes_of("x-forwarded", (b"x-forwarded-prefix", b"/api"), raw_path=None)["raw_path"] is None
 
 
 # The nodes of RFC 7239, sections 4 and 6.
@@ -501,21 +501,24 @@ def test_a_prefix_without_a_raw_path() -> None:
     ],
 )
 def test_forwarded(value: bytes, expected: dict[str, Any]) -> None:
-    assert told("forwarded", (b"forwarded", value)) == expected
+    assert changes_of("forwarded", (b"forwarded", value)) == expected
 
 
 def test_every_element_is_trusted() -> None:
     value = b"for=192.0.2.1;proto=https, for=192.0.2.2;proto=http"
-    assert told("forwarded", (b"forwarded", value), trusted="*") == {"client": ("192.0.2.1", 0), "scheme": "https"}
+    assert changes_of("forwarded", (b"forwarded", value), trusted="*") == {
+        "client": ("192.0.2.1", 0),
+        "scheme": "https",
+    }
 
 
 def test_several_lines_of_forwarded_are_one_list() -> None:
     lines = [(b"forwarded", b"for=192.0.2.1;proto=https"), (b"forwarded", b"for=127.0.0.1")]
-    assert told("forwarded", *lines) == {"client": ("192.0.2.1", 0), "scheme": "https"}
+    assert changes_of("forwarded", *lines) == {"client": ("192.0.2.1", 0), "scheme": "https"}
 
 
 def test_a_websocket_has_schemes_of_its_own() -> None:
-    assert told("forwarded", (b"forwarded", b"proto=https"), type="websocket", scheme="ws")["scheme"] == "wss"
+    assert changes_of("forwarded", (b"forwarded", b"proto=https"), type="websocket", scheme="ws")["scheme"] == "wss"
 
 
 # --- Of a server ------------------------------------------------------------------------------------------------------
@@ -534,24 +537,24 @@ def test_who_calls_the_middleware(choice: Any, is_wrapped: bool, by_connection: 
 
 
 async def telling_app(scope: Any, receive: Any, send: Any) -> None:
-    told = f"{scope['client'][0]} {scope['scheme']} {dict(scope['headers'])[b'host'].decode()} {scope['path']}"
+    seen = f"{scope['client'][0]} {scope['scheme']} {dict(scope['headers'])[b'host'].decode()} {scope['path']}"
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": told.encode()})
+    await send({"type": "http.response.body", "body": seen.encode()})
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("choice", "seen"),
     [
         ("forwarded", b"192.0.2.8 wss forwarded.example /x"),
         ("x-forwarded", b"192.0.2.7 https public.example:8443 /api/x"),
         ("none", b"127.0.0.1 http test /x"),
     ],
 )
-def test_the_fields_of_each_choice_in_a_server(choice: str, told: bytes) -> None:
+def test_the_fields_of_each_choice_in_a_server(choice: str, seen: bytes) -> None:
     fields = b"".join(b"%b: %b\r\n" % field for field in ALL)
     arguments = ["tests.middleware.test_proxy_headers:telling_app", "--lifespan", "off", "--forwarded-header", choice]
     with serve(*arguments) as server:
         request = b"GET /x HTTP/1.1\r\nhost: test\r\n%bconnection: close\r\n\r\n" % fields
-        assert told in exchange(("127.0.0.1", server.port), request)
-        # The access log tells what the application was told.
-        server.wait_stdout(f'{told.split()[0].decode()}:\\d+ - "GET {told.split()[3].decode()} HTTP/1.1" 200')
+        assert seen in exchange(("127.0.0.1", server.port), request)
+        # The access log has what the application sees.
+        server.wait_stdout(f'{seen.split()[0].decode()}:\\d+ - "GET {seen.split()[3].decode()} HTTP/1.1" 200')

@@ -218,9 +218,9 @@ def test_a_transport_with_other_addresses() -> None:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Tells who it is asked by."""
-    told = {name: scope[name] for name in ("client", "server", "scheme")}
-    body = json.dumps(told).encode()
+    """Answer with the addresses and the scheme of the scope."""
+    seen = {name: scope[name] for name in ("client", "server", "scheme")}
+    body = json.dumps(seen).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 
@@ -228,14 +228,14 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 APP = ["tests.net.test_proxy_protocol:app", "--lifespan", "off", "--proxy-protocol"]
 
 
-def told(answer: bytes) -> Any:
+def scope_seen(answer: bytes) -> Any:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 "), answer
     return json.loads(body)
 
 
 def wait_until_it_listens(port: int) -> None:
-    """Workers begin after the line that tells of the address."""
+    """Workers begin after the line with the address is logged."""
     eventually(lambda: socket.create_connection(("127.0.0.1", port)).close() is None)
 
 
@@ -257,17 +257,17 @@ def test_a_client_behind_a_proxy(workers: list[str], loop: str) -> None:
         wait_until_it_listens(server.port)
         address = ("127.0.0.1", server.port)
         for data, source, destination in HEADERS.values():
-            answer = told(exchange(address, data + REQUEST))
+            answer = scope_seen(exchange(address, data + REQUEST))
             if source is None:
                 assert answer["client"][0] == "127.0.0.1"
                 assert answer["server"] == ["127.0.0.1", server.port]
             else:
                 assert (answer["client"], answer["server"]) == (list(source), list(destination))
-        # The access log tells it, too.
+        # The access log has it too.
         server.wait_stdout(r'192.0.2.7:4711 - "GET / HTTP/1.1" 200 OK')
         for data in INVALID.values():
             assert_refused(address, data)
-        assert told(exchange(address, HEADERS["v1 TCP4"][0] + REQUEST))["client"] == ["192.0.2.7", 4711]
+        assert scope_seen(exchange(address, HEADERS["v1 TCP4"][0] + REQUEST))["client"] == ["192.0.2.7", 4711]
         server.stop()
         assert "Traceback" not in server.stderr
 
@@ -275,7 +275,7 @@ def test_a_client_behind_a_proxy(workers: list[str], loop: str) -> None:
 def test_a_peer_that_is_not_trusted_has_no_header() -> None:
     with serve(*APP, "--forwarded-allow-ips", "192.0.2.1") as server:
         address = ("127.0.0.1", server.port)
-        assert told(exchange(address, REQUEST))["client"][0] == "127.0.0.1"
+        assert scope_seen(exchange(address, REQUEST))["client"][0] == "127.0.0.1"
         answer = exchange(address, HEADERS["v1 TCP4"][0] + REQUEST)
         assert answer.startswith(b"HTTP/1.1 400 ")
 
@@ -323,7 +323,7 @@ def test_the_peer_of_a_unix_socket(tmp_path: Path, trusted: str, believed: bool)
     with serve(*APP, "--uds", path, "--forwarded-allow-ips", trusted):
         answer = exchange(path, HEADERS["v2 TCP4"][0] + REQUEST)
         if believed:
-            assert told(answer)["client"] == ["192.0.2.7", 4711]
+            assert scope_seen(answer)["client"] == ["192.0.2.7", 4711]
         else:
             assert answer.startswith(b"HTTP/1.1 400 ")
 
@@ -368,7 +368,7 @@ def test_a_header_before_tls(certificate: str, workers: list[str]) -> None:
                         incoming.write(client.recv(65536))
                     else:
                         answer += piece
-            assert told(answer) == {
+            assert scope_seen(answer) == {
                 "client": ["192.0.2.7", 4711],
                 "server": ["198.51.100.1", 443],
                 "scheme": "https",
@@ -393,7 +393,7 @@ def test_a_header_that_does_not_come_is_not_waited_for_at_the_shutdown(workers: 
             client.sendall(b"PROXY ")
             # Others have been accepted after it.
             for _ in range(4):
-                assert told(exchange(("127.0.0.1", server.port), HEADERS["v1 UNKNOWN"][0] + REQUEST))
+                assert scope_seen(exchange(("127.0.0.1", server.port), HEADERS["v1 UNKNOWN"][0] + REQUEST))
             assert server.stop(signal.SIGINT) == 0
             assert client.recv(1) == b""
         assert "Traceback" not in server.stderr
@@ -476,6 +476,6 @@ def test_haproxy_tells_of_the_client(haproxy: tuple[str, int]) -> None:
             answer = b""
             while not answer.endswith(b"}"):
                 answer += client.recv(65536)
-            assert told(answer)["client"] == list(client.getsockname())
-            assert told(answer)["server"] == list(haproxy)
+            assert scope_seen(answer)["client"] == list(client.getsockname())
+            assert scope_seen(answer)["server"] == list(haproxy)
     assert exchange(haproxy, HEADERS["v1 TCP4"][0] + REQUEST).startswith(b"HTTP/1.1 400 ")

@@ -180,8 +180,8 @@ async def test_a_long_timer_is_rounded_up_to_the_grain_and_a_short_one_is_not() 
 @pytest.mark.usefixtures("frozen_clock")
 async def test_a_timer_that_raises_does_not_take_the_others_with_it() -> None:
     loop = asyncio.get_running_loop()
-    told: list[Any] = []
-    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    calls: list[Any] = []
+    loop.set_exception_handler(lambda loop, context: calls.append(context["exception"]))
     timers = Timers(loop)
     fired: list[int] = []
 
@@ -192,10 +192,10 @@ async def test_a_timer_that_raises_does_not_take_the_others_with_it() -> None:
     for _ in range(3):
         one: Deadline[str] = Deadline(timers, fail)
         one.set("a", 0.01)
-    while len(told) < 3:
+    while len(calls) < 3:
         await asyncio.sleep(0.01)
     assert len(fired) == 3
-    assert [str(error) for error in told] == ["of one timer"] * 3
+    assert [str(error) for error in calls] == ["of one timer"] * 3
 
 
 @pytest.mark.usefixtures("frozen_clock")
@@ -247,13 +247,13 @@ _moves = st.one_of(
 @pytest.mark.parametrize("shared", [False, True])
 @given(moves=st.lists(_moves, max_size=12))
 def test_called_once_and_in_time(shared: bool, moves: list[tuple[str, float]]) -> None:
-    """Whatever is set, moved and cleared: the last deadline is told, once, not early and hardly late."""
+    """Whatever is set, moved and cleared: the last deadline is reported, once, not early and hardly late."""
     loop: Any = FakeLoop()
-    told: list[tuple[str, float]] = []
+    calls: list[tuple[str, float]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deadline, "monotonic", loop.monotonic)
         timers = Timers(loop)
-        waiting: Deadline[str] = Deadline(timers if shared else loop, lambda reason: told.append((reason, loop.now)))
+        waiting: Deadline[str] = Deadline(timers if shared else loop, lambda reason: calls.append((reason, loop.now)))
         last: tuple[str, float] | None = None
         for number, (move, seconds) in enumerate([*moves, ("advance", 1000.0)]):
             if move == "set":
@@ -265,12 +265,12 @@ def test_called_once_and_in_time(shared: bool, moves: list[tuple[str, float]]) -
             else:
                 loop.advance(seconds)
                 grain = 1 / 16 if shared else 0.0
-                if told:
+                if calls:
                     assert last is not None
-                    assert told == [(last[0], told[0][1])]
-                    assert 0 <= told[0][1] - last[1] <= grain
+                    assert calls == [(last[0], calls[0][1])]
+                    assert 0 <= calls[0][1] - last[1] <= grain
                     last = None
-                    told.clear()
+                    calls.clear()
                 elif last is not None:
                     assert loop.now < last[1] + grain
             assert waiting.reason == (None if last is None else last[0])
@@ -293,12 +293,12 @@ def test_a_short_deadline_that_was_moved_is_exact(monkeypatch: pytest.MonkeyPatc
     loop: Any = FakeLoop()
     monkeypatch.setattr(deadline, "monotonic", loop.monotonic)
     loop.advance(1000.0)
-    told: list[tuple[str, float]] = []
-    waiting: Deadline[str] = Deadline(Timers(loop), lambda reason: told.append((reason, loop.now)))
+    calls: list[tuple[str, float]] = []
+    waiting: Deadline[str] = Deadline(Timers(loop), lambda reason: calls.append((reason, loop.now)))
     waiting.set("a", 0.25)
     waiting.set("b", 0.515625)
     loop.advance(10.0)
-    assert told == [("b", 1000.515625)]
+    assert calls == [("b", 1000.515625)]
 
 
 @pytest.mark.parametrize("seconds", [0.5, 5.0])

@@ -46,17 +46,17 @@ LINES = (
 def read_each(library: str, build: str, requests: list[bytes]) -> list[Any]:
     """What is read of each request; the last may be a rejection, after which nothing is read."""
     reader = make_reader(library, build)
-    told: list[Any] = []
+    events_of_each: list[Any] = []
     for request in requests:
         events: list[Any] = []
         try:
             read(reader, request, events)
         except RequestRejected as rejected:
-            return [*told, (rejected.status, rejected.reason)]
+            return [*events_of_each, (rejected.status, rejected.reason)]
         if not events:
             break
-        told.append(events)
-    return told
+        events_of_each.append(events)
+    return events_of_each
 
 
 requests_in_a_row = st.lists(
@@ -70,9 +70,9 @@ requests_in_a_row = st.lists(
 def test_each_request_is_read_as_on_a_new_connection(requests: list[bytes]) -> None:
     for library in PARSERS:
         for build in BUILDS:
-            told = read_each(library, build, requests)
-            assert told
-            for request, seen in zip(requests, told, strict=False):
+            events_of_each = read_each(library, build, requests)
+            assert events_of_each
+            for request, seen in zip(requests, events_of_each, strict=False):
                 assert [seen] == read_each(library, build, [request])
 
 
@@ -83,8 +83,8 @@ def test_any_byte_in_a_target_before_known_fields(library: str, build: str, targ
     fields = b" HTTP/1.1\r\nHost: a\r\n\r\n"
     for byte in range(256):
         request = b"GET " + target.replace(b"%c", bytes([byte])) + fields
-        told = read_each(library, build, [b"GET /" + fields, request])
-        assert told[1:] == read_each(library, build, [request]), byte
+        events_of_each = read_each(library, build, [b"GET /" + fields, request])
+        assert events_of_each[1:] == read_each(library, build, [request]), byte
 
 
 def judged(build: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) -> list[bytes]:

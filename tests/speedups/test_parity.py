@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.fuzz.grammar import heads, mutated, requests
 from tests.fuzz.parsing import BUILDS
 from tests.fuzz.run import QUIET
-from tests.fuzz.test_responses import conversations, facts_of, text_of
+from tests.fuzz.test_responses import conversations, flags_of, text_of
 from uvicorn import _speedups
 
 pytestmark = pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
@@ -110,7 +110,7 @@ TestReaders.settings = settings(max_examples=100, stateful_step_count=20, **QUIE
 @given(st.sampled_from(["1.1", "1.0"]), st.sampled_from(["GET", "HEAD"]), st.booleans(), conversations, st.booleans())
 def test_framers(version: str, method: str, keep_alive: bool, messages: list[Any], separately: bool) -> None:
     """Sent in order by `send`, or to the method that takes the message."""
-    both = [_speedups.load(build).ResponseFramer(facts_of(version, method, keep_alive)) for build in BUILDS]
+    both = [_speedups.load(build).ResponseFramer(flags_of(version, method, keep_alive)) for build in BUILDS]
     for message in messages:
         if separately and isinstance(message.get("type"), str) and message["type"].endswith("body"):
             if both[0].state == 0:

@@ -1,4 +1,4 @@
-"""The reader of requests by its public interface: what it tells of bytes, in which states, and what it refuses.
+"""The reader of requests by its public interface: what it makes of bytes, in which states, and what it refuses.
 
 Each case is read whole, byte by byte, and cut once at each place.
 """
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cases.divisions import halves, singly
-from tests.fuzz.parsing import FACTS, UNLIMITED, read
+from tests.fuzz.parsing import HEAD_ATTRIBUTES, UNLIMITED, read
 from uvicorn._speedups import request_line
 from uvicorn._speedups._request_py import CHUNKS, CLOSED, FIELDS, LENGTH, LINE, TRAILERS
 from uvicorn._speedups.errors import SPEAKS_TLS, RequestRejected
@@ -36,13 +36,13 @@ def new_reader(speedups: Any, limits: tuple[int, int, int, int] = UNLIMITED) -> 
     return speedups.RequestReader(lambda lines: None, limits)
 
 
-def tell(speedups: Any, data: bytes, limits: tuple[int, int, int, int] = UNLIMITED) -> list[Any]:
+def read_all(speedups: Any, data: bytes, limits: tuple[int, int, int, int] = UNLIMITED) -> list[Any]:
     """The events that come of the data, however it is cut; the last one is perhaps a rejection.
 
     Data of the message that is refused is left out: what comes in one read with the fault is dropped.
     """
 
-    def tell_pieces(pieces: Iterator[bytes] | list[bytes]) -> list[Any]:
+    def read_pieces(pieces: Iterator[bytes] | list[bytes]) -> list[Any]:
         reader = new_reader(speedups, limits)
         events: list[Any] = []
         try:
@@ -55,11 +55,11 @@ def tell(speedups: Any, data: bytes, limits: tuple[int, int, int, int] = UNLIMIT
             events.append((rejected.status, rejected.reason))
         return events
 
-    told = tell_pieces([data])
-    assert tell_pieces(singly(data)) == told
+    events = read_pieces([data])
+    assert read_pieces(singly(data)) == events
     for position, pieces in halves(data):
-        assert tell_pieces(pieces) == told, position
-    return told
+        assert read_pieces(pieces) == events, position
+    return events
 
 
 def take(reader: Any, data: bytes) -> Any:
@@ -69,8 +69,8 @@ def take(reader: Any, data: bytes) -> Any:
     return reader.next()
 
 
-def facts_of(event: Any) -> dict[str, Any]:
-    return dict(zip(FACTS, event[1], strict=True))
+def attributes_of(event: Any) -> dict[str, Any]:
+    return dict(zip(HEAD_ATTRIBUTES, event[1], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_request_line(
     speedups: Any, line: bytes, method: str, path: str, raw_path: bytes, query: bytes, version: str
 ) -> None:
     for following in (b"", b"\r\n"):
-        [event] = tell(speedups, line + b"\r\n" + HOST + b"\r\n" + following)
-        facts = facts_of(event)
-        assert facts["method"] == method
-        assert (facts["path"], facts["raw_path"], facts["query_string"]) == (path, raw_path, query)
-        assert facts["http_version"] == version
-        assert facts["target"] == line.split(b" ")[1]
+        [event] = read_all(speedups, line + b"\r\n" + HOST + b"\r\n" + following)
+        attributes = attributes_of(event)
+        assert attributes["method"] == method
+        assert (attributes["path"], attributes["raw_path"], attributes["query_string"]) == (path, raw_path, query)
+        assert attributes["http_version"] == version
+        assert attributes["target"] == line.split(b" ")[1]
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_request_line(
     ],
 )
 def test_headers(speedups: Any, line: bytes, fields: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    [event, *_] = tell(speedups, (line + b"\r\n" + fields + b"\r\n\r\n") * 2)
-    assert facts_of(event)["headers"] == headers
+    [event, *_] = read_all(speedups, (line + b"\r\n" + fields + b"\r\n\r\n") * 2)
+    assert attributes_of(event)["headers"] == headers
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_headers(speedups: Any, line: bytes, fields: bytes, headers: list[tuple[
     ],
 )
 def test_flags(speedups: Any, line: bytes, fields: bytes, flags: int, upgrade: bytes) -> None:
-    [event] = tell(speedups, line + b"\r\n" + HOST + (fields and fields + b"\r\n") + b"\r\n")
-    assert (facts_of(event)["flags"], facts_of(event)["upgrade"]) == (flags, upgrade)
+    [event] = read_all(speedups, line + b"\r\n" + HOST + (fields and fields + b"\r\n") + b"\r\n")
+    assert (attributes_of(event)["flags"], attributes_of(event)["upgrade"]) == (flags, upgrade)
 
 
 NO_FIELD = "a field line is a name, a colon and a value, and ends with CRLF"
@@ -239,26 +239,26 @@ NO_FIELD = "a field line is a name, a colon and a value, and ends with CRLF"
     ],
 )
 def test_refused(speedups: Any, line: bytes, status: int, reason: str) -> None:
-    assert tell(speedups, line) == [(status, reason)]
+    assert read_all(speedups, line) == [(status, reason)]
     before = GET + HOST + b"X: y\r\n\r\n"
-    assert tell(speedups, before + line)[1:] == [(status, reason)]
+    assert read_all(speedups, before + line)[1:] == [(status, reason)]
 
 
 @pytest.mark.parametrize(
     "name", [b"Host", b"connection", b"Content-Length", b"Transfer-Encoding", b"upgrade", b"EXPECT"]
 )
 def test_trailers_decide_nothing(speedups: Any, name: bytes) -> None:
-    *events, rejection = tell(speedups, CHUNKED + b"1\r\na\r\n0\r\nX: y\r\n" + name + b": 1\r\n\r\n")
+    *events, rejection = read_all(speedups, CHUNKED + b"1\r\na\r\n0\r\nX: y\r\n" + name + b": 1\r\n\r\n")
     assert [event[0] for event in events] == ["request"]
     assert rejection == (400, "a trailer field that decides about the message")
 
 
 def test_trailers_are_dropped(speedups: Any) -> None:
     request = CHUNKED + b"1\r\na\r\n0\r\nX-Forwarded-For: b\r\nHost-X: c\r\n\r\n"
-    one, *others = tell(speedups, request + request)
+    one, *others = read_all(speedups, request + request)
     assert others == [("body", b"a"), ("complete",), one, ("body", b"a"), ("complete",)]
-    assert facts_of(one)["flags"] == KEEP_ALIVE | BODY_FOLLOWS
-    assert facts_of(one)["headers"] == [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
+    assert attributes_of(one)["flags"] == KEEP_ALIVE | BODY_FOLLOWS
+    assert attributes_of(one)["headers"] == [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
 
 
 def head_of(size: int) -> bytes:
@@ -310,37 +310,37 @@ def chunked_with(trailers: bytes) -> bytes:
 )
 def test_limits(speedups: Any, fits: bytes, exceeds: bytes, rejection: tuple[int, str] | None) -> None:
     """What fits does so in each request of a connection: counts begin again."""
-    events = tell(speedups, fits * 3, LIMITS)
-    assert len(events) == 3 * len(tell(speedups, fits, LIMITS))
+    events = read_all(speedups, fits * 3, LIMITS)
+    assert len(events) == 3 * len(read_all(speedups, fits, LIMITS))
     assert all(isinstance(event[0], str) for event in events)
     for before in (b"", fits, fits * 2):
-        told = tell(speedups, before + exceeds, LIMITS)
+        events = read_all(speedups, before + exceeds, LIMITS)
         if rejection:
-            assert told[-1] == rejection
+            assert events[-1] == rejection
         else:
-            assert isinstance(told[-1][0], str)
+            assert isinstance(events[-1][0], str)
 
 
 def test_known_lines_count_for_the_limit_of_a_head(speedups: Any) -> None:
     head = head_of(97).removeprefix(GET)
     for target, rejected in ((b"/234", False), (b"/2345", True)):
-        events = tell(speedups, GET + head + b"GET " + target + b" HTTP/1.1\r\n" + head, LIMITS)
+        events = read_all(speedups, GET + head + b"GET " + target + b" HTTP/1.1\r\n" + head, LIMITS)
         assert (events[-1] == (431, "request head too large")) is rejected
 
 
 def test_a_body_without_limit(speedups: Any) -> None:
     for limit in (-1, 0):
         limits = (*LIMITS[:3], limit)
-        told = tell(speedups, POST + b"Content-Length: 1\r\n\r\n", limits)
-        assert told[-1] == (413, "request body too large") if limit == 0 else told[-1][0] == "request"
-        told = tell(speedups, CHUNKED + b"1\r\na\r\n0\r\n\r\n", limits)
-        assert told[-1] == (413, "request body too large") if limit == 0 else told[-1] == ("complete",)
-        assert tell(speedups, CHUNKED + b"0\r\n\r\n", limits)[-1] == ("complete",)
+        events = read_all(speedups, POST + b"Content-Length: 1\r\n\r\n", limits)
+        assert events[-1] == (413, "request body too large") if limit == 0 else events[-1][0] == "request"
+        events = read_all(speedups, CHUNKED + b"1\r\na\r\n0\r\n\r\n", limits)
+        assert events[-1] == (413, "request body too large") if limit == 0 else events[-1] == ("complete",)
+        assert read_all(speedups, CHUNKED + b"0\r\n\r\n", limits)[-1] == ("complete",)
 
 
 def test_a_line_in_parts_is_not_taken_for_a_known_one(speedups: Any) -> None:
-    _, second = tell(speedups, GET + HOST + b"b: c\r\n\r\n" + GET + HOST + b"ab: c\r\n\r\n")
-    assert facts_of(second)["headers"] == [(b"host", b"a"), (b"ab", b"c")]
+    _, second = read_all(speedups, GET + HOST + b"b: c\r\n\r\n" + GET + HOST + b"ab: c\r\n\r\n")
+    assert attributes_of(second)["headers"] == [(b"host", b"a"), (b"ab", b"c")]
 
 
 class TestStates:
@@ -349,10 +349,10 @@ class TestStates:
     def steps(self, reader: Any, *steps: tuple[bytes, Any, int, int, bool]) -> None:
         """Each is: bytes; the event, its method if it is a head; the state; what remains; whether bytes are unread."""
         for number, (data, event, state, remaining, has_unread) in enumerate(steps):
-            told = take(reader, data)
-            if told is not None and type(told) is not bytes:
-                told = told.method
-            seen = (told, reader.state, reader.remaining, reader.has_unread())
+            event = take(reader, data)
+            if event is not None and type(event) is not bytes:
+                event = event.method
+            seen = (event, reader.state, reader.remaining, reader.has_unread())
             assert seen == (event, state, remaining, has_unread), number
             assert reader.more_body is (state in (LENGTH, CHUNKS, TRAILERS)), number
             assert reader.in_message() is (state not in (LINE, CLOSED) or reader.in_head()), number

@@ -48,7 +48,7 @@ OPTIONS = {None: [], b"close": [b"close"], b"a, Close": [b"a", b"close"], b"keep
 @pytest.mark.parametrize("keep_alive", [False, True])
 def test_every_framing(speedups: Any, old: bool, head: bool, keep_alive: bool) -> None:
     """All combinations of what decides about the end of a message, against RFC 9112 section 6.3 as a formula."""
-    facts = old * OLD_VERSION | head * HEAD_REQUEST | keep_alive * KEEP_ALIVE
+    flags = old * OLD_VERSION | head * HEAD_REQUEST | keep_alive * KEEP_ALIVE
     for status, length, coded, connection in itertools.product(
         [200, 203, 204, 205, 304, 305], [None, 0, 5], [False, True], OPTIONS
     ):
@@ -71,7 +71,7 @@ def test_every_framing(speedups: Any, old: bool, head: bool, keep_alive: bool) -
         silent = bodiless or head
         if not silent:
             expected += b"5\r\nhello\r\n0\r\n\r\n" if chunked else b"hello"
-        framer = speedups.ResponseFramer(facts)
+        framer = speedups.ResponseFramer(flags)
         framer.send({"type": "http.response.start", "status": status, "headers": fields}, b"server: s\r\n")
         if written_length == 0 and not silent:
             with pytest.raises(RuntimeError, match="longer than Content-Length"):

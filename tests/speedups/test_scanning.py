@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.parsing import BUILDS, FACTS, check_requests
+from tests.fuzz.parsing import BUILDS, HEAD_ATTRIBUTES, check_requests
 from tests.fuzz.run import QUIET
 from tests.speedups.test_parity import Reading, outcome
 from uvicorn import _speedups
@@ -72,9 +72,9 @@ def test_both_libraries_over_names_that_are_nearly_known(name: bytes) -> None:
             if field.strip(TOKEN_CHARS):
                 assert verdict.status == 400
             else:
-                [(_, facts), *_] = verdict.events
-                assert (field.lower(), b"0") in facts[FACTS.index("headers")]
-                assert not facts[FACTS.index("flags")] & BODY_FOLLOWS
+                [(_, attributes), *_] = verdict.events
+                assert (field.lower(), b"0") in attributes[HEAD_ATTRIBUTES.index("headers")]
+                assert not attributes[HEAD_ATTRIBUTES.index("flags")] & BODY_FOLLOWS
 
 
 @pytest.mark.parametrize("filler", [b"a", b"A", b"-", b"\x00", b"\x80", b"\xff", b"h", b"z"], ids=repr)

@@ -188,7 +188,7 @@ def test_the_build_that_runs(build: str) -> None:
         assert all(getattr(_speedups, name) is value for name, value in names.items())
 
 
-def test_modules_of_both_builds_share_their_facts(build: str) -> None:
+def test_modules_of_both_builds_share_their_constants(build: str) -> None:
     """A comparison with a constant may take it from either build."""
     for name in ("_chunked", "_hpack", "_http2_fields", "_request", "_response", "_websocket"):
         pure = importlib.import_module(f"uvicorn._speedups.{name}_py")

@@ -196,7 +196,7 @@ def test_a_worker_whose_loop_has_been_closed() -> None:
     sent: list[Any] = []
     server = WorkerServer(Config(None, log_config=None), None, None)  # type: ignore[arg-type]  # it sends nothing
     server.report_turn()
-    server._worker = SimpleNamespace(tell=sent.append)  # type: ignore[assignment]  # as above
+    server._worker = SimpleNamespace(send=sent.append)  # type: ignore[assignment]  # as above
     loop = server._loop = asyncio.new_event_loop()
     server.report_turn()
     loop.run_until_complete(asyncio.sleep(0))

@@ -234,12 +234,12 @@ class Response:
         self.expected -= size
         self.sent += size
 
-    def hold(self) -> None:
-        """Accept nothing until `release`: a file is being sent."""
+    def suspend(self) -> None:
+        """Accept no message until `resume`: a file is being sent."""
         self.state = SENDING_FILE
 
-    def release(self) -> None:
-        """Accept parts of the body again, unless the state has changed meanwhile."""
+    def resume(self) -> None:
+        """Accept parts of the body again, unless the state has changed since `suspend`."""
         if self.state == SENDING_FILE:
             self.state = EXPECT_BODY
 

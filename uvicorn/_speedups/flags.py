@@ -1,4 +1,4 @@
-"""Facts about a request and states of its response, as numbers that both builds share."""
+"""Flags of a request and states of its response: numbers that both builds share."""
 
 # One bit for each fact about a request. Without any bit from HAS_FORWARDED on, the request has no body and no special
 # wish: it only has to be answered. UNREAD: more bytes follow the head.

@@ -15,8 +15,8 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
-from uvicorn.config.option import Group
 from uvicorn.config.reload_patterns import resolve_watched
+from uvicorn.config.schema import Group
 from uvicorn.config.table import (
     HTTP_PROTOCOLS,
     LIFESPAN,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from uvicorn.config.kinds import OptionError, Password
-from uvicorn.config.option import Group, close_match
+from uvicorn.config.schema import Group, close_match
 from uvicorn.config.table import OPTIONS
 
 # A file of this name has the options in a table, since they are not all that it holds.

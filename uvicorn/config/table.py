@@ -42,8 +42,8 @@ from uvicorn.config.kinds import (
     TrustedHosts,
     Version,
 )
-from uvicorn.config.option import Form, Group, OptionTable, option, option_table
 from uvicorn.config.reload_patterns import DEFAULT_EXCLUDES, DEFAULT_INCLUDES, FilePath
+from uvicorn.config.schema import Form, Group, OptionTable, declare, declare_options
 from uvicorn.logging import LOGGING_CONFIG, TRACE_LOG_LEVEL
 
 HTTPProtocolType = Literal["auto", "h11", "httptools"]
@@ -97,81 +97,81 @@ NO_ZTTP = "zttp is a choice of uvicorn 0.54 that is not here; 'auto' picks the f
 NO_ZUVLOOP = "zuvloop is a choice of uvicorn 0.54 that is not here; 'auto' picks uvloop if it is installed."
 
 
-@option_table
+@declare_options
 class Options(OptionTable):
     """Every option, in the order of `Config`'s positional arguments."""
 
     app: Any
-    host: str | None = option(
+    host: str | None = declare(
         "127.0.0.1", Host(), Group.ADDRESS, "Bind to this host; an empty one means all interfaces."
     )
-    port: int | None = option(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free port.")
-    uds: FilePath | None = option(None, Path(), Group.ADDRESS, "Bind to a unix socket, which is removed at exit.")
-    fd: int | None = option(
+    port: int | None = declare(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free port.")
+    uds: FilePath | None = declare(None, Path(), Group.ADDRESS, "Bind to a unix socket, which is removed at exit.")
+    fd: int | None = declare(
         None, Integer(0, INT_MAX), Group.ADDRESS, "Serve the listening socket inherited under this descriptor."
     )
-    loop: LoopFactoryType | str | Callable[[], AbstractEventLoop] | Any = option(
+    loop: LoopFactoryType | str | Callable[[], AbstractEventLoop] | Any = declare(
         "auto",
         Loop(LOOP_FACTORIES, "factory", ["none"], {"zuvloop": NO_ZUVLOOP}),
         Group.IMPLEMENTATION,
         "The event loop.",
     )
-    http: HTTPProtocolType | str | type[Protocol] = option(
+    http: HTTPProtocolType | str | type[Protocol] = declare(
         "auto",
         ChoiceOrImport(HTTP_PROTOCOLS, "Class", absent={"zttp": NO_ZTTP}),
         Group.IMPLEMENTATION,
         "The HTTP protocol.",
     )
-    http2: bool = option(
+    http2: bool = declare(
         False, Flag(), Group.IMPLEMENTATION, "Also speak HTTP/2 with clients that ask for it.", Form.ON_OFF
     )
-    ws: WSProtocolType | str | type[Protocol] | None = option(
+    ws: WSProtocolType | str | type[Protocol] | None = declare(
         "auto", ChoiceOrImport(WS_PROTOCOLS, "Class", ["none"]), Group.IMPLEMENTATION, "The WebSocket protocol."
     )
-    ws_max_size: int | None = option(
+    ws_max_size: int | None = declare(
         16 * 1024 * 1024,
         Integer(0, unit="bytes", zero="no limit"),
         Group.WEBSOCKET,
         "Largest message in bytes; a longer one is refused.",
     )
-    ws_max_queue: int | None = option(
+    ws_max_queue: int | None = declare(
         32,
         Integer(0, zero="no limit"),
         Group.WEBSOCKET,
         "Stop reading while this many messages wait for APP.",
     )
-    ws_ping_interval: float | None = option(
+    ws_ping_interval: float | None = declare(
         20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds between pings; 0 turns them off."
     )
-    ws_ping_timeout: float | None = option(
+    ws_ping_timeout: float | None = declare(
         20.0, Seconds(zero_is_off=True), Group.WEBSOCKET, "Seconds to wait for the answer to a ping; 0 means no limit."
     )
-    ws_per_message_deflate: bool = option(True, Flag(), Group.WEBSOCKET, "Whether compression may be negotiated.")
-    lifespan: LifespanType = option(
+    ws_per_message_deflate: bool = declare(True, Flag(), Group.WEBSOCKET, "Whether compression may be negotiated.")
+    lifespan: LifespanType = declare(
         "auto", Choice(LIFESPAN), Group.APPLICATION, "Whether APP handles lifespan events; auto tries it."
     )
-    env_file: FilePath | None = option(
+    env_file: FilePath | None = declare(
         None, ExistingFile(), Group.APPLICATION, "Load the environment from this file (needs python-dotenv)."
     )
-    log_config: MutableMapping[str, Any] | FilePath | IO[Any] | None = option(
+    log_config: MutableMapping[str, Any] | FilePath | IO[Any] | None = declare(
         LOGGING_CONFIG,
         LogConfig(),
         Group.LOGGING,
         "Logging configuration: a .json or .yaml file, or one in the format of Python's fileConfig.",
         shown="built in",
     )
-    log_level: str | int | None = option(
+    log_level: str | int | None = declare(
         None, LogLevel(LOG_LEVELS), Group.LOGGING, "Log messages of this level and above.", shown="info"
     )
-    access_log: bool = option(True, Flag(), Group.LOGGING, "Log each request.", Form.ON_OFF)
-    use_colors: bool | None = option(
+    access_log: bool = declare(True, Flag(), Group.LOGGING, "Log each request.", Form.ON_OFF)
+    use_colors: bool | None = declare(
         None, Flag(), Group.LOGGING, "Write the log in colours.", Form.ON_OFF, shown="on a terminal"
     )
-    interface: InterfaceType = option(
+    interface: InterfaceType = declare(
         "auto", Choice(INTERFACES), Group.APPLICATION, "The interface that APP is written for; auto looks at APP."
     )
-    reload: bool = option(False, Flag(), Group.RELOAD, "Restart when a file changes.", Form.ON)
-    reload_dirs: Sequence[FilePath] | FilePath | None = option(
+    reload: bool = declare(False, Flag(), Group.RELOAD, "Restart when a file changes.", Form.ON)
+    reload_dirs: Sequence[FilePath] | FilePath | None = declare(
         None,
         ExistingDirectory(),
         Group.RELOAD,
@@ -180,8 +180,8 @@ class Options(OptionTable):
         flag="--reload-dir",
         shown="the current directory",
     )
-    reload_delay: float = option(0.25, Seconds(), Group.RELOAD, "Seconds between checks of the files.")
-    reload_includes: Sequence[FilePath] | FilePath | None = option(
+    reload_delay: float = declare(0.25, Seconds(), Group.RELOAD, "Seconds between checks of the files.")
+    reload_includes: Sequence[FilePath] | FilePath | None = declare(
         None,
         Pattern(),
         Group.RELOAD,
@@ -190,7 +190,7 @@ class Options(OptionTable):
         flag="--reload-include",
         shown=", ".join(DEFAULT_INCLUDES),
     )
-    reload_excludes: Sequence[FilePath] | FilePath | None = option(
+    reload_excludes: Sequence[FilePath] | FilePath | None = declare(
         None,
         Pattern(),
         Group.RELOAD,
@@ -199,23 +199,23 @@ class Options(OptionTable):
         flag="--reload-exclude",
         shown=", ".join(DEFAULT_EXCLUDES),
     )
-    workers: int | None = option(
+    workers: int | None = declare(
         None,
         Integer(0),
         Group.PROCESSES,
         "Number of worker processes; 0 means 1. Ignored with --reload.",
         shown="$WEB_CONCURRENCY, else 1",
     )
-    proxy_headers: bool = option(
+    proxy_headers: bool = declare(
         True,
         Flag(),
         Group.PROXY,
         "Take the scheme and the client's address from X-Forwarded-Proto and X-Forwarded-For.",
         Form.ON_OFF,
     )
-    server_header: bool = option(True, Flag(), Group.HTTP, "Send the Server header.", Form.ON_OFF)
-    date_header: bool = option(True, Flag(), Group.HTTP, "Send the Date header.", Form.ON_OFF)
-    forwarded_allow_ips: list[str] | str | None = option(
+    server_header: bool = declare(True, Flag(), Group.HTTP, "Send the Server header.", Form.ON_OFF)
+    date_header: bool = declare(True, Flag(), Group.HTTP, "Send the Date header.", Form.ON_OFF)
+    forwarded_allow_ips: list[str] | str | None = declare(
         None,
         TrustedHosts(),
         Group.PROXY,
@@ -223,82 +223,82 @@ class Options(OptionTable):
         "of unix sockets, * trusts all.",
         shown="$FORWARDED_ALLOW_IPS, else 127.0.0.1,::1",
     )
-    root_path: str | None = option("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
-    limit_concurrency: int | None = option(
+    root_path: str | None = declare("", Text(), Group.APPLICATION, "The path under which a proxy has mounted APP.")
+    limit_concurrency: int | None = declare(
         None, Integer(0), Group.LIMITS, "Answer 503 while this many connections are open or requests are running."
     )
-    limit_max_requests: int | None = option(
+    limit_max_requests: int | None = declare(
         None,
         Integer(0, zero="no limit"),
         Group.LIMITS,
         "End the process after this many requests; the supervisor replaces a worker.",
     )
-    limit_max_requests_jitter: int = option(
+    limit_max_requests_jitter: int = declare(
         0, Integer(0), Group.LIMITS, "Add a random number of requests, up to this one, to --limit-max-requests."
     )
-    backlog: int = option(2048, Integer(0, INT_MAX), Group.LIMITS, "Connections that may wait to be accepted.")
-    timeout_keep_alive: float | None = option(
+    backlog: int = declare(2048, Integer(0, INT_MAX), Group.LIMITS, "Connections that may wait to be accepted.")
+    timeout_keep_alive: float | None = declare(
         5, Seconds(), Group.TIMEOUTS, "Seconds after which an idle connection is closed."
     )
-    timeout_notify: float = option(30, Seconds(zero=False), Group.API, "Seconds between calls of callback_notify.")
-    timeout_graceful_shutdown: float | None = option(
+    timeout_notify: float = declare(30, Seconds(zero=False), Group.API, "Seconds between calls of callback_notify.")
+    timeout_graceful_shutdown: float | None = declare(
         None, Seconds(), Group.TIMEOUTS, "Seconds that running requests may take at shutdown; no limit by default."
     )
-    timeout_worker_healthcheck: float = option(
+    timeout_worker_healthcheck: float = declare(
         5, Seconds(zero=False), Group.TIMEOUTS, "Seconds after which a worker that does not answer is replaced."
     )
-    callback_notify: Callable[..., Any] | None = option(
+    callback_notify: Callable[..., Any] | None = declare(
         None, Callback("an async function without arguments"), Group.API, "Called regularly while the server runs."
     )
-    ssl_keyfile: FilePath | Sequence[FilePath] | None = option(
+    ssl_keyfile: FilePath | Sequence[FilePath] | None = declare(
         None,
         ExistingFile(),
         Group.TLS,
         "The private key, in PEM format. Can be repeated, once for each certificate.",
         Form.ONE_OR_MANY,
     )
-    ssl_certfile: FilePath | Sequence[FilePath] | None = option(
+    ssl_certfile: FilePath | Sequence[FilePath] | None = declare(
         None,
         ExistingFile(),
         Group.TLS,
         "The certificate chain, in PEM format; it may hold the key too. Can be repeated, for several names.",
         Form.ONE_OR_MANY,
     )
-    ssl_keyfile_password: Any = option(None, Password(), Group.TLS, "The password of the private key.")
-    ssl_version: int = option(
+    ssl_keyfile_password: Any = declare(None, Password(), Group.TLS, "The password of the private key.")
+    ssl_version: int = declare(
         int(ssl.PROTOCOL_TLS_SERVER), SSLVersion(), Group.TLS, "The protocol, a number of Python's ssl.PROTOCOL_*."
     )
-    ssl_cert_reqs: int = option(
+    ssl_cert_reqs: int = declare(
         int(ssl.CERT_NONE), SSLCertReqs(), Group.TLS, "Client certificates: 0 none, 1 optional, 2 required."
     )
-    ssl_ca_certs: FilePath | None = option(
+    ssl_ca_certs: FilePath | None = declare(
         None, ExistingFile(), Group.TLS, "The authorities that client certificates are verified against, in PEM format."
     )
-    ssl_ciphers: str | None = option(None, SSLCiphers(), Group.TLS, "The ciphers to use.", shown="OpenSSL's")
-    ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = option(
+    ssl_ciphers: str | None = declare(None, SSLCiphers(), Group.TLS, "The ciphers to use.", shown="OpenSSL's")
+    ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None = declare(
         None,
         Callback("a callable of (config, default_factory) that returns an ssl.SSLContext"),
         Group.API,
         "Returns the TLS context; default_factory() returns the one that the other options describe.",
     )
-    headers: list[tuple[str, str]] | None = option(
+    headers: list[tuple[str, str]] | None = declare(
         None, Header(), Group.HTTP, "Send this header with every response. Can be repeated.", Form.MANY,
         flag="--header",
     )  # fmt: skip
-    factory: bool = option(
+    factory: bool = declare(
         False, Flag(), Group.APPLICATION, "APP is a callable without arguments that returns the application.", Form.ON
     )
-    h11_max_incomplete_event_size: int | None = option(
+    h11_max_incomplete_event_size: int | None = declare(
         None,
         Integer(1, unit="bytes"),
         Group.LIMITS,
         "Bytes of an unfinished head that h11 keeps.",
         shown="h11's 16 KiB",
     )
-    reset_contextvars: bool = option(
+    reset_contextvars: bool = declare(
         False, Flag(), Group.APPLICATION, "Run each request in an empty contextvars.Context.", Form.ON
     )
-    app_dir: FilePath | None = option(
+    app_dir: FilePath | None = declare(
         None,
         ExistingDirectory(),
         Group.APPLICATION,
@@ -306,118 +306,118 @@ class Options(OptionTable):
         shown="the current directory",
         command_line_default="",
     )
-    limit_request_line: int = option(
+    limit_request_line: int = declare(
         65536, Integer(1, unit="bytes"), Group.LIMITS, "Bytes of a request line; the answer to a longer one is 414."
     )
-    limit_request_fields: int = option(
+    limit_request_fields: int = declare(
         256, Integer(1), Group.LIMITS, "Header fields of a request; the answer to more is 431."
     )
-    limit_request_head: int = option(
+    limit_request_head: int = declare(
         131072, Integer(1, unit="bytes"), Group.LIMITS, "Bytes of a request's head; the answer to a longer one is 431."
     )
-    limit_request_body: int | None = option(
+    limit_request_body: int | None = declare(
         None, Integer(0, unit="bytes"), Group.LIMITS, "Bytes of a request's body; the answer to a longer one is 413."
     )
-    timeout_request_head: float = option(
+    timeout_request_head: float = declare(
         30.0,
         Seconds(zero=False),
         Group.TIMEOUTS,
         "Seconds in which a request's head must arrive; else the answer is 408.",
     )
-    timeout_request_body: float = option(
+    timeout_request_body: float = declare(
         60.0,
         Seconds(zero=False),
         Group.TIMEOUTS,
         "Seconds without a byte of a body that APP waits for; then the answer is 408.",
     )
-    timeout_send: float = option(
+    timeout_send: float = declare(
         60.0,
         Seconds(zero=False),
         Group.TIMEOUTS,
         "Seconds in which the client takes no byte of a response; then the connection is cut.",
     )
-    timeout_ssl_handshake: float = option(
+    timeout_ssl_handshake: float = declare(
         10.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which the TLS handshake must be done."
     )
-    http2_max_concurrent_streams: int = option(
+    http2_max_concurrent_streams: int = declare(
         100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
     )
-    worker_max_lifetime: float | None = option(
+    worker_max_lifetime: float | None = declare(
         None, Seconds(zero_is_off=True), Group.PROCESSES, "Seconds after which a worker is replaced."
     )
-    worker_max_lifetime_jitter: float = option(
+    worker_max_lifetime_jitter: float = declare(
         0.0, Seconds(), Group.PROCESSES, "At most this many seconds are added to that, at random."
     )
-    worker_max_rss: int | None = option(
+    worker_max_rss: int | None = declare(
         None, Bytes(zero="no limit"), Group.PROCESSES, "Resident memory from which on a worker is replaced (Linux)."
     )
-    timeout_worker_loop: float | None = option(
+    timeout_worker_loop: float | None = declare(
         None,
         Seconds(zero_is_off=True),
         Group.TIMEOUTS,
         "Seconds after which a worker whose event loop is blocked is killed and replaced.",
     )
-    shutdown_delay: float = option(
+    shutdown_delay: float = declare(
         0.0, Seconds(), Group.TIMEOUTS, "Seconds to go on serving after the signal to stop, while /readyz says no."
     )
-    ssl_min_version: ssl.TLSVersion | str | None = option(
+    ssl_min_version: ssl.TLSVersion | str | None = declare(
         None, SSLMinVersion(), Group.TLS, "The oldest version of TLS to speak.", shown="1.2"
     )
-    proxy_protocol: bool = option(
+    proxy_protocol: bool = declare(
         False, Flag(), Group.PROXY, "Take the client's address from the PROXY protocol of trusted peers.", Form.ON
     )
-    forwarded_header: ForwardedHeaderType | None = option(
+    forwarded_header: ForwardedHeaderType | None = declare(
         None,
         Choice(FORWARDED_HEADERS),
         Group.PROXY,
         "The fields that trusted peers set: all X-Forwarded fields, Forwarded (RFC 7239), or none.",
         shown="X-Forwarded-For and -Proto alone",
     )
-    bind: Sequence[str] | str | None = option(
+    bind: Sequence[str] | str | None = declare(
         None,
         Address(),
         Group.ADDRESS,
         "Listen here, instead of --host, --port, --uds and --fd. Can be repeated.",
         Form.MANY,
     )
-    uds_mode: int | None = option(
+    uds_mode: int | None = declare(
         None, FileMode(), Group.ADDRESS, "The permissions of unix sockets.", shown="666, or those of the one replaced"
     )
-    pid_file: FilePath | None = option(
+    pid_file: FilePath | None = declare(
         None, Path(), Group.PROCESSES, "Write the id of the process here; of the supervisor, if there are several."
     )
-    timeout_stream_shutdown: float | None = option(
+    timeout_stream_shutdown: float | None = declare(
         None,
         Seconds(),
         Group.TIMEOUTS,
         "Seconds that responses may be streamed at shutdown; then APP receives http.disconnect.",
         shown="half of --timeout-graceful-shutdown, else no end",
     )
-    access_log_format: str = option(
+    access_log_format: str = declare(
         "default",
         AccessLogFormat(["default", "combined", "json"], "%(h)s"),
         Group.LOGGING,
         "What an access line has.",
     )
-    access_log_file: FilePath | None = option(
+    access_log_file: FilePath | None = declare(
         None, Path(), Group.LOGGING, "Write access lines to this file; SIGUSR1 opens it anew.", shown="standard output"
     )
-    log_format: str = option(
+    log_format: str = declare(
         "default",
         LogFormat(["default", "json"], "%(message)s"),
         Group.LOGGING,
         "What the other lines of the log have.",
     )
-    asgi_http_version: HTTPSpecVersion = option(
+    asgi_http_version: HTTPSpecVersion = declare(
         "2.3",
         Version(HTTP_SPEC_VERSIONS),
         Group.APPLICATION,
         "The version of ASGI over HTTP; from 2.4 on, send raises an OSError once the client has gone.",
     )
-    metrics: str | None = option(
+    metrics: str | None = declare(
         None, Address(), Group.METRICS, "Serve metrics for Prometheus, and answers for probes, at this address."
     )
-    metrics_buckets: Sequence[float] | str = option(
+    metrics_buckets: Sequence[float] | str = declare(
         "0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10",
         Buckets(),
         Group.METRICS,

@@ -244,12 +244,12 @@ class RequestResponseCycle:
 
     def begin_file(self) -> None:
         """Accept no message of the application, and keep the head back, until `end_file`."""
-        self.stream.framer.hold()
+        self.stream.framer.suspend()
         self.progress = SENDING_FILE
 
     def end_file(self) -> None:
         """The file was sent, or could not be."""
-        self.stream.framer.release()
+        self.stream.framer.resume()
         if self.progress & ~DROPPED == SENDING_FILE:
             self.progress += EXPECT_BODY - SENDING_FILE
 

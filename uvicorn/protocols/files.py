@@ -100,11 +100,11 @@ async def _send(
             return
         offset += len(data)
         left -= len(data)
-        framer.release()
+        framer.resume()
         stream.send({"type": "http.response.body", "body": data, "more_body": more_body or left > 0})
         if not left:
             return
-        framer.hold()
+        framer.suspend()
         data = b""
         if stream.flow.write_paused:
             await stream.drain()

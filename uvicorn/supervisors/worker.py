@@ -95,7 +95,7 @@ class Worker:
         threading.Thread(target=self._listen, daemon=True, name="uvicorn-supervisor-channel").start()
         server.run(sockets)
 
-    def tell(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         # OSError: the supervisor is gone; the thread that watches it (`uvicorn.supervisors.spawn`) ends us.
         with self._lock, contextlib.suppress(OSError):
             self._channel.send_bytes(message)
@@ -107,7 +107,7 @@ class Worker:
 
     def _obey(self, message: Message) -> None:
         if message is Message.PING:
-            self.tell(Message.PONG)
+            self.send(Message.PONG)
             self._server.report_turn()
         elif message is Message.RETIRE:
             self._server.retire()
@@ -152,17 +152,17 @@ class WorkerServer(Server):
         await super().startup(sockets)
         if self.started:
             self._loop = asyncio.get_running_loop()
-            self._worker.tell(Message.READY)
+            self._worker.send(Message.READY)
 
     def report_turn(self) -> None:
         """Let the event loop send TURN. Called from another thread."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # The loop has been closed.
-                self._loop.call_soon_threadsafe(self._worker.tell, Message.TURN)
+                self._loop.call_soon_threadsafe(self._worker.send, Message.TURN)
 
     def _end_at_request_limit(self) -> None:
         self.server_state.request_limit = self.limit_max_requests = None
-        self._worker.tell(Message.LIMIT)
+        self._worker.send(Message.LIMIT)
 
     def retire(self) -> None:
         """Exit, but let connections end by themselves; may be called from any thread."""

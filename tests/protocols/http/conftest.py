@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from tests.doubles import MockLoop
-from tests.protocols.http.connection import Connection, Records
+from tests.protocols.http.connection import Http1Connection, Records
 from tests.protocols.http.http2 import Http2Connection
 
 
 @pytest.fixture
-def connect(http_protocol_cls: Any) -> Iterator[Callable[..., Connection]]:
+def connect(http_protocol_cls: Any) -> Iterator[Callable[..., Http1Connection]]:
     """Make connections of the class under test; they are lost at the end of the test."""
-    connections: list[Connection] = []
+    connections: list[Http1Connection] = []
 
-    def make(app: Any, **options: Any) -> Connection:
-        connections.append(Connection(http_protocol_cls, app, **options))
+    def make(app: Any, **options: Any) -> Http1Connection:
+        connections.append(Http1Connection(http_protocol_cls, app, **options))
         return connections[-1]
 
     yield make

@@ -120,7 +120,7 @@ class Peer:
         self.protocol.connection_made(self.transport)
 
 
-class Connection(Peer):
+class Http1Connection(Peer):
     """One connection, made.
 
     Args:

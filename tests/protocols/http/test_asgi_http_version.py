@@ -9,7 +9,7 @@ import pytest
 
 from tests.doubles import MockTransport
 from tests.http2 import headers, reset
-from tests.protocols.http.connection import GET, HELLO, Connection, body, respond, start
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, body, respond, start
 from tests.waiting import turns
 from uvicorn.protocols.utils import ClientDisconnected, stems_from_disconnect
 
@@ -52,8 +52,8 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[int, str
     ]
 
 
-async def ask(connect: Any, app: Any, **options: Any) -> Connection:
-    connection: Connection = connect(app, loop=asyncio.get_running_loop(), **options)
+async def ask(connect: Any, app: Any, **options: Any) -> Http1Connection:
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop(), **options)
     connection.feed(GET)
     await turns()
     return connection
@@ -106,7 +106,9 @@ async def test_a_send_that_waits_for_the_client_raises(connect: Any) -> None:
     app = Sending()
     app.go_on.set()
     transport = MockTransport()
-    connection: Connection = connect(app, loop=asyncio.get_running_loop(), transport=transport, asgi_http_version="2.4")
+    connection: Http1Connection = connect(
+        app, loop=asyncio.get_running_loop(), transport=transport, asgi_http_version="2.4"
+    )
     connection.protocol.pause_writing()
     connection.feed(GET)
     await turns()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, respond
+from tests.protocols.http.connection import GET, Http1Connection, respond
 from uvicorn.protocols.http.flow_control import service_unavailable
 
 BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
@@ -135,7 +135,7 @@ async def test_limit_concurrency_counts_connections(connect: Any, caplog: pytest
     async def app(scope: Any, receive: Any, send: Any) -> None:
         called.append(scope)
 
-    connection: Connection = connect(app, limit_concurrency=1)
+    connection: Http1Connection = connect(app, limit_concurrency=1)
     connection.feed(GET)
     while connection.loop.waiting:
         await connection.run()

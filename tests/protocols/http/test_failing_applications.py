@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, body, respond, send_all, start
+from tests.protocols.http.connection import GET, Http1Connection, body, respond, send_all, start
 from tests.waiting import turns
 
 SERVER_ERROR = (
@@ -19,8 +19,8 @@ SERVER_ERROR = (
 )
 
 
-async def run(connect: Any, app: Any) -> Connection:
-    connection: Connection = connect(app)
+async def run(connect: Any, app: Any) -> Http1Connection:
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     return connection
@@ -127,7 +127,7 @@ async def test_an_application_that_is_cancelled(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.get_running_loop().create_future()
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     task = connection.loop.start_one()
     await turns()
@@ -157,7 +157,7 @@ async def test_pipelined_requests_after_a_failure_are_not_served(connect: Any) -
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("the cause")
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET * 3)
     while connection.loop.waiting:
         await connection.run()
@@ -230,7 +230,7 @@ async def test_an_application_that_fails_on_a_real_loop(
             raise ends_with
         return None if ends_with == "nothing" else ends_with
 
-    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
     connection.feed(GET)
     await turns()
     assert connection.wire == SERVER_ERROR
@@ -262,7 +262,7 @@ async def test_only_what_ends_the_process_ends_the_loop(
         return type(loop).call_soon(loop, callback, *arguments, **options)
 
     monkeypatch.setattr(loop, "call_soon", call_soon)
-    connection: Connection = connect(app, loop=loop)
+    connection: Http1Connection = connect(app, loop=loop)
     try:
         connection.feed(GET)
         await turns()
@@ -285,7 +285,7 @@ async def test_a_result_after_the_response_on_a_real_loop(
         await respond()(scope, receive, send)
         return 1
 
-    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
     connection.feed(GET)
     await turns()
     assert connection.statuses == [200]
@@ -302,7 +302,7 @@ async def test_an_error_after_the_response_lets_the_next_one_end(connect: Any) -
             await go.wait()
             raise ValueError("late")
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"GET /1 HTTP/1.1"))
     first = connection.loop.start_one()
     await turns()
@@ -337,7 +337,7 @@ async def test_what_a_failed_application_held_is_released_at_once(
         await turns(turns_before)
         raise ValueError
 
-    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
     gc.disable()
     try:
         connection.feed(GET)

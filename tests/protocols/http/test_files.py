@@ -17,7 +17,7 @@ from tests.cases.case import head
 from tests.cases.outcome import parse_responses
 from tests.doubles import FullTransport
 from tests.http2 import headers, reset, settings, window_update
-from tests.protocols.http.connection import GET, Connection, body, respond, start
+from tests.protocols.http.connection import GET, Http1Connection, body, respond, start
 from tests.protocols.http.test_extensions import PROMISED, SUM, hint, refusal, trailers
 from tests.protocols.http.test_real_loop import serving
 from tests.waiting import turns, until
@@ -705,20 +705,20 @@ async def test_which_connections_the_kernel_can_send_to() -> None:
         def set_write_buffer_limits(self, high: int | None = None) -> None:
             """Has none."""
 
-    def facts(transport: Any) -> bool:
-        connection = Connection(H11, respond(), transport=transport)
+    def can_send_files(transport: Any) -> bool:
+        connection = Http1Connection(H11, respond(), transport=transport)
         return can_transfer(connection.protocol.connection)
 
     from uvicorn.protocols.http.h11_impl import H11Protocol as H11
 
-    assert not facts(FullTransport())
+    assert not can_send_files(FullTransport())
     plain, secure = Full(), Full(sslcontext=True)
-    assert not facts(plain)
+    assert not can_send_files(plain)
     for transport in (plain, secure):
         transport._extra["socket"] = socket.socket()
     try:
-        assert facts(plain) == hasattr(os, "sendfile")
-        assert not facts(secure)
+        assert can_send_files(plain) == hasattr(os, "sendfile")
+        assert not can_send_files(secure)
     finally:
         for transport in (plain, secure):
             transport._extra["socket"].close()

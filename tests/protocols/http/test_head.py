@@ -7,7 +7,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.doubles import FullTransport
-from tests.protocols.http.connection import GET, Connection, body, send_all, start
+from tests.protocols.http.connection import GET, Http1Connection, body, send_all, start
 from tests.waiting import turns
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -131,7 +131,7 @@ async def test_without_an_access_log_nothing_is_logged(
 
 async def test_the_head_goes_out_on_doubles(connect: Any) -> None:
     app = Steps(START)
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     task = connection.loop.start_one()
     await turns()
@@ -151,7 +151,7 @@ def test_the_head_goes_out_at_once_without_a_loop(connect: Any) -> None:
         writes.append(list(connection.transport.writes))
         await send(body(b"abc"))
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     with pytest.raises(StopIteration):
         connection.loop.run_one().send(None)
@@ -161,7 +161,7 @@ def test_the_head_goes_out_at_once_without_a_loop(connect: Any) -> None:
 
 async def test_the_head_of_an_answer_to_head(connect: Any) -> None:
     app = Steps(START)
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"HEAD / HTTP/1.1"))
     task = connection.loop.start_one()
     await turns()
@@ -177,7 +177,7 @@ async def test_an_error_after_the_head_cuts_the_connection(connect: Any) -> None
     async def fail() -> None:
         raise ZeroDivisionError
 
-    connection: Connection = connect(Steps(START, turns, fail))
+    connection: Http1Connection = connect(Steps(START, turns, fail))
     connection.feed(GET)
     await connection.run()
     assert connection.wire == HEAD
@@ -185,7 +185,7 @@ async def test_an_error_after_the_head_cuts_the_connection(connect: Any) -> None
 
 
 async def test_an_error_in_the_same_turn_is_a_500(connect: Any) -> None:
-    connection: Connection = connect(send_all(START, start()))
+    connection: Http1Connection = connect(send_all(START, start()))
     connection.feed(GET)
     await connection.run()
     assert connection.statuses == [500]
@@ -197,7 +197,7 @@ async def test_a_shutdown_before_the_head_is_announced_in_it(connect: Any) -> No
     async def shut_down() -> None:
         connection.protocol.shutdown()
 
-    connection: Connection = connect(Steps(START, shut_down, turns, body(b"abc"), None))
+    connection: Http1Connection = connect(Steps(START, shut_down, turns, body(b"abc"), None))
     connection.feed(GET)
     await connection.run()
     assert connection.wire == HEAD[:-2] + b"connection: close\r\n\r\nabc"
@@ -208,7 +208,7 @@ async def test_a_shutdown_after_the_head_closes_behind_the_body(connect: Any) ->
     async def shut_down() -> None:
         connection.protocol.shutdown()
 
-    connection: Connection = connect(Steps(START, turns, shut_down, body(b"abc"), None))
+    connection: Http1Connection = connect(Steps(START, turns, shut_down, body(b"abc"), None))
     connection.feed(GET)
     await connection.run()
     assert connection.wire == HEAD + b"abc"
@@ -220,7 +220,7 @@ async def test_a_client_that_left_before_the_head_gets_nothing(connect: Any) -> 
         connection.transport.closed = True
         connection.lose()
 
-    connection: Connection = connect(Steps(START, leave, turns, body(b"abc"), None))
+    connection: Http1Connection = connect(Steps(START, leave, turns, body(b"abc"), None))
     connection.feed(GET)
     await connection.run()
     assert connection.wire == b""
@@ -231,7 +231,7 @@ async def test_a_full_transport_takes_the_head_of_a_response_that_has_started(co
         connection.protocol.pause_writing()
 
     app = Steps(START, fill)
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     task = connection.loop.start_one()
     await turns()
@@ -247,7 +247,7 @@ async def test_a_full_transport_takes_the_head_of_a_response_that_has_started(co
 
 async def test_the_head_while_a_long_body_is_still_to_come(connect: Any) -> None:
     """The head could not say that the connection ends, since it went out before the response was complete."""
-    connection: Connection = connect(Steps(START, turns, body(b"abc"), None))
+    connection: Http1Connection = connect(Steps(START, turns, body(b"abc"), None))
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 1000000") + b"x")
     await connection.run()
     assert connection.wire == HEAD + b"abc"

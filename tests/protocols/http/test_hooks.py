@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, HELLO, Connection, post, respond
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, post, respond
 from tests.protocols.http.test_upgrade import HANDSHAKE, Seamed
 from uvicorn.protocols.exchange import RequestResponseCycle
 
@@ -44,7 +44,7 @@ class Called:
         await respond()(scope, receive, send)
 
 
-async def serve(connection: Connection) -> None:
+async def serve(connection: Http1Connection) -> None:
     while connection.loop.waiting:
         await connection.run()
 
@@ -65,7 +65,7 @@ async def test_order_of_the_calls(http_protocol_cls: Any) -> None:
         calls.append("app")
         await respond()(scope, receive, send)
 
-    connection = Connection(traced(http_protocol_cls, calls, *OF_A_REQUEST, "on_response_complete"), app)
+    connection = Http1Connection(traced(http_protocol_cls, calls, *OF_A_REQUEST, "on_response_complete"), app)
     assert (await connection.ask(GET)).body == HELLO
     assert calls == [*BEGUN, "on_message_complete", "app", "on_response_complete"]
     calls.clear()
@@ -80,7 +80,7 @@ async def test_order_of_the_calls(http_protocol_cls: Any) -> None:
 async def test_calls_for_pieces(http_protocol_cls: Any) -> None:
     """The calls for a head come together once it is complete; a body is told as it comes."""
     calls: list[Any] = []
-    connection = Connection(traced(http_protocol_cls, calls, *OF_A_REQUEST), respond())
+    connection = Http1Connection(traced(http_protocol_cls, calls, *OF_A_REQUEST), respond())
     stream = CHUNKED + GET
     for position in range(len(stream)):
         if position == len(CHUNKED):
@@ -101,7 +101,7 @@ async def test_calls_for_pieces(http_protocol_cls: Any) -> None:
 @pytest.mark.parametrize("name", OF_A_REQUEST)
 async def test_each_hook_alone(http_protocol_cls: Any, app: Called, name: str) -> None:
     calls: list[Any] = []
-    connection = Connection(traced(http_protocol_cls, calls, name), app)
+    connection = Http1Connection(traced(http_protocol_cls, calls, name), app)
     connection.feed(post(b"hello", b"X: y") + GET)
     await serve(connection)
     assert connection.statuses == [200, 200]
@@ -148,7 +148,7 @@ async def test_hook_assigned_to_the_class(
         original(self, *arguments)
 
     monkeypatch.setattr(http_protocol_cls, "on_url", Proxy(original, calls) if proxied else on_url, raising=False)
-    connection = Connection(http_protocol_cls, respond())
+    connection = Http1Connection(http_protocol_cls, respond())
     assert (await connection.ask(GET)).status == 200
     assert calls == [(b"/",)]
 
@@ -163,12 +163,12 @@ async def test_hook_assigned_to_an_instance(http_protocol_cls: Any) -> None:
                 self.on_url = calls.append
                 self.on_response_complete = lambda: calls.append("complete")
 
-    connection = Connection(Assigning, respond())
+    connection = Http1Connection(Assigning, respond())
     assert (await connection.ask(GET)).status == 200
     assert (await connection.ask(GET)).status == 200
     assert calls == [b"/", "complete"] * 2
     calls = None  # type: ignore[assignment]  # the next one has none of its own
-    other = Connection(Assigning, respond(), server_state=connection.state)
+    other = Http1Connection(Assigning, respond(), server_state=connection.state)
     assert (await other.ask(GET)).status == 200
 
 
@@ -176,7 +176,7 @@ def test_public_classes_refuse_assignment_to_an_instance(parser: str) -> None:
     """They have slots, so that a hook is not silently never called."""
     module = importlib.import_module(f"uvicorn.protocols.http.{parser}_impl")
     base = module.H11Protocol if parser == "h11" else module.HttpToolsProtocol
-    protocol = Connection(base, respond()).protocol
+    protocol = Http1Connection(base, respond()).protocol
     with pytest.raises(AttributeError):
         protocol.on_url = print
 
@@ -192,7 +192,7 @@ async def test_scope_can_be_changed(http_protocol_cls: Any, app: Called) -> None
             super().on_headers_complete()
             self.scope["after"] = self.transport.get_extra_info("peername")
 
-    connection = Connection(Adding, app)
+    connection = Http1Connection(Adding, app)
     connection.feed(GET + GET)
     await serve(connection)
     for scope in app.scopes:
@@ -210,7 +210,7 @@ async def test_headers_can_be_changed(http_protocol_cls: Any, app: Called) -> No
             self.headers.append((b"x-added", b"1"))
             super().on_headers_complete()
 
-    connection = Connection(Filter, app)
+    connection = Http1Connection(Filter, app)
     request = head(b"GET / HTTP/1.1", b"X-Internal: root", b"X-Other: b")
     for _ in range(3):
         # The fields are the same bytes: they are not split again.
@@ -222,7 +222,7 @@ async def test_headers_can_be_changed(http_protocol_cls: Any, app: Called) -> No
 async def test_hooks_get_names_as_they_were_sent(http_protocol_cls: Any, app: Called) -> None:
     """As uvicorn tells them. A line that is reused, one that is too long to be, and a Host that was not sent."""
     calls: list[Any] = []
-    connection = Connection(traced(http_protocol_cls, calls, "on_header"), app)
+    connection = Http1Connection(traced(http_protocol_cls, calls, "on_header"), app)
     long = b"x" * 2000
     for line in (b"GET / HTTP/1.1", b"GET http://a.example/ HTTP/1.1"):
         connection.feed(head(line, b"X-Client-CERT: 1", b"X-Long: " + long))
@@ -241,7 +241,7 @@ async def test_target_can_be_changed(http_protocol_cls: Any, app: Called) -> Non
         def on_url(self, url: bytes) -> None:
             super().on_url(b"/v%202" + url)
 
-    connection = Connection(Versioned, app, root_path="/r\u00e9")
+    connection = Http1Connection(Versioned, app, root_path="/r\u00e9")
     await connection.ask(head(b"GET /a?b HTTP/1.1"))
     [scope] = app.scopes
     assert (scope["root_path"], scope["path"], scope["raw_path"], scope["query_string"]) == (
@@ -254,7 +254,7 @@ async def test_the_query_can_be_changed(http_protocol_cls: Any, app: Called) -> 
         def on_url(self, url: bytes) -> None:
             super().on_url(url.replace(b"b", b"c"))
 
-    await Connection(Asking, app).ask(head(b"GET /a?b HTTP/1.1"))
+    await Http1Connection(Asking, app).ask(head(b"GET /a?b HTTP/1.1"))
     assert [(scope["path"], scope["query_string"]) for scope in app.scopes] == [("/a", b"c")]
 
 
@@ -263,7 +263,7 @@ async def test_body_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
         def on_body(self, body: bytes) -> None:
             super().on_body(body.upper())
 
-    connection = Connection(Upper, app)
+    connection = Http1Connection(Upper, app)
     connection.feed(CHUNKED + post(b"abc"))
     await serve(connection)
     assert app.bodies == [b"HELLO", b"ABC"]
@@ -309,7 +309,7 @@ async def test_refused_by_a_hook(
     bad = head(b"POST /bad HTTP/1.1", b"Content-Length: 5") + b"hello"
     for before in (b"", GET, GET * 2):
         app.scopes.clear()
-        connection = Connection(Refusing, app, full=full)
+        connection = Http1Connection(Refusing, app, full=full)
         connection.feed(before + bad + GET)
         await serve(connection)
         connection.protocol.connection_lost(None)
@@ -337,7 +337,7 @@ async def test_the_body_that_a_hook_refused_does_not_reach_the_application(http_
     async def app(scope: Any, receive: Any, send: Any) -> None:
         events.append(await receive())
 
-    connection = Connection(Refusing, app)
+    connection = Http1Connection(Refusing, app)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.feed(b"hello")
     await serve(connection)
@@ -353,7 +353,7 @@ async def test_refused_without_a_body(http_protocol_cls: Any, app: Called) -> No
             super().on_message_complete()
             self.send_400_response("No.")
 
-    connection = Connection(Refusing, app)
+    connection = Http1Connection(Refusing, app)
     connection.feed(head(b"HEAD / HTTP/1.1"))
     await serve(connection)
     [response] = connection.responses("HEAD")
@@ -378,7 +378,7 @@ async def test_body_limit(http_protocol_cls: Any, started: bool) -> None:
             events.append(event)
         events.append(event)
 
-    connection = Connection(Limited, app)
+    connection = Http1Connection(Limited, app)
     request = post(b"hello")
     connection.feed(request[:-2])
     task = connection.loop.start_one() if started else None
@@ -393,7 +393,7 @@ async def test_body_limit(http_protocol_cls: Any, started: bool) -> None:
 async def test_answer_to_head_has_no_body(http_protocol_cls: Any) -> None:
     """A refusal by the server itself, for what a hook did."""
     for way in (crash, lambda self: None):
-        connection = Connection(subclass(http_protocol_cls, on_headers_complete=way), respond())
+        connection = Http1Connection(subclass(http_protocol_cls, on_headers_complete=way), respond())
         connection.feed(head(b"HEAD / HTTP/1.1"))
         [response] = connection.responses("HEAD")
         assert (response.status, response.body) == (400, b"")
@@ -406,7 +406,7 @@ async def test_hook_that_crashes_is_logged(http_protocol_cls: Any, caplog: pytes
             self.send_400_response("No.")
             raise ZeroDivisionError
 
-    connection = Connection(Crashing, respond(), full=True)
+    connection = Http1Connection(Crashing, respond(), full=True)
     connection.feed(GET)
     assert [response.body for response in connection.responses()] == [b"No."]
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -419,7 +419,7 @@ async def test_without_super_the_request_is_refused(
     http_protocol_cls: Any, app: Called, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
-    connection = Connection(subclass(http_protocol_cls, on_headers_complete=lambda self: None), app)
+    connection = Http1Connection(subclass(http_protocol_cls, on_headers_complete=lambda self: None), app)
     connection.feed(GET)
     assert connection.statuses == [400]
     assert app.scopes == []
@@ -444,12 +444,12 @@ async def test_send_400_response_can_be_replaced(http_protocol_cls: Any, app: Ca
                 self.send_400_response("mine")
             super().on_url(url)
 
-    connection = Connection(Own, app)
+    connection = Http1Connection(Own, app)
     connection.feed(GET + b"GET  / HTTP/1.1\r\n\r\n")
     assert messages == []
     await serve(connection)
     assert [response.body for response in connection.responses()] == [HELLO, b"Sorry."]
-    connection = Connection(Own, app)
+    connection = Http1Connection(Own, app)
     connection.feed(head(b"GET /" + b"a" * 10 + b" HTTP/1.1"))
     assert connection.statuses == [414]
     assert connection.transport.closed
@@ -465,7 +465,7 @@ async def test_send_400_response_outside_of_a_hook(http_protocol_cls: Any) -> No
             super().connection_made(transport)
             self.send_400_response("Not you.")
 
-    connection = Connection(Refusing, respond(), full=True)
+    connection = Http1Connection(Refusing, respond(), full=True)
     connection.feed(GET)
     assert [(response.status, response.body) for response in connection.responses()] == [(400, b"Not you.")]
 
@@ -483,7 +483,7 @@ async def test_on_response_complete(http_protocol_cls: Any, calls_super: bool) -
             if calls_super:
                 super().on_response_complete()
 
-    connection = Connection(Counting, respond())
+    connection = Http1Connection(Counting, respond())
     connection.feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1"))
     await connection.run()
     assert calls == [("/1", True)]
@@ -500,7 +500,7 @@ async def test_on_response_complete_of_a_500(http_protocol_cls: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ZeroDivisionError
 
-    connection = Connection(traced(http_protocol_cls, calls, "on_response_complete"), app)
+    connection = Http1Connection(traced(http_protocol_cls, calls, "on_response_complete"), app)
     assert (await connection.ask(GET)).status == 500
     assert calls == ["on_response_complete"]
 
@@ -508,7 +508,7 @@ async def test_on_response_complete_of_a_500(http_protocol_cls: Any) -> None:
 @pytest.mark.parametrize("unsent", [0, 1])
 async def test_timeout_keep_alive_handler(http_protocol_cls: Any, unsent: int) -> None:
     calls: list[Any] = []
-    connection = Connection(traced(http_protocol_cls, calls, "timeout_keep_alive_handler"), respond(), full=True)
+    connection = Http1Connection(traced(http_protocol_cls, calls, "timeout_keep_alive_handler"), respond(), full=True)
     connection.transport.unsent = unsent
     await connection.ask(GET)
     connection.loop.run_later(with_delay=5)
@@ -536,7 +536,7 @@ async def test_handle_websocket_upgrade(http_protocol_cls: Any, parser: str) -> 
             events.append(event)
             super().handle_websocket_upgrade(*event)
 
-    connection = Connection(Upgrading, respond(), ws=Seamed)
+    connection = Http1Connection(Upgrading, respond(), ws=Seamed)
     connection.feed(GET + HANDSHAKE + b"frames")
     assert events == []
     await serve(connection)
@@ -561,7 +561,7 @@ async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> 
             if late:
                 super().handle_websocket_upgrade(*event)
 
-    connection = Connection(Refusing, respond(), ws=Seamed)
+    connection = Http1Connection(Refusing, respond(), ws=Seamed)
     connection.feed(HANDSHAKE)
     if late and way not in (refuse, close):
         assert len(Seamed.made) == 1
@@ -574,7 +574,7 @@ async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> 
 async def test_upgrade_behind_another_hook(http_protocol_cls: Any) -> None:
     Seamed.made = []
     calls: list[Any] = []
-    connection = Connection(traced(http_protocol_cls, calls, "on_url"), respond(), ws=Seamed)
+    connection = Http1Connection(traced(http_protocol_cls, calls, "on_url"), respond(), ws=Seamed)
     connection.feed(HANDSHAKE)
     assert calls == [("on_url", b"/ws?q")]
     assert len(Seamed.made) == 1
@@ -589,7 +589,7 @@ async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any, 
             if self.scope["path"] == "/ws":
                 way(self)
 
-    connection = Connection(Refusing, respond(), ws=Seamed)
+    connection = Http1Connection(Refusing, respond(), ws=Seamed)
     connection.feed(GET * before + HANDSHAKE)
     await serve(connection)
     assert Seamed.made == []
@@ -599,7 +599,7 @@ async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any, 
 
 async def test_handshake_with_a_body_is_refused_behind_hooks(http_protocol_cls: Any) -> None:
     calls: list[Any] = []
-    connection = Connection(traced(http_protocol_cls, calls, "on_headers_complete"), respond(), ws=Seamed)
+    connection = Http1Connection(traced(http_protocol_cls, calls, "on_headers_complete"), respond(), ws=Seamed)
     connection.feed(HANDSHAKE[:-2] + b"Content-Length: 5\r\n\r\nhello")
     assert connection.statuses == [400]
     assert (calls, Seamed.made) == (["on_headers_complete"], [])
@@ -613,7 +613,7 @@ async def test_upgrade_after_the_upgrade(http_protocol_cls: Any) -> None:
             super().handle_websocket_upgrade(*event)
             super().handle_websocket_upgrade(*event)
 
-    connection = Connection(Twice, respond(), ws=Seamed)
+    connection = Http1Connection(Twice, respond(), ws=Seamed)
     connection.feed(HANDSHAKE)
     assert len(Seamed.made) == 1
 
@@ -636,7 +636,7 @@ async def test_handle_events() -> None:
             calls.append(url)
             super().on_url(url)
 
-    connection = Connection(Events, respond())
+    connection = Http1Connection(Events, respond())
     connection.feed(GET[:5])
     connection.feed(GET[5:] + CHUNKED[:-1])
     assert calls == ["begin", "end", "begin", b"/", "end"]
@@ -658,11 +658,11 @@ async def test_handle_events_put_off() -> None:
             if self.ready:
                 super().handle_events()
 
-    connection = Connection(Slow, respond())
+    connection = Http1Connection(Slow, respond())
     connection.feed(GET[:5])
     connection.protocol.ready = True
     assert (await connection.ask(GET[5:])).status == 200
-    Connection(H11Protocol, respond()).protocol.handle_events()
+    Http1Connection(H11Protocol, respond()).protocol.handle_events()
 
 
 # The cycle.
@@ -686,7 +686,7 @@ class Wrapping:
 
 async def test_run_asgi_replaced(http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RequestResponseCycle, "run_asgi", Wrapping.wrap(RequestResponseCycle.run_asgi))
-    connection = Connection(http_protocol_cls, respond())
+    connection = Http1Connection(http_protocol_cls, respond())
     assert (await connection.ask(GET)).status == 200
     assert Wrapping.calls == ["begin", "end"]
 
@@ -698,14 +698,14 @@ async def test_cycle_replaced_in_its_module(
         run_asgi = Wrapping.wrap(RequestResponseCycle.run_asgi)
 
     monkeypatch.setattr(f"uvicorn.protocols.http.{parser}_impl.RequestResponseCycle", Cycle)
-    connection = Connection(http_protocol_cls, respond())
+    connection = Http1Connection(http_protocol_cls, respond())
     assert (await connection.ask(GET)).status == 200
     assert Wrapping.calls == ["begin", "end"]
 
 
 @pytest.mark.parametrize("name", ["conn", "parser"])
 def test_what_is_not_offered_says_so(http_protocol_cls: Any, name: str) -> None:
-    protocol = Connection(http_protocol_cls, respond()).protocol
+    protocol = Http1Connection(http_protocol_cls, respond()).protocol
     with pytest.raises(AttributeError, match=rf"Protocol has no '{name}': .* override on_url"):
         getattr(protocol, name)
     assert not hasattr(protocol, name)

@@ -260,13 +260,13 @@ async def test_limit_concurrency(connect_http2: Any, caplog: pytest.LogCaptureFi
 async def test_requests_are_counted(connect_http2: Any) -> None:
     state = ServerState()
     state.request_limit = 2
-    told: list[int] = []
-    state.on_request_limit = lambda: told.append(state.total_requests)
+    reached: list[int] = []
+    state.on_request_limit = lambda: reached.append(state.total_requests)
     connection = connect_http2(respond(), server_state=state)
     connection.feed(headers(1), headers(3), headers(5))
     await connection.get(5)
     assert state.total_requests == 3
-    assert told == [2]
+    assert reached == [2]
 
 
 # Bodies of requests

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, body, get, post, respond, send_all, start
+from tests.protocols.http.connection import GET, Http1Connection, body, get, post, respond, send_all, start
 from tests.waiting import turns
 from uvicorn.protocols.connection import LINGER_BYTES
 from uvicorn.protocols.http import http1
@@ -273,7 +273,7 @@ async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> 
             if event["type"] == "http.disconnect":
                 return
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(get("/1") + get("/2"))
     task = connection.loop.start_one()
     await turns()
@@ -477,7 +477,7 @@ async def test_upload_after_upload(connect: Any, count: int) -> None:
         await send(start(200, (b"content-length", b"%d" % len(str(size)))))
         await send(body(str(size).encode()))
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     for _ in range(count):
         connection.feed(post(b"x" * 100_000)[:-50_000])
         task = connection.loop.start_one()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, post, respond
+from tests.protocols.http.connection import GET, Http1Connection, post, respond
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 
@@ -16,7 +16,7 @@ def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
         yield data[position : position + size]
 
 
-async def outcome(connection: Connection, data: bytes, size: int) -> list[int]:
+async def outcome(connection: Http1Connection, data: bytes, size: int) -> list[int]:
     """The status codes for the data, fed in pieces."""
     for piece in in_pieces(data, size):
         if connection.ended:
@@ -102,7 +102,7 @@ async def read_all(scope: Any, receive: Any, send: Any) -> None:
     await respond()(scope, receive, send)
 
 
-async def status_of(connection: Connection, data: bytes, size: int) -> int:
+async def status_of(connection: Http1Connection, data: bytes, size: int) -> int:
     """The status code of one request, whose application starts when all of it is there."""
     for piece in in_pieces(data, size):
         connection.feed(piece)

@@ -17,16 +17,16 @@ EARLY_HINT = {"type": "http.response.early_hint", "links": [b"</a>; rel=preload"
 
 
 class Observed:
-    """A server state with an observer, and what that was told: (path, status, bytes, headers)."""
+    """A server state with an observer, and what was reported to it: (path, status, bytes, headers)."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, int, int, Any]] = []
+        self.reports: list[tuple[str, int, int, Any]] = []
         self.state = ServerState()
         self.state.observers.append(self)  # type: ignore[arg-type]  # it is called
 
     def __call__(self, scope: Any, ended: Any) -> None:
         assert 0.0 <= ended.duration < 100.0
-        self.told.append((scope["path"], ended.status, ended.sent, ended.headers))
+        self.reports.append((scope["path"], ended.status, ended.sent, ended.headers))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_the_end_is_reported_once(
     while connection.loop.waiting:
         await connection.loop.run_one()
     connection.protocol.connection_lost(None)
-    assert [(told[1], told[2]) for told in observed.told] == [(status, sent)]
+    assert [(report[1], report[2]) for report in observed.reports] == [(status, sent)]
 
 
 async def test_the_headers_of_the_application(connect: Any, observed: Observed) -> None:
@@ -66,8 +66,8 @@ async def test_the_headers_of_the_application(connect: Any, observed: Observed) 
     asking = Observed()
     asking.state.keeps_headers = True
     await connect(app, server_state=asking.state).ask(get("/a"))
-    assert observed.told == [("/a", 200, 0, ())]
-    assert asking.told == [("/a", 200, 0, [(b"X-A", b"b")])]
+    assert observed.reports == [("/a", 200, 0, ())]
+    assert asking.reports == [("/a", 200, 0, [(b"X-A", b"b")])]
 
 
 async def test_a_client_that_has_left(connect: Any, observed: Observed) -> None:
@@ -75,7 +75,7 @@ async def test_a_client_that_has_left(connect: Any, observed: Observed) -> None:
     connection.protocol.data_received(GET)
     connection.protocol.connection_lost(None)
     await connection.loop.run_one()
-    assert [told[1] for told in observed.told] == [499]
+    assert [report[1] for report in observed.reports] == [499]
 
 
 async def test_a_class_of_the_users_own_is_called(observed: Observed) -> None:
@@ -96,7 +96,7 @@ async def test_a_class_of_the_users_own_is_called(observed: Observed) -> None:
     await cycle.send(start())
     await cycle.send(body(b"abc"))
     assert sent == ["http.response.start", "http.response.body"]
-    assert [told[1:3] for told in observed.told] == [(200, 3)]
+    assert [report[1:3] for report in observed.reports] == [(200, 3)]
 
 
 class Stream:
@@ -123,4 +123,4 @@ async def test_an_application_that_had_to_wait(connect: Any, observed: Observed)
     running = connection.loop.start_one()
     connection.protocol.resume_writing()
     await running
-    assert [told[1:3] for told in observed.told] == [(200, 3)]
+    assert [report[1:3] for report in observed.reports] == [(200, 3)]

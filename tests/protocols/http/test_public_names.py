@@ -9,7 +9,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.doubles import MockTransport
-from tests.protocols.http.connection import GET, Connection, body, respond, start
+from tests.protocols.http.connection import GET, Http1Connection, body, respond, start
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.http1 import Http1
@@ -80,7 +80,7 @@ def test_auto_without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_attributes(connect: Any) -> None:
-    connection: Connection = connect(respond())
+    connection: Http1Connection = connect(respond())
     await connection.ask(GET)
     protocol = connection.protocol
     for name in ATTRIBUTES:
@@ -107,7 +107,7 @@ async def test_subclasses_may_override(http_protocol_cls: Any) -> None:
             self.received += len(data)
             super().data_received(data)
 
-    connection = Connection(Counting, respond())
+    connection = Http1Connection(Counting, respond())
     assert (await connection.ask(GET)).status == 200
     assert connection.protocol.received == len(GET)
 
@@ -192,7 +192,7 @@ async def test_what_a_cycle_tells(connect: Any) -> None:
         await send(body())
         note()
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     assert seen == [(False, False, True), (True, False, True), (True, True, True)]
@@ -212,6 +212,6 @@ async def test_a_subclass_may_replace_the_application(http_protocol_cls: Any, pr
             super().__init__(*args, **kwargs)
             self.app = respond(b"another")
 
-    connection = Connection(Replacing, respond(), proxy_headers=proxy_headers)
+    connection = Http1Connection(Replacing, respond(), proxy_headers=proxy_headers)
     for fields in ((), (b"X-Forwarded-For: 1.2.3.4",)):
         assert (await connection.ask(head(b"GET / HTTP/1.1", *fields))).body == b"another"

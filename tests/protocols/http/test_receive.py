@@ -8,7 +8,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.doubles import FullTransport
-from tests.protocols.http.connection import GET, Connection, body, post, respond, start
+from tests.protocols.http.connection import GET, Http1Connection, body, post, respond, start
 from tests.waiting import turns
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.http1 import State
@@ -354,7 +354,7 @@ async def test_two_receivers_at_once(connect: Any) -> None:
         assert await asyncio.wait_for(first, 5) == DISCONNECT
         assert await asyncio.wait_for(second, 5) == DISCONNECT
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
 
@@ -371,7 +371,7 @@ async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
         events.append(await asyncio.wait_for(receive(), 5))
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert events == [request(b"hello")]
@@ -386,7 +386,7 @@ async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad:
             events.append(await receive())
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(CHUNKED + b"3\r\nabc\r\n")
     task = connection.loop.start_one()
     await turns()
@@ -404,7 +404,7 @@ async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> N
         await receive()
         await send(body(b"def"))
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(CHUNKED)
     task = connection.loop.start_one()
     await turns()
@@ -429,7 +429,7 @@ async def test_continue_on_a_transport_that_closes(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 5"))
     connection.transport.close()
     task = connection.loop.start_one()
@@ -455,7 +455,7 @@ async def test_one_of_two_receivers_is_cancelled(connect: Any) -> None:
         await asyncio.wait([third], timeout=5)
         assert third.done()
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert connection.statuses == [200]
@@ -474,7 +474,7 @@ async def test_a_receiver_cancelled_just_before_the_body_arrives(connect: Any) -
         events.append(await asyncio.wait_for(receive(), 5))
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert [event["body"] for event in events] == [b"hello"]

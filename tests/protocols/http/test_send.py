@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, HELLO, Connection, body, post, respond, send_all, start
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, body, post, respond, send_all, start
 from tests.waiting import turns
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
@@ -20,7 +20,7 @@ OLD = head(b"GET / HTTP/1.0")
 CLOSE = head(b"GET / HTTP/1.1", b"Connection: close")
 
 
-async def wire(connect: Any, app: Any, request: bytes = GET, **options: Any) -> tuple[bytes, Connection]:
+async def wire(connect: Any, app: Any, request: bytes = GET, **options: Any) -> tuple[bytes, Http1Connection]:
     """What the application's messages become, and the connection they were sent on."""
     connection = connect(app, **options)
     connection.feed(request)
@@ -542,7 +542,7 @@ async def test_nothing_is_wrong_after_http_disconnect_was_given_out(
         assert (await receive())["type"] == "http.disconnect"
         await send(message)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     assert connection.wire.endswith(b"\r\n\r\n3\r\nabc\r\n")
@@ -560,7 +560,7 @@ async def test_nothing_is_wrong_after_the_client_has_gone(
         connection.lose()
         await send(message)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     assert caplog.text == ""
@@ -573,7 +573,7 @@ async def test_no_response_after_http_disconnect_was_given_out(connect: Any, cap
         await receive()
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     assert connection.wire == b""
@@ -621,7 +621,7 @@ async def test_send_after_the_client_left_does_nothing(connect: Any, caplog: pyt
         await send(body(b"last"))
         done.append(True)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     assert done == [True]
@@ -662,7 +662,7 @@ async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
             sent.append(number)
         await send(body())
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
@@ -677,7 +677,7 @@ async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
 
 
 async def test_a_waiting_send_ends_when_the_client_leaves(connect: Any) -> None:
-    connection: Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body(b"z")))
+    connection: Http1Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body(b"z")))
     connection.feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
@@ -691,7 +691,9 @@ async def test_a_waiting_send_ends_when_the_client_leaves(connect: Any) -> None:
 
 async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
     """pause_writing comes from within write: the next send waits, what was written stays."""
-    connection: Connection = connect(send_all(start(200, (b"content-length", b"4")), body(b"ab", True), body(b"cd")))
+    connection: Http1Connection = connect(
+        send_all(start(200, (b"content-length", b"4")), body(b"ab", True), body(b"cd"))
+    )
     original = connection.transport.write
 
     def write(data: bytes) -> None:
@@ -753,7 +755,7 @@ async def test_two_senders_wait(connect: Any) -> None:
         assert [sender.cancelled() for sender in senders] == [False, True, False]
         await send(body())
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     assert connection.responses()[0].body == b"xx"
@@ -766,7 +768,7 @@ async def test_thousands_of_header_names(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await respond(headers=[(b"X-Name-%d" % number, b"v")])(scope, receive, send)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     for number in range(1100):
         response = await connection.ask(GET)
         assert response.headers[1] == (b"x-name-%d" % number, b"v")
@@ -784,7 +786,7 @@ async def test_a_full_transport_does_not_hold_up_what_is_not_sent(connect: Any) 
         await send(start())
         sent.append(True)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await asyncio.wait_for(connection.run(), 5)
     assert sent == [True]

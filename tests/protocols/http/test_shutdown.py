@@ -7,7 +7,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.http2 import headers
-from tests.protocols.http.connection import GET, HELLO, Connection, body, respond, start
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, body, respond, start
 from tests.waiting import turns
 from uvicorn._speedups.http2_codes import INTERNAL_ERROR
 from uvicorn.protocols.http.http1 import State
@@ -56,7 +56,7 @@ async def test_a_streaming_response_is_finished(connect: Any) -> None:
         connection.protocol.shutdown()
         await send(body(b"def"))
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(GET)
     await connection.run()
     [response] = connection.responses()
@@ -90,7 +90,7 @@ async def test_a_body_that_is_still_coming_is_read(connect: Any) -> None:
         bodies.append(await receive())
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
@@ -129,13 +129,13 @@ async def test_after_the_connection_is_lost(connect: Any) -> None:
 
 
 async def test_the_server_is_notified_of_its_last_request(connect: Any) -> None:
-    told = []
+    reached = []
     connection = connect(respond())
     connection.state.request_limit = 2
-    connection.state.on_request_limit = lambda: told.append(connection.state.total_requests)
+    connection.state.on_request_limit = lambda: reached.append(connection.state.total_requests)
     for _ in range(3):
         await connection.ask(GET)
-    assert told == [2]
+    assert reached == [2]
 
 
 async def test_a_draining_server_keeps_no_connection(connect: Any) -> None:
@@ -164,7 +164,7 @@ class Waiting:
 
 async def test_a_request_that_waits_for_the_next_turn_is_the_last(connect: Any) -> None:
     app = Waiting()
-    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
     states = []
 
     def shut_down() -> None:
@@ -184,7 +184,7 @@ async def test_a_request_that_waits_for_the_next_turn_is_the_last(connect: Any) 
 
 async def test_a_request_that_waits_for_the_next_turn_of_a_lost_connection_is_not_served(connect: Any) -> None:
     app = Waiting()
-    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
 
     def lose() -> None:
         connection.transport.closed = True
@@ -233,7 +233,7 @@ async def test_a_stream_that_ends_cannot_pass_for_a_whole_response(
 ) -> None:
     """Middleware completes responses after a disconnect, however short they are."""
     app = Streaming(*messages)
-    connection: Connection = connect(app, loop=asyncio.get_running_loop(), full=True)
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop(), full=True)
     connection.feed(head(b"GET / HTTP/%b" % version))
     await turns()
     connection.protocol.shutdown()
@@ -253,7 +253,7 @@ async def test_a_stream_that_ends_cannot_pass_for_a_whole_response(
 async def test_a_stream_that_waits_for_its_body_is_ended(connect: Any) -> None:
     """What has come of the body is received before."""
     app = Streaming(body=True)
-    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 9") + b"abc")
     await turns()
     [exchange] = connection.protocol.exchanges
@@ -271,7 +271,7 @@ async def test_a_response_that_has_not_begun_is_no_stream(connect: Any) -> None:
         await respond()(scope, receive, send)
 
     release = asyncio.Event()
-    connection: Connection = connect(app, loop=asyncio.get_running_loop())
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
     assert connection.protocol.exchanges == ()
     connection.feed(GET)
     await turns()

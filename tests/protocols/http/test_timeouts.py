@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Connection, body, post, respond, send_all, start
+from tests.protocols.http.connection import GET, Http1Connection, body, post, respond, send_all, start
 from tests.waiting import turns
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
@@ -61,7 +61,7 @@ async def test_a_body_that_stops_coming(connect: Any) -> None:
         while not events or events[-1]["type"] != "http.disconnect":
             events.append(await receive())
 
-    connection: Connection = connect(app, timeout_request_body=4)
+    connection: Http1Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     task = connection.loop.start_one()
     await turns()
@@ -81,7 +81,7 @@ async def test_a_body_that_stops_coming_once_the_response_has_begun(connect: Any
         while not events or events[-1]["type"] != "http.disconnect":
             events.append(await receive())
 
-    connection: Connection = connect(app, timeout_request_body=4)
+    connection: Http1Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     task = connection.loop.start_one()
     await turns()
@@ -100,7 +100,7 @@ async def test_an_application_that_does_not_ask_for_the_body_may_take_its_time(c
         await release.wait()
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app, timeout_request_body=4, timeout_request_head=4)
+    connection: Http1Connection = connect(app, timeout_request_body=4, timeout_request_head=4)
     connection.feed(post(b"hello"))
     task = connection.loop.start_one()
     await turns()
@@ -118,7 +118,7 @@ async def test_a_peer_that_takes_nothing(connect: Any) -> None:
             await send(body(b"x" * 1000, True))
         assert await_closed
 
-    connection: Connection = connect(app, timeout_send=5, full=True)
+    connection: Http1Connection = connect(app, timeout_send=5, full=True)
     connection.feed(GET)
     connection.transport.unsent = 100_000
     connection.protocol.pause_writing()
@@ -131,7 +131,7 @@ async def test_a_peer_that_takes_nothing(connect: Any) -> None:
 
 
 async def test_a_peer_that_takes_some(connect: Any) -> None:
-    connection: Connection = connect(respond(), timeout_send=5, full=True)
+    connection: Http1Connection = connect(respond(), timeout_send=5, full=True)
     connection.feed(GET)
     connection.transport.unsent = 100_000
     connection.protocol.pause_writing()
@@ -165,7 +165,7 @@ async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
         await send(start(200, (b"content-length", b"0")))
         await send(body())
 
-    connection: Connection = connect(app, timeout_request_body=1)
+    connection: Http1Connection = connect(app, timeout_request_body=1)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     assert connection.statuses == [200]
@@ -250,7 +250,7 @@ async def test_closing_with_bytes_left_to_send(connect: Any) -> None:
 
 
 async def test_a_peer_that_takes_nothing_on_a_plain_transport(connect: Any) -> None:
-    connection: Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body()), timeout_send=5)
+    connection: Http1Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body()), timeout_send=5)
     connection.feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
@@ -282,7 +282,7 @@ async def test_the_deadline_to_send_outlives_a_cancelled_receive(connect: Any) -
         await asyncio.wait([waiting], timeout=5)
         connection.loop.run_later(with_delay=5)
 
-    connection: Connection = connect(app, full=True, timeout_send=5)
+    connection: Http1Connection = connect(app, full=True, timeout_send=5)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.transport.unsent = 100
     await connection.run()
@@ -307,7 +307,7 @@ async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: An
 
 
 async def test_a_body_breaks_while_the_client_takes_nothing(connect: Any) -> None:
-    connection: Connection = connect(send_all(), full=True, timeout_send=5)
+    connection: Http1Connection = connect(send_all(), full=True, timeout_send=5)
     connection.feed(CHUNKED)
     connection.transport.unsent = 100
     connection.protocol.pause_writing()
@@ -323,7 +323,7 @@ async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(con
         event = await receive()
         assert event["type"] == "http.disconnect"
 
-    connection: Connection = connect(app, timeout_request_body=4)
+    connection: Http1Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
@@ -367,7 +367,7 @@ async def test_what_a_refused_client_has_to_take_counts_from_the_answer_on(conne
 
 
 async def test_a_peer_that_takes_some_and_then_nothing(connect: Any) -> None:
-    connection: Connection = connect(send_all(start()), timeout_send=5, full=True)
+    connection: Http1Connection = connect(send_all(start()), timeout_send=5, full=True)
     connection.feed(GET)
     connection.transport.unsent = 100_000
     connection.protocol.pause_writing()
@@ -397,7 +397,7 @@ async def test_one_of_two_receivers_still_waits_for_the_body(connect: Any) -> No
         connection.loop.run_later(with_delay=4)
         await second
 
-    connection: Connection = connect(app, timeout_request_body=4)
+    connection: Http1Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await asyncio.wait_for(connection.run(), 5)
     assert connection.statuses == [408]
@@ -440,7 +440,7 @@ async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_
         await go.wait()
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app, timeout_send=5, timeout_request_body=4)
+    connection: Http1Connection = connect(app, timeout_send=5, timeout_request_body=4)
     connection.feed(post(b"hello") + behind)
     task = connection.loop.start_one()
     await turns()
@@ -463,7 +463,7 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
         await respond()(scope, receive, send)
 
     seen: list[list[float]] = []
-    connection: Connection = connect(app, timeout_request_body=4)
+    connection: Http1Connection = connect(app, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
     await turns()
@@ -522,7 +522,7 @@ async def test_a_response_that_has_begun_may_end_after_the_time_for_the_body(con
         await turns()
         await send(body(b"cd"))
 
-    connection: Connection = connect(app, full=True, timeout_request_body=4)
+    connection: Http1Connection = connect(app, full=True, timeout_request_body=4)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     await connection.run()
     [response] = connection.responses()

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, HELLO, Connection, respond
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, respond
 
 HANDSHAKE = head(
     b"GET /ws?q HTTP/1.1",
@@ -187,7 +187,7 @@ async def test_the_body_of_a_refused_upgrade_arrives(connect: Any) -> None:
         bodies.append((await receive())["body"])
         await respond()(scope, receive, send)
 
-    connection: Connection = connect(app)
+    connection: Http1Connection = connect(app)
     fields = b"Connection: Upgrade", b"Upgrade: h2c"
     chunked = head(b"POST / HTTP/1.1", *fields, b"Transfer-Encoding: chunked")
     for data in (head(b"POST / HTTP/1.1", *fields, b"Content-Length: 5") + b"hello", chunked + b"2\r\nhi\r\n0\r\n\r\n"):

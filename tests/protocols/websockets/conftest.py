@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.http.classes import protocol_class
-from tests.protocols.websockets.connection import Connection
+from tests.protocols.websockets.connection import WebSocketConnection
 
 
 @pytest.fixture(params=["itself", "h11", "httptools"])
@@ -19,12 +19,12 @@ def entry(request: pytest.FixtureRequest, ws_protocol_cls: Any) -> Any:
 
 
 @pytest.fixture
-def connect(ws_protocol_cls: Any) -> Iterator[Callable[..., Connection]]:
+def connect(ws_protocol_cls: Any) -> Iterator[Callable[..., WebSocketConnection]]:
     """Make connections of the class under test; they are ended with the test."""
-    connections: list[Connection] = []
+    connections: list[WebSocketConnection] = []
 
-    def make(protocol_class: Any = None, **options: Any) -> Connection:
-        connections.append(Connection(protocol_class or ws_protocol_cls, ws=ws_protocol_cls, **options))
+    def make(protocol_class: Any = None, **options: Any) -> WebSocketConnection:
+        connections.append(WebSocketConnection(protocol_class or ws_protocol_cls, ws=ws_protocol_cls, **options))
         return connections[-1]
 
     yield make

@@ -65,7 +65,7 @@ async def settle() -> None:
     await turns()
 
 
-class Connection:
+class WebSocketConnection:
     """One connection, made.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.protocols.websockets.connection import Connection, request, settle
+from tests.protocols.websockets.connection import WebSocketConnection, request, settle
 from uvicorn.server_state import ServerState
 
 
@@ -14,13 +14,13 @@ from uvicorn.server_state import ServerState
     [("websocket.accept", 101, 1), ("websocket.close", 403, 0), ("", 499, 0)],
 )
 async def test_the_end_is_reported_once(
-    connect: Callable[..., Connection], kind: str, status: int, opened: int
+    connect: Callable[..., WebSocketConnection], kind: str, status: int, opened: int
 ) -> None:
-    told: list[tuple[str, int, int]] = []
+    reports: list[tuple[str, int, int]] = []
 
     def observer(scope: Any, ended: Any) -> None:
         assert 0.0 <= ended.duration < 100.0
-        told.append((scope["path"], ended.status, ended.sent))
+        reports.append((scope["path"], ended.status, ended.sent))
 
     connection = connect()
     state: ServerState = connection.protocol.server_state
@@ -35,4 +35,4 @@ async def test_the_end_is_reported_once(
     connection.script.finish()
     await running
     assert state.websockets == 0
-    assert told == [("/ws", status, -1)]
+    assert reports == [("/ws", status, -1)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.protocols.websockets.connection import Connection
+from tests.protocols.websockets.connection import WebSocketConnection
 from tests.protocols.websockets.frames import TEXT, frame
 from uvicorn import _speedups
 from uvicorn.config import Config
@@ -45,7 +45,7 @@ def test_names(name: str, library: str) -> None:
 async def test_the_class_of_another_name_serves() -> None:
     pytest.importorskip("websockets")
     name = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
-    connection = Connection(import_from_string(name))
+    connection = WebSocketConnection(import_from_string(name))
     await connection.open()
     connection.feed(frame(TEXT, b"x"))
     assert (await connection.receive())["text"] == "x"
@@ -74,7 +74,7 @@ async def test_subclasses_may_override(ws_protocol_cls: Any) -> None:
             self.received += len(data)
             super().data_received(data)
 
-    connection = Connection(Counting)
+    connection = WebSocketConnection(Counting)
     await connection.open()
     connection.feed(frame(TEXT, b"x"))
     assert connection.protocol.received > 100

@@ -1,7 +1,8 @@
-"""What an option is, and a base class whose attributes are options.
+"""How options are declared and checked.
 
-`Option` is a row of the table in `uvicorn.config.table`. `OptionTable` collects the rows of a class, checks arguments
-against them, and gives the class the signature that programs look at.
+An `Option` is one row of the table in `uvicorn.config.table`. A class with such rows has the base `OptionTable`, which
+checks arguments, and the decorator `declare_options`, which collects the rows and makes the signature of the
+constructor.
 """
 
 import enum
@@ -24,6 +25,8 @@ P = ParamSpec("P")
 
 
 class Group(enum.Enum):
+    """The sections of `uvicorn --help` and of docs/settings.md."""
+
     APPLICATION = "Application"
     ADDRESS = "Address"
     PROCESSES = "Processes"
@@ -41,27 +44,42 @@ class Group(enum.Enum):
 
 
 class Form(enum.Enum):
-    VALUE = enum.auto()
-    MANY = enum.auto()
-    ONE_OR_MANY = enum.auto()  # One is no list.
-    ON = enum.auto()
-    ON_OFF = enum.auto()
+    """How an option is written on the command line."""
+
+    VALUE = enum.auto()  # --flag VALUE
+    MANY = enum.auto()  # The flag can be repeated; the values are a list.
+    ONE_OR_MANY = enum.auto()  # A single value is passed on by itself, several as a list.
+    ON = enum.auto()  # --flag
+    ON_OFF = enum.auto()  # --flag/--no-flag
 
 
 class Option(NamedTuple):
-    """A row of the table. Its name is the name of the attribute."""
+    """A row of the table.
 
-    default: Any  # Python's.
+    Attributes:
+        default: the value of `Config` and `run()` if the argument is not given.
+        kind: what values are valid.
+        group: the section of the help and of the settings page.
+        help: a sentence for both.
+        form: how the option is written on the command line.
+        flag: the name on the command line, if it differs from the name of the parameter.
+        shown: the default in words, if the value alone is not clear.
+        command_line_default: the default of the command, if it differs from `default`.
+        name: of the attribute and the parameter; set by `declare_options`.
+    """
+
+    default: Any
     kind: Kind
     group: Group
     help: str
     form: Form = Form.VALUE
-    flag: str = ""  # Its name on the command line, if that differs from the parameter's.
-    shown: str | None = None  # Its default in words, if the value alone is not clear.
-    command_line_default: Any = None  # If it differs from Python's; None for a dict.
+    flag: str = ""
+    shown: str | None = None
+    command_line_default: Any = None
     name: str = ""
 
     def named(self, name: str) -> "Option":
+        """Return the row with its name, and with the default of the command line (none for a dict) filled in."""
         default = self.command_line_default
         if default is None and not isinstance(self.default, dict):
             default = self.default
@@ -90,10 +108,15 @@ class Option(NamedTuple):
         return "" if self.default is None else str(self.default)
 
     def check(self, value: Any, source: str = "") -> Any:
-        """Return the checked value of an option. `source` says who gave it.
+        """Return the checked value of the option.
 
-        Raises OptionError, or OptionTypeError for a value of a wrong type. None means the default, unless the option
-        accepts None as a value.
+        Args:
+            value: as it was given; None means the default, unless None is a valid value of the option.
+            source: where the value comes from, for errors: a flag or a variable; the name of the option if empty.
+
+        Raises:
+            OptionError: the value is not valid.
+            OptionTypeError: the value has a wrong type.
         """
         if value is None:
             return self._check_none()
@@ -113,11 +136,17 @@ class Option(NamedTuple):
             return self.default
 
     def check_one(self, value: Any, source: str = "", read: Callable[[Any], Any] | None = None) -> Any:
-        """Like `check`, also for one value of a list; it calls the kind's `read`."""
+        """Check one value, also one of a list.
+
+        Args:
+            value: as it was given.
+            source: as for `check`.
+            read: the function that checks and converts; by default the `check` of the kind.
+        """
         try:
             return (read or self.kind.check)(value)
         except TypeError:
-            # The value is not named: a password of the wrong type is still a password.
+            # The error does not show the value, because it may be a password.
             rejected = type(value).__name__
             raise OptionTypeError(f"{source or self.name} must be {self.kind.expected}, not {rejected}") from None
         except ValueError:
@@ -133,23 +162,23 @@ class Option(NamedTuple):
 
 
 def close_match(name: str, names: list[str]) -> str:
-    """The end of a sentence about an unknown option."""
-    import difflib  # a millisecond, for what is an error
+    """A suggestion to add to an error about an unknown option; empty if no name is similar."""
+    import difflib  # Takes a millisecond to import, and only errors need it.
 
     close = difflib.get_close_matches(name, names, 1)
     return f". Did you mean {close[0]!r}?" if close else ""
 
 
 def _as_default(make: Callable[P, Option]) -> Callable[P, Any]:
-    """Type checkers expect a value of the attribute's type."""
+    """Let type checkers accept a row as the default of an attribute of any type."""
     return make
 
 
-option = _as_default(Option)
+declare = _as_default(Option)
 
 
 def _signature(options: dict[str, Option], annotations: dict[str, Any]) -> inspect.Signature:
-    """The signature of a constructor, by which programs filter the keyword arguments that they pass."""
+    """The signature of the constructor: programs look at it to see which keyword arguments they may pass."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("self", kind), inspect.Parameter("app", kind, annotation=Any)]
     for name, option in options.items():
@@ -158,13 +187,13 @@ def _signature(options: dict[str, Option], annotations: dict[str, Any]) -> inspe
 
 
 class OptionTable:
-    """Arguments that become attributes, each checked."""
+    """A class whose constructor checks its arguments and makes them attributes."""
 
     options: ClassVar[dict[str, Option]]
 
     app: Any
 
-    # Type checkers take the arguments from the annotations.
+    # Type checkers take the arguments from the annotations, by `dataclass_transform`.
     if not TYPE_CHECKING:
 
         def __init__(self, *args, **options):
@@ -198,8 +227,8 @@ Table = TypeVar("Table", bound=OptionTable)
 
 
 @dataclass_transform()
-def option_table(cls: type[Table]) -> type[Table]:
-    """Collect the options of a class, and leave their defaults there."""
+def declare_options(cls: type[Table]) -> type[Table]:
+    """Collect the rows of a class in its `options`, and put their defaults in their places."""
     cls.options = {name: value.named(name) for name, value in vars(cls).items() if isinstance(value, Option)}
     for name, option in cls.options.items():
         setattr(cls, name, option.default)
