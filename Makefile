@@ -38,7 +38,7 @@ frameworks: $(VENV)/.dev ## Run the framework tests over the newest and oldest r
 	@$(RUN) pip install --quiet --group matrix
 	@$(RUN) tests.frameworks.matrix $(FRAMEWORKS)
 
-platforms: $(VENV)/.dev ## Run the suite on PyPy, CPython 3.14, aarch64 and Windows (wine); needs root
+platforms: $(VENV)/.dev ## Run the suite on PyPy, CPython 3.14 and 3.15, aarch64 and Windows (wine); needs root
 	@echo "==> running the platforms, as root"
 	@$(RUN) pip install --quiet --group platforms
 	@$(RUN) platforms $(PLATFORMS)

@@ -4,6 +4,7 @@ python -m platforms [--folder FOLDER] [NAME ...]
 """
 
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -13,7 +14,13 @@ from pathlib import Path
 
 from platforms import aarch64, cpython_next, packages, pypy, windows
 
-PLATFORMS = {"pypy-3.11": pypy, "cpython-3.14": cpython_next, "aarch64": aarch64, "windows": windows}
+PLATFORMS = {
+    "pypy-3.11": pypy.outcomes,
+    "cpython-3.14": functools.partial(cpython_next.outcomes, "3.14"),
+    "cpython-3.15": functools.partial(cpython_next.outcomes, "3.15"),
+    "aarch64": aarch64.outcomes,
+    "windows": windows.outcomes,
+}
 NEEDED = {"debootstrap": "debootstrap", "qemu-aarch64-static": "qemu-user-static"}
 
 
@@ -37,7 +44,7 @@ def main() -> None:
     failed = False
     print(f"{'platform':16} {'check':20} {'':6} detail", flush=True)
     for name in names:
-        for outcome in PLATFORMS[name].outcomes(base / name, built):
+        for outcome in PLATFORMS[name](base / name, built):
             verdict = "ok" if outcome.passed else "FAILED"
             detail = outcome.detail
             if not outcome.passed:

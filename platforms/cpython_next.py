@@ -1,4 +1,4 @@
-"""CPython 3.14, of the Debian release after trixie: the source distribution, compiled there, and the whole suite."""
+"""CPythons that are newer than this machine's: the source distribution, compiled on Debian, and the whole suite."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +8,12 @@ from platforms.outcome import Outcome
 from platforms.packages import Packages
 from platforms.suite import installed_suite
 
-NAME = "cpython-3.14"
+# The Debian release after trixie has them all.
+RELEASE = "forky"
 
 
-def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
-    include = ["python3.14", "python3.14-venv", "python3.14-dev", "ca-certificates", "gcc", "libc6-dev"]
-    chroot = Chroot(folder, "forky", include)
-    yield from installed_suite(NAME, chroot, packages, packages.sdist, "python3.14", "compiled")
+def outcomes(version: str, folder: Path, packages: Packages) -> Iterator[Outcome]:
+    python = f"python{version}"
+    include = [python, f"{python}-venv", f"{python}-dev", "ca-certificates", "gcc", "libc6-dev"]
+    chroot = Chroot(folder, RELEASE, include)
+    yield from installed_suite(f"cpython-{version}", chroot, packages, packages.sdist, python, "compiled")
