@@ -54,3 +54,7 @@ def blocks(page: Path) -> list[Block]:
             )
         )
     return found
+
+
+def outside_of_blocks(page: Path) -> str:
+    return _FENCE.sub("", page.read_text(encoding="utf-8"))
