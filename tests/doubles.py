@@ -12,8 +12,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 
-class MockTask:
-    """What `MockLoop.create_task` returns: nothing but `add_done_callback`."""
+class _Strict:
+    """An object that fails if code asks for an attribute that it does not have, even by `getattr` with a default."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{type(self).__name__} was asked for {name!r}")
+
+
+class MockTask(_Strict):
+    """What `MockLoop.create_task` returns: `add_done_callback` alone."""
 
     __slots__ = ("_callbacks", "_context", "_coroutine")
 
@@ -26,38 +35,35 @@ class MockTask:
         self._callbacks.append(callback)
 
 
-class MockHandle:
-    """What `MockLoop.call_later` returns: nothing but `cancel`."""
+class MockHandle(_Strict):
+    """What `MockLoop.call_later` returns: `cancel` alone."""
 
-    __slots__ = ("_arguments", "_callback", "_cancelled", "_delay")
+    __slots__ = ("_callback", "_cancelled", "_delay")
 
-    def __init__(self, delay: float, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    def __init__(self, delay: float, callback: Callable[[], object]) -> None:
         self._delay = delay
         self._callback = callback
-        self._arguments = arguments
         self._cancelled = False
 
     def cancel(self) -> None:
         self._cancelled = True
 
 
-class MockLoop:
+class MockLoop(_Strict):
     """A loop whose tasks and timers run when the test says so."""
 
     def __init__(self) -> None:
         self._tasks: deque[MockTask] = deque()
         self._timers: list[MockHandle] = []
 
-    def create_task(
-        self, coroutine: Coroutine[Any, Any, Any], *, context: contextvars.Context | None = None
-    ) -> MockTask:
-        # As real loops do: a task runs in the context it was created in.
-        task = MockTask(coroutine, contextvars.copy_context() if context is None else context)
+    def create_task(self, coroutine: Coroutine[Any, Any, Any], /) -> MockTask:
+        # As in real loops, a task runs in the context in which it was created.
+        task = MockTask(coroutine, contextvars.copy_context())
         self._tasks.append(task)
         return task
 
-    def call_later(self, delay: float, callback: Callable[..., object], *arguments: Any) -> MockHandle:
-        handle = MockHandle(delay, callback, arguments)
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> MockHandle:
+        handle = MockHandle(delay, callback)
         self._timers.append(handle)
         return handle
 
@@ -96,7 +102,7 @@ class MockLoop:
         self._timers = [handle for handle in self._timers if handle._delay > with_delay]
         for handle in due:
             if not handle._cancelled:
-                handle._callback(*handle._arguments)
+                handle._callback()
 
     def discard(self) -> None:
         """Close the tasks that never ran, so that no coroutine is left behind unawaited."""
@@ -128,8 +134,8 @@ class MockTransport:
     def clear_buffer(self) -> None:
         self.writes.clear()
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._extra.get(name, default)
+    def get_extra_info(self, name: str, /) -> Any:
+        return self._extra.get(name)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.closed, f"written after close: {bytes(data)!r}"
@@ -144,9 +150,11 @@ class MockTransport:
         return self.closed
 
     def pause_reading(self) -> None:
+        assert self.reading, "paused twice"
         self.reading = False
 
     def resume_reading(self) -> None:
+        assert not self.reading, "resumed twice"
         self.reading = True
 
     def set_protocol(self, protocol: Any) -> None:
@@ -154,13 +162,16 @@ class MockTransport:
 
 
 class FullTransport(MockTransport):
-    """A `MockTransport` that can also half-close, abort and tell what it holds back."""
+    """A `MockTransport` with more of asyncio's: half-closing, aborting, defaults, and a count of the unsent bytes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.eof_written = False
         self.aborted = False
         self.unsent = 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._extra.get(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.eof_written, f"written after write_eof: {bytes(data)!r}"

@@ -131,6 +131,13 @@ def test_startup(client: Any, common: Common) -> None:
     assert client.get("/started").json() == {"started": True}
 
 
+def test_a_framework_without_lifespan(client: Any, common: Common) -> None:
+    if common.modules != ("django",):
+        pytest.skip("it has a lifespan, or does not log that it has none")
+    client.server.wait_stderr("ASGI 'lifespan' protocol appears unsupported.")
+    assert "lifespan" not in client.server.stderr.partition("Traceback")[2]
+
+
 def test_websocket(client: Any, common: Common) -> None:
     if Has.TEXT not in common.has:
         pytest.skip("no WebSockets")

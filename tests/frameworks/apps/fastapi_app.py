@@ -1,12 +1,11 @@
-"""A small FastAPI application: JSON, forms, files, streams, errors, state."""
+"""A small FastAPI application: a form with files, a stream, state of the lifespan, an error."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import FastAPI, File, Form, HTTPException, Request, UploadFile
+from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
 
 
 @asynccontextmanager
@@ -15,26 +14,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 app = FastAPI(lifespan=lifespan)
-
-
-class Item(BaseModel):
-    name: str
-    price: float
-
-
-@app.post("/items")
-async def create_item(item: Item) -> Item:
-    return item
-
-
-@app.get("/items/{item_id}")
-def read_item(item_id: int, q: str | None = None) -> dict[str, Any]:
-    return {"item_id": item_id, "q": q}
-
-
-@app.post("/form")
-async def form(user: Annotated[str, Form()], text: Annotated[str, Form()]) -> dict[str, str]:
-    return {"user": user, "text": text}
 
 
 @app.post("/upload")
@@ -56,11 +35,6 @@ async def stream(request: Request) -> StreamingResponse:
 @app.get("/state")
 async def state(request: Request) -> dict[str, str]:
     return {"greeting": request.state.greeting}
-
-
-@app.get("/missing")
-async def missing() -> None:
-    raise HTTPException(status_code=418, detail="no such thing", headers={"X-Reason": "tea"})
 
 
 @app.get("/broken")

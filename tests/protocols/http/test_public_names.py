@@ -9,8 +9,10 @@ import pytest
 
 from tests.cases.case import head
 from tests.doubles import MockTransport
+from tests.protocols.http.classes import PUBLIC
 from tests.protocols.http.connection import GET, Http1Connection, body, respond, start
 from uvicorn.config import Config
+from uvicorn.importer import import_from_string
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.http1 import Http1
 from uvicorn.server import ServerState
@@ -97,6 +99,16 @@ async def test_attributes(connect: Any) -> None:
     assert protocol.tasks is connection.state.tasks
     assert protocol.logger.name == "uvicorn.error"
     assert protocol.access_logger.name == "uvicorn.access"
+
+
+async def test_public_class_serves(parser: str) -> None:
+    connection = Http1Connection(import_from_string(PUBLIC[parser]), respond())
+    connection.feed(GET)
+    assert (connection.wire, connection.loop.waiting) == (b"", 1)
+    await connection.run()
+    assert connection.statuses == [200]
+    connection.lose()
+    assert (connection.state.connections, connection.state.tasks) == (set(), set())
 
 
 async def test_subclasses_may_override(http_protocol_cls: Any) -> None:

@@ -3,9 +3,51 @@
     GET  /hello/<name>?q=   JSON {"name": ..., "q": ...}
     POST /echo              the body, as it came
     GET  /stream            fifty pieces, "piece 0;" to "piece 49;"
-    GET  /started           JSON {"started": ...}: whether the start-up hook ran
+    GET  /started           JSON {"started": ...}: whether the startup hook ran
     GET  /broken            an exception
     WebSocket /ws           text comes back in capitals, bytes reversed, until "close", which closes with 4001
 
-They keep to what old and new releases of a framework share, since the matrix serves both.
+They keep to what old and new releases of a framework share, since the matrix serves both. What does not depend on the
+framework is here.
 """
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+PIECES = [b"piece %d;" % number for number in range(50)]
+STATE = {"started": False}
+
+
+async def start(*_: Any) -> None:
+    """The startup hook."""
+    STATE["started"] = True
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    """What /stream sends."""
+    for piece in PIECES:
+        yield piece
+
+
+def fail() -> Any:
+    """What /broken does."""
+    raise ValueError("broken on purpose")
+
+
+async def talk(receive: Any, send: Any, close: Any) -> None:
+    """A conversation over /ws, where messages are str or bytes."""
+    while (message := await receive()) not in ("close", None):
+        await send(message.upper() if isinstance(message, str) else message[::-1])
+    if message == "close":
+        await close(4001)
+
+
+async def talk_asgi(socket: Any) -> None:
+    """A conversation over /ws, where `receive` gives the events of ASGI."""
+    await socket.accept()
+    while (message := await socket.receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        if text == "close":
+            await socket.close(4001)
+            return
+        await (socket.send_bytes(message["bytes"][::-1]) if text is None else socket.send_text(text.upper()))

@@ -1,18 +1,14 @@
 """BlackSheep; its routes are those of its module-wide router unless they are the application's own."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 from blacksheep import Application, Content, Request, Response, StreamedContent, WebSocket
 from blacksheep.server.responses import json
 
+from tests.frameworks.apps.common import STATE, fail, pieces, start, talk_asgi
+
 app = Application()
-state = {"started": False}
-
-
-@app.on_start
-async def start(_: Application) -> None:
-    state["started"] = True
+app.on_start(start)
 
 
 @app.router.get("/hello/:name")
@@ -28,33 +24,19 @@ async def echo(request: Request) -> Response:
 
 @app.router.get("/stream")
 async def stream() -> Response:
-    async def pieces() -> AsyncIterator[bytes]:
-        for number in range(50):
-            yield b"piece %d;" % number
-
     return Response(200, content=StreamedContent(b"text/plain", pieces))
 
 
 @app.router.get("/started")
 async def started() -> Response:
-    return json(state)
+    return json(STATE)
 
 
 @app.router.get("/broken")
 async def broken() -> Response:
-    raise ValueError("broken on purpose")
+    return fail()
 
 
 @app.router.ws("/ws")
-async def talk(websocket: WebSocket) -> None:
-    await websocket.accept()
-    while True:
-        message = await websocket.receive()
-        text = message.get("text")
-        if text == "close":
-            await websocket.close(4001)
-            return
-        if text is not None:
-            await websocket.send_text(text.upper())
-        else:
-            await websocket.send_bytes(message["bytes"][::-1])
+async def websocket(websocket: WebSocket) -> None:
+    await talk_asgi(websocket)

@@ -7,13 +7,12 @@ from typing import Any
 import connexion
 from starlette.responses import Response, StreamingResponse
 
-started = False
+from tests.frameworks.apps.common import STATE, fail, pieces, start
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
-    global started
-    started = True
+    await start()
     yield
 
 
@@ -26,21 +25,16 @@ async def echo(body: Any = None) -> Response:
     return Response(body or b"", media_type="application/octet-stream")
 
 
-async def pieces() -> AsyncIterator[bytes]:
-    for number in range(50):
-        yield b"piece %d;" % number
-
-
 async def stream() -> StreamingResponse:
     return StreamingResponse(pieces(), media_type="text/plain")
 
 
 async def is_started() -> dict[str, bool]:
-    return {"started": started}
+    return STATE
 
 
 async def broken() -> None:
-    raise ValueError("broken on purpose")
+    fail()
 
 
 def operation(function: Any, **more: Any) -> dict[str, Any]:

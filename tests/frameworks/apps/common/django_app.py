@@ -1,6 +1,5 @@
 """Django's ASGI handler; it has no lifespan, and its WebSockets are those of Channels."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import django
@@ -8,6 +7,8 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
+
+from tests.frameworks.apps.common import PIECES, fail, pieces
 
 settings.configure(
     SECRET_KEY="only for tests", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, DATA_UPLOAD_MAX_MEMORY_SIZE=None
@@ -22,23 +23,13 @@ async def echo(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.body, content_type="application/octet-stream")
 
 
-def lines() -> Iterator[bytes]:
-    for number in range(50):
-        yield b"piece %d;" % number
-
-
-async def lines_async() -> AsyncIterator[bytes]:
-    for line in lines():
-        yield line
-
-
 def stream(request: HttpRequest) -> StreamingHttpResponse:
     # An ASGI server is given asynchronous iterators since 4.2.
-    return StreamingHttpResponse(lines_async() if django.VERSION >= (4, 2) else lines(), content_type="text/plain")
+    return StreamingHttpResponse(pieces() if django.VERSION >= (4, 2) else iter(PIECES), content_type="text/plain")
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    raise ValueError("broken on purpose")
+    return fail()
 
 
 urlpatterns: list[Any] = [

@@ -1,17 +1,16 @@
 """Falcon's ASGI application."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import falcon
 import falcon.asgi
 
-state = {"started": False}
+from tests.frameworks.apps.common import STATE, fail, pieces, start, talk
 
 
 class Startup:
     async def process_startup(self, scope: Any, event: Any) -> None:
-        state["started"] = True
+        await start()
 
 
 class Hello:
@@ -27,33 +26,24 @@ class Echo:
 
 class Stream:
     async def on_get(self, req: Any, resp: Any) -> None:
-        async def pieces() -> AsyncIterator[bytes]:
-            for number in range(50):
-                yield b"piece %d;" % number
-
         resp.content_type = "text/plain"
         resp.stream = pieces()
 
 
 class Started:
     async def on_get(self, req: Any, resp: Any) -> None:
-        resp.media = state
+        resp.media = STATE
 
 
 class Broken:
     async def on_get(self, req: Any, resp: Any) -> None:
-        raise ValueError("broken on purpose")
+        fail()
 
 
 class Talk:
     async def on_websocket(self, req: Any, ws: Any) -> None:
         await ws.accept()
-        while True:
-            message = await ws.receive_text()
-            if message == "close":
-                await ws.close(4001)
-                return
-            await ws.send_text(message.upper())
+        await talk(ws.receive_text, ws.send_text, ws.close)
 
 
 app = falcon.asgi.App(middleware=[Startup()])

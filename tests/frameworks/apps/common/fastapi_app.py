@@ -1,19 +1,14 @@
 """FastAPI."""
 
 import warnings
-from collections.abc import AsyncIterator
 from typing import Optional
 
 from fastapi import FastAPI, Request, WebSocket
 from starlette.responses import Response, StreamingResponse
 
+from tests.frameworks.apps.common import STATE, fail, pieces, start, talk_asgi
+
 app = FastAPI()
-state = {"started": False}
-
-
-async def start() -> None:
-    state["started"] = True
-
 
 with warnings.catch_warnings():
     # The hook is the only way that old and new releases share.
@@ -33,35 +28,19 @@ async def echo(request: Request):
 
 @app.get("/stream")
 async def stream():
-    async def pieces() -> AsyncIterator[bytes]:
-        for number in range(50):
-            yield b"piece %d;" % number
-
     return StreamingResponse(pieces(), media_type="text/plain")
 
 
 @app.get("/started")
 async def started():
-    return state
+    return STATE
 
 
 @app.get("/broken")
 async def broken():
-    raise ValueError("broken on purpose")
+    fail()
 
 
 @app.websocket("/ws")
 async def talk(websocket: WebSocket) -> None:
-    await websocket.accept()
-    while True:
-        message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            break
-        text = message.get("text")
-        if text == "close":
-            await websocket.close(4001)
-            break
-        if text is not None:
-            await websocket.send_text(text.upper())
-        else:
-            await websocket.send_bytes(message["bytes"][::-1])
+    await talk_asgi(websocket)

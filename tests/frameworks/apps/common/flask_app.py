@@ -1,11 +1,11 @@
 """Flask: `wsgi_app` for `--interface wsgi`, `a2wsgi_app` in a2wsgi's middleware, `native_app` in the server's own."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask, Response, jsonify, request
 
+from tests.frameworks.apps.common import PIECES, fail
 from uvicorn.middleware.wsgi import _WSGIMiddleware
 
 wsgi_app = Flask(__name__)
@@ -23,16 +23,12 @@ def echo() -> Any:
 
 @wsgi_app.route("/stream")
 def stream() -> Any:
-    def pieces() -> Iterator[bytes]:
-        for number in range(50):
-            yield b"piece %d;" % number
-
-    return Response(pieces(), content_type="text/plain")
+    return Response(iter(PIECES), content_type="text/plain")
 
 
 @wsgi_app.route("/broken")
 def broken() -> Any:
-    raise ValueError("broken on purpose")
+    return fail()
 
 
 a2wsgi_app = WSGIMiddleware(wsgi_app)

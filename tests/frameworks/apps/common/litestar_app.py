@@ -1,16 +1,11 @@
 """Litestar."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Litestar, Request, WebSocket, get, post, websocket
 from litestar.response import Stream
 
-state = {"started": False}
-
-
-async def start() -> None:
-    state["started"] = True
+from tests.frameworks.apps.common import STATE, fail, pieces, start, talk_asgi
 
 
 @get("/hello/{name:str}")
@@ -25,38 +20,22 @@ async def echo(request: Request[Any, Any, Any]) -> bytes:
 
 @get("/stream", media_type="text/plain")
 async def stream() -> Stream:
-    async def pieces() -> AsyncIterator[bytes]:
-        for number in range(50):
-            yield b"piece %d;" % number
-
     return Stream(pieces())
 
 
 @get("/started")
 async def started() -> dict[str, bool]:
-    return state
+    return STATE
 
 
 @get("/broken")
 async def broken() -> None:
-    raise ValueError("broken on purpose")
+    fail()
 
 
 @websocket("/ws")
 async def talk(socket: WebSocket[Any, Any, Any]) -> None:
-    await socket.accept()
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        text = message.get("text")
-        if text == "close":
-            await socket.close(code=4001)
-            return
-        if text is not None:
-            await socket.send_text(text.upper())
-        else:
-            await socket.send_bytes(message["bytes"][::-1])
+    await talk_asgi(socket)
 
 
 app = Litestar(route_handlers=[hello, echo, stream, started, broken, talk], on_startup=[start], logging_config=None)

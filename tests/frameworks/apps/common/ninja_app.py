@@ -1,11 +1,11 @@
 """Django Ninja, on Django's ASGI handler."""
 
-from collections.abc import AsyncIterator
-
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
+
+from tests.frameworks.apps.common import fail, pieces
 
 settings.configure(
     SECRET_KEY="only for tests", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, DATA_UPLOAD_MAX_MEMORY_SIZE=None
@@ -26,11 +26,6 @@ async def echo(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.body, content_type="application/octet-stream")
 
 
-async def pieces() -> AsyncIterator[bytes]:
-    for number in range(50):
-        yield b"piece %d;" % number
-
-
 @api.get("/stream")
 async def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(pieces(), content_type="text/plain")
@@ -38,7 +33,7 @@ async def stream(request: HttpRequest) -> StreamingHttpResponse:
 
 @api.get("/broken")
 def broken(request: HttpRequest) -> None:
-    raise ValueError("broken on purpose")
+    fail()
 
 
 urlpatterns = [path("", api.urls)]

@@ -1,17 +1,13 @@
 """Quart."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 from quart import Quart, Response, jsonify, request, websocket
 
+from tests.frameworks.apps.common import STATE, fail, pieces, start, talk
+
 app = Quart(__name__)
-state = {"started": False}
-
-
-@app.before_serving
-async def start() -> None:
-    state["started"] = True
+app.before_serving(start)
 
 
 @app.route("/hello/<name>")
@@ -26,28 +22,19 @@ async def echo() -> Any:
 
 @app.route("/stream")
 async def stream() -> Any:
-    async def pieces() -> AsyncIterator[bytes]:
-        for number in range(50):
-            yield b"piece %d;" % number
-
     return pieces(), 200, {"Content-Type": "text/plain"}
 
 
 @app.route("/started")
 async def started() -> Any:
-    return jsonify(state)
+    return jsonify(STATE)
 
 
 @app.route("/broken")
 async def broken() -> Any:
-    raise ValueError("broken on purpose")
+    return fail()
 
 
 @app.websocket("/ws")
-async def talk() -> None:
-    while True:
-        message = await websocket.receive()
-        if message == "close":
-            await websocket.close(4001)
-            return
-        await websocket.send(message.upper() if isinstance(message, str) else message[::-1])
+async def converse() -> None:
+    await talk(websocket.receive, websocket.send, websocket.close)

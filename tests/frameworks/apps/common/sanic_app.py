@@ -1,17 +1,12 @@
 """Sanic, as an ASGI application."""
 
-from typing import Any
-
 from sanic import Request, Sanic, Websocket
 from sanic.response import HTTPResponse, json, raw
 
+from tests.frameworks.apps.common import PIECES, STATE, fail, start, talk
+
 app = Sanic("common")
-state = {"started": False}
-
-
-@app.before_server_start
-async def start(*_: Any) -> None:
-    state["started"] = True
+app.before_server_start(start)
 
 
 @app.get("/hello/<name>")
@@ -27,28 +22,21 @@ async def echo(request: Request) -> HTTPResponse:
 @app.get("/stream")
 async def stream(request: Request) -> None:
     response = await request.respond(content_type="text/plain")
-    for number in range(50):
-        await response.send(b"piece %d;" % number)
+    for piece in PIECES:
+        await response.send(piece)
     await response.eof()
 
 
 @app.get("/started")
 async def started(request: Request) -> HTTPResponse:
-    return json(state)
+    return json(STATE)
 
 
 @app.get("/broken")
 async def broken(request: Request) -> HTTPResponse:
-    raise ValueError("broken on purpose")
+    return fail()
 
 
 @app.websocket("/ws")
-async def talk(request: Request, ws: Websocket) -> None:
-    while True:
-        message = await ws.recv()
-        if message is None:
-            return
-        if message == "close":
-            await ws.close(4001)
-            return
-        await ws.send(message.upper() if isinstance(message, str) else message[::-1])
+async def converse(request: Request, ws: Websocket) -> None:
+    await talk(ws.recv, ws.send, ws.close)

@@ -1,6 +1,5 @@
 """Starlette."""
 
-import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator
@@ -13,13 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-started = False
-
-
-async def start() -> None:
-    global started
-    await asyncio.sleep(0)
-    started = True
+from tests.frameworks.apps.common import STATE, fail, pieces, start
 
 
 @contextlib.asynccontextmanager
@@ -37,19 +30,15 @@ async def echo(request: Request) -> Response:
 
 
 async def stream(request: Request) -> Response:
-    async def pieces() -> AsyncIterator[bytes]:
-        for number in range(50):
-            yield b"piece %d;" % number
-
     return StreamingResponse(pieces(), media_type="text/plain")
 
 
 async def is_started(request: Request) -> Response:
-    return JSONResponse({"started": started})
+    return JSONResponse(STATE)
 
 
 async def broken(request: Request) -> Response:
-    raise ValueError("broken on purpose")
+    return fail()
 
 
 class Talk(WebSocketEndpoint):
