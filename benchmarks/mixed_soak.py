@@ -195,7 +195,7 @@ def main() -> None:
         victim.ask()
         tracebacks = victim.tracebacks
         with contextlib.suppress(ValueError):
-            print(victim.log[victim.log.index("Traceback") :][:3000])
+            print(victim.stderr[victim.stderr.index("Traceback") :][:3000])
     for what, count in sorted(mixed.seen.items()):
         print(f"{what:>20} {count:>9,}")
     print(f"p99 of a valid request: {alone.p99 * 1000:.2f} ms among valid ones, {among.p99 * 1000:.2f} ms among all")

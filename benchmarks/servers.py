@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ sys.path.append(str(Path(__file__).parent.parent))
 import environments
 from cases import Case
 
-from tests.processes import free_port
+from tests.processes import free_port, run_program
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
@@ -130,18 +128,6 @@ def chosen(names: Iterable[str], known: dict[str, Server] = SERVERS) -> list[Ser
     return [server for server in servers if server.installed]
 
 
-def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + START_LIMIT
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection((HOST, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.001)
-        else:
-            return
-    raise RuntimeError(f"the server did not start: {process.args!r}")
-
-
 @contextmanager
 def running(
     server: Server, case: Case, *, prefix: tuple[str, ...] = (), stdout: int | None = subprocess.DEVNULL
@@ -154,14 +140,5 @@ def running(
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "UVICORN_"))}
     environ |= variables | {"PYTHONPATH": os.pathsep.join(folders)}
     command = [*prefix, server.python, *server.arguments(case, port)]
-    process = subprocess.Popen(command, cwd=HERE, env=environ, stdout=stdout, stderr=subprocess.DEVNULL)
-    try:
-        _wait_until_listening(process, port)
+    with run_program(command, port=port, timeout=START_LIMIT, cwd=HERE, env=environ, stdout=stdout) as process:
         yield process, port
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

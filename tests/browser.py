@@ -2,13 +2,14 @@
 
 import contextlib
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.processes import foreign_environ
+from tests.processes import run_program
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
@@ -34,9 +35,5 @@ BROWSER_PATIENCE = 90.0
 def browse(url: str, directory: Path) -> Iterator[None]:
     """Have a browser on a page; its profile is in the directory."""
     command = [str(BROWSER), *_FLAGS, f"--user-data-dir={directory / 'profile'}", url]
-    browser = subprocess.Popen(command, env=foreign_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with run_program(command, number=signal.SIGKILL, stdout=subprocess.DEVNULL):
         yield
-    finally:
-        browser.kill()
-        browser.wait()

@@ -1,4 +1,4 @@
-"""A real server in a child process: started on a free port, known ready by its own log line, ended by its id."""
+"""Child processes of tests and benchmarks: a server of ours, known ready by its log line, or any other program."""
 
 import asyncio
 import contextlib
@@ -53,6 +53,40 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+@contextlib.contextmanager
+def run_program(
+    command: Sequence[str], *, port: int = 0, number: int = signal.SIGTERM, timeout: float = PATIENCE, **options: Any
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """A program that is not ours, ended by its id at the end of the block.
+
+    Args:
+        command: the command line.
+        port: the block starts when the program accepts connections on this port of the loopback interface.
+        number: the signal that ends the program.
+        timeout: seconds that the program may take to start.
+        options: of `subprocess.Popen`.
+    """
+    process = subprocess.Popen(command, **{"env": foreign_environ(), "stderr": subprocess.DEVNULL, **options})
+    deadline = time.monotonic() + timeout
+    try:
+        while port:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the program does not listen on port {port}: {command!r}") from error
+                time.sleep(0.001)
+        yield process
+    finally:
+        process.send_signal(number)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class _Lines:

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +15,7 @@ import pytest
 import trustme
 
 from tests.http2 import HELLO, frame, headers, reset
-from tests.processes import PATIENCE, ServerProcess, foreign_environ, free_port, run_async, serve
-from tests.waiting import eventually
+from tests.processes import PATIENCE, ServerProcess, free_port, run_async, run_program, serve
 from uvicorn._speedups import http2_codes as codes
 
 HAPROXY = shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
@@ -66,15 +64,10 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
         configuration = tmp_path / "haproxy.cfg"
         values = {"port": port, "secure_port": secure_port, "upstream": server.port, "how": how}
         configuration.write_text(CONFIGURATION.format(certificate=certificate, patience=int(PATIENCE), **values))
-        process = subprocess.Popen([str(HAPROXY), "-db", "-f", str(configuration)], env=foreign_environ())
-        try:
-            eventually(lambda: socket.create_connection(("127.0.0.1", port)).close() is None)
+        with run_program([str(HAPROXY), "-db", "-f", str(configuration)], port=port, stderr=None):
             yield Front(f"http://127.0.0.1:{port}", secure_port, server)
             assert "Traceback" not in server.stderr
             assert "WARNING" not in server.stderr
-        finally:
-            process.kill()
-            process.wait()
 
 
 def test_requests_of_many_clients(front: Front) -> None:

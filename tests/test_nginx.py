@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,7 @@ import pytest
 import trustme
 
 from tests.docs.blocks import blocks
-from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, free_port, run_async, serve
-from tests.waiting import eventually
+from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, free_port, run_async, run_program, serve
 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
@@ -123,16 +121,8 @@ def run_nginx(servers: str, port: int, directory: Path) -> Iterator[None]:
     configuration = directory / "nginx.conf"
     configuration.write_text(FRAME.format(directory=directory, user=user, recommended=servers))
     assert NGINX is not None
-    process = subprocess.Popen([NGINX, "-c", str(configuration), "-e", str(directory / "error.log")])
-    try:
-        eventually(lambda: socket.create_connection(("127.0.0.1", port)).close() is None)
+    with run_program([NGINX, "-c", str(configuration), "-e", str(directory / "error.log")], port=port, stderr=None):
         yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(PATIENCE)
-        finally:
-            process.kill()
 
 
 def body_of(answer: bytes) -> bytes:

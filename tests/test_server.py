@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.processes import cpu_seconds
 from tests.processes import PATIENCE, exchange, free_port, run_async, serve
 from tests.waiting import eventually, until
 from uvicorn._compat import asyncio_run
@@ -1060,12 +1061,6 @@ def test_running_out_of_files_is_survived_without_a_busy_loop(loop: str) -> None
         assert server.stderr.count("out of system resource") < 100
         clients.close()
         eventually(lambda: exchange((server.host, server.port), REQUEST).startswith(b"HTTP/1.1 200 "))
-
-
-def cpu_seconds(pid: int) -> float:
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_loop_that_has_been_closed_is_not_woken() -> None:

@@ -1,5 +1,6 @@
 """Several servers behind HAProxy, restarted one after the other under load; and what examples/ say of clusters."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 import yaml
 
 from tests.docs.blocks import blocks
-from tests.processes import PATIENCE, ROOT, ServerProcess, foreign_environ, free_port
+from tests.processes import PATIENCE, ROOT, ServerProcess, foreign_environ, free_port, run_program
 from tests.waiting import eventually
 from uvicorn.main import main
 
@@ -36,6 +37,7 @@ class Cluster:
         self._configuration = directory / "haproxy.cfg"
         self._configuration.write_text(self._adapt((ROOT / "examples" / "haproxy" / "haproxy.cfg").read_text()))
         self.servers: dict[str, ServerProcess] = {}
+        self._haproxy = contextlib.ExitStack()
 
     def _adapt(self, text: str) -> str:
         changes = {
@@ -53,8 +55,7 @@ class Cluster:
     def start(self) -> None:
         for name in SERVERS:
             self.start_server(name)
-        command = [str(HAPROXY), "-db", "-f", str(self._configuration)]
-        self._haproxy = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=foreign_environ())
+        self._haproxy.enter_context(run_program([str(HAPROXY), "-db", "-f", str(self._configuration)]))
         for name in SERVERS:
             eventually(lambda name=name: self.state_of(name) == "UP")
 
@@ -83,8 +84,7 @@ class Cluster:
             eventually(lambda name=name: self.state_of(name) == "UP")
 
     def stop(self) -> None:
-        self._haproxy.kill()
-        self._haproxy.wait(PATIENCE)
+        self._haproxy.close()
         for server in self.servers.values():
             server.kill()
 

@@ -1,7 +1,6 @@
 """Attacks on descriptors. Figures as in attacks_http."""
 
 import contextlib
-import resource
 import shutil
 import socket
 import time
@@ -16,11 +15,9 @@ LOOPS = ("uvloop", "asyncio")
 def few_descriptors(limit: int = 64, clients: int = 200) -> Iterator[Figure]:
     """More clients than descriptors: no busy loop, and a recovery."""
 
-    def before() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-
+    prefix = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
     for loop in LOOPS:
-        with Victim("--loop", loop, "--timeout-keep-alive", "60", before=before) as victim:
+        with Victim("--loop", loop, "--timeout-keep-alive", "60", prefix=prefix) as victim:
             connections = [socket.create_connection(("127.0.0.1", victim.port), 5) for _ in range(clients)]
             for connection in connections:
                 with contextlib.suppress(OSError):
@@ -35,7 +32,7 @@ def few_descriptors(limit: int = 64, clients: int = 200) -> Iterator[Figure]:
             recovered = _asks_until(victim, 10)
             yield f"{loop}: of one core while full", busy * 100, 20, "%"
             yield f"{loop}: seconds to recover", recovered - begin, 3, "s"
-            yield f"{loop}: tracebacks of ours", victim.log.count("uvicorn/protocols"), 0, ""
+            yield f"{loop}: tracebacks of ours", victim.stderr.count("uvicorn/protocols"), 0, ""
 
 
 def _asks_until(victim: Victim, seconds: float) -> float:

@@ -3,88 +3,49 @@
 from __future__ import annotations
 
 import json
-import os
 import select
-import signal
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from benchmarks.processes import resident_bytes
-from tests.processes import ROOT, free_port
+from tests.processes import ROOT, ServerProcess, free_port
+from tests.waiting import eventually
 
 HOST = "127.0.0.1"
 HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 START_LIMIT = 60.0  # seconds
 
 
-class Victim:
+class Victim(ServerProcess):
     """A server of ours with one worker, a context manager.
 
     options: of the command line.
     prefix: put before the command (strace).
-    before: called in the child before it runs.
     """
 
-    def __init__(
-        self,
-        *options: str,
-        app: str = "tests.abuse.app:app",
-        prefix: tuple[str, ...] = (),
-        before: Callable[[], None] | None = None,
-        variables: dict[str, str] | None = None,
-    ) -> None:
-        self.port = free_port()
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by __exit__
-        chosen = ["--lifespan", "off", "--no-access-log", *options]
-        self._command = [*prefix, sys.executable, "-m", "uvicorn", app, "--port", str(self.port), *chosen]
-        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **(variables or {})}
-        self._before = before
+    def __init__(self, *options: str, app: str = "tests.abuse.app:app", prefix: tuple[str, ...] = ()) -> None:
+        chosen = [app, "--port", str(free_port()), "--lifespan", "off", "--no-access-log", *options]
+        # Not ready by a line of its log, which some attacks turn off. A group, so that a child of strace ends too.
+        super().__init__(*chosen, command=[*prefix, sys.executable, "-m", "uvicorn"], ready=False, group=True)
+        self.port = int(chosen[2])
 
     def __enter__(self) -> Victim:
-        self.process = subprocess.Popen(
-            self._command,
-            cwd=ROOT,
-            env=self._environ,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            preexec_fn=self._before,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + START_LIMIT
-        while True:
-            try:
-                self.ask()
-            except OSError as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"the server did not start:\n{self.log}") from error
-                time.sleep(0.05)
-            else:
-                return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # The whole session, so that a child of strace ends too.
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self._log.close()
-
-    @property
-    def log(self) -> str:
-        self._log.seek(0)
-        return self._log.read()
+        super().__enter__()
+        try:
+            eventually(self.ask, START_LIMIT)
+        except BaseException:
+            self.kill()
+            raise
+        return self
 
     @property
     def tracebacks(self) -> int:
-        return self.log.count("Traceback")
+        return self.stderr.count("Traceback")
 
     def connect(self, *, receive_buffer: int = 0) -> socket.socket:
         """A connection; with a small receive buffer little is taken from the server without reading."""

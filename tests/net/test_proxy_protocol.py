@@ -10,14 +10,13 @@ import signal
 import socket
 import ssl
 import struct
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processes import PATIENCE, exchange, free_port, run_async, serve
+from tests.processes import PATIENCE, exchange, free_port, run_async, run_program, serve
 from tests.waiting import eventually, turns, until
 from uvicorn.config import Config
 from uvicorn.net.listeners import AcceptingServer, Connector
@@ -458,14 +457,11 @@ def haproxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
         f"defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n"
         f"listen tcp\n  bind 127.0.0.1:{port}\n  server one {path} {request.param}\n"
     )
-    with serve(*APP, "--uds", str(path), "--forwarded-allow-ips", "unix"):
-        process = subprocess.Popen([HAPROXY, "-db", "-f", str(configuration)], stderr=subprocess.DEVNULL)
-        try:
-            wait_until_it_listens(port)
-            yield "127.0.0.1", port
-        finally:
-            process.kill()
-            process.wait(PATIENCE)
+    with (
+        serve(*APP, "--uds", str(path), "--forwarded-allow-ips", "unix"),
+        run_program([HAPROXY, "-db", "-f", str(configuration)], port=port),
+    ):
+        yield "127.0.0.1", port
 
 
 def test_haproxy_tells_of_the_client(haproxy: tuple[str, int]) -> None:
