@@ -556,7 +556,7 @@ class Server:
             if self._former_handlers[sig] in (signal.SIG_DFL, handle_reopen):
                 self._installed_handlers[sig] = handler = handlers[sig.name]
                 signal.signal(sig, handler)
-        self._has_terminal = _has_terminal()
+        self._has_terminal = has_terminal()
         if sys.platform != "win32" and signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL:
             # This handler is written in C: it works even while an extension keeps Python from running handlers.
             # It fails if standard error is no file.
@@ -589,7 +589,7 @@ class Server:
 
     def handle_reload(self, sig: int, frame: FrameType | None) -> None:
         """The handler of SIGHUP: read the certificates again and reopen the log files. Exit if the terminal is gone."""
-        if self._has_terminal and not _has_terminal():
+        if self._has_terminal and not has_terminal():
             self.handle_exit(sig, frame)
             return
         logger.info("Received SIGHUP, reloading certificates and reopening log files.")
@@ -608,7 +608,7 @@ def write_stacks() -> None:
         faulthandler.dump_traceback(all_threads=True)
 
 
-def _has_terminal() -> bool:
+def has_terminal() -> bool:
     """Whether there is a terminal that controls this process."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | getattr(os, "O_NOCTTY", 0)))

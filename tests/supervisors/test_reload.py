@@ -50,11 +50,11 @@ def reloader(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def write(path: Path, answer: str, moment: list[int] = [0]) -> None:  # noqa: B006 - it counts
+def write(path: Path, answer: str, before: str = "", moment: list[int] = [0]) -> None:  # noqa: B006 - it counts
     # Written elsewhere first: else the reloader could look between the writing and the setting of the time, and see two
     # changes.
     new = path.with_suffix(".new")
-    new.write_text(SOURCE.replace("ANSWER", answer))
+    new.write_text(before + SOURCE.replace("ANSWER", answer))
     # A time of its own for each writing, however coarse those of the file system are.
     moment[0] += 1
     now = time.time() + moment[0]
@@ -180,6 +180,63 @@ def test_second_signal_does_not_wait(server: ServerProcess) -> None:
         server.send_signal(signal.SIGTERM)
         assert server.wait() == 0
     assert "Cancel" not in server.stderr
+
+
+def test_sighup_reloads(server: ServerProcess) -> None:
+    first = server.wait_stderr(STARTED)[1]
+    server.send_signal(signal.SIGHUP)
+    server.wait_stderr(r"Received SIGHUP, restarting the server process\.")
+    server.wait_stderr(READY, count=2)
+    assert server.wait_stderr(STARTED, count=2)[1] != first
+    assert answer(server) == "one"
+    assert "detected changes" not in server.stderr
+
+
+def test_sighup_starts_a_server_that_has_failed(server: ServerProcess, tmp_path: Path) -> None:
+    # It needs a file that is not watched.
+    write(tmp_path / "application.py", "two", before="open('settings')")
+    server.wait_stderr("No such file or directory: 'settings'")
+    (tmp_path / "settings").touch()
+    server.send_signal(signal.SIGHUP)
+    server.wait_stderr(READY, count=2)
+    assert answer(server) == "two"
+
+
+def test_sigusr1_opens_the_log_of_the_server_anew(tmp_path: Path) -> None:
+    write(tmp_path / "application.py", "one")
+    path = tmp_path / "access.log"
+    with serve("application:app", "--reload", "--access-log-file", str(path), cwd=tmp_path) as server:
+        server.wait_stderr(READY)
+        answer(server)
+        eventually(lambda: "200 OK" in path.read_text())
+        path.rename(tmp_path / "access.log.1")
+        server.send_signal(signal.SIGUSR1)
+        server.wait_stderr(r"Received SIGUSR1, reopening log files\.")
+        # The child is told by the reloader, so it takes a moment.
+        eventually(lambda: answer(server) == "one" and "200 OK" in path.read_text())
+        assert server.stop(signal.SIGINT) == 0
+
+
+def test_sigusr2_writes_all_stacks(server: ServerProcess) -> None:
+    child = server.wait_stderr(STARTED)[1]
+    server.send_signal(signal.SIGUSR2)
+    for pid in (server.pid, child):
+        server.wait_stderr(rf"The stacks of process \[{pid}\]:")
+    server.wait_stderr(r'server\.py", line \d+ in run\n')
+    assert answer(server) == "one"
+
+
+def test_signals_while_the_server_starts_do_not_end_it(tmp_path: Path) -> None:
+    write(tmp_path / "application.py", "one")
+    options = ["application:app", "--reload", "--port", "0"]
+    with ServerProcess(*options, cwd=tmp_path, ready=False) as server:
+        server.wait_stderr("Started reloader process")
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            server.send_signal(number)
+        server.wait_ready()
+        server.wait_stderr(READY)
+        server.wait_stderr("The stacks of process", count=2)
+        assert answer(server) == "one"
 
 
 def test_patterns(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.waiting import eventually
 from uvicorn import supervisors
 from uvicorn.config import Config
 from uvicorn.supervisors import basereload as module
-from uvicorn.supervisors.basereload import BaseReload, StoppableTarget
+from uvicorn.supervisors.basereload import BaseReload, Message, ObedientTarget
 from uvicorn.supervisors.statreload import StatReload
 
 APP = "tests.supervisors.apps:app"
@@ -147,26 +147,75 @@ def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pyte
     assert process.exitcode == -signal.SIGTERM
 
 
-def test_a_stoppable_target() -> None:
+def test_what_a_child_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from uvicorn.supervisors.spawn import spawn
 
+    done: list[str] = []
+    for name in ("reopen_logs", "write_stacks"):
+        monkeypatch.setattr(module, name, lambda name=name: done.append(name))
     listener, channel = spawn.Pipe(duplex=False)
-    came = threading.Event()
-    former = signal.signal(signal.SIGTERM, lambda sig, frame: came.set())
+    former = signal.signal(signal.SIGTERM, lambda sig, frame: done.append("stop"))
     served: list[list[socket.socket]] = []
 
     def target(sockets: list[socket.socket]) -> None:
         served.append(sockets)
-        channel.send_bytes(b"!")
-        eventually(came.is_set)
+        for message in (Message.REOPEN, Message.STACKS, Message.STOP):
+            channel.send_bytes(message)
+        channel.close()
+        eventually(lambda: len(done) == 3)
 
     try:
-        StoppableTarget(target, listener)(sockets=[])
+        ObedientTarget(target, listener)(sockets=[])
     finally:
         signal.signal(signal.SIGTERM, former)
     assert served == [[]]
+    assert done == ["reopen_logs", "write_stacks", "stop"]
     listener.close()
-    channel.close()
+
+
+# --- Signals ----------------------------------------------------------------------------------------------------------
+
+
+def test_signals_without_a_child_do_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "uvicorn.error")
+    reloader = Reloader(config_of(tmp_path), serve_nothing, [])
+    reloader.handle_usr1(0, None)
+    reloader._start()
+    reloader._stop()
+    reloader.handle_usr2(0, None)
+    assert "Received SIGUSR1, reopening log files." in caplog.text
+    assert f"The stacks of process [{os.getpid()}]:" in caplog.text
+
+
+@pytest.mark.parametrize("terminal", ["none", "there", "gone"])
+def test_the_end_of_a_terminal(terminal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reloader = Reloader(config_of(tmp_path), serve_nothing, [])
+    reloader._has_terminal = terminal != "none"
+    monkeypatch.setattr(module, "has_terminal", lambda: terminal == "there")
+    reloader.handle_hup(signal.SIGHUP, None)
+    assert reloader.should_exit.is_set() == (terminal == "gone")
+    assert reloader._restart_requested == (terminal != "gone")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda sig, frame: None], ids=["nohup", "of the program"])
+def test_another_handler_stays(handler: Any, tmp_path: Path) -> None:
+    numbers = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    former = {number: signal.signal(number, handler) for number in numbers}
+    during: list[Any] = []
+
+    class Looking(Reloader):
+        def should_restart(self) -> list[Path] | None:
+            during.extend(signal.getsignal(number) for number in numbers)
+            return super().should_restart()
+
+    try:
+        Looking(config_of(tmp_path), serve_nothing, []).run()
+        assert during == [handler] * 3
+        assert [signal.getsignal(number) for number in numbers] == [handler] * 3
+    finally:
+        for number in numbers:
+            signal.signal(number, former[number])
 
 
 # --- StatReload -------------------------------------------------------------------------------------------------------

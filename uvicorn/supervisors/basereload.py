@@ -2,10 +2,11 @@
 
 The parent binds the sockets, so that clients wait while no child serves. Subclasses say what has changed
 (`should_restart`): the system notifies `WatchFilesReload`, `StatReload` compares times. A child that fails is not
-started again before the next change.
+started again before the next change, or SIGHUP.
 """
 
 import contextlib
+import enum
 import logging
 import os
 import signal
@@ -18,19 +19,36 @@ from types import FrameType
 from typing import Any
 
 from uvicorn.config import Config
+from uvicorn.logging import reopen_logs
 from uvicorn.process_manager import ProcessManager
-from uvicorn.server import HANDLED_SIGNALS, log_process
+from uvicorn.server import HANDLED_SIGNALS, has_terminal, log_process, write_stacks
 from uvicorn.supervisors.spawn import PipeEnd, get_subprocess, spawn
 
 # Seconds by which open streams may delay a reload, unless the user sets a time; and for the application after that.
 RELOAD_GRACE = 2
 SHUTDOWN_ALLOWANCE = 5.0
 
+# What systemd shows.
+STATUS = "Serving, and watching files"
+
 logger = logging.getLogger("uvicorn.error")
 
 
-class StoppableTarget:
-    """Serves in a child that signals cannot stop (Windows): a thread listens to the reloader's pipe."""
+class Message(bytes, enum.Enum):
+    """What the reloader says to its child over their pipe. A signal could come before the child has its handler."""
+
+    STOP = b"stop"  # Shut down, on Windows. Elsewhere SIGTERM says it.
+    REOPEN = b"reopen"  # Open the files of the log anew.
+    STACKS = b"stacks"  # Write the stacks of your threads.
+
+
+class ObedientTarget:
+    """Serves in the child, where a thread listens to the reloader's pipe.
+
+    Args:
+        target: serves, called with `sockets=`.
+        channel: the pipe from the reloader.
+    """
 
     def __init__(self, target: Callable[..., None], channel: PipeEnd) -> None:
         self._target = target
@@ -42,8 +60,14 @@ class StoppableTarget:
 
     def _listen(self) -> None:
         with contextlib.suppress(EOFError, OSError):  # Another thread notices the end of the reloader.
-            self._channel.recv_bytes()
-            signal.raise_signal(signal.SIGTERM)
+            while True:
+                message = Message(self._channel.recv_bytes())
+                if message is Message.REOPEN:
+                    reopen_logs()
+                elif message is Message.STACKS:
+                    write_stacks()
+                else:
+                    signal.raise_signal(signal.SIGTERM)
 
 
 class BaseReload:
@@ -68,6 +92,9 @@ class BaseReload:
         self.pid = os.getpid()
         self.manager = ProcessManager()
         self._former_handlers: dict[int, Any] = {}
+        self._channel: PipeEnd | None = None
+        self._has_terminal = False
+        self._restart_requested = False
         config.shutdown_delay = 0.0
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = RELOAD_GRACE
@@ -78,10 +105,29 @@ class BaseReload:
             self.process.kill()
         self.should_exit.set()
 
+    def handle_hup(self, sig: int, frame: FrameType | None) -> None:
+        """Restart the child at the next look, as for a change. Exit if the terminal is gone."""
+        if self._has_terminal and not has_terminal():
+            self.signal_handler(sig, frame)
+            return
+        logger.info("Received SIGHUP, restarting the server process.")
+        self._restart_requested = True
+
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """Open the files of the log anew, here and in the child."""
+        logger.info("Received SIGUSR1, reopening log files.")
+        reopen_logs()
+        self._tell(Message.REOPEN)
+
+    def handle_usr2(self, sig: int, frame: FrameType | None) -> None:
+        """Write the stacks of all threads, here and in the child."""
+        write_stacks()
+        self._tell(Message.STACKS)
+
     def run(self) -> None:
         """Serve, reloading at every change, until a signal comes."""
         self.startup()
-        self.manager.ready("Serving, and watching files")
+        self.manager.ready(STATUS)
         for changes in self:
             self.manager.keep_alive()
             if changes:
@@ -90,6 +136,8 @@ class BaseReload:
                     self.reloader_name,
                     ", ".join(map(_display_path, changes)),
                 )
+            if changes or self._restart_requested:
+                self._restart_requested = False
                 self.restart()
         self.shutdown()
 
@@ -110,27 +158,44 @@ class BaseReload:
 
     def startup(self) -> None:
         """Start the first child."""
+        self._capture_signals()
         message = f"Started reloader process [%d] using {self.reloader_name}"
         log_process(message, self.pid, str(self.reloader_name), bold=True)
-        if threading.current_thread() is threading.main_thread():
-            self._former_handlers = {sig: signal.signal(sig, self.signal_handler) for sig in HANDLED_SIGNALS}
         for sock in self.sockets:
             # A client that comes while no child is ready waits.
             sock.listen(self.config.backlog)
         self._start()
 
+    def _capture_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._has_terminal = has_terminal()
+        handlers: dict[int, Any] = dict.fromkeys(HANDLED_SIGNALS, self.signal_handler)
+        for name in ("HUP", "USR1", "USR2"):
+            sig = getattr(signal, f"SIG{name}", None)  # Windows has none of them.
+            # A handler of the program stays, and a SIGHUP that is ignored (`nohup`) stays ignored.
+            if sig is not None and signal.getsignal(sig) is signal.SIG_DFL:
+                handlers[sig] = getattr(self, f"handle_{name.lower()}")
+        self._former_handlers = {sig: signal.signal(sig, handler) for sig, handler in handlers.items()}
+
     def restart(self) -> None:
         """Replace the child, also one that has died."""
+        self.manager.reloading()
         self._stop()
         self._start()
+        self.manager.ready(STATUS)
 
     def _start(self) -> None:
-        target = self.target
-        if sys.platform == "win32":
-            listener, self._channel = spawn.Pipe(duplex=False)
-            target = StoppableTarget(target, listener)
+        listener, self._channel = spawn.Pipe(duplex=False)
+        target = ObedientTarget(self.target, listener)
         self.process = get_subprocess(config=self.config, target=target, sockets=self.sockets)
         self.process.start()
+        listener.close()
+
+    def _tell(self, message: Message) -> None:
+        if self._channel is not None:
+            with contextlib.suppress(OSError):  # The child has ended.
+                self._channel.send_bytes(message)
 
     def _stop(self) -> None:
         if self.process.is_alive():
@@ -142,10 +207,12 @@ class BaseReload:
             self.process.kill()
             self.process.join()
         self.process.close()
+        if self._channel is not None:
+            self._channel.close()
 
     def _terminate(self) -> None:
         if sys.platform == "win32":
-            self._channel.send_bytes(b"!")
+            self._tell(Message.STOP)
         else:
             self.process.terminate()
 
