@@ -294,6 +294,10 @@ def test_an_occupied_port(capsys: pytest.CaptureFixture[str]) -> None:
             "address already in use"
         )
         assert line.endswith("; --port 0 takes any free port")
+        # By the option that names the address.
+        assert refused(capsys, bind=f"127.0.0.1:{port}").endswith("; --bind 127.0.0.1:0 takes any free port")
+        with pytest.raises(OSError, match=r"; --metrics 127\.0\.0\.1:0 takes any free port$"):
+            bind_to(f"127.0.0.1:{port}", flag="--metrics").open()
 
 
 @pytest.mark.parametrize(
@@ -301,7 +305,7 @@ def test_an_occupied_port(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (errno.EACCES, 80, "; only root, or a process with CAP_NET_BIND_SERVICE, binds to a port below 1024"),
         (errno.EACCES, 8000, ""),
-        (errno.EADDRNOTAVAIL, 8000, "; --host is an address of this machine, or 0.0.0.0 for all of them"),
+        (errno.EADDRNOTAVAIL, 8000, "; --host takes an address of this machine, or 0.0.0.0 for all of them"),
         (errno.ENOBUFS, 8000, ""),
     ],
 )
@@ -371,14 +375,14 @@ def test_a_mode_of_a_wrong_type() -> None:
 def test_a_unix_socket_that_is_served_is_not_taken_over(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     with UnixBind(path).open_first() as served:
         served.listen()
-        assert "address already in use" in refused(capsys, uds=path)
+        assert refused(capsys, uds=path).endswith(": address already in use by another server")
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
 
 
 def test_a_file_is_not_replaced_by_a_unix_socket(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(path).write_text("precious")
-    assert "address already in use" in refused(capsys, uds=path)
+    assert refused(capsys, uds=path).endswith(": address already in use; there is a file that is no socket")
     assert Path(path).read_text() == "precious"
 
 

@@ -113,7 +113,7 @@ class MetricsListener:
         assert config.metrics is not None
         self._collector = collector
         self._is_stopping = is_stopping
-        self._bind = bind_to(config.metrics, config.uds_mode)
+        self._bind = bind_to(config.metrics, config.uds_mode, flag="--metrics")
         try:
             self._bind.open()
         except OSError as exc:

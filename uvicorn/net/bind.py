@@ -14,7 +14,7 @@ import socket
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Bind(ABC):
 def binds_of(config: "Config") -> list[Bind]:
     """Return where the options say to listen."""
     if config.bind:
-        binds = [bind_to(address, config.uds_mode) for address in config.bind]
+        binds = [bind_to(address, config.uds_mode, flag="--bind") for address in config.bind]
         _leave_ipv4_to_others([bind for bind in binds if isinstance(bind, TcpBind)])
         return binds
     if config.uds is not None:
@@ -126,12 +126,13 @@ def binds_of(config: "Config") -> list[Bind]:
     return [TcpBind(config.host, config.port)]
 
 
-def bind_to(address: str, uds_mode: int | None = None) -> Bind:
+def bind_to(address: str, uds_mode: int | None = None, flag: str = "") -> Bind:
     """Return what an address of --bind stands for.
 
     Args:
         address: `host:port`, `[IPv6]:port`, `unix:PATH`, `fd:N`, `systemd` or `systemd:NAME`.
         uds_mode: as for `UnixBind`.
+        flag: as for `TcpBind`.
 
     Raises:
         ValueError: it is no such address.
@@ -146,7 +147,7 @@ def bind_to(address: str, uds_mode: int | None = None) -> Bind:
     found = _HOST_AND_PORT.fullmatch(address)
     if found is None or int(found["port"]) > LAST_PORT:
         raise ValueError(address)
-    return TcpBind(found["ipv6"] or found["host"], int(found["port"]))
+    return TcpBind(found["ipv6"] or found["host"], int(found["port"]), flag)
 
 
 def _leave_ipv4_to_others(binds: "list[TcpBind]") -> None:
@@ -165,28 +166,55 @@ class TcpBind(Bind):
     Args:
         host: a name or an address; the empty one means all interfaces.
         port: 0 means any free one, the same for all addresses of the host.
+        flag: the option of the command line that takes both; the empty one means --host and --port.
 
     Attributes:
         only_ipv6: whether the address :: is without IPv4.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, flag: str = "") -> None:
         super().__init__()
         self.host = host
         self.port = port
+        self._flag = flag
         self.only_ipv6 = not socket.has_dualstack_ipv6()
 
     def _bind(self) -> socket.socket:
-        family, kind, protocol, _, address = _resolve(self.host, self.port)[0]
         # The address :: alone means IPv4 too, if the system can.
-        return _bind_tcp_socket(family, kind, protocol, address, only_ipv6=self.only_ipv6)
+        return self._bind_one(*_resolve(self.host, self.port)[0], only_ipv6=self.only_ipv6)
 
     def _bind_others(self) -> Iterator[socket.socket]:
-        for family, kind, protocol, _, (host, _, *rest) in _resolve(self.host, self.port)[1:]:
+        for family, kind, protocol, name, (host, _, *rest) in _resolve(self.host, self.port)[1:]:
             port = self.sockets[0].getsockname()[1]
             # A name may have an address of a family that this machine has not.
             with _skipping(errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                yield _bind_tcp_socket(family, kind, protocol, (host, port, *rest), only_ipv6=True)
+                yield self._bind_one(family, kind, protocol, name, (host, port, *rest), only_ipv6=True)
+
+    def _bind_one(
+        self, family: int, kind: int, protocol: int, name: str, address: Any, *, only_ipv6: bool
+    ) -> socket.socket:
+        """Bind to an address as `getaddrinfo` gives it."""
+        sock = socket.socket(family, kind, protocol)
+        with _binding(sock, address, self._hint):
+            if sys.platform not in ("win32", "cygwin"):  # On these systems, the option lets two servers share a port.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
+            sock.bind(address)
+        return sock
+
+    def _hint(self, number: int | None) -> str:
+        if number == errno.EADDRINUSE:
+            from uvicorn.net.port_owner import owner_of_port
+
+            owner = owner_of_port(self.port)
+            free = f"{self._flag} {_shown((self.host, 0))}" if self._flag else "--port 0"
+            return f"{f' by {owner}' if owner else ''}; {free} takes any free port"
+        if number == errno.EACCES and self.port < FIRST_FREE_PORT:
+            return f"; only root, or a process with CAP_NET_BIND_SERVICE, binds to a port below {FIRST_FREE_PORT}"
+        if number == errno.EADDRNOTAVAIL:
+            return f"; {self._flag or '--host'} takes an address of this machine, or 0.0.0.0 for all of them"
+        return ""
 
     def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
         host = self.host or ALL_INTERFACES
@@ -202,17 +230,6 @@ def _resolve(host: str, port: int) -> list[Any]:
     except socket.gaierror as exc:
         raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}") from None
     return sorted(dict.fromkeys(found), key=lambda info: info[0] != socket.AF_INET)
-
-
-def _bind_tcp_socket(family: int, kind: int, protocol: int, address: Any, *, only_ipv6: bool) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
-    with _binding(sock, address):
-        if sys.platform not in ("win32", "cygwin"):  # On these systems, the option lets two servers share a port.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
-        sock.bind(address)
-    return sock
 
 
 @contextlib.contextmanager
@@ -251,7 +268,7 @@ class UnixBind(Bind):
         if sys.platform == "win32":
             raise OSError(errno.EAFNOSUPPORT, f"cannot bind to unix socket {path!r}: Windows has none")
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with _binding(sock, path):
+        with _binding(sock, path, self._hint):
             mode = self._make_way() if self._has_file else None
             sock.bind(path)
             if mode is not None:
@@ -267,6 +284,12 @@ class UnixBind(Bind):
                 os.unlink(self.path)
             mode = stat.S_IMODE(found.st_mode)
         return mode if self.mode is None else self.mode
+
+    def _hint(self, number: int | None) -> str:
+        found = self._stat()
+        if number != errno.EADDRINUSE or found is None:
+            return ""
+        return " by another server" if stat.S_ISSOCK(found.st_mode) else "; there is a file that is no socket"
 
     def adopt(self, sock: socket.socket) -> socket.socket:
         found = self._stat()
@@ -381,28 +404,17 @@ def _duplicate(fd: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _binding(sock: socket.socket, address: object) -> Iterator[None]:
-    """If it fails, close the socket, and raise the error in the words of asyncio."""
+def _binding(sock: socket.socket, address: object, hint: Callable[[int | None], str]) -> Iterator[None]:
+    """If it fails, close the socket, and raise the error in the words of asyncio.
+
+    Args:
+        sock: is being bound.
+        address: what it is bound to.
+        hint: says, for the number of the error, why and what to do, as far as it is known.
+    """
     try:
         yield
     except OSError as exc:
         sock.close()
-        reason = (exc.strerror or str(exc)).lower() + _hint(exc, address)
+        reason = (exc.strerror or str(exc)).lower() + hint(exc.errno)
         raise OSError(exc.errno, f"error while attempting to bind on address {address!r}: {reason}") from None
-
-
-def _hint(exc: OSError, address: object) -> str:
-    """The reason why an address cannot be bound, and what to do, as far as they are known."""
-    if not isinstance(address, tuple):
-        return ""
-    port = address[1]
-    if exc.errno == errno.EADDRINUSE:
-        from uvicorn.net.port_owner import owner_of_port
-
-        owner = owner_of_port(port)
-        return f"{f' by {owner}' if owner else ''}; --port 0 takes any free port"
-    if exc.errno == errno.EACCES and port < FIRST_FREE_PORT:
-        return f"; only root, or a process with CAP_NET_BIND_SERVICE, binds to a port below {FIRST_FREE_PORT}"
-    if exc.errno == errno.EADDRNOTAVAIL:
-        return "; --host is an address of this machine, or 0.0.0.0 for all of them"
-    return ""
