@@ -143,17 +143,21 @@ class Http1Connection(Peer):
         transport = transport or (FullTransport() if full else MockTransport())
         super().__init__(protocol_class, app, loop=loop or MockLoop(), transport=transport, **{"ws": "none", **options})
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> "Http1Connection":
+        """Have the server receive the bytes; the connection."""
         self.transport.protocol.data_received(data)
+        return self
 
-    async def run(self) -> None:
-        """Run the oldest application task to its end."""
+    async def run(self, data: bytes = b"") -> "Http1Connection":
+        """Have the server receive the bytes, and run the oldest application task to its end; the connection."""
+        if data:
+            self.feed(data)
         await self.loop.run_one()
+        return self
 
     async def ask(self, data: bytes) -> Response:
         """Send one request and run the application; the response."""
-        self.feed(data)
-        await self.run()
+        await self.run(data)
         response = self.responses()[-1]
         self.transport.clear_buffer()
         return response

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.doubles import FullTransport, MockLoop
 from tests.http2 import HELLO, Answer, Reader
 from tests.protocols.http.connection import Peer
 from uvicorn import _speedups
 from uvicorn.protocols.http.http2 import Http2
+
+T = TypeVar("T", bound="Http2Connection")
 
 
 def http2_class(build: str) -> Any:
@@ -47,8 +49,10 @@ class Http2Connection(Peer):
             self.reader.read(self.take())
             self.reader.frames.clear()
 
-    def feed(self, *data: bytes) -> None:
+    def feed(self: T, *data: bytes) -> T:
+        """Have the server receive the bytes in one read; the connection."""
         self.protocol.data_received(b"".join(data))
+        return self
 
     def take(self) -> bytes:
         """What was written since the last call."""

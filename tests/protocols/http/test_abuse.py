@@ -35,8 +35,7 @@ def _upgrading(connect: Any, app: Any) -> Any:
 
 async def test_reading_pauses_while_an_upgrade_waits(connect: Any) -> None:
     app = Slow()
-    connection = _upgrading(connect, app)
-    connection.feed(GET + UPGRADE)
+    connection = _upgrading(connect, app).feed(GET + UPGRADE)
     task = connection.loop.start_one()
     assert not connection.transport.reading
     app.go.set()
@@ -47,8 +46,7 @@ async def test_reading_pauses_while_an_upgrade_waits(connect: Any) -> None:
 
 async def test_an_upgrade_behind_a_fin_is_not_taken_up(connect: Any) -> None:
     app = Slow()
-    connection = _upgrading(connect, app)
-    connection.feed(GET + UPGRADE)
+    connection = _upgrading(connect, app).feed(GET + UPGRADE)
     task = connection.loop.start_one()
     assert connection.protocol.eof_received()
     app.go.set()
@@ -58,13 +56,10 @@ async def test_an_upgrade_behind_a_fin_is_not_taken_up(connect: Any) -> None:
 
 
 async def test_a_client_that_asks_again_and_reads_nothing_is_given_up(connect: Any) -> None:
-    connection = connect(send_all(start(), body(BIG)), full=True)
-    connection.feed(GET)
-    await connection.run()
+    connection = await connect(send_all(start(), body(BIG)), full=True).run(GET)
     connection.transport.unsent = len(BIG)
     connection.protocol.pause_writing()
-    connection.feed(GET)
-    task = connection.loop.start_one()
+    task = connection.feed(GET).loop.start_one()
     await asyncio.sleep(0)
     connection.loop.run_later(60)
     assert connection.transport.aborted
@@ -85,8 +80,7 @@ async def test_a_client_that_takes_everything_late_is_not_aborted(connect: Any) 
 
 
 async def test_a_client_that_has_taken_everything_late_must_send_the_rest_of_its_body(connect: Any) -> None:
-    connection = connect(send_all(start(), body(BIG)), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 10"))
+    connection = connect(send_all(start(), body(BIG)), full=True).feed(head(b"POST / HTTP/1.1", b"Content-Length: 10"))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
     connection.transport.unsent = len(BIG)
@@ -114,8 +108,7 @@ async def test_empty_lines_do_not_keep_a_connection(connect: Any) -> None:
 
 async def test_nothing_is_served_behind_a_body_that_was_cut_off(connect: Any) -> None:
     connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 10)))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 10)))
     connection.feed(b"x" * (LINGER_BYTES + 10) + GET)
     assert connection.transport.closed
     assert connection.loop.waiting == 0
@@ -135,8 +128,7 @@ async def test_receives_that_are_cancelled_leave_nothing(connect: Any) -> None:
         await respond()(scope, receive, send)
 
     connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert not any(cycles)
     # Nothing waited for the body any more when the response was made.
     assert 60 not in connection.loop.timers
@@ -151,8 +143,7 @@ async def test_reading_goes_on_while_the_response_is_made(connect: Any) -> None:
         read.append(await receive())
         await app(scope, receive, send)
 
-    connection = connect(reading)
-    connection.feed(post(b"x" * 70_000))
+    connection = connect(reading).feed(post(b"x" * 70_000))
     assert not connection.transport.reading
     task = connection.loop.start_one()
     await asyncio.sleep(0)
@@ -177,8 +168,7 @@ def test_long_names_of_hosts_are_not_remembered() -> None:
 @pytest.mark.parametrize("method", [b"M-SEARCH", b"PURGE", b"GET"])
 async def test_a_head_without_fields_ends_where_it_ends(connect: Any, method: bytes) -> None:
     """What follows an HTTP/1.0 request without fields is no part of its head, whatever the method."""
-    connection = connect(respond())
-    connection.feed(method + b" / HTTP/1.0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n")
+    connection = connect(respond()).feed(method + b" / HTTP/1.0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n")
     assert connection.protocol.scope["headers"] == []
     await connection.run()
     assert connection.statuses == [200]
@@ -197,8 +187,7 @@ async def test_a_head_without_fields_ends_where_it_ends(connect: Any, method: by
 )
 def test_transfer_codings_that_are_refused(connect: Any, fields: tuple[bytes, ...], status: int) -> None:
     """The same status from both parsers, of which one looks at the fields before the builder does."""
-    connection = connect(respond())
-    connection.feed(head(b"POST / HTTP/1.1", *fields))
+    connection = connect(respond()).feed(head(b"POST / HTTP/1.1", *fields))
     assert connection.statuses == [status]
 
 
@@ -210,8 +199,7 @@ async def test_a_client_that_has_reset_is_not_half_closed(connect: Any, monkeypa
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
     monkeypatch.setattr(connection.transport, "write_eof", write_eof)
-    connection.feed(head(b"GET / HTTP/1.1", b"Connection: close"))
-    await connection.run()
+    await connection.run(head(b"GET / HTTP/1.1", b"Connection: close"))
     assert connection.statuses == [200]
     assert connection.transport.closed
     assert connection.loop.timers == []
@@ -219,8 +207,7 @@ async def test_a_client_that_has_reset_is_not_half_closed(connect: Any, monkeypa
 
 async def test_a_broken_head_request_that_waited_is_answered_without_a_body(connect: Any) -> None:
     app = Slow()
-    connection = connect(app, full=True)
-    connection.feed(GET + head(b"HEAD / HTTP/1.1", b"Transfer-Encoding: chunked") + b"x\r\n")
+    connection = connect(app, full=True).feed(GET + head(b"HEAD / HTTP/1.1", b"Transfer-Encoding: chunked") + b"x\r\n")
     task = connection.loop.start_one()
     await asyncio.sleep(0)
     app.go.set()
@@ -233,8 +220,7 @@ async def test_thousands_of_hosts(connect: Any) -> None:
     """What is remembered of clients is bounded."""
     connection = connect(respond())
     for number in range(1100):
-        connection.feed(head(host=b"host-%d.example" % number))
-        await connection.run()
+        await connection.run(head(host=b"host-%d.example" % number))
     assert connection.statuses == [200] * 1100
     connection.transport.clear_buffer()
     connection.feed(head(host=b"host-<.example"))

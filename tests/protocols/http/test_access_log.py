@@ -24,9 +24,7 @@ async def test_line(connect: Any, access: Records) -> None:
 
 
 async def test_line_of_an_old_client(connect: Any, access: Records) -> None:
-    connection = connect(respond(status=404))
-    connection.feed(head(b"POST / HTTP/1.0"))
-    await connection.run()
+    await connect(respond(status=404)).run(head(b"POST / HTTP/1.0"))
     assert access.lines == ['127.0.0.1:12345 - "POST / HTTP/1.0" 404']
 
 
@@ -56,9 +54,7 @@ async def test_the_line_is_written_when_the_head_goes_out(connect: Any, access: 
         seen.append(len(access.records))
         await send(body(b"y"))
 
-    connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connect(app).run(GET)
     assert seen == [0] + [1] * turns + [1]
     assert len(access.records) == 1
 
@@ -70,39 +66,29 @@ async def test_a_start_that_an_error_replaces_is_logged_as_the_error(connect: An
         if fail:
             raise ZeroDivisionError
 
-    connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    connection = await connect(app).run(GET)
     assert connection.statuses == [500]
     assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 500']
 
 
 async def test_an_error_after_the_head_is_logged_with_the_status_sent(connect: Any, access: Records) -> None:
-    connection = connect(send_all(start(201), body(b"x", True)))
-    connection.feed(GET)
-    await connection.run()
+    connection = await connect(send_all(start(201), body(b"x", True))).run(GET)
     assert connection.transport.closed
     assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 201']
 
 
 async def test_a_start_that_is_refused_is_not_logged_as_sent(connect: Any, access: Records) -> None:
-    connection = connect(send_all(start(200, (b"x", b"\n"))))
-    connection.feed(GET)
-    await connection.run()
+    await connect(send_all(start(200, (b"x", b"\n")))).run(GET)
     assert [record.args[-1] for record in access.records if isinstance(record.args, tuple)] == [500]
 
 
 async def test_server_error_is_logged(connect: Any, access: Records) -> None:
-    connection = connect(send_all())
-    connection.feed(GET)
-    await connection.run()
+    await connect(send_all()).run(GET)
     assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 500']
 
 
 async def test_service_unavailable_is_logged(connect: Any, access: Records) -> None:
-    connection = connect(respond(), limit_concurrency=1)
-    connection.feed(GET)
-    await connection.run()
+    await connect(respond(), limit_concurrency=1).run(GET)
     assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 503']
 
 
@@ -147,8 +133,7 @@ async def test_propagated_lines(connect: Any, access: Records, caplog: pytest.Lo
     ids=["crlf", "escape", "nul", "del", "next line", "csi", "line separator", "quote"],
 )
 async def test_control_characters_are_quoted(connect: Any, access: Records, target: bytes) -> None:
-    connection = connect(respond())
-    connection.feed(head(b"GET " + target + b" HTTP/1.1"))
+    connection = connect(respond()).feed(head(b"GET " + target + b" HTTP/1.1"))
     if connection.loop.waiting:
         await connection.run()
     for line in access.lines:
@@ -166,8 +151,7 @@ async def test_control_characters_are_quoted(connect: Any, access: Records, targ
     ],
 )
 async def test_rejections_log_nothing_raw(connect: Any, caplog: pytest.LogCaptureFixture, data: bytes) -> None:
-    connection = connect(respond())
-    connection.feed(data)
+    connection = connect(respond()).feed(data)
     assert connection.statuses == [400]
     for record in caplog.records:
         assert re.search(r"[\x00-\x1f\x7f-\x9f]", record.getMessage()) is None
@@ -212,8 +196,7 @@ async def test_an_error_for_a_client_that_left_is_not_logged(connect: Any, acces
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("too late")
 
-    connection = connect(app)
-    connection.feed(GET)
+    connection = connect(app).feed(GET)
     connection.transport.closed = True
     connection.lose()
     await connection.run()

@@ -53,8 +53,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[int, str
 
 
 async def ask(connect: Any, app: Any, **options: Any) -> Http1Connection:
-    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop(), **options)
-    connection.feed(GET)
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop(), **options).feed(GET)
     await turns()
     return connection
 
@@ -215,8 +214,7 @@ async def test_a_replaced_exchange_stays_replaced(http_protocol_cls: Any, connec
 @pytest.mark.parametrize("how", ["reset", "lost", "shutdown"])
 async def test_http2(connect_http2: Any, how: str, logged: Any) -> None:
     app = Sending()
-    connection = connect_http2(app, asgi_http_version="2.4")
-    connection.feed(headers(1))
+    connection = connect_http2(app, asgi_http_version="2.4").feed(headers(1))
     await turns()
     assert (app.version, app.sent) == ("2.4", 1)
     if how == "reset":

@@ -21,8 +21,7 @@ UNAVAILABLE = (
 
 
 async def test_bad_request(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect(respond())
-    connection.feed(BAD)
+    connection = connect(respond()).feed(BAD)
     assert connection.wire == BAD_REQUEST
     assert connection.loop.waiting == 0
     assert [(record.name, record.levelno) for record in caplog.records] == [("uvicorn.error", logging.WARNING)]
@@ -33,8 +32,7 @@ async def test_who_sent_a_bad_request_and_why_it_is_bad_is_logged_at_level_debug
     connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
-    connection = connect(respond())
-    connection.feed(b"\x00\r\n\r\n")
+    connect(respond()).feed(b"\x00\r\n\r\n")
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "Invalid HTTP request received."),
         ("DEBUG", "127.0.0.1:12345 - Invalid HTTP request, answered with 400: a request line begins with a method"),
@@ -43,8 +41,7 @@ async def test_who_sent_a_bad_request_and_why_it_is_bad_is_logged_at_level_debug
 
 @pytest.mark.parametrize("size", [1, 2, 200])
 async def test_https_on_a_port_without_tls_is_logged(size: int, connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect(respond())
-    connection.feed((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\n" * 200)[:size])
+    connection = connect(respond()).feed((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\n" * 200)[:size])
     assert connection.wire == BAD_REQUEST
     [record] = caplog.records
     assert record.getMessage() == ("Invalid HTTP request received. The client speaks TLS (https) to a port without it.")
@@ -52,8 +49,7 @@ async def test_https_on_a_port_without_tls_is_logged(size: int, connect: Any, ca
 
 async def test_a_rejected_client_can_read_the_answer(connect: Any) -> None:
     """What still comes is read and dropped for a while: the kernel's reset would eat the answer (RFC 9112 9.6)."""
-    connection = connect(respond(), full=True)
-    connection.feed(BAD)
+    connection = connect(respond(), full=True).feed(BAD)
     assert connection.transport.eof_written
     assert not connection.transport.closed
     connection.feed(b"x" * 1000)
@@ -64,8 +60,7 @@ async def test_a_rejected_client_can_read_the_answer(connect: Any) -> None:
 
 
 async def test_a_rejected_client_that_goes_on_is_cut_off(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(BAD)
+    connection = connect(respond(), full=True).feed(BAD)
     fed = 0
     while not connection.transport.closed and fed < 1_000_000:
         connection.feed(b"x" * 1000)
@@ -76,24 +71,21 @@ async def test_a_rejected_client_that_goes_on_is_cut_off(connect: Any) -> None:
 
 
 async def test_a_rejected_client_that_stays_silent_is_closed(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(BAD)
+    connection = connect(respond(), full=True).feed(BAD)
     assert not connection.transport.closed
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
 
 
 async def test_a_rejected_client_on_a_plain_transport_is_closed_in_the_end(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(BAD)
+    connection = connect(respond()).feed(BAD)
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
     assert connection.wire == BAD_REQUEST
 
 
 async def test_a_rejected_client_that_leaves(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(BAD)
+    connection = connect(respond(), full=True).feed(BAD)
     connection.transport.closed = True
     connection.lose()
     connection.loop.run_later(with_delay=60)
@@ -102,8 +94,7 @@ async def test_a_rejected_client_that_leaves(connect: Any) -> None:
 
 
 async def test_shutdown_while_a_rejected_client_is_drained(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(BAD)
+    connection = connect(respond(), full=True).feed(BAD)
     connection.protocol.shutdown()
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
@@ -118,8 +109,7 @@ async def test_shutdown_while_a_rejected_client_is_drained(connect: Any) -> None
     ],
 )
 async def test_other_rejections(connect: Any, request_bytes: bytes, status: int, phrase: bytes) -> None:
-    connection = connect(respond())
-    connection.feed(request_bytes)
+    connection = connect(respond()).feed(request_bytes)
     [response] = connection.responses()
     assert response.status == status
     assert connection.wire.startswith(b"HTTP/1.1 %d %b\r\nserver: uvicorn\r\n" % (status, phrase))
@@ -135,8 +125,7 @@ async def test_limit_concurrency_counts_connections(connect: Any, caplog: pytest
     async def app(scope: Any, receive: Any, send: Any) -> None:
         called.append(scope)
 
-    connection: Http1Connection = connect(app, limit_concurrency=1)
-    connection.feed(GET)
+    connection: Http1Connection = connect(app, limit_concurrency=1).feed(GET)
     while connection.loop.waiting:
         await connection.run()
     assert connection.wire == UNAVAILABLE
@@ -171,8 +160,6 @@ async def test_limit_concurrency_with_a_body(connect: Any) -> None:
 
 
 async def test_service_unavailable_is_an_application(connect: Any) -> None:
-    connection = connect(service_unavailable)
-    connection.feed(GET)
-    await connection.run()
+    connection = await connect(service_unavailable).run(GET)
     assert connection.wire == UNAVAILABLE
     assert connection.ended

@@ -53,8 +53,7 @@ class Refused:
 async def refusal(connect: Any, connect_http2: Any, *messages: Any) -> str:
     """The text of the error that the last message raises, which is the same over both versions of HTTP."""
     response = await connect(Refused(*messages)).ask(GET)
-    connection = connect_http2(Refused(*messages))
-    connection.feed(headers(1))
+    connection = connect_http2(Refused(*messages)).feed(headers(1))
     # A thread may take part.
     await waiting.until(lambda: connection.answer(1).ended)
     answer = connection.answer(1)
@@ -71,8 +70,7 @@ async def test_scopes_announce_them(connect: Any, connect_http2: Any) -> None:
         await respond()(scope, receive, send)
 
     await connect(app).ask(GET)
-    connection = connect_http2(app)
-    connection.feed(headers(1))
+    connection = connect_http2(app).feed(headers(1))
     await connection.get(1)
     assert [HTTP_EXTENSIONS.keys() <= each.keys() for each in seen] == [True, True]
 
@@ -90,8 +88,7 @@ async def test_what_is_not_offered_is_refused(connect: Any, connect_http2: Any, 
 
 async def test_early_hints(connect: Any) -> None:
     connection = connect(send_all(hint(b"</a>", bytearray(b"</b>; rel=preload")), hint(b"</c>"), start(204), body()))
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire == (
         b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\nlink: </b>; rel=preload\r\n\r\n"
         b"HTTP/1.1 103 Early Hints\r\nlink: </c>\r\n\r\n"
@@ -126,17 +123,13 @@ async def test_hints_arrive_before_there_is_a_response(connect: Any) -> None:
 
 
 async def test_no_hints_for_http_1_0(connect: Any) -> None:
-    connection = connect(send_all(hint(b"</a>"), start(), body(b"Hello")))
-    connection.feed(head(b"GET / HTTP/1.0"))
-    await connection.run()
+    connection = await connect(send_all(hint(b"</a>"), start(), body(b"Hello"))).run(head(b"GET / HTTP/1.0"))
     assert connection.wire.startswith(b"HTTP/1.1 200 OK\r\n")
     assert connection.wire.endswith(b"\r\n\r\nHello")
 
 
 async def test_a_hint_without_links_is_nothing(connect: Any) -> None:
-    connection = connect(send_all(hint(), start(204), body()))
-    connection.feed(GET)
-    await connection.run()
+    connection = await connect(send_all(hint(), start(204), body())).run(GET)
     assert connection.wire.startswith(b"HTTP/1.1 204 ")
 
 
@@ -160,8 +153,7 @@ async def test_the_body_is_still_asked_for_after_a_hint(connect: Any) -> None:
         message = await receive()
         await respond(message["body"])(scope, receive, send)
 
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 2", b"Expect: 100-continue"))
+    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 2", b"Expect: 100-continue"))
     task = connection.loop.start_one()
     await until(lambda: connection.wire.endswith(b"HTTP/1.1 100 Continue\r\n\r\n"))
     connection.feed(b"ab")
@@ -198,8 +190,7 @@ async def test_trailers(connect: Any, connect_http2: Any, first: Any, parts: lis
     app = send_all(first, *parts, trailers(SUM, more=True), trailers(more=True), trailers((b"x-b", b"c")))
     connection = connect(app)
     for _ in range(2):
-        connection.feed(GET_WITH_TRAILERS)
-        await connection.run()
+        await connection.run(GET_WITH_TRAILERS)
         assert connection.wire.endswith(b"\r\n0\r\nx-sum: 5\r\nx-b: c\r\n\r\n")
         [response] = read_with_h11(connection.wire, ["GET"], ended=False)
         assert (response.body, response.whole) == (b"Hello", True)
@@ -233,8 +224,7 @@ async def test_trailers_on_a_real_loop(http_protocol_cls: Any) -> None:
 )
 async def test_trailers_that_have_no_place_are_dropped(connect: Any, request_head: bytes, fields: list[Any]) -> None:
     connection = connect(send_all({**start(200, *fields), "trailers": True}, body(b"Hello"), trailers(SUM)))
-    connection.feed(request_head)
-    await connection.run()
+    await connection.run(request_head)
     assert b"x-sum" not in connection.wire
     [response] = connection.responses("HEAD" if request_head.startswith(b"HEAD") else "GET")
     assert response.body == (b"" if request_head.startswith(b"HEAD") else b"Hello")
@@ -242,8 +232,7 @@ async def test_trailers_that_have_no_place_are_dropped(connect: Any, request_hea
 
 
 async def test_trailers_of_a_head_request_are_dropped(connect_http2: Any) -> None:
-    connection = connect_http2(send_all(PROMISED, body(b"Hello"), trailers(SUM)))
-    connection.feed(headers(1, method=b"HEAD"))
+    connection = connect_http2(send_all(PROMISED, body(b"Hello"), trailers(SUM))).feed(headers(1, method=b"HEAD"))
     answer = await connection.get(1)
     assert (len(answer.heads), answer.body, answer.reset) == (1, b"", None)
 
@@ -277,9 +266,7 @@ async def test_trailers_of_a_client_that_has_gone(connect_http2: Any) -> None:
 
 
 async def test_a_response_without_the_trailers_it_has_announced(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect(send_all(PROMISED, body(b"Hello")))
-    connection.feed(GET_WITH_TRAILERS)
-    await connection.run()
+    connection = await connect(send_all(PROMISED, body(b"Hello"))).run(GET_WITH_TRAILERS)
     assert connection.wire.endswith(b"5\r\nHello\r\n")
     assert connection.transport.closed
     assert "ASGI callable returned without completing response." in caplog.text
@@ -325,9 +312,7 @@ async def test_mistakes_in_place_of_trailers(connect: Any, connect_http2: Any, m
             caught.append(str(exc))
         await send(trailers(SUM))
 
-    connection = connect(app)
-    connection.feed(GET_WITH_TRAILERS)
-    await connection.run()
+    connection = await connect(app).run(GET_WITH_TRAILERS)
     assert connection.wire.endswith(b"\r\n5\r\nHello\r\n0\r\nx-sum: 5\r\n\r\n")
     connection = connect_http2(app)
     connection.feed(headers(1))

@@ -20,9 +20,7 @@ SERVER_ERROR = (
 
 
 async def run(connect: Any, app: Any) -> Http1Connection:
-    connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    connection: Http1Connection = await connect(app).run(GET)
     return connection
 
 
@@ -127,8 +125,7 @@ async def test_an_application_that_is_cancelled(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.get_running_loop().create_future()
 
-    connection: Http1Connection = connect(app)
-    connection.feed(GET)
+    connection: Http1Connection = connect(app).feed(GET)
     task = connection.loop.start_one()
     await turns()
     task.cancel()
@@ -157,8 +154,7 @@ async def test_pipelined_requests_after_a_failure_are_not_served(connect: Any) -
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("the cause")
 
-    connection: Http1Connection = connect(app)
-    connection.feed(GET * 3)
+    connection: Http1Connection = connect(app).feed(GET * 3)
     while connection.loop.waiting:
         await connection.run()
     assert connection.statuses == [500]
@@ -168,16 +164,13 @@ async def test_pipelined_requests_after_a_failure_are_not_served(connect: Any) -
 async def test_a_stream_to_an_old_client_that_breaks_is_reset(connect: Any) -> None:
     """The end of the connection would be the end of the body."""
     connection = connect(send_all(start(), body(b"abc", True)), full=True)
-    connection.feed(head(b"GET / HTTP/1.0"))
-    await connection.run()
+    await connection.run(head(b"GET / HTTP/1.0"))
     assert connection.transport.aborted
     assert connection.protocol.is_closed
 
 
 async def test_a_stream_to_an_old_client_that_breaks_on_a_plain_transport(connect: Any) -> None:
-    connection = connect(send_all(start(), body(b"abc", True)))
-    connection.feed(head(b"GET / HTTP/1.0"))
-    await connection.run()
+    connection = await connect(send_all(start(), body(b"abc", True))).run(head(b"GET / HTTP/1.0"))
     assert connection.transport.closed
 
 
@@ -186,8 +179,7 @@ async def test_an_application_that_ends_the_process(connect: Any, error: type[Ba
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise error
 
-    connection = connect(app)
-    connection.feed(GET)
+    connection = connect(app).feed(GET)
     with pytest.raises(error):
         await connection.run()
     assert connection.statuses == [500]
@@ -197,8 +189,7 @@ async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.L
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("too late")
 
-    connection = connect(app)
-    connection.feed(GET)
+    connection = connect(app).feed(GET)
     connection.transport.closed = True
     connection.lose()
     await connection.run()
@@ -208,8 +199,7 @@ async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.L
 
 async def test_the_body_goes_on_after_the_response_broke(connect: Any) -> None:
     connection = connect(send_all(start(), body(b"abc", True)))
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     assert connection.transport.closed
     connection.feed(b"llo" + GET)
     assert connection.loop.waiting == 0
@@ -230,8 +220,7 @@ async def test_an_application_that_fails_on_a_real_loop(
             raise ends_with
         return None if ends_with == "nothing" else ends_with
 
-    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
-    connection.feed(GET)
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop()).feed(GET)
     await turns()
     assert connection.wire == SERVER_ERROR
     assert connection.transport.closed
@@ -285,8 +274,7 @@ async def test_a_result_after_the_response_on_a_real_loop(
         await respond()(scope, receive, send)
         return 1
 
-    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
-    connection.feed(GET)
+    connection: Http1Connection = connect(app, loop=asyncio.get_running_loop()).feed(GET)
     await turns()
     assert connection.statuses == [200]
     assert connection.transport.closed
@@ -302,8 +290,7 @@ async def test_an_error_after_the_response_lets_the_next_one_end(connect: Any) -
             await go.wait()
             raise ValueError("late")
 
-    connection: Http1Connection = connect(app)
-    connection.feed(head(b"GET /1 HTTP/1.1"))
+    connection: Http1Connection = connect(app).feed(head(b"GET /1 HTTP/1.1"))
     first = connection.loop.start_one()
     await turns()
     connection.feed(GET + GET)

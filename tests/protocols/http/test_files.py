@@ -139,9 +139,7 @@ async def test_a_path_that_is_relative(ask: Any, make_file: Any, monkeypatch: py
 
 async def test_a_file_and_trailers(connect: Any, connect_http2: Any, make_file: Any) -> None:
     app = send_each(PROMISED, path_of(make_file(9)), trailers(SUM))
-    connection = connect(app)
-    connection.feed(head(b"GET / HTTP/1.1", b"TE: trailers"))
-    await connection.run()
+    connection = await connect(app).run(head(b"GET / HTTP/1.1", b"TE: trailers"))
     assert connection.wire.endswith(b"\r\n9\r\n0000000\n0\r\n0\r\nx-sum: 5\r\n\r\n")
     connection = connect_http2(app)
     connection.feed(headers(1))
@@ -268,8 +266,7 @@ async def test_messages_while_a_file_is_sent(connect: Any, connect_http2: Any, m
                 caught.append(str(error.value))
             await sending
 
-        connection = make(app)
-        connection.feed(request)
+        connection = make(app).feed(request)
         if make is connect:
             await connection.run()
             assert connection.responses()[0].body == make_file(files.PIECE).read_bytes()
@@ -293,9 +290,7 @@ async def test_a_file_that_becomes_shorter(
 
     monkeypatch.setattr(files, "_read", shorten)
     path = make_file(files.PIECE * 2)
-    connection = connect(send_each(sized(files.PIECE * 2), path_of(path)))
-    connection.feed(GET)
-    await connection.run()
+    connection = await connect(send_each(sized(files.PIECE * 2), path_of(path))).run(GET)
     assert connection.wire.partition(b"\r\n\r\n")[2] == path.read_bytes()
     assert connection.transport.closed
     path = make_file(files.PIECE * 2)
@@ -325,8 +320,7 @@ async def test_a_file_that_grows(ask: Any, make_file: Any, monkeypatch: pytest.M
 async def test_no_more_is_read_than_the_client_takes(connect_http2: Any, make_file: Any) -> None:
     path = make_file(files.PIECE * 4)
     app = send_each(start(), path_of(path))
-    connection = connect_http2(app)
-    connection.feed(settings((codes.INITIAL_WINDOW_SIZE, 9)), headers(1))
+    connection = connect_http2(app).feed(settings((codes.INITIAL_WINDOW_SIZE, 9)), headers(1))
     await until(lambda: connection.answer(1).body == b"0000000\n0")
     assert is_open(path) or sys.platform != "linux"
     connection.feed(reset(1))
@@ -336,8 +330,7 @@ async def test_no_more_is_read_than_the_client_takes(connect_http2: Any, make_fi
 
 async def test_a_client_that_goes_while_a_file_is_opened(connect: Any, make_file: Any) -> None:
     app = send_each(start(), path_of(make_file(100)))
-    connection = connect(app)
-    connection.feed(GET)
+    connection = connect(app).feed(GET)
     task = connection.loop.start_one()
     await asyncio.sleep(0)
     connection.lose()

@@ -131,8 +131,7 @@ async def test_without_an_access_log_nothing_is_logged(
 
 async def test_the_head_goes_out_on_doubles(connect: Any) -> None:
     app = Steps(START)
-    connection: Http1Connection = connect(app)
-    connection.feed(GET)
+    connection: Http1Connection = connect(app).feed(GET)
     task = connection.loop.start_one()
     await turns()
     assert connection.transport.writes == [HEAD]
@@ -161,8 +160,7 @@ def test_the_head_goes_out_at_once_without_a_loop(connect: Any) -> None:
 
 async def test_the_head_of_an_answer_to_head(connect: Any) -> None:
     app = Steps(START)
-    connection: Http1Connection = connect(app)
-    connection.feed(head(b"HEAD / HTTP/1.1"))
+    connection: Http1Connection = connect(app).feed(head(b"HEAD / HTTP/1.1"))
     task = connection.loop.start_one()
     await turns()
     assert connection.wire == HEAD
@@ -177,17 +175,13 @@ async def test_an_error_after_the_head_cuts_the_connection(connect: Any) -> None
     async def fail() -> None:
         raise ZeroDivisionError
 
-    connection: Http1Connection = connect(Steps(START, turns, fail))
-    connection.feed(GET)
-    await connection.run()
+    connection: Http1Connection = await connect(Steps(START, turns, fail)).run(GET)
     assert connection.wire == HEAD
     assert connection.transport.closed
 
 
 async def test_an_error_in_the_same_turn_is_a_500(connect: Any) -> None:
-    connection: Http1Connection = connect(send_all(START, start()))
-    connection.feed(GET)
-    await connection.run()
+    connection: Http1Connection = await connect(send_all(START, start())).run(GET)
     assert connection.statuses == [500]
     await turns()
     assert connection.statuses == [500]
@@ -198,8 +192,7 @@ async def test_a_shutdown_before_the_head_is_announced_in_it(connect: Any) -> No
         connection.protocol.shutdown()
 
     connection: Http1Connection = connect(Steps(START, shut_down, turns, body(b"abc"), None))
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire == HEAD[:-2] + b"connection: close\r\n\r\nabc"
     assert connection.transport.closed
 
@@ -209,8 +202,7 @@ async def test_a_shutdown_after_the_head_closes_behind_the_body(connect: Any) ->
         connection.protocol.shutdown()
 
     connection: Http1Connection = connect(Steps(START, turns, shut_down, body(b"abc"), None))
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire == HEAD + b"abc"
     assert connection.transport.closed
 
@@ -221,8 +213,7 @@ async def test_a_client_that_left_before_the_head_gets_nothing(connect: Any) -> 
         connection.lose()
 
     connection: Http1Connection = connect(Steps(START, leave, turns, body(b"abc"), None))
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire == b""
 
 
@@ -232,8 +223,7 @@ async def test_a_full_transport_takes_the_head_of_a_response_that_has_started(co
 
     app = Steps(START, fill)
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    task = connection.loop.start_one()
+    task = connection.feed(GET).loop.start_one()
     await turns()
     assert connection.wire == HEAD
     app.do(body(b"abc"))
@@ -248,7 +238,6 @@ async def test_a_full_transport_takes_the_head_of_a_response_that_has_started(co
 async def test_the_head_while_a_long_body_is_still_to_come(connect: Any) -> None:
     """The head could not say that the connection ends, since it went out before the response was complete."""
     connection: Http1Connection = connect(Steps(START, turns, body(b"abc"), None))
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 1000000") + b"x")
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 1000000") + b"x")
     assert connection.wire == HEAD + b"abc"
     assert connection.transport.closed

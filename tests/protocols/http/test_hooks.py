@@ -101,8 +101,7 @@ async def test_calls_for_pieces(http_protocol_cls: Any) -> None:
 @pytest.mark.parametrize("name", OF_A_REQUEST)
 async def test_each_hook_alone(http_protocol_cls: Any, app: Called, name: str) -> None:
     calls: list[Any] = []
-    connection = Http1Connection(traced(http_protocol_cls, calls, name), app)
-    connection.feed(post(b"hello", b"X: y") + GET)
+    connection = Http1Connection(traced(http_protocol_cls, calls, name), app).feed(post(b"hello", b"X: y") + GET)
     await serve(connection)
     assert connection.statuses == [200, 200]
     assert app.bodies == [b"hello", b""]
@@ -192,8 +191,7 @@ async def test_scope_can_be_changed(http_protocol_cls: Any, app: Called) -> None
             super().on_headers_complete()
             self.scope["after"] = self.transport.get_extra_info("peername")
 
-    connection = Http1Connection(Adding, app)
-    connection.feed(GET + GET)
+    connection = Http1Connection(Adding, app).feed(GET + GET)
     await serve(connection)
     for scope in app.scopes:
         assert (scope["replaced"], scope["before"], scope["after"]) == (True, b"a.example", ("127.0.0.1", 12345))
@@ -225,10 +223,8 @@ async def test_hooks_get_names_as_they_were_sent(http_protocol_cls: Any, app: Ca
     connection = Http1Connection(traced(http_protocol_cls, calls, "on_header"), app)
     long = b"x" * 2000
     for line in (b"GET / HTTP/1.1", b"GET http://a.example/ HTTP/1.1"):
-        connection.feed(head(line, b"X-Client-CERT: 1", b"X-Long: " + long))
-        await connection.run()
-    connection.feed(b"GET http://b/ HTTP/1.0\r\nX-Client-CERT: 1\r\nX-Short: 2\r\n\r\n")
-    await connection.run()
+        await connection.run(head(line, b"X-Client-CERT: 1", b"X-Long: " + long))
+    await connection.run(b"GET http://b/ HTTP/1.0\r\nX-Client-CERT: 1\r\nX-Short: 2\r\n\r\n")
     assert [call[1:] for call in calls] == [
         *((b"Host", b"a.example"), (b"X-Client-CERT", b"1"), (b"X-Long", long)) * 2,
         *((b"host", b"b"), (b"X-Client-CERT", b"1"), (b"X-Short", b"2")),
@@ -263,8 +259,7 @@ async def test_body_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
         def on_body(self, body: bytes) -> None:
             super().on_body(body.upper())
 
-    connection = Http1Connection(Upper, app)
-    connection.feed(CHUNKED + post(b"abc"))
+    connection = Http1Connection(Upper, app).feed(CHUNKED + post(b"abc"))
     await serve(connection)
     assert app.bodies == [b"HELLO", b"ABC"]
 
@@ -309,8 +304,7 @@ async def test_refused_by_a_hook(
     bad = head(b"POST /bad HTTP/1.1", b"Content-Length: 5") + b"hello"
     for before in (b"", GET, GET * 2):
         app.scopes.clear()
-        connection = Http1Connection(Refusing, app, full=full)
-        connection.feed(before + bad + GET)
+        connection = Http1Connection(Refusing, app, full=full).feed(before + bad + GET)
         await serve(connection)
         connection.protocol.connection_lost(None)
         await serve(connection)
@@ -337,9 +331,7 @@ async def test_the_body_that_a_hook_refused_does_not_reach_the_application(http_
     async def app(scope: Any, receive: Any, send: Any) -> None:
         events.append(await receive())
 
-    connection = Http1Connection(Refusing, app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    connection.feed(b"hello")
+    connection = Http1Connection(Refusing, app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5")).feed(b"hello")
     await serve(connection)
     assert events == [{"type": "http.disconnect"}]
     assert connection.statuses == [400]
@@ -353,8 +345,7 @@ async def test_refused_without_a_body(http_protocol_cls: Any, app: Called) -> No
             super().on_message_complete()
             self.send_400_response("No.")
 
-    connection = Http1Connection(Refusing, app)
-    connection.feed(head(b"HEAD / HTTP/1.1"))
+    connection = Http1Connection(Refusing, app).feed(head(b"HEAD / HTTP/1.1"))
     await serve(connection)
     [response] = connection.responses("HEAD")
     assert (response.status, response.body, app.scopes) == (400, b"", [])
@@ -406,8 +397,7 @@ async def test_hook_that_crashes_is_logged(http_protocol_cls: Any, caplog: pytes
             self.send_400_response("No.")
             raise ZeroDivisionError
 
-    connection = Http1Connection(Crashing, respond(), full=True)
-    connection.feed(GET)
+    connection = Http1Connection(Crashing, respond(), full=True).feed(GET)
     assert [response.body for response in connection.responses()] == [b"No."]
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.getMessage() == "Exception in Crashing.on_url\n"
@@ -419,8 +409,7 @@ async def test_without_super_the_request_is_refused(
     http_protocol_cls: Any, app: Called, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
-    connection = Http1Connection(subclass(http_protocol_cls, on_headers_complete=lambda self: None), app)
-    connection.feed(GET)
+    connection = Http1Connection(subclass(http_protocol_cls, on_headers_complete=lambda self: None), app).feed(GET)
     assert connection.statuses == [400]
     assert app.scopes == []
     assert caplog.messages[-1].endswith("answered with 400: on_headers_complete has not called super()")
@@ -444,8 +433,7 @@ async def test_send_400_response_can_be_replaced(http_protocol_cls: Any, app: Ca
                 self.send_400_response("mine")
             super().on_url(url)
 
-    connection = Http1Connection(Own, app)
-    connection.feed(GET + b"GET  / HTTP/1.1\r\n\r\n")
+    connection = Http1Connection(Own, app).feed(GET + b"GET  / HTTP/1.1\r\n\r\n")
     assert messages == []
     await serve(connection)
     assert [response.body for response in connection.responses()] == [HELLO, b"Sorry."]
@@ -465,8 +453,7 @@ async def test_send_400_response_outside_of_a_hook(http_protocol_cls: Any) -> No
             super().connection_made(transport)
             self.send_400_response("Not you.")
 
-    connection = Http1Connection(Refusing, respond(), full=True)
-    connection.feed(GET)
+    connection = Http1Connection(Refusing, respond(), full=True).feed(GET)
     assert [(response.status, response.body) for response in connection.responses()] == [(400, b"Not you.")]
 
 
@@ -483,9 +470,7 @@ async def test_on_response_complete(http_protocol_cls: Any, calls_super: bool) -
             if calls_super:
                 super().on_response_complete()
 
-    connection = Http1Connection(Counting, respond())
-    connection.feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1"))
-    await connection.run()
+    connection = await Http1Connection(Counting, respond()).run(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1"))
     assert calls == [("/1", True)]
     await connection.run()
     assert calls == [("/1", True), ("/2", True)]
@@ -536,8 +521,7 @@ async def test_handle_websocket_upgrade(http_protocol_cls: Any, parser: str) -> 
             events.append(event)
             super().handle_websocket_upgrade(*event)
 
-    connection = Http1Connection(Upgrading, respond(), ws=Seamed)
-    connection.feed(GET + HANDSHAKE + b"frames")
+    connection = Http1Connection(Upgrading, respond(), ws=Seamed).feed(GET + HANDSHAKE + b"frames")
     assert events == []
     await serve(connection)
     [arguments] = events
@@ -561,8 +545,7 @@ async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> 
             if late:
                 super().handle_websocket_upgrade(*event)
 
-    connection = Http1Connection(Refusing, respond(), ws=Seamed)
-    connection.feed(HANDSHAKE)
+    connection = Http1Connection(Refusing, respond(), ws=Seamed).feed(HANDSHAKE)
     if late and way not in (refuse, close):
         assert len(Seamed.made) == 1
         return
@@ -574,8 +557,7 @@ async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> 
 async def test_upgrade_behind_another_hook(http_protocol_cls: Any) -> None:
     Seamed.made = []
     calls: list[Any] = []
-    connection = Http1Connection(traced(http_protocol_cls, calls, "on_url"), respond(), ws=Seamed)
-    connection.feed(HANDSHAKE)
+    Http1Connection(traced(http_protocol_cls, calls, "on_url"), respond(), ws=Seamed).feed(HANDSHAKE)
     assert calls == [("on_url", b"/ws?q")]
     assert len(Seamed.made) == 1
 
@@ -589,8 +571,7 @@ async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any, 
             if self.scope["path"] == "/ws":
                 way(self)
 
-    connection = Http1Connection(Refusing, respond(), ws=Seamed)
-    connection.feed(GET * before + HANDSHAKE)
+    connection = Http1Connection(Refusing, respond(), ws=Seamed).feed(GET * before + HANDSHAKE)
     await serve(connection)
     assert Seamed.made == []
     assert connection.transport.closed
@@ -613,8 +594,7 @@ async def test_upgrade_after_the_upgrade(http_protocol_cls: Any) -> None:
             super().handle_websocket_upgrade(*event)
             super().handle_websocket_upgrade(*event)
 
-    connection = Http1Connection(Twice, respond(), ws=Seamed)
-    connection.feed(HANDSHAKE)
+    Http1Connection(Twice, respond(), ws=Seamed).feed(HANDSHAKE)
     assert len(Seamed.made) == 1
 
 
@@ -636,9 +616,7 @@ async def test_handle_events() -> None:
             calls.append(url)
             super().on_url(url)
 
-    connection = Http1Connection(Events, respond())
-    connection.feed(GET[:5])
-    connection.feed(GET[5:] + CHUNKED[:-1])
+    connection = Http1Connection(Events, respond()).feed(GET[:5]).feed(GET[5:] + CHUNKED[:-1])
     assert calls == ["begin", "end", "begin", b"/", "end"]
     await connection.run()
     assert calls[5:] == [b"/c"]
@@ -658,8 +636,7 @@ async def test_handle_events_put_off() -> None:
             if self.ready:
                 super().handle_events()
 
-    connection = Http1Connection(Slow, respond())
-    connection.feed(GET[:5])
+    connection = Http1Connection(Slow, respond()).feed(GET[:5])
     connection.protocol.ready = True
     assert (await connection.ask(GET[5:])).status == 200
     Http1Connection(H11Protocol, respond()).protocol.handle_events()

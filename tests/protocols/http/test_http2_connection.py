@@ -48,8 +48,7 @@ async def test_send_waits_for_the_windows(connect_http2: Any) -> None:
             sent.append(number)
         await send(body())
 
-    connection = connect_http2(app)
-    connection.feed(NO_WINDOW, headers(1))
+    connection = connect_http2(app).feed(NO_WINDOW, headers(1))
     await until(lambda: sent)
     for _ in range(5):
         await asyncio.sleep(0)
@@ -82,8 +81,7 @@ async def test_a_stream_that_is_reset_while_send_waits(connect_http2: Any) -> No
         await send(body(b"y"))
         ended.append(True)
 
-    connection = connect_http2(app)
-    connection.feed(NO_WINDOW, headers(1))
+    connection = connect_http2(app).feed(NO_WINDOW, headers(1))
     await until(lambda: connection.protocol.watched)
     connection.feed(reset(1))
     await until(lambda: ended)
@@ -97,8 +95,7 @@ async def test_several_senders_wait_for_one_stream(connect_http2: Any) -> None:
         await asyncio.gather(send(body(b"b", True)), send(body(b"c", True)))
         await send(body())
 
-    connection = connect_http2(app)
-    connection.feed(NO_WINDOW, headers(1))
+    connection = connect_http2(app).feed(NO_WINDOW, headers(1))
     await until(lambda: connection.protocol.watched)
     connection.feed(window_update(1, 100))
     assert (await connection.get(1)).body == b"abc"
@@ -122,8 +119,7 @@ async def test_looking_for_a_disconnect_while_a_response_waits(connect_http2: An
         look.cancel()
         await send(body())
 
-    connection = connect_http2(app)
-    connection.feed(NO_WINDOW, headers(1, method=b"POST", end=False))
+    connection = connect_http2(app).feed(NO_WINDOW, headers(1, method=b"POST", end=False))
     await until(lambda: connection.protocol.watched)
     for _ in range(5):
         await asyncio.sleep(0)
@@ -179,8 +175,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(connect_http2: Any) -> Non
 
 
 async def test_a_full_transport_that_is_lingering(connect_http2: Any) -> None:
-    connection = connect_http2(respond(), double=True)
-    connection.feed(ping(b""))
+    connection = connect_http2(respond(), double=True).feed(ping(b""))
     assert connection.ended
     connection.protocol.pause_writing()
     connection.protocol.resume_writing()
@@ -242,8 +237,7 @@ async def test_the_first_of_several_deadlines(connect_http2: Any) -> None:
 
 
 async def test_a_real_clock(connect_http2: Any) -> None:
-    connection = connect_http2(send_all(start(), body(b"x" * 10)), timeout_send=0.05)
-    connection.feed(NO_WINDOW, headers(1))
+    connection = connect_http2(send_all(start(), body(b"x" * 10)), timeout_send=0.05).feed(NO_WINDOW, headers(1))
     await asyncio.sleep(0.02)
     connection.feed(headers(3))
     await asyncio.wait_for(_ended(connection, 3), 5)
@@ -268,8 +262,7 @@ async def test_a_body_that_does_not_come(connect_http2: Any, started: bool) -> N
         if started:
             await send(body(b"y"))
 
-    connection = connect_http2(app, double=True, timeout_request_body=9)
-    connection.feed(headers(1, method=b"POST", end=False))
+    connection = connect_http2(app, double=True, timeout_request_body=9).feed(headers(1, method=b"POST", end=False))
     task = connection.loop.start_one()
     await until(lambda: connection.protocol.watched)
     connection.feed(data(1, b"abc"))
@@ -286,8 +279,7 @@ async def test_a_body_that_does_not_come(connect_http2: Any, started: bool) -> N
 
 
 async def test_an_idle_connection_is_closed(connect_http2: Any) -> None:
-    connection = connect_http2(respond(), double=True)
-    connection.feed(headers(1))
+    connection = connect_http2(respond(), double=True).feed(headers(1))
     await connection.loop.run_one()
     assert connection.answer(1).ended
     connection.feed(ping())
@@ -298,8 +290,7 @@ async def test_an_idle_connection_is_closed(connect_http2: Any) -> None:
 
 
 async def test_a_busy_connection_is_not_closed(connect_http2: Any) -> None:
-    connection = connect_http2(respond(), double=True)
-    connection.feed(headers(1))
+    connection = connect_http2(respond(), double=True).feed(headers(1))
     await connection.loop.run_one()
     connection.feed(headers(3))
     connection.loop.run_later(5)
@@ -346,8 +337,7 @@ async def test_a_head_that_comes_slowly(connect_http2: Any, busy: bool, served: 
 
 async def test_a_head_that_comes_in_time(connect_http2: Any) -> None:
     app = Waits()
-    connection = connect_http2(app, double=True, timeout_request_head=11)
-    connection.feed(headers(1))
+    connection = connect_http2(app, double=True, timeout_request_head=11).feed(headers(1))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
     connection.feed(headers(3)[:20])
@@ -365,8 +355,7 @@ async def test_a_head_that_comes_in_time(connect_http2: Any) -> None:
 async def test_a_mistake_ends_the_connection(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "uvicorn.error")
     app = Waits()
-    connection = connect_http2(app)
-    connection.feed(headers(1))
+    connection = connect_http2(app).feed(headers(1))
     await until(lambda: app.events)
     connection.feed(ping(b""))
     assert connection.read().goaway.code == codes.FRAME_SIZE_ERROR
@@ -393,8 +382,7 @@ async def test_a_mistake_while_the_transport_is_full(connect_http2: Any) -> None
 
 async def test_a_connection_that_is_lost(connect_http2: Any) -> None:
     app = Waits()
-    connection = connect_http2(app)
-    connection.feed(headers(1), NO_WINDOW, headers(3))
+    connection = connect_http2(app).feed(headers(1), NO_WINDOW, headers(3))
     await until(lambda: len(app.events) == 2)
     assert connection.state.connections == {connection.protocol}
     connection.protocol.connection_lost(None)
@@ -405,8 +393,7 @@ async def test_a_connection_that_is_lost(connect_http2: Any) -> None:
 
 
 async def test_a_connection_that_is_lost_with_deadlines(connect_http2: Any) -> None:
-    connection = connect_http2(send_all(start(), body(b"x" * 10)), double=True)
-    connection.feed(NO_WINDOW, headers(1))
+    connection = connect_http2(send_all(start(), body(b"x" * 10)), double=True).feed(NO_WINDOW, headers(1))
     await connection.loop.run_one()
     connection.protocol.connection_lost(None)
     assert connection.loop.timers == []
@@ -414,8 +401,7 @@ async def test_a_connection_that_is_lost_with_deadlines(connect_http2: Any) -> N
 
 async def test_an_end_of_input(connect_http2: Any) -> None:
     app = Waits()
-    connection = connect_http2(app)
-    connection.feed(headers(1), headers(3, method=b"POST", end=False))
+    connection = connect_http2(app).feed(headers(1), headers(3, method=b"POST", end=False))
     await until(lambda: app.events)
     assert connection.protocol.eof_received()
     assert connection.answer(3).reset == codes.CANCEL
@@ -431,8 +417,7 @@ async def test_an_end_of_input_of_an_idle_connection(connect_http2: Any) -> None
 
 
 async def test_an_end_of_input_before_a_window_opens(connect_http2: Any) -> None:
-    connection = connect_http2(send_all(start(), body(b"x" * 10)))
-    connection.feed(NO_WINDOW, headers(1))
+    connection = connect_http2(send_all(start(), body(b"x" * 10))).feed(NO_WINDOW, headers(1))
     await until(lambda: not connection.state.tasks)
     connection.protocol.eof_received()
     assert connection.answer(1).reset == codes.CANCEL
@@ -454,8 +439,7 @@ async def test_a_shutdown_of_an_idle_connection(connect_http2: Any) -> None:
 
 async def test_a_shutdown_waits_for_what_is_being_served(connect_http2: Any) -> None:
     app = Waits()
-    connection = connect_http2(app)
-    connection.feed(headers(1))
+    connection = connect_http2(app).feed(headers(1))
     await until(lambda: app.events)
     connection.protocol.shutdown()
     [probe] = connection.read().of_kind("PING")
@@ -484,8 +468,7 @@ async def test_a_shutdown_does_not_wait_for_a_client_that_does_not_answer(connec
 
 
 async def test_a_shutdown_after_the_end(connect_http2: Any) -> None:
-    connection = connect_http2(respond())
-    connection.feed(ping(b""))
+    connection = connect_http2(respond()).feed(ping(b""))
     connection.take()
     connection.protocol.shutdown()
     assert connection.take() == b""
@@ -501,8 +484,7 @@ async def test_a_shutdown_while_the_transport_is_full(connect_http2: Any) -> Non
 
 
 async def test_the_answer_to_no_shutdown(connect_http2: Any) -> None:
-    connection = connect_http2(respond())
-    connection.feed(ping(b"shutdown", codes.ACK), headers(1))
+    connection = connect_http2(respond()).feed(ping(b"shutdown", codes.ACK), headers(1))
     assert (await connection.get(1)).status == 200
     assert not connection.ended
 

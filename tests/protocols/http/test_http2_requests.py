@@ -47,8 +47,7 @@ async def test_scope(connect_http2: Any) -> None:
 
 async def test_root_path(connect_http2: Any) -> None:
     app = Scopes()
-    connection = connect_http2(app, root_path="/root")
-    connection.feed(headers(1, path=b"/x"))
+    connection = connect_http2(app, root_path="/root").feed(headers(1, path=b"/x"))
     await connection.get(1)
     assert (app.scopes[0]["path"], app.scopes[0]["raw_path"]) == ("/root/x", b"/root/x")
 
@@ -56,8 +55,7 @@ async def test_root_path(connect_http2: Any) -> None:
 @pytest.mark.parametrize("eager", [True, False])
 async def test_a_response(connect_http2: Any, eager: bool) -> None:
     app = respond(b"Hello")
-    connection = connect_http2(app if eager else Scopes())
-    connection.feed(headers(1))
+    connection = connect_http2(app if eager else Scopes()).feed(headers(1))
     answer = await connection.get(1)
     assert answer.headers[0] == (b"server", b"uvicorn")
     assert answer.status == 200
@@ -66,8 +64,7 @@ async def test_a_response(connect_http2: Any, eager: bool) -> None:
 
 
 async def test_all_that_one_read_asks_for_is_one_write(connect_http2: Any) -> None:
-    connection = connect_http2(respond())
-    connection.feed(*(headers(number) for number in range(1, 21, 2)))
+    connection = connect_http2(respond()).feed(*(headers(number) for number in range(1, 21, 2)))
     await connection.get(19)
     assert connection.state.total_requests == 10
     if connection.protocol._eager:
@@ -83,8 +80,7 @@ async def test_responses_come_when_they_are_ready(connect_http2: Any) -> None:
         await go[scope["path"]].wait()
         await respond()(scope, receive, send)
 
-    connection = connect_http2(app)
-    connection.feed(headers(1, path=b"/1"), headers(3, path=b"/3"))
+    connection = connect_http2(app).feed(headers(1, path=b"/1"), headers(3, path=b"/3"))
     go["/3"].set()
     assert (await connection.get(3)).ended
     assert not connection.answer(1).ended
@@ -102,8 +98,7 @@ async def test_the_head_is_not_held_back(connect_http2: Any) -> None:
         await send(body(b"x", True))
         await send(body(b"y"))
 
-    connection = connect_http2(app)
-    connection.feed(headers(1))
+    connection = connect_http2(app).feed(headers(1))
     await until(lambda: connection.answer(1).heads)
     assert not connection.answer(1).body
     go.set()
@@ -118,8 +113,7 @@ async def test_the_head_of_a_first_step_is_not_held_back(connect_http2: Any, acc
         await go.wait()
         await send(body(b"x"))
 
-    connection = connect_http2(app)
-    connection.feed(headers(1))
+    connection = connect_http2(app).feed(headers(1))
     await until(lambda: connection.answer(1).heads)
     assert len(access.lines) == 1
     go.set()
@@ -141,8 +135,7 @@ async def test_the_head_of_a_first_step_is_not_held_back(connect_http2: Any, acc
 async def test_what_is_sent(
     connect_http2: Any, method: bytes, messages: list[Any], expected: tuple[int, bytes]
 ) -> None:
-    connection = connect_http2(send_all(*messages))
-    connection.feed(headers(1, method=method))
+    connection = connect_http2(send_all(*messages)).feed(headers(1, method=method))
     answer = await connection.get(1)
     assert (answer.status, answer.body) == expected
     assert not {b"connection", b"transfer-encoding"} & dict(answer.headers).keys()
@@ -166,8 +159,7 @@ async def test_what_is_sent(
 async def test_a_failure_before_anything_is_sent(
     connect_http2: Any, access: Records, caplog: pytest.LogCaptureFixture, path: str, text: str
 ) -> None:
-    connection = connect_http2(bad_app)
-    connection.feed(headers(1, path=path.encode()))
+    connection = connect_http2(bad_app).feed(headers(1, path=path.encode()))
     answer = await connection.get(1)
     if path == "/returns-after-start" and answer.reset is not None:
         # Its start was sent, in the turn before.
@@ -181,8 +173,7 @@ async def test_a_failure_before_anything_is_sent(
 
 
 async def test_a_failure_after_the_head(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect_http2(bad_app)
-    connection.feed(headers(1, path=b"/raises-in-the-middle"), headers(3, path=b"/"))
+    connection = connect_http2(bad_app).feed(headers(1, path=b"/raises-in-the-middle"), headers(3, path=b"/"))
     assert (await connection.get(1)).reset == codes.INTERNAL_ERROR
     assert "raised on purpose" in caplog.text
     assert (await connection.get(3)).body == b"abc"
@@ -194,8 +185,7 @@ async def test_an_exception_after_the_response(connect_http2: Any, caplog: pytes
         await respond(b"done")(scope, receive, send)
         raise ValueError("too late")
 
-    connection = connect_http2(app)
-    connection.feed(headers(1))
+    connection = connect_http2(app).feed(headers(1))
     assert (await connection.get(1)).reset is None
     await until(lambda: "too late" in caplog.text)
     connection.feed(headers(3))
@@ -209,8 +199,7 @@ async def test_a_response_that_ends_without_its_end_after_a_disconnect_http2(con
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    connection = connect_http2(app, double=True)
-    connection.feed(headers(1))
+    connection = connect_http2(app, double=True).feed(headers(1))
     task = connection.loop.start_one()
     await until(lambda: connection.answer(1).body)
     [stream] = connection.protocol.session.streams.values()
@@ -221,8 +210,7 @@ async def test_a_response_that_ends_without_its_end_after_a_disconnect_http2(con
 
 
 async def test_the_line_of_the_access_log(connect_http2: Any, access: Records) -> None:
-    connection = connect_http2(respond(status=404))
-    connection.feed(headers(1, path=b"/x?y=1"))
+    connection = connect_http2(respond(status=404)).feed(headers(1, path=b"/x?y=1"))
     await connection.get(1)
     [record] = access.records
     assert record.args == ("127.0.0.1:12345", "GET", "/x?y=1", "2", 404)
@@ -250,8 +238,7 @@ async def test_headers_of_a_proxy(connect_http2: Any) -> None:
 
 
 async def test_limit_concurrency(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect_http2(respond(), limit_concurrency=1)
-    connection.feed(headers(1))
+    connection = connect_http2(respond(), limit_concurrency=1).feed(headers(1))
     answer = await connection.get(1)
     assert (answer.status, answer.body) == (503, b"Service Unavailable")
     assert "Exceeded concurrency limit." in caplog.text
@@ -262,8 +249,7 @@ async def test_requests_are_counted(connect_http2: Any) -> None:
     state.request_limit = 2
     reached: list[int] = []
     state.on_request_limit = lambda: reached.append(state.total_requests)
-    connection = connect_http2(respond(), server_state=state)
-    connection.feed(headers(1), headers(3), headers(5))
+    connection = connect_http2(respond(), server_state=state).feed(headers(1), headers(3), headers(5))
     await connection.get(5)
     assert state.total_requests == 3
     assert reached == [2]
@@ -299,8 +285,7 @@ async def test_a_body_that_comes_with_its_head(connect_http2: Any) -> None:
 
 async def test_a_body_that_comes_later(connect_http2: Any) -> None:
     app = Reads()
-    connection = connect_http2(app)
-    connection.feed(headers(1, method=b"POST", end=False))
+    connection = connect_http2(app).feed(headers(1, method=b"POST", end=False))
     await asyncio.sleep(0)
     connection.feed(data(1, b"abc"))
     await until(lambda: app.events)
@@ -312,8 +297,7 @@ async def test_a_body_that_comes_later(connect_http2: Any) -> None:
 
 async def test_a_large_body_is_given_credit_as_it_is_taken(connect_http2: Any) -> None:
     app = Reads()
-    connection = connect_http2(app)
-    connection.feed(headers(1, method=b"POST", end=False))
+    connection = connect_http2(app).feed(headers(1, method=b"POST", end=False))
     sent = 0
 
     def allowed(number: int) -> int:
@@ -335,8 +319,7 @@ async def test_a_body_that_is_not_taken_is_bounded(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
 
-    connection = connect_http2(app)
-    connection.feed(headers(1, method=b"POST", end=False))
+    connection = connect_http2(app).feed(headers(1, method=b"POST", end=False))
     for _ in range(3):
         connection.feed(data(1, b"x" * 16384))
     connection.feed(data(1, b"x" * 16383))
@@ -366,8 +349,7 @@ async def test_the_memory_for_bodies_is_bounded_for_the_server(
 
 
 async def test_a_response_before_the_end_of_the_body(connect_http2: Any) -> None:
-    connection = connect_http2(respond(b"enough"))
-    connection.feed(headers(1, method=b"POST", end=False))
+    connection = connect_http2(respond(b"enough")).feed(headers(1, method=b"POST", end=False))
     answer = await connection.get(1)
     assert (answer.body, answer.ended) == (b"enough", True)
     connection.feed(data(1, b"late", end=True), headers(3))
@@ -376,8 +358,7 @@ async def test_a_response_before_the_end_of_the_body(connect_http2: Any) -> None
 
 
 async def test_expect_continue(connect_http2: Any) -> None:
-    connection = connect_http2(Reads())
-    connection.feed(headers(1, (b"expect", b"100-continue"), method=b"POST", end=False))
+    connection = connect_http2(Reads()).feed(headers(1, (b"expect", b"100-continue"), method=b"POST", end=False))
     await until(lambda: connection.answer(1).heads)
     assert connection.answer(1).status == 100
     connection.feed(data(1, b"abc", end=True))
@@ -398,8 +379,7 @@ async def test_a_client_that_resets_its_stream(connect_http2: Any) -> None:
         events.append(await receive())
         await respond()(scope, receive, send)
 
-    connection = connect_http2(app)
-    connection.feed(headers(1), headers(3))
+    connection = connect_http2(app).feed(headers(1), headers(3))
     await asyncio.sleep(0)
     connection.feed(reset(1))
     await until(lambda: events)
@@ -436,8 +416,7 @@ async def test_an_application_that_waits_for_a_disconnect_while_it_answers(conne
         await respond(b"x")(scope, receive, send)
         assert (await look)["type"] == "http.disconnect"
 
-    connection = connect_http2(app)
-    connection.feed(headers(1))
+    connection = connect_http2(app).feed(headers(1))
     assert (await connection.get(1)).body == b"x"
     await until(lambda: not connection.state.tasks)
 
@@ -482,16 +461,14 @@ async def test_a_body_over_its_limit_after_the_head_of_the_response(connect_http
         await send(body(b"x", True))
         await Reads()(scope, receive, send)
 
-    connection = connect_http2(app, limit_request_body=10)
-    connection.feed(headers(1, method=b"POST", end=False))
+    connection = connect_http2(app, limit_request_body=10).feed(headers(1, method=b"POST", end=False))
     await until(lambda: connection.answer(1).body)
     connection.feed(data(1, b"x" * 11))
     assert (await connection.get(1)).reset == codes.INTERNAL_ERROR
 
 
 async def test_a_head_over_its_limit(connect_http2: Any) -> None:
-    connection = connect_http2(respond(), limit_request_head=300)
-    connection.feed(headers(1, (b"x-a", b"b" * 300)), headers(3))
+    connection = connect_http2(respond(), limit_request_head=300).feed(headers(1, (b"x-a", b"b" * 300)), headers(3))
     assert (await connection.get(1)).status == 431
     assert (await connection.get(3)).status == 200
 
@@ -499,8 +476,7 @@ async def test_a_head_over_its_limit(connect_http2: Any) -> None:
 async def test_a_malformed_request(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "uvicorn.error")
     app = Scopes()
-    connection = connect_http2(app)
-    connection.feed(headers(1, (b"connection", b"close")), headers(3))
+    connection = connect_http2(app).feed(headers(1, (b"connection", b"close")), headers(3))
     assert (await connection.get(1)).reset == codes.PROTOCOL_ERROR
     assert (await connection.get(3)).status == 200
     assert len(app.scopes) == 1
@@ -546,16 +522,14 @@ async def test_each_request_has_an_empty_context(
     if replaced:
         monkeypatch.setattr(RequestResponseCycle, "run_asgi", Wrapping.wrap(RequestResponseCycle.run_asgi))
     _number.set(1)
-    connection = connect_http2(app, reset_contextvars=True)
-    connection.feed(headers(1), headers(3))
+    connection = connect_http2(app, reset_contextvars=True).feed(headers(1), headers(3))
     assert (await connection.get(3)).status == 200
     assert seen == [0, 0]
 
 
 async def test_run_asgi_replaced(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RequestResponseCycle, "run_asgi", Wrapping.wrap(RequestResponseCycle.run_asgi))
-    connection = connect_http2(respond())
-    connection.feed(headers(1))
+    connection = connect_http2(respond()).feed(headers(1))
     assert (await connection.get(1)).status == 200
     await until(lambda: Wrapping.calls == ["begin", "end"])
 
@@ -568,22 +542,19 @@ async def test_cycle_replaced_in_its_module(connect_http2: Any, monkeypatch: pyt
         run_asgi = Wrapping.wrap(RequestResponseCycle.run_asgi)
 
     monkeypatch.setattr(f"uvicorn.protocols.http.{library}_impl.RequestResponseCycle", Cycle)
-    connection = connect_http2(respond(), http=library)
-    connection.feed(headers(1))
+    connection = connect_http2(respond(), http=library).feed(headers(1))
     assert (await connection.get(1)).status == 200
     await until(lambda: Wrapping.calls == ["begin", "end"])
 
 
 async def test_a_class_of_http1_that_has_no_exchanges(connect_http2: Any) -> None:
-    connection = connect_http2(respond(), http=asyncio.Protocol)
-    connection.feed(headers(1))
+    connection = connect_http2(respond(), http=asyncio.Protocol).feed(headers(1))
     assert (await connection.get(1)).status == 200
 
 
 async def test_other_connections_have_their_turn(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uvicorn.protocols.http.http2.PASS_SECONDS", 0.0)
-    connection = connect_http2(respond())
-    connection.feed(*(headers(number) for number in range(1, 13, 2)))
+    connection = connect_http2(respond()).feed(*(headers(number) for number in range(1, 13, 2)))
     if connection.protocol._eager:
         assert not connection.answer(9).ended
     # What comes meanwhile waits behind it.
@@ -595,8 +566,7 @@ async def test_other_connections_have_their_turn(connect_http2: Any, monkeypatch
 async def test_nothing_is_served_after_the_end(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uvicorn.protocols.http.http2.PASS_SECONDS", 0.0)
     app = Scopes()
-    connection = connect_http2(app)
-    connection.feed(*(headers(number) for number in range(1, 13, 2)))
+    connection = connect_http2(app).feed(*(headers(number) for number in range(1, 13, 2)))
     connection.protocol.connection_lost(None)
     before = connection.state.total_requests
     await asyncio.sleep(0.01)
@@ -605,8 +575,7 @@ async def test_nothing_is_served_after_the_end(connect_http2: Any, monkeypatch: 
 
 
 async def test_settings_and_requests_in_any_order(connect_http2: Any) -> None:
-    connection = connect_http2(respond(b"abc"))
-    connection.feed(settings((codes.INITIAL_WINDOW_SIZE, 1)), headers(1))
+    connection = connect_http2(respond(b"abc")).feed(settings((codes.INITIAL_WINDOW_SIZE, 1)), headers(1))
     await until(lambda: connection.answer(1).body)
     connection.feed(settings((codes.INITIAL_WINDOW_SIZE, 100)))
     assert (await connection.get(1)).ended

@@ -51,8 +51,7 @@ async def test_the_connection_and_its_tasks_are_registered(connect: Any) -> None
 
 
 async def test_the_timer_runs_while_the_connection_is_idle(connect: Any) -> None:
-    connection = connect(respond(), timeout_keep_alive=7)
-    connection.feed(GET)
+    connection = connect(respond(), timeout_keep_alive=7).feed(GET)
     assert connection.protocol.timeout_keep_alive_task is None
     await connection.run()
     assert connection.protocol.timeout_keep_alive_task is not None
@@ -94,8 +93,7 @@ async def test_the_timer_of_a_lost_connection_is_cancelled(connect: Any) -> None
 
 async def test_pipelined_requests_are_served_in_order(connect: Any) -> None:
     app = Echo()
-    connection = connect(app)
-    connection.feed(get("/1") + get("/2") + get("/3"))
+    connection = connect(app).feed(get("/1") + get("/2") + get("/3"))
     assert connection.loop.waiting == 1
     for _ in range(3):
         await connection.run()
@@ -120,8 +118,7 @@ async def test_pipelined_bodies_go_to_their_requests(connect: Any) -> None:
 
 
 async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET * 100)
+    connection = connect(respond()).feed(GET * 100)
     assert not connection.transport.reading
     for _ in range(100):
         await connection.run()
@@ -130,8 +127,7 @@ async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
 
 
 async def test_reading_pauses_when_a_second_request_waits(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET)
+    connection = connect(respond()).feed(GET)
     assert connection.transport.reading
     connection.feed(GET)
     assert not connection.transport.reading
@@ -153,8 +149,7 @@ async def test_the_end_of_the_input_reaches_the_requests_that_wait(connect: Any,
             events.append((await receive())["type"])
         await respond()(scope, receive, send)
 
-    connection = connect(app, full=True)
-    connection.feed(get("/1") + get("/2") + get("/3"))
+    connection = connect(app, full=True).feed(get("/1") + get("/2") + get("/3"))
     connection.protocol.eof_received()
     for _ in range(asks):
         await asyncio.wait_for(connection.run(), 10)
@@ -177,16 +172,14 @@ async def test_nothing_is_read_after_a_refusal(connect: Any) -> None:
         await respond()(scope, receive, send)
 
     connection = connect(app, full=True)
-    connection.feed(get("/1") + b"\x00\r\n\r\n")
-    await connection.run()
+    await connection.run(get("/1") + b"\x00\r\n\r\n")
     assert reading == [False]
     assert connection.statuses == [200, 400]
 
 
 async def test_what_follows_a_refusal_is_dropped_up_to_64_kib(connect: Any) -> None:
     app = Echo()
-    connection = connect(app, full=True)
-    connection.feed(b"\x00\r\n\r\n")
+    connection = connect(app, full=True).feed(b"\x00\r\n\r\n")
     assert connection.statuses == [400]
     written = connection.wire
     connection.feed(get("/canary") + bytes(LINGER_BYTES - len(get("/canary"))))
@@ -202,8 +195,7 @@ async def test_what_follows_a_refusal_is_dropped_up_to_64_kib(connect: Any) -> N
 async def test_garbage_that_waits_is_refused_in_its_turn(connect: Any) -> None:
     """A transport may deliver what it had read before it was paused."""
     app = Echo()
-    connection = connect(app, full=True)
-    connection.feed(get("/1") + b"\x00\r\n\r\n")
+    connection = connect(app, full=True).feed(get("/1") + b"\x00\r\n\r\n")
     assert not connection.transport.reading
     connection.feed(bytes(LINGER_BYTES))
     assert (connection.wire, connection.ended) == (b"", False)
@@ -217,8 +209,7 @@ async def test_garbage_that_waits_is_refused_in_its_turn(connect: Any) -> None:
 
 async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> None:
     app = Echo()
-    connection = connect(app)
-    connection.feed(get("/1") + get("/2") + b"\x00\r\n\r\n" + get("/canary"))
+    connection = connect(app).feed(get("/1") + get("/2") + b"\x00\r\n\r\n" + get("/canary"))
     while connection.loop.waiting:
         await connection.run()
     assert app.paths == ["/1", "/2"]
@@ -228,8 +219,7 @@ async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> 
 
 async def test_nothing_is_served_after_close(connect: Any) -> None:
     app = Echo()
-    connection = connect(app)
-    connection.feed(get("/1") + get("/2", b"Connection: close") + get("/3"))
+    connection = connect(app).feed(get("/1") + get("/2", b"Connection: close") + get("/3"))
     while connection.loop.waiting:
         await connection.run()
     assert app.paths == ["/1", "/2"]
@@ -254,9 +244,7 @@ async def test_nothing_is_served_after_the_application_closes(connect: Any) -> N
 
 async def test_bytes_after_close_are_ignored(connect: Any) -> None:
     app = Echo()
-    connection = connect(app)
-    connection.feed(get("/1", b"Connection: close"))
-    await connection.run()
+    connection = await connect(app).run(get("/1", b"Connection: close"))
     assert connection.transport.closed
     connection.feed(get("/2"))
     assert connection.loop.waiting == 0
@@ -273,8 +261,7 @@ async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> 
             if event["type"] == "http.disconnect":
                 return
 
-    connection: Http1Connection = connect(app)
-    connection.feed(get("/1") + get("/2"))
+    connection: Http1Connection = connect(app).feed(get("/1") + get("/2"))
     task = connection.loop.start_one()
     await turns()
     assert events == [("/1", "http.request")]
@@ -291,22 +278,18 @@ async def test_an_early_response_to_a_body_that_still_comes(connect: Any) -> Non
     """The rest of the body is never taken for a request, whether the connection goes on or not."""
     app = Echo()
     connection = connect(app, full=True)
-    connection.feed(head(b"POST /1 HTTP/1.1", b"Content-Length: 80") + b"GET /evil HTTP/1.1\r\n")
-    await connection.run()
+    await connection.run(head(b"POST /1 HTTP/1.1", b"Content-Length: 80") + b"GET /evil HTTP/1.1\r\n")
     assert connection.statuses == [200]
     rest = head(b"GET /evil HTTP/1.1")
     connection.feed(rest + b"x" * (60 - len(rest)))
     assert app.paths == ["/1"]
     if not connection.ended:
-        connection.feed(get("/2"))
-        await connection.run()
+        await connection.run(get("/2"))
         assert app.paths == ["/1", "/2"]
 
 
 async def test_an_early_response_to_a_large_body_ends_the_connection(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"POST /1 HTTP/1.1", b"Content-Length: 10000000"))
-    await connection.run()
+    connection = await connect(respond(), full=True).run(head(b"POST /1 HTTP/1.1", b"Content-Length: 10000000"))
     assert connection.statuses == [200]
     fed = 0
     while not connection.transport.closed and fed < 10_000_000:
@@ -325,9 +308,7 @@ async def test_an_early_response_without_the_rest_of_a_large_body_says_that_it_i
     connect: Any, field: bytes
 ) -> None:
     """The client learns it from the head, and has time to read it (RFC 9112 sections 9.3 and 9.6)."""
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", field) + b"64\r\n" + b"x" * 96)
-    await connection.run()
+    connection = await connect(respond(), full=True).run(head(b"POST / HTTP/1.1", field) + b"64\r\n" + b"x" * 96)
     [response] = connection.responses()
     assert CLOSE in response.headers
     assert response.body == b"Hello, world"
@@ -343,9 +324,7 @@ async def test_an_early_response_without_the_rest_of_a_large_body_says_that_it_i
 
 @pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
 async def test_a_client_that_stops_sending_a_large_body_is_closed(connect: Any, field: bytes) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", field))
-    await connection.run()
+    connection = await connect(respond(), full=True).run(head(b"POST / HTTP/1.1", field))
     assert connection.transport.eof_written
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
@@ -355,20 +334,16 @@ async def test_a_client_that_stops_sending_a_large_body_is_closed(connect: Any, 
 async def test_an_early_response_without_a_small_rest_keeps_the_connection(connect: Any) -> None:
     """To read it costs less than a new connection."""
     connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 100)) + b"x" * 100)
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 100)) + b"x" * 100)
     [response] = connection.responses()
     assert CLOSE not in response.headers
     assert not connection.ended
-    connection.feed(b"x" * LINGER_BYTES + get("/2"))
-    await connection.run()
+    await connection.run(b"x" * LINGER_BYTES + get("/2"))
     assert connection.statuses == [200, 200]
 
 
 async def test_the_time_for_the_rest_of_a_body_is_not_that_of_the_next_request(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100"))
-    await connection.run()
+    connection = await connect(respond(), full=True).run(head(b"POST / HTTP/1.1", b"Content-Length: 100"))
     assert connection.loop.timers == [2.0]
     connection.feed(b"x" * 100 + get("/2"))
     connection.loop.run_later(with_delay=2)
@@ -388,8 +363,7 @@ async def test_a_client_that_owes_the_rest_of_a_body_has_to_read_first(
         connection.protocol.pause_writing()
 
     monkeypatch.setattr(connection.transport, "write", fill)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 100"))
     assert connection.loop.timers == [7.0]
     connection.feed(b"x" * 50)
     connection.protocol.resume_writing()
@@ -399,13 +373,10 @@ async def test_a_client_that_owes_the_rest_of_a_body_has_to_read_first(
 
 
 async def test_a_body_that_is_there_keeps_the_connection_however_large(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(post(b"x" * 2 * LINGER_BYTES))
-    await connection.run()
+    connection = await connect(respond(), full=True).run(post(b"x" * 2 * LINGER_BYTES))
     [response] = connection.responses()
     assert CLOSE not in response.headers
-    connection.feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n")
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n")
     assert connection.statuses == [200, 200]
     assert not connection.ended
 
@@ -421,8 +392,7 @@ async def test_a_streamed_response_may_go_along_with_a_large_body(connect: Any, 
             pass
         await send(body(b"cd"))
 
-    connection = connect(app, full=True)
-    connection.feed(head(b"POST / HTTP/1.1", field))
+    connection = connect(app, full=True).feed(head(b"POST / HTTP/1.1", field))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
     rest = b"x" * (LINGER_BYTES + 101)
@@ -439,8 +409,7 @@ async def test_a_streamed_response_without_the_rest_of_a_large_body_ends_the_con
     connect: Any, field: bytes
 ) -> None:
     connection = connect(send_all(start(), body(b"ab", more_body=True), body(b"cd")), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", field))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", field))
     assert connection.responses()[0].body == b"abcd"
     assert connection.transport.eof_written
     assert not connection.transport.closed
@@ -458,9 +427,7 @@ async def test_a_part_of_a_response_that_is_none_is_still_the_applications_error
                 raised.append(type(error))
         await send(body(b"good"))
 
-    connection = connect(app, full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 10000000"))
-    await connection.run()
+    connection = await connect(app, full=True).run(head(b"POST / HTTP/1.1", b"Content-Length: 10000000"))
     assert raised == [TypeError, TypeError]
     assert connection.responses()[0].body == b"good"
 
@@ -479,8 +446,7 @@ async def test_upload_after_upload(connect: Any, count: int) -> None:
 
     connection: Http1Connection = connect(app)
     for _ in range(count):
-        connection.feed(post(b"x" * 100_000)[:-50_000])
-        task = connection.loop.start_one()
+        task = connection.feed(post(b"x" * 100_000)[:-50_000]).loop.start_one()
         await turns()
         connection.feed(b"x" * 50_000)
         await asyncio.wait_for(task, 5)
@@ -488,8 +454,7 @@ async def test_upload_after_upload(connect: Any, count: int) -> None:
 
 
 async def test_pipelined_requests_of_a_half_closed_client_are_answered(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET * 3)
+    connection = connect(respond()).feed(GET * 3)
     assert connection.protocol.eof_received()
     for _ in range(3):
         await connection.run()
@@ -498,8 +463,7 @@ async def test_pipelined_requests_of_a_half_closed_client_are_answered(connect: 
 
 
 async def test_garbage_behind_requests_that_were_held_back(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET * 40 + BAD + GET)
+    connection = connect(respond()).feed(GET * 40 + BAD + GET)
     while connection.loop.waiting:
         await connection.run()
     assert connection.statuses == [200] * 40 + [400]
@@ -507,9 +471,7 @@ async def test_garbage_behind_requests_that_were_held_back(connect: Any) -> None
 
 
 async def test_bytes_behind_garbage_that_waits_are_dropped(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET + BAD)
-    connection.feed(GET)
+    connection = connect(respond()).feed(GET + BAD).feed(GET)
     while connection.loop.waiting:
         await connection.run()
     assert connection.statuses == [200, 400]
@@ -531,21 +493,18 @@ async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any
 
 
 async def test_half_a_head_behind_a_pipeline(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET * 3 + GET[:20])
+    connection = connect(respond()).feed(GET * 3 + GET[:20])
     assert not connection.transport.reading
     for _ in range(3):
         await connection.run()
     assert connection.transport.reading
-    connection.feed(GET[20:])
-    await connection.run()
+    await connection.run(GET[20:])
     assert connection.statuses == [200] * 4
 
 
 async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
     """A transport may deliver what it had read before it was paused."""
-    connection = connect(respond())
-    connection.feed(GET * 40)
+    connection = connect(respond()).feed(GET * 40)
     assert not connection.transport.reading
     connection.feed(GET * 40)
     while connection.loop.waiting:
@@ -560,8 +519,7 @@ async def test_a_connection_is_idle_as_soon_as_the_application_is_done(
 ) -> None:
     # All in one pass, however slow the machine is.
     monkeypatch.setattr(http1, "PASS_SECONDS", 1000.0)
-    connection = connect(respond(), loop=asyncio.get_running_loop())
-    connection.feed(request_bytes)
+    connection = connect(respond(), loop=asyncio.get_running_loop()).feed(request_bytes)
     assert connection.protocol.state is State.IDLE
     assert connection.protocol.timeout_keep_alive_task is not None
     assert connection.transport.reading
@@ -571,11 +529,9 @@ async def test_a_connection_is_idle_as_soon_as_the_application_is_done(
 
 
 async def test_the_rest_of_a_body_that_came_while_reading_was_paused_is_dropped(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65537)
+    connection = connect(respond(), full=True).feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65537)
     assert not connection.transport.reading
-    connection.feed(b"x" * (100000 - 65537) + GET)
-    await connection.run()
+    await connection.run(b"x" * (100000 - 65537) + GET)
     await connection.run()
     assert connection.statuses == [200, 200]
     assert connection.transport.reading

@@ -86,8 +86,7 @@ async def test_trailers(connect: Any, size: int, trailer: bytes) -> None:
             pass
         await respond()(scope, receive, send)
 
-    connection = connect(app, limit_request_fields=10, limit_request_head=1000)
-    connection.feed(CHUNKED)
+    connection = connect(app, limit_request_fields=10, limit_request_head=1000).feed(CHUNKED)
     task = connection.loop.start_one()
     for piece in in_pieces(b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n", size):
         connection.feed(piece)
@@ -139,8 +138,7 @@ async def test_body_by_length(connect: Any, size: int, length: int, status: int)
 
 
 async def test_body_is_refused_before_it_comes(connect: Any) -> None:
-    connection = connect(respond(), limit_request_body=10)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 11"))
+    connection = connect(respond(), limit_request_body=10).feed(head(b"POST / HTTP/1.1", b"Content-Length: 11"))
     assert connection.statuses == [413]
     assert connection.loop.waiting == 0
 
@@ -165,8 +163,7 @@ async def test_body_in_chunks(connect: Any, size: int, count: int, status: int) 
                 break
         await respond()(scope, receive, send)
 
-    connection = connect(app, limit_request_body=10)
-    connection.feed(CHUNKED)
+    connection = connect(app, limit_request_body=10).feed(CHUNKED)
     task = connection.loop.start_one()
     for piece in in_pieces(b"1\r\nx\r\n" * count + b"0\r\n\r\n", size):
         if not connection.ended:
@@ -187,8 +184,7 @@ async def test_no_body_limit_by_default(connect: Any) -> None:
                 break
         await respond(b"%d" % total)(scope, receive, send)
 
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5000000"))
+    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5000000"))
     task = connection.loop.start_one()
     for _ in range(50):
         connection.feed(b"x" * 100_000)
@@ -227,9 +223,7 @@ async def test_chunk_extensions(connect: Any, lines: list[bytes], status: int) -
 
 @pytest.mark.parametrize(("length", "statuses"), [(EXTENSIONS, []), (EXTENSIONS + 1, [400])])
 async def test_the_line_of_a_chunk_without_an_end(connect: Any, length: int, statuses: list[int]) -> None:
-    connection = connect(respond())
-    connection.feed(CHUNKED)
-    connection.feed(b"1;" + b"a" * (length - 2))
+    connection = connect(respond()).feed(CHUNKED).feed(b"1;" + b"a" * (length - 2))
     assert connection.statuses == statuses
 
 

@@ -66,6 +66,5 @@ async def test_an_application_put_in_the_place_of_the_middleware(connect: Any) -
 async def test_a_last_request_is_proxied_too(connect: Any) -> None:
     app = Seen()
     connection = connect(app, proxy_headers=True, forwarded_allow_ips="127.0.0.1")
-    connection.feed(head(b"GET / HTTP/1.1", b"X-Forwarded-For: 1.2.3.4", b"Connection: close"))
-    await connection.run()
+    await connection.run(head(b"GET / HTTP/1.1", b"X-Forwarded-For: 1.2.3.4", b"Connection: close"))
     assert app.scopes[0]["client"] == ("1.2.3.4", 0)

@@ -102,8 +102,7 @@ async def test_attributes(connect: Any) -> None:
 
 
 async def test_public_class_serves(parser: str) -> None:
-    connection = Http1Connection(import_from_string(PUBLIC[parser]), respond())
-    connection.feed(GET)
+    connection = Http1Connection(import_from_string(PUBLIC[parser]), respond()).feed(GET)
     assert (connection.wire, connection.loop.waiting) == (b"", 1)
     await connection.run()
     assert connection.statuses == [200]
@@ -205,8 +204,7 @@ async def test_what_a_cycle_tells(connect: Any) -> None:
         note()
 
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert seen == [(False, False, True), (True, False, True), (True, True, True)]
 
 

@@ -54,8 +54,7 @@ class Listener:
 
 async def test_no_body(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(GET)
+    connection = connect(app).feed(GET)
     task = connection.loop.start_one()
     assert await app.receive() == request()
     app.finish()
@@ -65,8 +64,7 @@ async def test_no_body(connect: Any) -> None:
 
 async def test_a_body_that_is_there_comes_at_once(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(post(b"hello"))
+    connection = connect(app).feed(post(b"hello"))
     task = connection.loop.start_one()
     assert await app.receive() == request(b"hello")
     app.finish()
@@ -89,8 +87,7 @@ async def test_everything_buffered_comes_in_one_event(connect: Any) -> None:
 
 async def test_an_application_that_waits_is_woken(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked"))
+    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked"))
     task = connection.loop.start_one()
     app.wait()
     await turns()
@@ -123,8 +120,7 @@ async def test_reading_pauses_above_the_high_water_mark(connect: Any) -> None:
     app = Listener()
     connection = connect(app)
     assert HIGH_WATER_LIMIT == 65536
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 200000"))
-    task = connection.loop.start_one()
+    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 200000")).loop.start_one()
     connection.feed(b"x" * HIGH_WATER_LIMIT)
     assert connection.transport.reading
     connection.feed(b"x")
@@ -141,8 +137,7 @@ async def test_reading_pauses_above_the_high_water_mark(connect: Any) -> None:
 
 async def test_reading_goes_on_after_a_body_that_was_not_read(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(post(b"x" * 70000))
+    connection = connect(app).feed(post(b"x" * 70000))
     assert not connection.transport.reading
     task = connection.loop.start_one()
     app.finish()
@@ -161,9 +156,7 @@ async def test_disconnect_after_the_response(connect: Any) -> None:
         events.append(await receive())
         events.append(await receive())
 
-    connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connect(app).run(GET)
     assert events == [DISCONNECT, DISCONNECT]
 
 
@@ -183,17 +176,14 @@ async def test_an_application_waiting_while_it_responds_learns_of_the_end(connec
         await respond()(scope, receive, send)
         await listening
 
-    connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connect(app).run(GET)
     assert events == [DISCONNECT]
 
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()], ids=["eof", "reset"])
 async def test_disconnect_while_waiting_for_the_body(connect: Any, error: Exception | None) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
     app.wait()
     await turns()
@@ -209,8 +199,7 @@ async def test_disconnect_while_waiting_for_the_body(connect: Any, error: Except
 
 async def test_disconnect_before_the_application_runs(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.transport.closed = True
     connection.lose()
     task = connection.loop.start_one()
@@ -222,8 +211,7 @@ async def test_disconnect_before_the_application_runs(connect: Any) -> None:
 
 async def test_disconnect_after_the_whole_body(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(post(b"hello"))
+    connection = connect(app).feed(post(b"hello"))
     task = connection.loop.start_one()
     assert await app.receive() == request(b"hello")
     app.wait()
@@ -239,8 +227,7 @@ async def test_disconnect_after_the_whole_body(connect: Any) -> None:
 
 async def test_a_half_closed_client_in_the_middle_of_its_body(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     task = connection.loop.start_one()
     if not connection.protocol.eof_received() and not connection.transport.closed:
         connection.transport.close()
@@ -252,8 +239,7 @@ async def test_a_half_closed_client_in_the_middle_of_its_body(connect: Any) -> N
 
 async def test_a_half_closed_client_is_answered(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(post(b"hello"))
+    connection = connect(app).feed(post(b"hello"))
     task = connection.loop.start_one()
     assert await app.receive() == request(b"hello")
     assert connection.protocol.eof_received()
@@ -266,8 +252,7 @@ async def test_a_half_closed_client_is_answered(connect: Any) -> None:
 
 async def test_continue_is_sent_when_the_application_first_receives(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(EXPECT)
+    connection = connect(app).feed(EXPECT)
     task = connection.loop.start_one()
     await turns()
     assert connection.wire == b""
@@ -286,8 +271,7 @@ async def test_continue_is_sent_when_the_application_first_receives(connect: Any
 
 async def test_continue_is_sent_once(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(EXPECT)
+    connection = connect(app).feed(EXPECT)
     task = connection.loop.start_one()
     app.wait()
     await turns()
@@ -308,9 +292,7 @@ async def test_no_continue_once_the_response_has_started(connect: Any) -> None:
         await send(body(b"no"))
         await receive()
 
-    connection = connect(app)
-    connection.feed(EXPECT)
-    await connection.run()
+    connection = await connect(app).run(EXPECT)
     assert connection.statuses == [413]
     # The body may come or not: the connection cannot be used again.
     assert b"connection: close\r\n" in connection.wire
@@ -318,8 +300,7 @@ async def test_no_continue_once_the_response_has_started(connect: Any) -> None:
 
 async def test_no_continue_for_http_10(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(EXPECT.replace(b"1.1", b"1.0"))
+    connection = connect(app).feed(EXPECT.replace(b"1.1", b"1.0"))
     task = connection.loop.start_one()
     app.wait()
     await turns()
@@ -332,8 +313,7 @@ async def test_no_continue_for_http_10(connect: Any) -> None:
 
 async def test_no_continue_after_the_client_has_gone(connect: Any) -> None:
     app = Listener()
-    connection = connect(app)
-    connection.feed(EXPECT)
+    connection = connect(app).feed(EXPECT)
     connection.transport.closed = True
     connection.lose()
     task = connection.loop.start_one()
@@ -355,8 +335,7 @@ async def test_two_receivers_at_once(connect: Any) -> None:
         assert await asyncio.wait_for(second, 5) == DISCONNECT
 
     connection: Http1Connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
 
 
 async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
@@ -372,8 +351,7 @@ async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
         await respond()(scope, receive, send)
 
     connection: Http1Connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert events == [request(b"hello")]
 
 
@@ -386,8 +364,7 @@ async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad:
             events.append(await receive())
         await respond()(scope, receive, send)
 
-    connection: Http1Connection = connect(app)
-    connection.feed(CHUNKED + b"3\r\nabc\r\n")
+    connection: Http1Connection = connect(app).feed(CHUNKED + b"3\r\nabc\r\n")
     task = connection.loop.start_one()
     await turns()
     connection.feed(bad)
@@ -404,8 +381,7 @@ async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> N
         await receive()
         await send(body(b"def"))
 
-    connection: Http1Connection = connect(app)
-    connection.feed(CHUNKED)
+    connection: Http1Connection = connect(app).feed(CHUNKED)
     task = connection.loop.start_one()
     await turns()
     connection.feed(b"zz\r\n")
@@ -416,9 +392,7 @@ async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> N
 
 
 async def test_a_body_that_breaks_after_the_whole_response(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(CHUNKED)
-    await connection.run()
+    connection = await connect(respond()).run(CHUNKED)
     connection.feed(b"zz\r\n" + GET)
     assert connection.statuses == [200]
     assert connection.ended
@@ -456,8 +430,7 @@ async def test_one_of_two_receivers_is_cancelled(connect: Any) -> None:
         assert third.done()
 
     connection: Http1Connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert connection.statuses == [200]
 
 
@@ -475,8 +448,7 @@ async def test_a_receiver_cancelled_just_before_the_body_arrives(connect: Any) -
         await respond()(scope, receive, send)
 
     connection: Http1Connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert [event["body"] for event in events] == [b"hello"]
 
 
@@ -486,8 +458,7 @@ async def test_no_continue_between_the_start_and_the_body_of_a_response(connect:
         assert (await receive())["body"] == b"hello"
         await send(body(b"ok"))
 
-    connection = connect(app)
-    connection.feed(EXPECT)
+    connection = connect(app).feed(EXPECT)
     task = connection.loop.start_one()
     await turns()
     connection.feed(b"hello")
@@ -504,8 +475,7 @@ async def test_no_continue_after_a_refusal(connect: Any) -> None:
 
     connection = connect(app, full=True)
     connection.feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", b"Expect: 100-continue"))
-    connection.feed(b"zz\r\n")
-    await connection.run()
+    await connection.run(b"zz\r\n")
     assert events == [DISCONNECT]
     assert connection.statuses == [400]
     assert connection.transport.eof_written
@@ -554,8 +524,7 @@ async def test_a_half_closed_client_in_the_middle_of_its_head(
 
 async def test_a_half_closed_client_within_its_body_is_refused(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"hell")
+    connection = connect(respond(), full=True).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"hell")
     assert not connection.protocol.eof_received()
     await connection.run()
     assert connection.statuses == [400]
@@ -564,9 +533,7 @@ async def test_a_half_closed_client_within_its_body_is_refused(connect: Any, cap
 
 
 async def test_a_client_that_ends_its_half_after_an_early_response_is_closed(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    connection = await connect(respond(), full=True).run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert connection.protocol.state is State.DRAINING
     assert not connection.protocol.eof_received()
     assert connection.transport.closed
@@ -577,8 +544,7 @@ async def test_a_client_that_ends_its_half_after_an_early_response_is_closed(con
 @pytest.mark.parametrize("secure", [False, True])
 async def test_tls_has_no_half_closed_connections(connect: Any, secure: bool) -> None:
     """What `eof_received` returns is whether the transport stays open."""
-    connection = connect(respond(), transport=FullTransport(sslcontext=secure))
-    connection.feed(GET)
+    connection = connect(respond(), transport=FullTransport(sslcontext=secure)).feed(GET)
     assert connection.protocol.eof_received() is not secure
     assert not connection.protocol.is_closed
 
@@ -598,16 +564,13 @@ async def test_no_continue_for_a_body_of_length_zero(connect: Any) -> None:
         assert await receive() == request()
         await respond()(scope, receive, send)
 
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 0"))
-    await connection.run()
+    connection = await connect(app).run(head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 0"))
     assert connection.statuses == [200]
     assert not connection.ended
 
 
 async def test_reading_pauses_above_64_kib_that_wait(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65536)
+    connection = connect(respond()).feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65536)
     assert connection.transport.reading
     connection.feed(b"x")
     assert not connection.transport.reading
@@ -622,8 +585,7 @@ async def test_reading_pauses_above_64_kib_that_wait(connect: Any) -> None:
 
 async def test_what_follows_a_broken_body_is_read(connect: Any) -> None:
     """Or a reset could overtake the answer."""
-    connection = connect(respond(), full=True)
-    connection.feed(CHUNKED + b"zz\r\n" + GET * 3)
+    connection = connect(respond(), full=True).feed(CHUNKED + b"zz\r\n" + GET * 3)
     assert connection.statuses == [400]
     assert connection.transport.eof_written
     assert connection.transport.reading

@@ -23,8 +23,7 @@ CLOSE = head(b"GET / HTTP/1.1", b"Connection: close")
 async def wire(connect: Any, app: Any, request: bytes = GET, **options: Any) -> tuple[bytes, Http1Connection]:
     """What the application's messages become, and the connection they were sent on."""
     connection = connect(app, **options)
-    connection.feed(request)
-    await connection.run()
+    await connection.run(request)
     return connection.wire, connection
 
 
@@ -42,8 +41,7 @@ async def test_default_headers_come_first_and_names_are_lower_cased(connect: Any
     assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nx-one: A\r\ncontent-length: 0\r\n\r\n"
     connection.state.default_headers = [(b"date", b"now"), (b"server", b"other"), (b"x-own", b"1")]
     connection.transport.clear_buffer()
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire.startswith(b"HTTP/1.1 200 OK\r\ndate: now\r\nserver: other\r\nx-own: 1\r\nx-one: A\r\n")
 
 
@@ -51,8 +49,7 @@ async def test_a_default_connection_close_closes(connect: Any) -> None:
     """`--header "connection: close"`: it is said once, and done."""
     connection = connect(respond(headers=[(b"Connection", b"x")]))
     connection.state.default_headers = [(b"server", b"own"), (b"connection", b"Close")]
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire.lower().count(b"connection:") == 1
     assert b"\r\nconnection: x, close\r\n" in connection.wire
     assert connection.ended
@@ -61,8 +58,7 @@ async def test_a_default_connection_close_closes(connect: Any) -> None:
 async def test_no_default_headers(connect: Any) -> None:
     connection = connect(send_all(start(200, (b"content-length", b"0")), body()))
     connection.state.default_headers = []
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -276,8 +272,7 @@ async def test_head_has_the_length_and_no_body(connect: Any) -> None:
     assert sent.endswith(b"content-length: 12\r\n\r\n")
     assert not connection.ended
     # The next response is read from where the one to HEAD ended.
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire.endswith(HELLO)
     assert [response.body for response in connection.responses("HEAD")] == [b"", HELLO]
 
@@ -543,8 +538,7 @@ async def test_nothing_is_wrong_after_http_disconnect_was_given_out(
         await send(message)
 
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire.endswith(b"\r\n\r\n3\r\nabc\r\n")
     assert connection.transport.closed
     assert caplog.text == ""
@@ -561,8 +555,7 @@ async def test_nothing_is_wrong_after_the_client_has_gone(
         await send(message)
 
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert caplog.text == ""
 
 
@@ -574,8 +567,7 @@ async def test_no_response_after_http_disconnect_was_given_out(connect: Any, cap
         await respond()(scope, receive, send)
 
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire == b""
     assert connection.transport.closed
     assert caplog.text == ""
@@ -622,16 +614,14 @@ async def test_send_after_the_client_left_does_nothing(connect: Any, caplog: pyt
         done.append(True)
 
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert done == [True]
     assert b"more" not in connection.wire
     assert caplog.text == ""
 
 
 async def test_response_after_the_client_left_does_nothing(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect(respond())
-    connection.feed(GET)
+    connection = connect(respond()).feed(GET)
     connection.transport.closed = True
     connection.lose()
     await connection.run()
@@ -643,8 +633,7 @@ async def test_return_without_response_after_the_client_left(connect: Any, caplo
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
-    connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.transport.closed = True
     connection.lose()
     await connection.run()
@@ -662,8 +651,7 @@ async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
             sent.append(number)
         await send(body())
 
-    connection: Http1Connection = connect(app)
-    connection.feed(GET)
+    connection: Http1Connection = connect(app).feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
     await turns()
@@ -677,8 +665,7 @@ async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
 
 
 async def test_a_waiting_send_ends_when_the_client_leaves(connect: Any) -> None:
-    connection: Http1Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body(b"z")))
-    connection.feed(GET)
+    connection: Http1Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body(b"z"))).feed(GET)
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
     await turns()
@@ -701,8 +688,7 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
         connection.protocol.pause_writing()
 
     connection.transport.write = write
-    connection.feed(GET)
-    task = connection.loop.start_one()
+    task = connection.feed(GET).loop.start_one()
     await turns()
     assert connection.wire.endswith(b"ab")
     connection.transport.write = original
@@ -715,8 +701,7 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
 async def test_a_transport_that_is_closed_from_outside(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A subclass, or the loop, may have closed it: nothing is written, and it is not closed again."""
     for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED, post(b"x")[:-1]):
-        connection = connect(respond())
-        connection.feed(request)
+        connection = connect(respond()).feed(request)
         connection.transport.close()
         await connection.run()
         assert connection.wire == b""
@@ -756,8 +741,7 @@ async def test_two_senders_wait(connect: Any) -> None:
         await send(body())
 
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.responses()[0].body == b"xx"
 
 

@@ -29,8 +29,7 @@ async def test_an_idle_connection_is_closed(connect: Any) -> None:
 
 
 async def test_a_busy_connection_finishes_and_says_so(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET)
+    connection = connect(respond()).feed(GET)
     connection.protocol.shutdown()
     assert not connection.transport.closed
     await connection.run()
@@ -40,8 +39,7 @@ async def test_a_busy_connection_finishes_and_says_so(connect: Any) -> None:
 
 
 async def test_a_client_that_keeps_its_half_open_does_not_hold_a_shutdown_up(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(GET)
+    connection = connect(respond(), full=True).feed(GET)
     connection.protocol.shutdown()
     await connection.run()
     assert connection.statuses == [200]
@@ -57,8 +55,7 @@ async def test_a_streaming_response_is_finished(connect: Any) -> None:
         await send(body(b"def"))
 
     connection: Http1Connection = connect(app)
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     [response] = connection.responses()
     assert (response.body, response.whole) == (b"abcdef", True)
     assert connection.transport.closed
@@ -72,8 +69,7 @@ async def test_pipelined_requests_reach_the_right_one(connect: Any) -> None:
         paths.append(scope["path"])
         await respond()(scope, receive, send)
 
-    connection = connect(app)
-    connection.feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1") + head(b"GET /3 HTTP/1.1"))
+    connection = connect(app).feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1") + head(b"GET /3 HTTP/1.1"))
     connection.protocol.shutdown()
     while connection.loop.waiting:
         await connection.run()
@@ -90,8 +86,7 @@ async def test_a_body_that_is_still_coming_is_read(connect: Any) -> None:
         bodies.append(await receive())
         await respond()(scope, receive, send)
 
-    connection: Http1Connection = connect(app)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection: Http1Connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
     connection.protocol.shutdown()
@@ -103,15 +98,13 @@ async def test_a_body_that_is_still_coming_is_read(connect: Any) -> None:
 
 
 async def test_half_a_request_is_not_waited_for(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(b"GET / HTTP/1.1\r\nHost: a.exa")
+    connection = connect(respond()).feed(b"GET / HTTP/1.1\r\nHost: a.exa")
     connection.protocol.shutdown()
     assert connection.ended
 
 
 async def test_twice(connect: Any) -> None:
-    connection = connect(respond())
-    connection.feed(GET)
+    connection = connect(respond()).feed(GET)
     connection.protocol.shutdown()
     connection.protocol.shutdown()
     await connection.run()
@@ -141,8 +134,7 @@ async def test_the_server_is_notified_of_its_last_request(connect: Any) -> None:
 async def test_a_draining_server_keeps_no_connection(connect: Any) -> None:
     connection = connect(respond())
     connection.state.draining = True
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     assert connection.wire.count(b"connection: close\r\n") == 1
     assert connection.transport.closed
 

@@ -45,11 +45,9 @@ async def test_a_dripping_head_after_a_request(connect: Any) -> None:
 
 
 async def test_a_head_in_time(connect: Any) -> None:
-    connection = connect(respond(), timeout_request_head=3)
-    connection.feed(GET[:10])
+    connection = connect(respond(), timeout_request_head=3).feed(GET[:10])
     connection.loop.run_later(with_delay=2)
-    connection.feed(GET[10:])
-    await connection.run()
+    await connection.run(GET[10:])
     assert connection.statuses == [200]
     assert not connection.ended
 
@@ -62,8 +60,7 @@ async def test_a_body_that_stops_coming(connect: Any) -> None:
             events.append(await receive())
 
     connection: Http1Connection = connect(app, timeout_request_body=4)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
-    task = connection.loop.start_one()
+    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he").loop.start_one()
     await turns()
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
@@ -82,8 +79,7 @@ async def test_a_body_that_stops_coming_once_the_response_has_begun(connect: Any
             events.append(await receive())
 
     connection: Http1Connection = connect(app, timeout_request_body=4)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
-    task = connection.loop.start_one()
+    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he").loop.start_one()
     await turns()
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
@@ -100,8 +96,7 @@ async def test_an_application_that_does_not_ask_for_the_body_may_take_its_time(c
         await release.wait()
         await respond()(scope, receive, send)
 
-    connection: Http1Connection = connect(app, timeout_request_body=4, timeout_request_head=4)
-    connection.feed(post(b"hello"))
+    connection: Http1Connection = connect(app, timeout_request_body=4, timeout_request_head=4).feed(post(b"hello"))
     task = connection.loop.start_one()
     await turns()
     connection.loop.run_later(with_delay=1000)
@@ -131,8 +126,7 @@ async def test_a_peer_that_takes_nothing(connect: Any) -> None:
 
 
 async def test_a_peer_that_takes_some(connect: Any) -> None:
-    connection: Http1Connection = connect(respond(), timeout_send=5, full=True)
-    connection.feed(GET)
+    connection: Http1Connection = connect(respond(), timeout_send=5, full=True).feed(GET)
     connection.transport.unsent = 100_000
     connection.protocol.pause_writing()
     task = connection.loop.start_one()
@@ -166,8 +160,7 @@ async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
         await send(body())
 
     connection: Http1Connection = connect(app, timeout_request_body=1)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert connection.statuses == [200]
 
 
@@ -182,8 +175,7 @@ async def test_the_transport_is_full_when_the_response_is_complete(connect: Any)
         connection.protocol.pause_writing()
 
     connection.transport.write = write
-    connection.feed(GET)
-    await connection.run()
+    await connection.run(GET)
     connection.loop.run_later(with_delay=2)
     assert not connection.transport.closed
     connection.transport.unsent = 0
@@ -194,9 +186,7 @@ async def test_the_transport_is_full_when_the_response_is_complete(connect: Any)
 
 
 async def test_half_a_head_behind_a_request_has_its_own_deadline(connect: Any) -> None:
-    connection = connect(respond(), timeout_request_head=3, timeout_keep_alive=100)
-    connection.feed(GET + GET[:20])
-    await connection.run()
+    connection = await connect(respond(), timeout_request_head=3, timeout_keep_alive=100).run(GET + GET[:20])
     assert connection.protocol.timeout_keep_alive_task is None
     connection.loop.run_later(with_delay=3)
     assert connection.statuses == [200, 408]
@@ -226,8 +216,7 @@ async def test_a_rejected_client_whose_answer_does_not_leave(connect: Any) -> No
 
 
 async def test_a_rejected_client_that_takes_its_answer_late(connect: Any) -> None:
-    connection = connect(respond(), full=True, timeout_send=5)
-    connection.feed(BAD)
+    connection = connect(respond(), full=True, timeout_send=5).feed(BAD)
     connection.transport.unsent = 10
     connection.loop.run_later(with_delay=2)
     assert not connection.transport.aborted
@@ -238,8 +227,7 @@ async def test_a_rejected_client_that_takes_its_answer_late(connect: Any) -> Non
 
 async def test_closing_with_bytes_left_to_send(connect: Any) -> None:
     """A closing transport waits a limited time for the client to take what is left."""
-    connection = connect(respond(), full=True, timeout_send=5)
-    connection.feed(head(b"GET / HTTP/1.0"))
+    connection = connect(respond(), full=True, timeout_send=5).feed(head(b"GET / HTTP/1.0"))
     connection.transport.unsent = 100
     await connection.run()
     if not connection.transport.closed:
@@ -262,8 +250,7 @@ async def test_a_peer_that_takes_nothing_on_a_plain_transport(connect: Any) -> N
 
 
 async def test_what_is_left_to_send_has_a_deadline(connect: Any) -> None:
-    connection = connect(respond(), full=True, timeout_send=5)
-    connection.feed(GET)
+    connection = connect(respond(), full=True, timeout_send=5).feed(GET)
     assert connection.protocol.eof_received()
     connection.transport.unsent = 100
     await connection.run()
@@ -299,16 +286,14 @@ async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: An
         connection.protocol.pause_writing()
 
     connection.transport.write = write
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.feed(b"hello")
     connection.loop.run_later(with_delay=5)
     assert connection.transport.aborted
 
 
 async def test_a_body_breaks_while_the_client_takes_nothing(connect: Any) -> None:
-    connection: Http1Connection = connect(send_all(), full=True, timeout_send=5)
-    connection.feed(CHUNKED)
+    connection: Http1Connection = connect(send_all(), full=True, timeout_send=5).feed(CHUNKED)
     connection.transport.unsent = 100
     connection.protocol.pause_writing()
     connection.feed(b"zz\r\n")
@@ -324,8 +309,7 @@ async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(con
         assert event["type"] == "http.disconnect"
 
     connection: Http1Connection = connect(app, timeout_request_body=4)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    task = connection.loop.start_one()
+    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5")).loop.start_one()
     await asyncio.sleep(0)
     connection.protocol.pause_writing()
     connection.protocol.resume_writing()
@@ -335,8 +319,7 @@ async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(con
 
 
 async def test_a_refused_client_has_two_seconds_to_close(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(BAD)
+    connection = connect(respond(), full=True).feed(BAD)
     assert connection.loop.timers == [2.0]
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed
@@ -367,8 +350,7 @@ async def test_what_a_refused_client_has_to_take_counts_from_the_answer_on(conne
 
 
 async def test_a_peer_that_takes_some_and_then_nothing(connect: Any) -> None:
-    connection: Http1Connection = connect(send_all(start()), timeout_send=5, full=True)
-    connection.feed(GET)
+    connection: Http1Connection = connect(send_all(start()), timeout_send=5, full=True).feed(GET)
     connection.transport.unsent = 100_000
     connection.protocol.pause_writing()
     connection.transport.unsent = 90_000
@@ -380,8 +362,7 @@ async def test_a_peer_that_takes_some_and_then_nothing(connect: Any) -> None:
 
 
 async def test_a_closed_connection_has_no_timer(connect: Any) -> None:
-    connection = connect(respond(), full=True)
-    connection.feed(head(b"GET / HTTP/1.1", b"Connection: close"))
+    connection = connect(respond(), full=True).feed(head(b"GET / HTTP/1.1", b"Connection: close"))
     connection.protocol.eof_received()
     await connection.run()
     assert connection.transport.closed
@@ -404,9 +385,7 @@ async def test_one_of_two_receivers_still_waits_for_the_body(connect: Any) -> No
 
 
 async def test_the_rest_of_a_body_after_an_early_response_has_two_seconds(connect: Any) -> None:
-    connection = connect(respond(), full=True, timeout_send=5)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    connection = await connect(respond(), full=True, timeout_send=5).run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert connection.loop.timers == [2.0]
     # If the client has to take the response first, they count from then on.
     connection.protocol.pause_writing()
@@ -420,9 +399,7 @@ async def test_the_rest_of_a_body_after_an_early_response_has_two_seconds(connec
 
 
 async def test_the_next_request_after_a_drained_body_has_the_idle_time(connect: Any) -> None:
-    connection = connect(respond(), timeout_keep_alive=7)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    connection = await connect(respond(), timeout_keep_alive=7).run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.feed(b"hello")
     assert connection.loop.timers == [7]
     connection.loop.run_later(with_delay=7)
@@ -440,8 +417,7 @@ async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_
         await go.wait()
         await respond()(scope, receive, send)
 
-    connection: Http1Connection = connect(app, timeout_send=5, timeout_request_body=4)
-    connection.feed(post(b"hello") + behind)
+    connection: Http1Connection = connect(app, timeout_send=5, timeout_request_body=4).feed(post(b"hello") + behind)
     task = connection.loop.start_one()
     await turns()
     assert 4 not in connection.loop.timers
@@ -464,8 +440,7 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
 
     seen: list[list[float]] = []
     connection: Http1Connection = connect(app, timeout_request_body=4)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    task = connection.loop.start_one()
+    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5")).loop.start_one()
     await turns()
     assert connection.loop.timers == [4]
     connection.feed(b"he")
@@ -479,8 +454,7 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
 
 
 async def test_a_body_that_comes_does_not_prolong_the_time_to_take_what_was_sent(connect: Any) -> None:
-    connection = connect(respond(), full=True, timeout_send=5)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
+    connection = connect(respond(), full=True, timeout_send=5).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.transport.unsent = 100
     connection.protocol.pause_writing()
     connection.feed(b"he")
@@ -490,9 +464,7 @@ async def test_a_body_that_comes_does_not_prolong_the_time_to_take_what_was_sent
 
 
 async def test_an_idle_client_that_ends_its_half_has_to_take_what_was_sent(connect: Any) -> None:
-    connection = connect(respond(), full=True, timeout_send=5)
-    connection.feed(GET)
-    await connection.run()
+    connection = await connect(respond(), full=True, timeout_send=5).run(GET)
     connection.transport.unsent = 100
     connection.protocol.eof_received()
     assert connection.transport.closed
@@ -523,8 +495,7 @@ async def test_a_response_that_has_begun_may_end_after_the_time_for_the_body(con
         await send(body(b"cd"))
 
     connection: Http1Connection = connect(app, full=True, timeout_request_body=4)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    await connection.run()
+    await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     [response] = connection.responses()
     assert (response.body, response.whole) == (b"abcd", True)
     assert connection.protocol.is_closed

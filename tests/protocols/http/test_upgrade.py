@@ -65,8 +65,7 @@ def _forget() -> None:
 
 
 async def test_the_seam(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed, app_state={"a": 1})
-    connection.feed(HANDSHAKE + b"frames")
+    connection = connect(respond(), ws=Seamed, app_state={"a": 1}).feed(HANDSHAKE + b"frames")
     [taker] = Seamed.made
     assert isinstance(taker, Seamed)
     assert connection.transport.protocol is taker
@@ -116,8 +115,7 @@ async def test_a_client_that_does_not_read_is_still_waited_for(connect: Any) -> 
 
 
 async def test_a_foreign_class_gets_the_request_again(connect: Any) -> None:
-    connection = connect(respond(), ws=Foreign)
-    connection.feed(HANDSHAKE + b"frames")
+    connection = connect(respond(), ws=Foreign).feed(HANDSHAKE + b"frames")
     [taker] = Foreign.made
     assert taker.received.startswith(b"GET /ws?q HTTP/1.1\r\n")
     request, _, rest = taker.received.partition(b"\r\n\r\n")
@@ -140,8 +138,7 @@ async def test_the_upgrade_after_a_request(connect: Any) -> None:
 
 
 async def test_the_upgrade_behind_a_pipelined_request_waits(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed)
-    connection.feed(GET + HANDSHAKE + b"frames")
+    connection = connect(respond(), ws=Seamed).feed(GET + HANDSHAKE + b"frames")
     assert Seamed.made == []
     await connection.run()
     assert connection.statuses == [200]
@@ -161,8 +158,7 @@ async def test_timers_of_the_old_protocol_are_gone(connect: Any) -> None:
 async def test_trace_line(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("uvicorn.error").setLevel(5)
     with caplog.at_level(5, logger="uvicorn.error"):
-        connection = connect(respond(), ws=Seamed, log_level="trace")
-        connection.feed(HANDSHAKE)
+        connect(respond(), ws=Seamed, log_level="trace").feed(HANDSHAKE)
     assert "127.0.0.1:12345 - Upgrading to WebSocket" in [record.getMessage() for record in caplog.records]
 
 
@@ -170,8 +166,7 @@ async def test_trace_line(connect: Any, caplog: pytest.LogCaptureFixture) -> Non
 async def test_other_upgrades_are_plain_http(connect: Any, name: str, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect(respond(), ws=Seamed)
     request = head(b"POST / HTTP/1.1", b"Connection: Upgrade", b"Upgrade: " + name.encode(), b"Content-Length: 5")
-    connection.feed(request + b"hello" + GET)
-    await connection.run()
+    await connection.run(request + b"hello" + GET)
     await connection.run()
     assert [response.body for response in connection.responses()] == [HELLO, HELLO]
     assert Seamed.made == []
@@ -191,8 +186,7 @@ async def test_the_body_of_a_refused_upgrade_arrives(connect: Any) -> None:
     fields = b"Connection: Upgrade", b"Upgrade: h2c"
     chunked = head(b"POST / HTTP/1.1", *fields, b"Transfer-Encoding: chunked")
     for data in (head(b"POST / HTTP/1.1", *fields, b"Content-Length: 5") + b"hello", chunked + b"2\r\nhi\r\n0\r\n\r\n"):
-        connection.feed(data)
-        await connection.run()
+        await connection.run(data)
     for byte in chunked + b"2\r\nhi\r\n0\r\n\r\n":
         connection.feed(bytes([byte]))
     await connection.run()
@@ -208,24 +202,19 @@ async def test_websocket_without_a_class(connect: Any, ws: Any, caplog: pytest.L
 
 
 async def test_upgrade_in_http_10_means_nothing(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed)
-    connection.feed(HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0"))
-    await connection.run()
+    connection = await connect(respond(), ws=Seamed).run(HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert connection.statuses == [200]
     assert Seamed.made == []
 
 
 async def test_connection_without_the_token(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed)
-    connection.feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"keep-alive"))
-    await connection.run()
+    connection = await connect(respond(), ws=Seamed).run(HANDSHAKE.replace(b"keep-alive, Upgrade", b"keep-alive"))
     assert connection.statuses == [200]
     assert Seamed.made == []
 
 
 async def test_limit_concurrency_counts_upgrades_too(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed, limit_concurrency=1)
-    connection.feed(HANDSHAKE)
+    connection = connect(respond(), ws=Seamed, limit_concurrency=1).feed(HANDSHAKE)
     while connection.loop.waiting:
         await connection.run()
     assert connection.statuses == [503]
@@ -234,9 +223,7 @@ async def test_limit_concurrency_counts_upgrades_too(connect: Any) -> None:
 
 async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:
     Seamed.made = []
-    connection = connect(respond(), ws=Seamed)
-    connection.feed(GET + HANDSHAKE)
-    connection.feed(b"frames")
+    connection = connect(respond(), ws=Seamed).feed(GET + HANDSHAKE).feed(b"frames")
     assert Seamed.made == []
     await connection.run()
     [taker] = Seamed.made
@@ -245,8 +232,7 @@ async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:
 
 
 async def test_reading_goes_on_when_an_upgrade_has_waited(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed)
-    connection.feed(GET + HANDSHAKE)
+    connection = connect(respond(), ws=Seamed).feed(GET + HANDSHAKE)
     assert not connection.transport.reading
     await connection.run()
     assert len(Seamed.made) == 1
@@ -263,8 +249,7 @@ async def test_a_handshake_with_a_body_is_refused(connect: Any, caplog: pytest.L
 
 
 async def test_the_upgrade_of_a_client_that_also_says_close(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed)
-    connection.feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"close, Upgrade"))
+    connection = connect(respond(), ws=Seamed).feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"close, Upgrade"))
     assert len(Seamed.made) == 1
     assert connection.protocol.is_closed
     assert connection.wire == b""

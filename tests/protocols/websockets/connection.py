@@ -112,22 +112,26 @@ class WebSocketConnection:
     def protocol(self) -> Any:
         return self.transport.protocol
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> "WebSocketConnection":
+        """Have the server receive the bytes; the connection."""
         self.protocol.data_received(data)
+        return self
 
-    async def ask(self, data: bytes | None = None) -> None:
-        """Send the request and have the application take `websocket.connect`."""
+    async def ask(self, data: bytes | None = None) -> "WebSocketConnection":
+        """Send the request and have the application take `websocket.connect`; the connection."""
         self.feed(request() if data is None else data)
         self.task = self.loop.start_one()
         await settle()
         assert await self.script.receive() == {"type": "websocket.connect"}
+        return self
 
-    async def open(self, data: bytes | None = None, **accept: Any) -> None:
-        """Have the application accept."""
+    async def open(self, data: bytes | None = None, **accept: Any) -> "WebSocketConnection":
+        """Have the application accept; the connection."""
         await self.ask(data)
         await self.send("accept", **accept)
         assert self.wire.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
         self.transport.clear_buffer()
+        return self
 
     async def send(self, kind: str, **message: Any) -> None:
         """The application sends `websocket.<kind>`."""

@@ -17,8 +17,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 
 async def test_the_application_returns(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.finish()
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xe8")]
     assert not connection.transport.closed
@@ -28,8 +27,7 @@ async def test_the_application_returns(connect: Any, caplog: pytest.LogCaptureFi
 
 
 async def test_the_application_raises(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.finish(ValueError("oops"))
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
     [record] = caplog.records
@@ -42,8 +40,7 @@ async def test_the_application_raises(connect: Any, caplog: pytest.LogCaptureFix
 
 
 async def test_the_application_returns_something(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.finish(123)
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
     assert [record.getMessage() for record in caplog.records] == [
@@ -53,8 +50,7 @@ async def test_the_application_returns_something(connect: Any, caplog: pytest.Lo
 
 @pytest.mark.parametrize(("result", "code"), [(None, 1000), (ValueError(), 1011)])
 async def test_a_receiver_that_outlives_the_application(connect: Any, result: Any, code: int) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
     await connection.finish(result)
@@ -64,8 +60,7 @@ async def test_a_receiver_that_outlives_the_application(connect: Any, result: An
 
 
 async def test_the_application_is_cancelled(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     assert connection.task is not None
     connection.task.cancel()
     await settle()
@@ -85,8 +80,7 @@ async def test_the_application_is_cancelled(connect: Any, caplog: pytest.LogCapt
 async def test_the_application_ends_before_accepting(
     connect: Any, result: Any, logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.finish(result)
     response = connection.response()
     assert (response.status, response.body) == (500, b"Internal Server Error")
@@ -97,8 +91,7 @@ async def test_the_application_ends_before_accepting(
 
 
 async def test_an_application_that_lets_a_disconnect_pass(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.lose()
     await connection.finish(ClientDisconnected())
     assert caplog.records == []
@@ -108,16 +101,14 @@ async def test_an_application_that_lets_the_disconnect_of_another_pass(
     connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One that sends to several clients may be told of any of them."""
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.finish(ClientDisconnected())
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xe8")]
     assert caplog.records == []
 
 
 async def test_a_receiver_that_outlives_an_application_which_never_accepted(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
     await connection.finish()
@@ -127,8 +118,7 @@ async def test_a_receiver_that_outlives_an_application_which_never_accepted(conn
 
 
 async def test_an_application_that_fails_after_the_end(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.lose()
     await connection.finish(ValueError())
     assert [record.getMessage() for record in caplog.records] == ["Exception in ASGI application: WebSocket /ws\n"]
@@ -136,16 +126,14 @@ async def test_an_application_that_fails_after_the_end(connect: Any, caplog: pyt
 
 
 async def test_tasks_are_known_while_they_run(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     assert len(connection.state.tasks) == 1
     await connection.finish()
     assert connection.state.tasks == set()
 
 
 async def test_shutdown(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     connection.feed(frame(TEXT, b"unread"))
     connection.protocol.shutdown()
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
@@ -163,8 +151,7 @@ async def test_shutdown(connect: Any) -> None:
 
 
 async def test_shutdown_waits_shortly_for_the_clients_close_frame(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.protocol.shutdown()
     assert connection.loop.timers == [2.0]
     connection.loop.run_later(with_delay=2)
@@ -172,8 +159,7 @@ async def test_shutdown_waits_shortly_for_the_clients_close_frame(connect: Any) 
 
 
 async def test_shutdown_does_not_wait_for_a_closing_handshake(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     await connection.send("close", code=4000, reason="why")
     connection.protocol.shutdown()
     assert connection.transport.closed
@@ -184,8 +170,7 @@ async def test_shutdown_does_not_wait_for_a_closing_handshake(connect: Any) -> N
 
 @pytest.mark.parametrize("full", [False, True])
 async def test_shutdown_before_accept(connect: Any, full: bool) -> None:
-    connection = connect(full=full)
-    await connection.ask()
+    connection = await connect(full=full).ask()
     connection.protocol.shutdown()
     response = connection.response()
     assert (response.status, response.body) == (500, b"Internal Server Error")
@@ -196,8 +181,7 @@ async def test_shutdown_before_accept(connect: Any, full: bool) -> None:
 
 
 async def test_shutdown_before_the_request(connect: Any) -> None:
-    connection = connect()
-    connection.feed(b"GET / HT")
+    connection = connect().feed(b"GET / HT")
     connection.protocol.shutdown()
     assert connection.transport.closed
     assert connection.wire == b""
@@ -211,8 +195,7 @@ async def test_shutdown_of_what_is_closing(connect: Any) -> None:
 
 
 async def test_shutdown_within_a_denial(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     connection.protocol.shutdown()
     await connection.send("http.response.body", body=b"gone")

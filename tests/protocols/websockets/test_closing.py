@@ -20,8 +20,7 @@ from uvicorn.protocols.utils import ClientDisconnected
     ("code", "reason"), [(None, ""), (1000, ""), (1001, "bye"), (3000, "ü" * 61), (4999, ""), (1012, "")]
 )
 async def test_the_client_closes(connect: Any, code: int | None, reason: str) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     data = close(code, reason.encode())
     connection.feed(frame(TEXT, b"last") + data + frame(TEXT, b"too late"))
     assert (await connection.receive())["text"] == "last"
@@ -42,8 +41,7 @@ async def test_the_client_closes(connect: Any, code: int | None, reason: str) ->
     [({}, 1000, ""), ({"code": 4000, "reason": "why"}, 4000, "why"), ({"code": None, "reason": None}, 1000, "")],
 )
 async def test_the_application_closes(connect: Any, message: Any, code: int, reason: str) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(frame(TEXT, b"unread"))
     await connection.send("close", **message)
     [ours] = connection.frames()
@@ -67,8 +65,7 @@ async def test_the_application_closes(connect: Any, message: Any, code: int, rea
 
 
 async def test_a_long_reason_is_cut_between_characters(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.send("close", code=1000, reason="ü" * 100)
     assert connection.frames()[0].reason == "ü" * 61
     assert await connection.disconnect() == (1000, "ü" * 100)
@@ -76,8 +73,7 @@ async def test_a_long_reason_is_cut_between_characters(connect: Any) -> None:
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, -1, "1000", 65536])
 async def test_a_code_that_cannot_be_sent(connect: Any, code: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     with pytest.raises(RuntimeError) as caught:
         await connection.send("close", code=code)
     assert str(caught.value) == f"'websocket.close' has an invalid code: {code!r}."
@@ -85,8 +81,7 @@ async def test_a_code_that_cannot_be_sent(connect: Any, code: Any) -> None:
 
 
 async def test_the_client_does_not_answer(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.send("close")
     assert connection.loop.timers == [10.0]
     connection.loop.run_later(with_delay=10)
@@ -109,8 +104,7 @@ async def test_the_time_for_the_answer_can_be_set(connect: Any, ws_protocol_cls:
 
 
 async def test_the_client_neither_answers_nor_reads(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     await connection.send("close")
     connection.transport.unsent = 1
     connection.loop.run_later(with_delay=10)
@@ -118,8 +112,7 @@ async def test_the_client_neither_answers_nor_reads(connect: Any) -> None:
 
 
 async def test_the_client_does_not_read_the_answer(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     connection.feed(close(1000))
     assert connection.transport.closed
     connection.loop.run_later(with_delay=10)
@@ -127,8 +120,7 @@ async def test_the_client_does_not_read_the_answer(connect: Any) -> None:
 
 
 async def test_the_client_answers_with_garbage(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.send("close", code=1001)
     connection.transport.clear_buffer()
     connection.feed(b"\xff" * 10)
@@ -139,8 +131,7 @@ async def test_the_client_answers_with_garbage(connect: Any) -> None:
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
 async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(frame(TEXT, b"last"))
     waiting = [asyncio.ensure_future(connection.receive()) for _ in range(2)]
     await settle()
@@ -159,8 +150,7 @@ async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["accept", "close", "send", "http.response.start"])
 async def test_the_connection_is_lost_before_accept(connect: Any, kind: str) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     connection.lose()
     assert await connection.receive() == {"type": "websocket.disconnect", "code": 1006}
     with pytest.raises(ClientDisconnected):

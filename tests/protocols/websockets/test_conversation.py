@@ -28,8 +28,7 @@ def inflated(payload: bytes) -> bytes:
 
 
 async def test_text_and_binary(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(frame(TEXT, "Grüße".encode()) + frame(BINARY, b"\x00\xff") + frame(TEXT) + frame(BINARY))
     assert [await connection.receive() for _ in range(4)] == [
         {"type": "websocket.receive", "text": "Grüße"},
@@ -42,16 +41,14 @@ async def test_text_and_binary(connect: Any) -> None:
 @pytest.mark.parametrize("data", [frame(BINARY, b"ab"), frame(BINARY, b"a", fin=False) + frame(CONT, b"b")])
 async def test_binary_messages_are_bytes_themselves(connect: Any, data: bytes) -> None:
     """Not of a type that equals bytes, but cannot be a key."""
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(data)
     received = (await connection.receive())["bytes"]
     assert (type(received), received) == (bytes, b"ab")
 
 
 async def test_sending(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.send("send", text="Grüße")
     await connection.send("send", text="", bytes=None)
     await connection.send("send", bytes=b"\xff" * 126)
@@ -69,8 +66,7 @@ async def test_sending(connect: Any) -> None:
 
 @pytest.mark.parametrize("size", [0, 125, 126, 32767, 32768, 65535, 65536])
 async def test_lengths_are_sent_in_their_shortest_form(connect: Any, size: int) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.send("send", bytes=b"\xff" * size)
     assert connection.frames() == [ServerFrame(BINARY, b"\xff" * size)]
 
@@ -79,8 +75,7 @@ async def test_lengths_are_sent_in_their_shortest_form(connect: Any, size: int) 
 @pytest.mark.parametrize("kind", BYTES_LIKE)
 async def test_sending_any_type_of_bytes(connect: Any, kind: str, offer: bytes | None) -> None:
     data = bytes(range(256)) * 2
-    connection = connect()
-    await connection.open(request(offer) if offer else None)
+    connection = await connect().open(request(offer) if offer else None)
     await connection.send("send", bytes=BYTES_LIKE[kind](data))
     [sent] = connection.frames()
     assert (sent.opcode, inflated(sent.payload) if offer else sent.payload) == (BINARY, data)
@@ -99,16 +94,14 @@ class Shout(str):
 @pytest.mark.parametrize("offer", [None, DEFLATE])
 @pytest.mark.parametrize("text", [Shout("Grüße"), enum.Enum("Word", {"GREET": "Grüße"}, type=str).GREET])  # type: ignore[attr-defined]
 async def test_sending_a_subclass_of_str(connect: Any, text: str, offer: bytes | None) -> None:
-    connection = connect()
-    await connection.open(request(offer) if offer else None)
+    connection = await connect().open(request(offer) if offer else None)
     await connection.send("send", text=text)
     [sent] = connection.frames()
     assert (sent.opcode, inflated(sent.payload) if offer else sent.payload) == (TEXT, "Grüße".encode())
 
 
 async def test_bytes_are_sent_where_there_is_text_too(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     await connection.send("send", text="text", bytes=b"bytes")
     await connection.send("send", text="text", bytes=b"")
     assert connection.frames() == [ServerFrame(BINARY, b"bytes"), ServerFrame(BINARY, b"")]
@@ -125,8 +118,7 @@ async def test_bytes_are_sent_where_there_is_text_too(connect: Any) -> None:
     ],
 )
 async def test_a_message_of_the_wrong_type(connect: Any, message: Any, error: str) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     with pytest.raises(TypeError) as caught:
         await connection.send("send", **message)
     assert str(caught.value) == error
@@ -134,8 +126,7 @@ async def test_a_message_of_the_wrong_type(connect: Any, message: Any, error: st
 
 
 async def test_the_receiver_waits(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     waiting = asyncio.ensure_future(connection.receive())
     await settle()
     assert not waiting.done()
@@ -144,8 +135,7 @@ async def test_the_receiver_waits(connect: Any) -> None:
 
 
 async def test_a_cancelled_receiver_loses_nothing(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     for _ in range(3):
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(connection.script.receive(), 0.001)
@@ -159,8 +149,7 @@ async def test_a_cancelled_receiver_loses_nothing(connect: Any) -> None:
 
 
 async def test_two_receivers(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     waiting = [asyncio.ensure_future(connection.receive()) for _ in range(2)]
     await settle()
     connection.feed(frame(TEXT, b"1"))
@@ -170,8 +159,7 @@ async def test_two_receivers(connect: Any) -> None:
 
 
 async def test_a_fragmented_message(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     euro = "€".encode()
     connection.feed(frame(TEXT, euro[:1], fin=False) + frame(PING, b"?") + frame(CONT, euro[1:2], fin=False))
     connection.feed(frame(PONG) + frame(CONT, fin=False) + frame(CONT, euro[2:]))
@@ -182,16 +170,14 @@ async def test_a_fragmented_message(connect: Any) -> None:
 
 
 async def test_pings_are_answered_in_one_write(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(frame(PING, b"1") + frame(TEXT, b"-") + frame(PING, b"2" * 125))
     assert len(connection.transport.writes) == 1
     assert connection.frames() == [ServerFrame(PONG, b"1"), ServerFrame(PONG, b"2" * 125)]
 
 
 async def test_byte_by_byte(connect: Any) -> None:
-    connection = connect()
-    await connection.open(request(DEFLATE))
+    connection = await connect().open(request(DEFLATE))
     long = bytes(range(256)) * 300
     data = frame(TEXT, b"hi") + frame(BINARY, long) + frame(TEXT, deflated(b"deflated"), rsv=4) + frame(PING) + close()
     for position in range(len(data)):
@@ -206,8 +192,7 @@ async def test_byte_by_byte(connect: Any) -> None:
 
 
 async def test_large_frames_in_pieces(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     message = bytes(range(256)) * 4096
     data = frame(BINARY, message) * 2
     for position in range(0, len(data), 65536):
@@ -218,8 +203,7 @@ async def test_large_frames_in_pieces(connect: Any) -> None:
 
 @pytest.mark.parametrize("offer", [DEFLATE, DEFLATE + b"; server_no_context_takeover; client_no_context_takeover"])
 async def test_compressed_both_ways(connect: Any, offer: bytes) -> None:
-    connection = connect()
-    await connection.open(request(offer))
+    connection = await connect().open(request(offer))
     for _ in range(2):
         connection.feed(frame(TEXT, deflated(b"Hello" * 1000, bits=12), rsv=4))
         assert (await connection.receive())["text"] == "Hello" * 1000
@@ -235,16 +219,14 @@ async def test_compressed_both_ways(connect: Any, offer: bytes) -> None:
 
 
 async def test_an_uncompressed_message_where_deflate_is_on(connect: Any) -> None:
-    connection = connect()
-    await connection.open(request(DEFLATE))
+    connection = await connect().open(request(DEFLATE))
     connection.feed(frame(TEXT, b"pla", fin=False) + frame(CONT, b"in") + frame(PING))
     assert (await connection.receive())["text"] == "plain"
     assert connection.frames() == [ServerFrame(PONG, b"")]
 
 
 async def test_a_compressed_message_in_fragments(connect: Any) -> None:
-    connection = connect()
-    await connection.open(request(DEFLATE))
+    connection = await connect().open(request(DEFLATE))
     data = deflated(bytes(range(256)) * 100)
     assert len(data) > 30
     connection.feed(frame(BINARY, data[:10], fin=False, rsv=4) + frame(PING) + frame(CONT, data[10:20], fin=False))
@@ -253,8 +235,7 @@ async def test_a_compressed_message_in_fragments(connect: Any) -> None:
 
 
 async def test_out_of_order_before_accept(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     with pytest.raises(RuntimeError) as caught:
         await connection.send("send", text="early")
     assert str(caught.value) == (
@@ -264,8 +245,7 @@ async def test_out_of_order_before_accept(connect: Any) -> None:
 
 
 async def test_out_of_order_after_accept(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     with pytest.raises(RuntimeError) as caught:
         await connection.send("accept")
     assert str(caught.value) == (
@@ -275,15 +255,13 @@ async def test_out_of_order_after_accept(connect: Any) -> None:
 
 @pytest.mark.parametrize("message", [{}, {"text": None}, {"bytes": None}])
 async def test_a_message_without_content(connect: Any, message: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     with pytest.raises(RuntimeError, match="needs 'text' or 'bytes'"):
         await connection.send("send", **message)
 
 
 async def test_text_that_is_not_unicode(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     with pytest.raises(UnicodeEncodeError):
         await connection.send("send", text="\ud800")
     await connection.send("send", text="on")

@@ -278,8 +278,7 @@ async def test_a_message_at_the_limit_that_compression_makes_longer(connect: Any
     payload = b"\xff" * size
     packed = _with_fixed_codes(payload)
     assert len(packed) > size * 9 // 8
-    connection = connect(ws_max_size=size)
-    await connection.open(request(DEFLATE))
+    connection = await connect(ws_max_size=size).open(request(DEFLATE))
     if fragmented:
         connection.feed(frame(BINARY, packed[:1], rsv=4, fin=False) + frame(CONT, packed[1:]))
     else:

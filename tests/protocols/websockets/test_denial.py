@@ -12,8 +12,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 
 async def test_close_before_accept(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("close", code=4000)
     response = connection.response()
     assert (response.status, response.body) == (403, b"")
@@ -28,8 +27,7 @@ async def test_close_before_accept(connect: Any) -> None:
 
 async def test_denial(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     headers = [(b"Content-Type", b"text/plain"), (b"content-length", b"7")]
     await connection.send("http.response.start", status=401, headers=headers)
     assert await connection.disconnect() == (1006, None)
@@ -59,8 +57,7 @@ async def test_denial(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_denial_has_no_trailers(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=401, trailers=True)
     await connection.send("http.response.body", body=b"not ", more_body=True)
     await connection.send("http.response.body", body=b"you")
@@ -81,8 +78,7 @@ async def test_a_denial_has_no_trailers(connect: Any) -> None:
     ],
 )
 async def test_a_denial_of_one_part_has_its_length(connect: Any, headers: Any, body: Any, framing: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=401, headers=iter(headers))
     await connection.send("http.response.body", **body)
     response = connection.response()
@@ -93,8 +89,7 @@ async def test_a_denial_of_one_part_has_its_length(connect: Any, headers: Any, b
 
 @pytest.mark.parametrize("refused", [False, True])
 async def test_connection_options_are_sent_once(connect: Any, refused: bool) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     if refused:
         with pytest.raises(RuntimeError):
             await connection.send("http.response.start", status=401, headers=[(b"connection", b"no"), (b"a b", b"")])
@@ -104,8 +99,7 @@ async def test_connection_options_are_sent_once(connect: Any, refused: bool) -> 
 
 
 async def test_a_denial_that_was_begun_leaves_nothing_in_the_answer_to_its_failure(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     headers = [(b"connection", b"x-hop"), (b"content-length", b"7"), (b"x-ours", b"1")]
     await connection.send("http.response.start", status=401, headers=headers)
     await connection.finish(ValueError())
@@ -120,16 +114,14 @@ async def test_a_denial_that_was_begun_leaves_nothing_in_the_answer_to_its_failu
 
 
 async def test_a_denial_with_204_has_no_length(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=204)
     await connection.send("http.response.body", body=b"dropped")
     assert connection.wire == b"HTTP/1.1 204 No Content\r\nserver: uvicorn\r\nconnection: close\r\n\r\n"
 
 
 async def test_a_denial_whose_body_is_no_bytes(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=401)
     with pytest.raises(TypeError, match="response body must be bytes"):
         await connection.send("http.response.body", body="nope")
@@ -138,8 +130,7 @@ async def test_a_denial_whose_body_is_no_bytes(connect: Any) -> None:
 
 
 async def test_a_streamed_denial(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     for _ in range(2):
         await connection.send("http.response.body", more_body=True)
@@ -151,8 +142,7 @@ async def test_a_streamed_denial(connect: Any) -> None:
 
 
 async def test_a_waiting_receiver_learns_of_the_denial(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
     await connection.send("http.response.start", status=404)
@@ -162,8 +152,7 @@ async def test_a_waiting_receiver_learns_of_the_denial(connect: Any) -> None:
 
 @pytest.mark.parametrize("message", [{"status": 101}, {"status": 200, "headers": [(b"a b", b"")]}])
 async def test_a_denial_that_breaks_the_wire(connect: Any, message: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     with pytest.raises(RuntimeError):
         await connection.send("http.response.start", **message)
     await connection.send("accept")
@@ -171,8 +160,7 @@ async def test_a_denial_that_breaks_the_wire(connect: Any, message: Any) -> None
 
 
 async def test_a_denial_that_was_only_begun(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     await connection.finish()
     assert connection.response().status == 500
@@ -181,8 +169,7 @@ async def test_a_denial_that_was_only_begun(connect: Any, caplog: pytest.LogCapt
 
 @pytest.mark.parametrize("full", [False, True])
 async def test_a_denial_that_breaks_off(connect: Any, full: bool) -> None:
-    connection = connect(full=full)
-    await connection.ask()
+    connection = await connect(full=full).ask()
     await connection.send("http.response.start", status=404)
     await connection.send("http.response.body", body=b"half", more_body=True)
     await connection.finish()
@@ -194,8 +181,7 @@ async def test_a_denial_that_breaks_off(connect: Any, full: bool) -> None:
 
 
 async def test_the_connection_is_lost_within_a_denial(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     connection.lose()
     assert await connection.disconnect() == (1006, None)

@@ -15,8 +15,7 @@ from uvicorn.protocols.websockets.inbox import Inbox
 
 
 async def test_reading_pauses_at_the_high_water_mark(connect: Any) -> None:
-    connection = connect(ws_max_queue=8)
-    await connection.open()
+    connection = await connect(ws_max_queue=8).open()
     for number in range(8):
         assert connection.transport.reading
         connection.feed(frame(TEXT, b"%d" % number))
@@ -29,8 +28,7 @@ async def test_reading_pauses_at_the_high_water_mark(connect: Any) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2])
 async def test_short_queues(connect: Any, limit: int) -> None:
-    connection = connect(ws_max_queue=limit)
-    await connection.open()
+    connection = await connect(ws_max_queue=limit).open()
     for _ in range(3):
         connection.feed(frame(TEXT, b"x") * limit)
         assert not connection.transport.reading
@@ -40,8 +38,7 @@ async def test_short_queues(connect: Any, limit: int) -> None:
 
 
 async def test_the_default(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(frame(TEXT, b"x") * 31)
     assert connection.transport.reading
     connection.feed(frame(TEXT, b"x"))
@@ -50,8 +47,7 @@ async def test_the_default(connect: Any) -> None:
 
 @pytest.mark.parametrize("limit", [None, 0])
 async def test_a_queue_without_a_limit(connect: Any, limit: int | None) -> None:
-    connection = connect(ws_max_queue=limit)
-    await connection.open()
+    connection = await connect(ws_max_queue=limit).open()
     connection.feed(frame(TEXT, b"x") * 1000)
     assert connection.transport.reading
     for _ in range(1000):
@@ -59,8 +55,7 @@ async def test_a_queue_without_a_limit(connect: Any, limit: int | None) -> None:
 
 
 async def test_a_queue_without_a_limit_of_messages_has_one_of_bytes(connect: Any) -> None:
-    connection = connect(ws_max_queue=None, ws_max_size=1000)
-    await connection.open()
+    connection = await connect(ws_max_queue=None, ws_max_size=1000).open()
     connection.feed(frame(TEXT, b"x" * 10) * 99)
     assert connection.transport.reading
     connection.feed(frame(TEXT, b"x" * 10))
@@ -68,8 +63,7 @@ async def test_a_queue_without_a_limit_of_messages_has_one_of_bytes(connect: Any
 
 
 async def test_a_cancelled_reader_loses_nothing(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     early, late = [asyncio.ensure_future(connection.script.receive()) for _ in range(2)]
     await settle()
     early.cancel()
@@ -85,8 +79,7 @@ async def test_a_cancelled_reader_loses_nothing(connect: Any) -> None:
 
 async def test_cancelled_readers_leave_nothing_behind(connect: Any) -> None:
     """Applications cancel `receive` again and again, when they only look for a disconnect."""
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
 
     def count_futures() -> int:
         gc.collect()
@@ -102,8 +95,7 @@ async def test_cancelled_readers_leave_nothing_behind(connect: Any) -> None:
 
 
 async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:
-    connection = connect(ws_max_queue=2)
-    await connection.open()
+    connection = await connect(ws_max_queue=2).open()
     for _ in range(10):
         waiting = asyncio.ensure_future(connection.receive())
         await settle()
@@ -113,8 +105,7 @@ async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:
 
 
 async def test_large_messages_fill_the_queue_sooner(connect: Any) -> None:
-    connection = connect(ws_max_size=1000)
-    await connection.open()
+    connection = await connect(ws_max_size=1000).open()
     connection.feed(frame(BINARY, b"x" * 1000))
     assert not connection.transport.reading
     await connection.receive()
@@ -122,8 +113,7 @@ async def test_large_messages_fill_the_queue_sooner(connect: Any) -> None:
 
 
 async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
-    connection = connect(ws_max_queue=1)
-    await connection.open()
+    connection = await connect(ws_max_queue=1).open()
     connection.feed(frame(TEXT, b"x"))
     await connection.send("close")
     assert connection.transport.reading
@@ -134,8 +124,7 @@ async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
 @pytest.mark.parametrize("bad", [b"\xff\xff", frame(TEXT, b"x", mask=None)])
 async def test_reading_goes_on_for_the_close_frame_of_a_failure(connect: Any, bad: bytes) -> None:
     """What the client has sent must be read, or the reset for it overtakes our close frame."""
-    connection = connect(full=True, ws_max_queue=1)
-    await connection.open()
+    connection = await connect(full=True, ws_max_queue=1).open()
     connection.feed(frame(TEXT, b"x") + bad)
     assert [item.code for item in connection.frames()] == [1002]
     assert connection.transport.eof_written
@@ -144,8 +133,7 @@ async def test_reading_goes_on_for_the_close_frame_of_a_failure(connect: Any, ba
 
 async def test_reading_goes_on_for_the_answer_to_our_close_frame(connect: Any) -> None:
     """Messages that the application has not read stay, when it is not the one that closes."""
-    connection = connect(ws_max_queue=1)
-    await connection.open()
+    connection = await connect(ws_max_queue=1).open()
     connection.feed(frame(TEXT, b"x"))
     await connection.finish()
     connection.feed(frame(TEXT, b"y"))
@@ -155,8 +143,7 @@ async def test_reading_goes_on_for_the_answer_to_our_close_frame(connect: Any) -
 
 
 async def test_send_waits(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.protocol.pause_writing()
     sending = asyncio.ensure_future(connection.send("send", text="x"))
     await settle()
@@ -167,8 +154,7 @@ async def test_send_waits(connect: Any) -> None:
 
 
 async def test_send_waits_for_a_client_that_leaves(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.protocol.pause_writing()
     sending = asyncio.ensure_future(connection.send("send", text="x"))
     await settle()
@@ -178,8 +164,7 @@ async def test_send_waits_for_a_client_that_leaves(connect: Any) -> None:
 
 
 async def test_receive_goes_on_while_writing_is_paused(connect: Any) -> None:
-    connection = connect(ws_max_queue=1)
-    await connection.open()
+    connection = await connect(ws_max_queue=1).open()
     connection.protocol.pause_writing()
     for _ in range(3):
         connection.feed(frame(TEXT, b"x"))
@@ -188,8 +173,7 @@ async def test_receive_goes_on_while_writing_is_paused(connect: Any) -> None:
 
 
 async def test_a_client_that_does_not_take_its_pongs(connect: Any) -> None:
-    connection = connect(ws_max_queue=4)
-    await connection.open()
+    connection = await connect(ws_max_queue=4).open()
     connection.protocol.pause_writing()
     connection.feed(frame(PING) + frame(TEXT, b"x"))
     assert not connection.transport.reading
@@ -201,8 +185,7 @@ async def test_a_client_that_does_not_take_its_pongs(connect: Any) -> None:
 
 
 async def test_pongs_taken_while_the_queue_is_full(connect: Any) -> None:
-    connection = connect(ws_max_queue=4)
-    await connection.open()
+    connection = await connect(ws_max_queue=4).open()
     connection.protocol.pause_writing()
     connection.feed(frame(PING) + frame(TEXT, b"x") * 4)
     connection.protocol.resume_writing()
@@ -213,8 +196,7 @@ async def test_pongs_taken_while_the_queue_is_full(connect: Any) -> None:
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(connect: Any) -> None:
-    connection = connect(full=True, timeout_send=7, ws_ping_interval=None)
-    await connection.open()
+    connection = await connect(full=True, timeout_send=7, ws_ping_interval=None).open()
     connection.transport.unsent = 1000
     connection.protocol.pause_writing()
     assert connection.loop.timers == [7.0]
@@ -228,8 +210,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(connect: Any) -> None:
 
 
 async def test_nothing_is_written_after_a_client_was_cut_off(connect: Any) -> None:
-    connection = connect(timeout_send=7)
-    await connection.open()
+    connection = await connect(timeout_send=7).open()
     connection.protocol.pause_writing()
     connection.loop.run_later(with_delay=7)
     assert connection.transport.closed
@@ -242,8 +223,7 @@ async def test_nothing_is_written_after_a_client_was_cut_off(connect: Any) -> No
 
 
 async def test_a_client_that_takes_something_in_time(connect: Any) -> None:
-    connection = connect(timeout_send=7, ws_ping_interval=None)
-    await connection.open()
+    connection = await connect(timeout_send=7, ws_ping_interval=None).open()
     connection.protocol.resume_writing()
     connection.protocol.pause_writing()
     connection.protocol.resume_writing()
@@ -284,8 +264,7 @@ def test_a_quarter_of_either_limit_is_drained() -> None:
 
 
 async def test_no_timer_outlives_a_client_that_did_not_read(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.protocol.pause_writing()
     connection.lose()
     assert connection.loop.timers == []

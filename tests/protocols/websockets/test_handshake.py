@@ -53,8 +53,7 @@ async def test_scope(connect: Any, entry: Any) -> None:
 
 
 async def test_accept(connect: Any, entry: Any) -> None:
-    connection = connect(entry)
-    await connection.ask()
+    connection = await connect(entry).ask()
     await connection.send("accept", subprotocol="chat", headers=[(b"X-Ours", b"1"), [b"set-cookie", b"a"]])
     assert connection.wire == (
         b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -72,8 +71,7 @@ async def test_accept(connect: Any, entry: Any) -> None:
 
 @pytest.mark.parametrize("accept", [{}, {"subprotocol": None, "headers": None}])
 async def test_bytes_behind_the_request(connect: Any, entry: Any, accept: Any) -> None:
-    connection = connect(entry)
-    await connection.ask(request() + frame(TEXT, b"one") + frame(TEXT, b"two")[:4])
+    connection = await connect(entry).ask(request() + frame(TEXT, b"one") + frame(TEXT, b"two")[:4])
     connection.feed(frame(TEXT, b"two")[4:])
     await connection.send("accept", **accept)
     assert [(await connection.receive())["text"] for _ in range(2)] == ["one", "two"]
@@ -89,8 +87,7 @@ async def test_the_request_byte_by_byte(connect: Any, entry: Any) -> None:
 
 
 async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     early = frame(TEXT, b"x" * 65536)
     connection.feed(early[:65536])
     assert connection.transport.reading
@@ -104,8 +101,7 @@ async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
 @pytest.mark.parametrize(("end", "code"), [(close(3000, b"bye"), 3000), (frame(TEXT, b"\xff"), 1007)])
 async def test_an_end_before_the_answer(connect: Any, end: bytes, code: int) -> None:
     """The client leaves without waiting: what it sent is received, and then that it has left."""
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     connection.feed(frame(TEXT, b"early") + end)
     await connection.send("accept")
     assert connection.wire.startswith(b"HTTP/1.1 101 ")
@@ -115,8 +111,7 @@ async def test_an_end_before_the_answer(connect: Any, end: bytes, code: int) -> 
 
 
 async def test_the_client_reads_again_before_the_answer(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     connection.protocol.pause_writing()
     answering = asyncio.ensure_future(connection.send("accept"))
     await settle()
@@ -148,8 +143,7 @@ async def test_the_client_reads_again_before_the_answer(connect: Any) -> None:
     ids=lambda value: repr(value) if isinstance(value, dict) else value,
 )
 async def test_rejected(connect: Any, entry: Any, status: int, changes: Any) -> None:
-    connection = connect(entry)
-    connection.feed(request(**changes))
+    connection = connect(entry).feed(request(**changes))
     assert connection.loop.waiting == 0
     method = changes.get("line", b"GET").split()[0].decode()
     response = connection.response(method)
@@ -164,8 +158,7 @@ async def test_rejected(connect: Any, entry: Any, status: int, changes: Any) -> 
 
 
 async def test_the_version_that_is_spoken_is_sent(connect: Any, entry: Any) -> None:
-    connection = connect(entry)
-    connection.feed(request(sec_websocket_version=b"7"))
+    connection = connect(entry).feed(request(sec_websocket_version=b"7"))
     headers = connection.response().headers
     assert (b"sec-websocket-version", b"13") in headers
     assert (b"upgrade", b"websocket") in headers
@@ -175,21 +168,18 @@ async def test_the_version_that_is_spoken_is_sent(connect: Any, entry: Any) -> N
 
 async def test_a_repeated_key_or_version(connect: Any, entry: Any) -> None:
     for field in (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Sec-WebSocket-Version: 13"):
-        connection = connect(entry)
-        connection.feed(request(field))
+        connection = connect(entry).feed(request(field))
         assert connection.response().status in (400, 426)
 
 
 async def test_old_http(connect: Any) -> None:
-    connection = connect()
-    connection.feed(request(line=b"GET / HTTP/1.0"))
+    connection = connect().feed(request(line=b"GET / HTTP/1.0"))
     assert connection.response().status == 400
 
 
 @pytest.mark.parametrize("changes", [{"upgrade": None}, {"connection": None}, {"upgrade": b"h2c"}])
 async def test_no_upgrade(connect: Any, changes: Any) -> None:
-    connection = connect()
-    connection.feed(request(**changes))
+    connection = connect().feed(request(**changes))
     response = connection.response()
     assert (response.status, response.body) == (426, b"This is a WebSocket endpoint.")
     assert (b"upgrade", b"websocket") in response.headers
@@ -197,8 +187,7 @@ async def test_no_upgrade(connect: Any, changes: Any) -> None:
 
 
 async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect()
-    connection.feed(b"\x00\x01\r\n\r\n")
+    connection = connect().feed(b"\x00\x01\r\n\r\n")
     assert connection.response().status == 400
     assert connection.response().body == b"Invalid HTTP request received."
     assert (b"connection", b"close") in connection.response().headers
@@ -208,14 +197,12 @@ async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_body_of_nothing_is_no_body(connect: Any, entry: Any) -> None:
-    connection = connect(entry)
-    await connection.open(request(b"Content-Length: 0"))
+    connection = await connect(entry).open(request(b"Content-Length: 0"))
     assert not connection.transport.closed
 
 
 async def test_limit_concurrency(connect: Any, entry: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect(entry, limit_concurrency=1)
-    connection.feed(request())
+    connection = connect(entry, limit_concurrency=1).feed(request())
     while connection.loop.waiting:
         await connection.loop.run_one()
     assert connection.response().status == 503
@@ -224,8 +211,7 @@ async def test_limit_concurrency(connect: Any, entry: Any, caplog: pytest.LogCap
 
 
 async def test_the_limit_is_not_reached(connect: Any, entry: Any) -> None:
-    connection = connect(entry, limit_concurrency=2)
-    await connection.open()
+    connection = await connect(entry, limit_concurrency=2).open()
     assert not connection.transport.closed
 
 
@@ -238,8 +224,7 @@ async def test_the_limit_is_not_reached(connect: Any, entry: Any) -> None:
     ],
 )
 async def test_headers_that_break_the_wire(connect: Any, headers: Any, error: str) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     with pytest.raises(RuntimeError) as caught:
         await connection.send("accept", headers=headers)
     assert str(caught.value) == error
@@ -265,16 +250,14 @@ async def test_headers_that_are_not_the_applications_are_ignored(connect: Any, n
 @pytest.mark.parametrize("kind", BYTES_LIKE)
 async def test_headers_of_any_type_of_bytes(connect: Any, kind: str) -> None:
     make = BYTES_LIKE[kind]
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("accept", headers=[(make(b"X-Aa"), make(b"abcd")), (make(b"connection"), make(b"ab"))])
     assert connection.wire.endswith(b"=\r\nx-aa: abcd\r\n\r\n")
 
 
 @pytest.mark.parametrize("header", [("x", b"1"), (b"x", "1"), (1, b"1"), (b"x", None)])
 async def test_headers_that_are_no_bytes(connect: Any, header: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     with pytest.raises(TypeError, match=r"header (name|value) must be bytes, got"):
         await connection.send("accept", headers=[header])
     await connection.send("accept")
@@ -282,15 +265,13 @@ async def test_headers_that_are_no_bytes(connect: Any, header: Any) -> None:
 
 
 async def test_an_empty_subprotocol_is_none(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("accept", subprotocol="")
     assert b"sec-websocket-protocol" not in connection.wire
 
 
 async def test_a_subprotocol_that_breaks_the_wire(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
         await connection.send("accept", subprotocol="a\r\nb: c")
     with pytest.raises(UnicodeEncodeError):
@@ -298,15 +279,13 @@ async def test_a_subprotocol_that_breaks_the_wire(connect: Any) -> None:
 
 
 async def test_a_subprotocol_as_a_header(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("accept", headers=[(b"Sec-WebSocket-Protocol", b"b")])
     assert connection.wire.count(b"sec-websocket-protocol: b\r\n") == 1
 
 
 async def test_a_subprotocol_given_twice(connect: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     with pytest.raises(RuntimeError, match="two subprotocols"):
         await connection.send("accept", subprotocol="a", headers=[(b"Sec-WebSocket-Protocol", b"b")])
     await connection.send("accept", subprotocol="b", headers=[(b"Sec-WebSocket-Protocol", b"b")])
@@ -315,8 +294,7 @@ async def test_a_subprotocol_given_twice(connect: Any) -> None:
 
 
 async def test_deflate_is_negotiated(connect: Any, entry: Any) -> None:
-    connection = connect(entry)
-    await connection.ask(request(DEFLATE))
+    connection = await connect(entry).ask(request(DEFLATE))
     await connection.send("accept")
     assert (
         b"\r\nsec-websocket-extensions: permessage-deflate; server_max_window_bits=12; client_max_window_bits=12\r\n"
@@ -325,15 +303,13 @@ async def test_deflate_is_negotiated(connect: Any, entry: Any) -> None:
 
 
 async def test_deflate_is_switched_off(connect: Any, entry: Any) -> None:
-    connection = connect(entry, ws_per_message_deflate=False)
-    await connection.ask(request(DEFLATE))
+    connection = await connect(entry, ws_per_message_deflate=False).ask(request(DEFLATE))
     await connection.send("accept")
     assert b"sec-websocket-extensions" not in connection.wire
 
 
 async def test_an_encrypted_transport(connect: Any) -> None:
-    connection = connect(transport=MockTransport(sslcontext=True, peername=None, sockname="/run/socket"))
-    await connection.ask()
+    connection = await connect(transport=MockTransport(sslcontext=True, peername=None, sockname="/run/socket")).ask()
     scope = connection.script.scope
     assert (scope["scheme"], scope["client"], scope["server"]) == ("wss", None, ("/run/socket", None))
     assert connection.protocol.scheme == "wss"
@@ -379,8 +355,7 @@ async def test_config_is_loaded(ws_protocol_cls: Any) -> None:
 
 async def test_an_upgrade_among_others(connect: Any) -> None:
     """RFC 9110 section 7.8: the server names the one that it has chosen."""
-    connection = connect()
-    await connection.ask(request(upgrade=b"h2c , WebSocket"))
+    connection = await connect().ask(request(upgrade=b"h2c , WebSocket"))
     await connection.send("accept")
     head, _, rest = connection.wire.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")

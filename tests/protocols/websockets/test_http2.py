@@ -34,18 +34,20 @@ class Client(Http2Connection):
         app = options.pop("app", self.script)
         super().__init__(build, app, interface="asgi3", **options)
 
-    async def ask(self, *fields: tuple[bytes, bytes], **options: Any) -> None:
-        """Ask for the WebSocket, and have the application take `websocket.connect`."""
+    async def ask(self, *fields: tuple[bytes, bytes], **options: Any) -> "Client":
+        """Ask for the WebSocket, and have the application take `websocket.connect`; the connection."""
         self.feed(ask(1, *fields, **options))
         await until(lambda: self.script.scope is not None)
         assert await self.script.receive() == {"type": "websocket.connect"}
+        return self
 
-    async def open(self, *fields: tuple[bytes, bytes], **accept: Any) -> None:
-        """Have the application accept."""
+    async def open(self, *fields: tuple[bytes, bytes], **accept: Any) -> "Client":
+        """Have the application accept; the connection."""
         await self.ask(*fields)
         await self.send("accept", **accept)
         await until(lambda: self.answer(1).heads)
         assert self.answer(1).status == 200
+        return self
 
     async def send(self, kind: str, **message: Any) -> None:
         await asyncio.wait_for(self.script.send({"type": f"websocket.{kind}", **message}), 5)
@@ -98,14 +100,12 @@ async def test_the_setting(make: Any, options: Any, enabled: bool) -> None:
 
 
 async def test_no_extended_connect_without_the_setting(make: Any) -> None:
-    client = make(ws="none")
-    client.feed(ask(1))
+    client = make(ws="none").feed(ask(1))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
 
 
 async def test_a_server_of_wsgi_has_no_websockets(build: str) -> None:
-    client = Http2Connection(build, lambda environ, start: [], interface="wsgi")
-    client.feed(ask(1))
+    client = Http2Connection(build, lambda environ, start: [], interface="wsgi").feed(ask(1))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
 
 
@@ -135,8 +135,7 @@ async def test_scope(make: Any) -> None:
 
 
 async def test_accept(make: Any) -> None:
-    client = make()
-    await client.open(DEFLATE, subprotocol="chat", headers=[(b"X-App", b"1"), (b"connection", b"x")])
+    client = await make().open(DEFLATE, subprotocol="chat", headers=[(b"X-App", b"1"), (b"connection", b"x")])
     assert client.answer(1).heads == [
         [
             (b":status", b"200"),
@@ -153,8 +152,7 @@ async def test_accept(make: Any) -> None:
 
 
 async def test_a_bad_header_is_the_mistake_of_the_application(make: Any) -> None:
-    client = make()
-    await client.ask()
+    client = await make().ask()
     with pytest.raises(RuntimeError, match=r"Invalid HTTP header value\."):
         await client.send("accept", headers=[(b"x", b"a\nb")])
     await client.send("accept")
@@ -162,8 +160,7 @@ async def test_a_bad_header_is_the_mistake_of_the_application(make: Any) -> None
 
 
 async def test_other_protocols_are_not_implemented(make: Any) -> None:
-    client = make()
-    client.feed(ask(1, protocol=b"connect-udp"), data(1, b"x"))
+    client = make().feed(ask(1, protocol=b"connect-udp"), data(1, b"x"))
     assert client.answer(1).status == 501
     assert client.answer(1).ended
 
@@ -178,8 +175,7 @@ async def test_other_protocols_are_not_implemented(make: Any) -> None:
     ],
 )
 async def test_rejected(make: Any, status: int, fields: Any) -> None:
-    client = make()
-    client.feed(connect(1, *fields))
+    client = make().feed(connect(1, *fields))
     answer = await client.get(1)
     assert (answer.status, answer.ended, answer.reset) == (status, True, codes.NO_ERROR)
     assert answer.body
@@ -189,16 +185,14 @@ async def test_rejected(make: Any, status: int, fields: Any) -> None:
 
 
 async def test_a_content_length_of_nothing_is_none(make: Any) -> None:
-    client = make()
-    await client.open((b"content-length", b"0"))
+    client = await make().open((b"content-length", b"0"))
     client.feed(data(1, ws_frame(TEXT, b"x")))
     assert (await client.receive())["text"] == "x"
 
 
 async def test_close_before_accept(make: Any, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
-    client = make()
-    await client.ask(path=b"/ws?q=1")
+    client = await make().ask(path=b"/ws?q=1")
     await client.send("close")
     answer = await client.get(1)
     assert (answer.status, answer.body, answer.ended) == (403, b"", True)
@@ -211,8 +205,7 @@ async def test_close_before_accept(make: Any, caplog: pytest.LogCaptureFixture) 
 
 @pytest.mark.parametrize("parts", [[b"not you"], [b"not ", b"you"]])
 async def test_denial(make: Any, parts: list[bytes]) -> None:
-    client = make()
-    await client.ask()
+    client = await make().ask()
     await client.send("http.response.start", status=401, headers=[(b"x", b"1"), (b"transfer-encoding", b"identity")])
     for part in parts:
         await client.send("http.response.body", body=part, more_body=part is not parts[-1])
@@ -223,8 +216,7 @@ async def test_denial(make: Any, parts: list[bytes]) -> None:
 
 
 async def test_a_denial_that_is_not_complete(make: Any) -> None:
-    client = make()
-    await client.ask()
+    client = await make().ask()
     await client.send("http.response.start", status=401)
     await client.send("http.response.body", body=b"not ", more_body=True)
     await client.finish()
@@ -234,8 +226,7 @@ async def test_a_denial_that_is_not_complete(make: Any) -> None:
 
 @pytest.mark.parametrize("start", [True, False])
 async def test_an_application_that_fails_before_its_answer(make: Any, start: bool) -> None:
-    client = make()
-    await client.ask()
+    client = await make().ask()
     if start:
         await client.send("http.response.start", status=401, headers=[(b"content-length", b"3")])
     await client.finish()
@@ -246,9 +237,7 @@ async def test_an_application_that_fails_before_its_answer(make: Any, start: boo
 
 
 async def test_a_denial_that_the_client_does_not_read(make: Any) -> None:
-    client = make()
-    client.feed(settings((codes.INITIAL_WINDOW_SIZE, 10)))
-    await client.ask()
+    client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 10))).ask()
     await client.send("http.response.start", status=401)
     await client.send("http.response.body", body=b"x" * 100)
     await client.finish()
@@ -262,8 +251,7 @@ async def test_a_denial_that_the_client_does_not_read(make: Any) -> None:
 
 
 async def test_messages_both_ways(ws_protocol_cls: Any, make: Any) -> None:
-    client = make(ws=ws_protocol_cls)
-    await client.open()
+    client = await make(ws=ws_protocol_cls).open()
     message = ws_frame(TEXT, b"hello") + ws_frame(BINARY, b"x" * 200)
     for pos in range(0, len(message), 50):
         client.feed(data(1, message[pos : pos + 50]))
@@ -277,8 +265,7 @@ async def test_messages_both_ways(ws_protocol_cls: Any, make: Any) -> None:
 
 
 async def test_deflate(ws_protocol_cls: Any, make: Any) -> None:
-    client = make(ws=ws_protocol_cls)
-    await client.open(DEFLATE)
+    client = await make(ws=ws_protocol_cls).open(DEFLATE)
     client.feed(data(1, ws_frame(TEXT, deflated(b"hello"), rsv=4)))
     assert (await client.receive())["text"] == "hello"
     await client.send("send", text="hello")
@@ -287,8 +274,7 @@ async def test_deflate(ws_protocol_cls: Any, make: Any) -> None:
 
 
 async def test_frames_before_the_answer(make: Any) -> None:
-    client = make()
-    client.feed(ask(1), data(1, ws_frame(TEXT, b"early")))
+    client = make().feed(ask(1), data(1, ws_frame(TEXT, b"early")))
     await until(lambda: client.script.scope is not None)
     await client.script.receive()
     await client.send("accept")
@@ -296,8 +282,7 @@ async def test_frames_before_the_answer(make: Any) -> None:
 
 
 async def test_too_much_before_the_answer_has_no_credit(make: Any) -> None:
-    client = make()
-    await client.ask()
+    client = await make().ask()
     early = ws_frame(BINARY, b"x" * 300_000)
     sent = 0
     while sent + 16384 <= 65_535 + client.credit():
@@ -316,8 +301,7 @@ async def test_too_much_before_the_answer_has_no_credit(make: Any) -> None:
 
 
 async def test_an_application_that_does_not_receive_stops_its_client_alone(make: Any) -> None:
-    client = make(ws_max_queue=2)
-    await client.open()
+    client = await make(ws_max_queue=2).open()
     part = data(1, ws_frame(BINARY, b"x" * 16000))
     sent = 0
     while sent + 16008 <= 65_535 + client.credit():
@@ -333,8 +317,7 @@ async def test_an_application_that_does_not_receive_stops_its_client_alone(make:
 
 
 async def test_what_fills_the_queue_has_no_credit_until_it_is_taken(make: Any) -> None:
-    client = make(ws_max_queue=1)
-    await client.open()
+    client = await make(ws_max_queue=1).open()
     message = ws_frame(BINARY, b"x" * 40_000)
     client.feed(*[data(1, message[pos : pos + 16384]) for pos in range(0, len(message), 16384)])
     await client.turns()
@@ -345,8 +328,7 @@ async def test_what_fills_the_queue_has_no_credit_until_it_is_taken(make: Any) -
 
 
 async def test_reading_goes_on_when_messages_are_taken(make: Any) -> None:
-    client = make(ws_max_queue=1)
-    await client.open()
+    client = await make(ws_max_queue=1).open()
     for number in range(5):
         client.feed(data(1, ws_frame(TEXT, b"%d" % number)))
     client.feed(data(1, end=True))
@@ -355,8 +337,7 @@ async def test_reading_goes_on_when_messages_are_taken(make: Any) -> None:
 
 
 async def test_what_was_not_taken_at_the_end_is_dropped(make: Any) -> None:
-    client = make(ws_max_queue=1)
-    await client.open()
+    client = await make(ws_max_queue=1).open()
     for number in range(3):
         client.feed(data(1, ws_frame(TEXT, b"%d" % number)))
     event = asyncio.ensure_future(client.receive())
@@ -369,8 +350,7 @@ async def test_what_was_not_taken_at_the_end_is_dropped(make: Any) -> None:
 
 async def test_pausing_again_before_reading_goes_on(make: Any) -> None:
     """What came while reading was paused fills the queue again."""
-    client = make(ws_max_queue=1)
-    await client.open()
+    client = await make(ws_max_queue=1).open()
     for number in range(20):
         client.feed(data(1, ws_frame(TEXT, b"%d" % number)))
         transport = client.protocol.session.streams[1].owner
@@ -384,9 +364,7 @@ async def test_pausing_again_before_reading_goes_on(make: Any) -> None:
 
 
 async def test_send_waits_for_the_window(make: Any) -> None:
-    client = make()
-    client.feed(settings((codes.INITIAL_WINDOW_SIZE, 100)))
-    await client.open()
+    client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 100))).open()
     await client.send("send", bytes=b"x" * 100_000)
     waiting = asyncio.ensure_future(client.send("send", text="y"))
     await client.turns()
@@ -403,9 +381,7 @@ async def test_send_waits_for_the_window(make: Any) -> None:
 
 async def test_websockets_share_the_connection(make: Any) -> None:
     """RFC 9218: a WebSocket has no end, so that none waits for the end of another."""
-    client = make()
-    client.feed(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20)))
-    await client.open()
+    client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20))).open()
     await client.send("send", bytes=b"x" * 200_000)
     client.feed(ask(3, path=b"/other"))
     await until(lambda: client.script.scope["path"] == "/other")
@@ -418,22 +394,19 @@ async def test_websockets_share_the_connection(make: Any) -> None:
 
 
 async def test_the_priority_of_the_client_counts(make: Any) -> None:
-    client = make()
-    client.feed(ask(1, (b"priority", b"u=1")))
+    client = make().feed(ask(1, (b"priority", b"u=1")))
     await until(lambda: client.script.scope is not None)
     assert client.script.scope["headers"][-1] == (b"priority", b"u=1")
 
 
 async def test_limit_of_bodies_is_not_for_websockets(make: Any) -> None:
-    client = make(limit_request_body=10)
-    await client.open()
+    client = await make(limit_request_body=10).open()
     client.feed(data(1, ws_frame(TEXT, b"x" * 100)))
     assert len((await client.receive())["text"]) == 100
 
 
 async def test_message_too_big(ws_protocol_cls: Any, make: Any) -> None:
-    client = make(ws=ws_protocol_cls, ws_max_size=10)
-    await client.open()
+    client = await make(ws=ws_protocol_cls, ws_max_size=10).open()
     client.feed(data(1, ws_frame(TEXT, b"x" * 11)))
     answer = await client.get(1)
     assert client.frames()[0].code == 1009
@@ -442,9 +415,7 @@ async def test_message_too_big(ws_protocol_cls: Any, make: Any) -> None:
 
 
 async def test_a_peer_that_does_not_take_its_pongs_is_not_read(make: Any) -> None:
-    client = make()
-    client.feed(settings((codes.INITIAL_WINDOW_SIZE, 0)))
-    await client.open()
+    client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 0))).open()
     pings = ws_frame(PING, b"x" * 125) * 100
     # Until the queue is full, and then the window.
     sent = 0
@@ -463,8 +434,7 @@ async def test_a_peer_that_does_not_take_its_pongs_is_not_read(make: Any) -> Non
 
 async def test_the_client_closes(ws_protocol_cls: Any, make: Any, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
-    client = make(ws=ws_protocol_cls)
-    await client.open()
+    client = await make(ws=ws_protocol_cls).open()
     client.feed(data(1, close(4001, b"enough")))
     answer = await client.get(1)
     assert [(each.opcode, each.code, each.reason) for each in client.frames()] == [(CLOSE, 4001, "enough")]
@@ -480,8 +450,7 @@ async def test_the_client_closes(ws_protocol_cls: Any, make: Any, caplog: pytest
 
 
 async def test_the_application_closes(make: Any) -> None:
-    client = make()
-    await client.open()
+    client = await make().open()
     await client.send("close", code=4000, reason="why")
     await until(client.frames)
     assert (client.frames()[0].code, client.frames()[0].reason) == (4000, "why")
@@ -497,9 +466,7 @@ async def test_the_application_closes(make: Any) -> None:
 
 
 async def test_close_waits_until_all_is_sent(make: Any) -> None:
-    client = make()
-    client.feed(settings((codes.INITIAL_WINDOW_SIZE, 100)))
-    await client.open()
+    client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 100))).open()
     await client.send("send", bytes=b"x" * 1000)
     client.feed(data(1, close(1000)))
     client.feed(data(1, b"ignored", end=True))
@@ -528,8 +495,7 @@ async def test_the_client_resets(make: Any, accepted: bool) -> None:
 
 
 async def test_the_client_resets_what_the_application_has_closed(make: Any) -> None:
-    client = make()
-    await client.open()
+    client = await make().open()
     await client.finish()
     assert client.protocol.session.active == 1
     client.feed(reset(1))
@@ -551,8 +517,7 @@ async def test_the_client_ends_the_stream_without_a_close_frame(make: Any, accep
 
 
 async def test_a_stream_that_ends_with_the_request(make: Any) -> None:
-    client = make()
-    client.feed(ask(1, end=True))
+    client = make().feed(ask(1, end=True))
     assert (await client.get(1)).reset == codes.CANCEL
     await until(lambda: client.script.scope is not None)
     await client.script.receive()
@@ -560,8 +525,7 @@ async def test_a_stream_that_ends_with_the_request(make: Any) -> None:
 
 
 async def test_fields_within_a_websocket(make: Any) -> None:
-    client = make()
-    await client.open()
+    client = await make().open()
     client.feed(frame(codes.HEADERS, codes.END_HEADERS | codes.END_STREAM, 1, block((b"x", b"1"))))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
     assert (await client.receive())["code"] == 1005
@@ -569,8 +533,7 @@ async def test_fields_within_a_websocket(make: Any) -> None:
 
 @pytest.mark.parametrize("end", ["lost", "eof", "fault"])
 async def test_the_end_of_the_connection(make: Any, end: str) -> None:
-    client = make()
-    await client.open()
+    client = await make().open()
     if end == "lost":
         client.protocol.connection_lost(None)
     elif end == "eof":
@@ -581,9 +544,7 @@ async def test_the_end_of_the_connection(make: Any, end: str) -> None:
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(make: Any) -> None:
-    client = make(timeout_send=0.01)
-    client.feed(settings((codes.INITIAL_WINDOW_SIZE, 10)))
-    await client.open()
+    client = await make(timeout_send=0.01).feed(settings((codes.INITIAL_WINDOW_SIZE, 10))).open()
     await client.send("send", bytes=b"x" * 100_000)
     with pytest.raises(ClientDisconnected):
         await client.send("send", text="y")
@@ -592,9 +553,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(make: Any) -> None:
 
 
 async def test_a_client_that_cannot_open_windows_any_more(make: Any) -> None:
-    client = make()
-    client.feed(settings((codes.INITIAL_WINDOW_SIZE, 10)))
-    await client.ask()
+    client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 10))).ask()
     await client.send("accept")
     await client.send("send", bytes=b"x" * 100)
     client.feed(data(1, end=True))
@@ -603,8 +562,7 @@ async def test_a_client_that_cannot_open_windows_any_more(make: Any) -> None:
 
 
 async def test_shutdown(make: Any) -> None:
-    client = make()
-    await client.open()
+    client = await make().open()
     assert not client.protocol.exchanges
     for connection in list(client.state.connections):
         connection.shutdown()
@@ -622,8 +580,7 @@ async def test_shutdown(make: Any) -> None:
 
 
 async def test_limit_concurrency(make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    client = make(limit_concurrency=2)
-    await client.open()
+    client = await make(limit_concurrency=2).open()
     client.feed(ask(3))
     assert (await client.get(3)).status == 503
     assert client.state.total_requests == 2
@@ -631,8 +588,7 @@ async def test_limit_concurrency(make: Any, caplog: pytest.LogCaptureFixture) ->
 
 
 async def test_concurrent_streams(make: Any) -> None:
-    client = make(http2_max_concurrent_streams=1)
-    await client.open()
+    client = await make(http2_max_concurrent_streams=1).open()
     client.feed(headers(3))
     assert client.answer(3).reset == codes.REFUSED_STREAM
     client.feed(data(1, close(1000)))
@@ -659,8 +615,7 @@ async def test_a_request_beside_a_websocket(make: Any) -> None:
 
 async def test_the_socket_belongs_to_the_connection(make: Any) -> None:
     """To end a stream at once must not end the connection."""
-    client = make()
-    await client.ask()
+    client = await make().ask()
     transport = client.protocol.session.streams[1].owner
     client.transport._extra["socket"] = object()
     assert transport.get_extra_info("socket") is None

@@ -9,8 +9,7 @@ from uvicorn.protocols.websockets.keepalive import Action, Keepalive
 
 
 async def test_pings_and_pongs(connect: Any) -> None:
-    connection = connect(ws_ping_interval=20, ws_ping_timeout=20)
-    await connection.open()
+    connection = await connect(ws_ping_interval=20, ws_ping_timeout=20).open()
     for _ in range(3):
         assert connection.loop.timers == [20.0]
         connection.loop.run_later(with_delay=20)
@@ -20,8 +19,7 @@ async def test_pings_and_pongs(connect: Any) -> None:
 
 
 async def test_no_pong(connect: Any) -> None:
-    connection = connect(ws_ping_interval=20, ws_ping_timeout=20)
-    await connection.open()
+    connection = await connect(ws_ping_interval=20, ws_ping_timeout=20).open()
     connection.loop.run_later(with_delay=20)
     connection.transport.clear_buffer()
     connection.feed(frame(TEXT, b"not a pong"))
@@ -33,8 +31,7 @@ async def test_no_pong(connect: Any) -> None:
 
 
 async def test_a_client_without_a_pong_has_time_to_read_why(connect: Any) -> None:
-    connection = connect(full=True, ws_ping_interval=20, ws_ping_timeout=5)
-    await connection.open()
+    connection = await connect(full=True, ws_ping_interval=20, ws_ping_timeout=5).open()
     connection.loop.run_later(with_delay=20)
     connection.loop.run_later(with_delay=5)
     assert [item.opcode for item in connection.frames()] == [PING, CLOSE]
@@ -44,8 +41,7 @@ async def test_a_client_without_a_pong_has_time_to_read_why(connect: Any) -> Non
 
 
 async def test_messages_touch_no_timer(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     armed: list[Any] = []
     monkeypatch.setattr(connection.loop, "call_later", lambda *arguments: armed.append(arguments))
     for _ in range(10):
@@ -57,16 +53,14 @@ async def test_messages_touch_no_timer(connect: Any, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("interval", [None, 0])
 async def test_off(connect: Any, interval: Any) -> None:
-    connection = connect(ws_ping_interval=interval)
-    await connection.open()
+    connection = await connect(ws_ping_interval=interval).open()
     connection.feed(frame(PONG))
     assert connection.loop.timers == []
 
 
 @pytest.mark.parametrize("timeout", [None, 0])
 async def test_a_pong_is_waited_for_without_end(connect: Any, timeout: Any) -> None:
-    connection = connect(ws_ping_timeout=timeout)
-    await connection.open()
+    connection = await connect(ws_ping_timeout=timeout).open()
     for _ in range(10):
         connection.loop.run_later(with_delay=20)
     assert connection.frames() == [ServerFrame(PING, b"")] * 10
@@ -74,8 +68,7 @@ async def test_a_pong_is_waited_for_without_end(connect: Any, timeout: Any) -> N
 
 
 async def test_an_unread_pong_is_not_a_missing_one(connect: Any) -> None:
-    connection = connect(ws_max_queue=1)
-    await connection.open()
+    connection = await connect(ws_max_queue=1).open()
     connection.loop.run_later(with_delay=20)
     connection.feed(frame(TEXT, b"x"))
     for _ in range(5):
@@ -87,8 +80,7 @@ async def test_an_unread_pong_is_not_a_missing_one(connect: Any) -> None:
 
 
 async def test_the_timer_ends_with_the_connection(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.lose()
     assert connection.loop.timers == []
 

@@ -26,8 +26,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Any:
 
 
 async def test_the_client_closes(connect: Any, entry: Any, lines: Any) -> None:
-    connection = connect(entry)
-    await connection.ask()
+    connection = await connect(entry).ask()
     assert lines() == []
     await connection.send("accept")
     assert lines() == OPENED
@@ -41,8 +40,7 @@ async def test_the_client_closes(connect: Any, entry: Any, lines: Any) -> None:
 
 @pytest.mark.parametrize("end", ["lost", "reset", "violation", "closed", "returned", "raised", "shutdown"])
 async def test_every_end_is_logged_once(connect: Any, lines: Any, end: str) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     if end == "violation":
         connection.feed(b"\xff\xff")
     elif end == "closed":
@@ -60,8 +58,7 @@ async def test_every_end_is_logged_once(connect: Any, lines: Any, end: str) -> N
 
 
 async def test_a_missing_pong(connect: Any, lines: Any) -> None:
-    connection = connect(ws_ping_interval=20, ws_ping_timeout=20)
-    await connection.open()
+    connection = await connect(ws_ping_interval=20, ws_ping_timeout=20).open()
     for _ in range(2):
         connection.loop.run_later(with_delay=20)
     connection.lose()
@@ -69,8 +66,7 @@ async def test_a_missing_pong(connect: Any, lines: Any) -> None:
 
 
 async def test_close_before_accept(connect: Any, lines: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("close")
     connection.lose()
     assert lines() == [LINE + "403", "connection rejected (403 Forbidden)"]
@@ -78,8 +74,7 @@ async def test_close_before_accept(connect: Any, lines: Any) -> None:
 
 @pytest.mark.parametrize(("status", "shown"), [(200, "200 OK"), (404, "404 Not Found"), (499, "499"), (799, "799")])
 async def test_denial(connect: Any, lines: Any, status: int, shown: str) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=status)
     assert lines() == [f"{LINE}{status}"]
     await connection.send("http.response.body", body=b"a", more_body=True)
@@ -90,8 +85,7 @@ async def test_denial(connect: Any, lines: Any, status: int, shown: str) -> None
 
 
 async def test_a_denial_that_was_only_begun(connect: Any, lines: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     await connection.finish()
     connection.lose()
@@ -100,8 +94,7 @@ async def test_a_denial_that_was_only_begun(connect: Any, lines: Any) -> None:
 
 @pytest.mark.parametrize("end", ["returned", "raised", "shutdown"])
 async def test_no_answer_of_the_application(connect: Any, lines: Any, end: str) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     if end == "shutdown":
         connection.protocol.shutdown()
     else:
@@ -111,15 +104,13 @@ async def test_no_answer_of_the_application(connect: Any, lines: Any, end: str) 
 
 
 async def test_a_bad_handshake(connect: Any, entry: Any, lines: Any) -> None:
-    connection = connect(entry)
-    connection.feed(request(sec_websocket_key=None))
+    connection = connect(entry).feed(request(sec_websocket_key=None))
     connection.lose()
     assert lines() == ["connection rejected (400 Bad Request)"]
 
 
 async def test_a_connection_that_is_lost_before_the_answer(connect: Any, lines: Any) -> None:
-    connection = connect()
-    await connection.ask()
+    connection = await connect().ask()
     connection.lose()
     await connection.finish()
     assert lines() == []
@@ -134,8 +125,7 @@ async def test_a_connection_that_asked_for_nothing(connect: Any, lines: Any) -> 
 
 async def test_control_characters_are_escaped(connect: Any, entry: Any, lines: Any) -> None:
     for answer in ({"kind": "accept"}, {"kind": "close"}, {"kind": "http.response.start", "status": 404}):
-        connection = connect(entry)
-        await connection.ask(request(line=b"GET /a%0A%1B%7Fb?c=%0A HTTP/1.1"))
+        connection = await connect(entry).ask(request(line=b"GET /a%0A%1B%7Fb?c=%0A HTTP/1.1"))
         await connection.send(**answer)
     assert [line for line in lines() if "WebSocket" in line] == [
         f'127.0.0.1:12345 - "WebSocket /a%0A%1B%7Fb?c=%0A" {what}' for what in ("[accepted]", "403", "404")

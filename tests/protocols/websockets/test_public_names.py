@@ -45,8 +45,7 @@ def test_names(name: str, library: str) -> None:
 async def test_the_class_of_another_name_serves() -> None:
     pytest.importorskip("websockets")
     name = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
-    connection = WebSocketConnection(import_from_string(name))
-    await connection.open()
+    connection = await WebSocketConnection(import_from_string(name)).open()
     connection.feed(frame(TEXT, b"x"))
     assert (await connection.receive())["text"] == "x"
     await connection.finish()
@@ -74,8 +73,7 @@ async def test_subclasses_may_override(ws_protocol_cls: Any) -> None:
             self.received += len(data)
             super().data_received(data)
 
-    connection = WebSocketConnection(Counting)
-    await connection.open()
+    connection = await WebSocketConnection(Counting).open()
     connection.feed(frame(TEXT, b"x"))
     assert connection.protocol.received > 100
     assert (await connection.receive())["text"] == "x"

@@ -9,8 +9,7 @@ from tests.protocols.websockets.frames import TEXT, frame
 
 
 async def test_a_peer_that_has_reset_is_not_half_closed(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
 
     def write_eof() -> None:
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")

@@ -71,8 +71,7 @@ VIOLATIONS = [
 @pytest.mark.parametrize(("code", "data"), VIOLATIONS)
 async def test_violation(connect: Any, code: int, data: bytes) -> None:
     for pieces in ([data], [data[:1], data[1:]], [data[: len(data) // 2], data[len(data) // 2 :]]):
-        connection = connect()
-        await connection.open()
+        connection = await connect().open()
         for piece in (frame(PING, b"1"), *pieces, frame(PING, b"2"), close(1000)):
             if not connection.transport.closed:
                 connection.feed(piece)
@@ -89,23 +88,20 @@ async def test_violation(connect: Any, code: int, data: bytes) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 200, 65536])
 async def test_nothing_is_received_of_an_unmasked_frame(connect: Any, size: int) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(frame(BINARY, b"x" * size, mask=None))
     assert await connection.disconnect() == (1002, REASONS[1002])
 
 
 async def test_what_came_before_is_received(connect: Any) -> None:
-    connection = connect()
-    await connection.open()
+    connection = await connect().open()
     connection.feed(frame(TEXT, b"good") + frame(TEXT, b"\xff") + frame(TEXT, b"unseen"))
     assert (await connection.receive())["text"] == "good"
     assert await connection.disconnect() == (1007, REASONS[1007])
 
 
 async def test_a_refused_client_has_time_to_read(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     connection.feed(frame(BINARY, length=(16 << 20) + 1))
     assert connection.transport.eof_written
     connection.feed(b"x" * LINGER_BYTES)
@@ -117,8 +113,7 @@ async def test_a_refused_client_has_time_to_read(connect: Any) -> None:
 
 
 async def test_a_refused_client_that_does_not_read_is_cut_off(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     connection.feed(frame(TEXT, b"\xff"))
     connection.transport.unsent = 1
     connection.loop.run_later(with_delay=2)
@@ -128,8 +123,7 @@ async def test_a_refused_client_that_does_not_read_is_cut_off(connect: Any) -> N
 
 
 async def test_a_refused_client_that_reads_late_has_time_to_read(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     connection.protocol.pause_writing()
     connection.feed(frame(TEXT, b"\xff"))
     assert sorted(connection.loop.timers) == [10.0, 60.0]
@@ -161,8 +155,7 @@ async def test_a_refused_client_that_goes_on_is_cut_off(connect: Any, refused: s
 
 
 async def test_a_refused_client_that_leaves(connect: Any) -> None:
-    connection = connect(full=True)
-    await connection.open()
+    connection = await connect(full=True).open()
     connection.feed(b"\xff\xff")
     connection.protocol.eof_received()
     connection.lose()
@@ -173,8 +166,7 @@ async def test_a_refused_client_that_leaves(connect: Any) -> None:
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 @pytest.mark.parametrize("offer", [None, DEFLATE])
 async def test_the_largest_message(connect: Any, opcode: int, offer: bytes | None) -> None:
-    connection = connect(ws_max_size=10)
-    await connection.open(request(offer) if offer else None)
+    connection = await connect(ws_max_size=10).open(request(offer) if offer else None)
     whole = [frame(opcode, b"x" * 10), frame(opcode, b"x" * 4, fin=False) + frame(CONT, b"x" * 6)]
     if offer:
         data = deflated(b"x" * 10)
@@ -196,16 +188,14 @@ async def test_the_largest_message(connect: Any, opcode: int, offer: bytes | Non
     ],
 )
 async def test_one_byte_more(connect: Any, data: bytes) -> None:
-    connection = connect(ws_max_size=10)
-    await connection.open()
+    connection = await connect(ws_max_size=10).open()
     connection.feed(data)
     assert await connection.disconnect() == (1009, REASONS[1009])
 
 
 @pytest.mark.parametrize("limit", [None, 1 << 70])
 async def test_no_limit_to_speak_of(connect: Any, limit: int | None) -> None:
-    connection = connect(ws_max_size=limit)
-    await connection.open(request(DEFLATE))
+    connection = await connect(ws_max_size=limit).open(request(DEFLATE))
     connection.feed(frame(BINARY, deflated(bytes(17 << 20)), rsv=4))
     assert len((await connection.receive())["bytes"]) == 17 << 20
 
@@ -213,8 +203,7 @@ async def test_no_limit_to_speak_of(connect: Any, limit: int | None) -> None:
 @pytest.mark.parametrize("limit", [None, 0])
 @pytest.mark.parametrize("offer", [None, DEFLATE])
 async def test_no_limit(connect: Any, limit: Any, offer: bytes | None) -> None:
-    connection = connect(ws_max_size=limit)
-    await connection.open(request(offer) if offer else None)
+    connection = await connect(ws_max_size=limit).open(request(offer) if offer else None)
     message = bytes(17 << 20)
     connection.feed(frame(BINARY, deflated(message), rsv=4) if offer else frame(BINARY, message))
     connection.feed(frame(BINARY, message[:9], fin=False) + frame(CONT, message[9:]))
@@ -228,8 +217,7 @@ async def test_no_limit(connect: Any, limit: Any, offer: bytes | None) -> None:
 @pytest.mark.parametrize(("length", "codes"), [(1000 + 125 + 64, []), (1000 + 125 + 65, [1009])])
 async def test_a_compressed_frame_is_refused_by_its_length(connect: Any, length: int, codes: list[int]) -> None:
     """What nine bits for a byte and some blocks cannot explain; the rest is counted while it is inflated."""
-    connection = connect(ws_max_size=1000)
-    await connection.open(request(DEFLATE))
+    connection = await connect(ws_max_size=1000).open(request(DEFLATE))
     connection.feed(frame(BINARY, length=length, rsv=4))
     assert [item.code for item in connection.frames()] == codes
 
@@ -274,8 +262,7 @@ async def test_bombs(connect: Any, frames: list[bytes], monkeypatch: pytest.Monk
 
     zlib_decompressobj = zlib.decompressobj
     monkeypatch.setattr(zlib, "decompressobj", Counting)
-    connection = connect(ws_max_size=1000)
-    await connection.open(request(DEFLATE))
+    connection = await connect(ws_max_size=1000).open(request(DEFLATE))
     for data in frames:
         if not connection.transport.closed:
             connection.feed(data)
@@ -300,8 +287,7 @@ async def test_bombs(connect: Any, frames: list[bytes], monkeypatch: pytest.Monk
     ],
 )
 async def test_compressed_violations(connect: Any, code: int, data: bytes) -> None:
-    connection = connect()
-    await connection.open(request(DEFLATE))
+    connection = await connect().open(request(DEFLATE))
     connection.feed(data)
     assert [item.code for item in connection.frames()] == [code]
     assert await connection.disconnect() == (code, REASONS[code])
@@ -309,8 +295,7 @@ async def test_compressed_violations(connect: Any, code: int, data: bytes) -> No
 
 async def test_a_stream_that_ends_within_a_message(connect: Any) -> None:
     # RFC 7692 section 7.2.3.4: a block with BFINAL set, and an empty one behind it.
-    connection = connect()
-    await connection.open(request(DEFLATE))
+    connection = await connect().open(request(DEFLATE))
     data = bytes.fromhex("f348cdc9c9070000")
     for _ in range(3):
         connection.feed(frame(TEXT, data, rsv=4))
@@ -318,8 +303,7 @@ async def test_a_stream_that_ends_within_a_message(connect: Any) -> None:
 
 
 async def test_badly_compressed_messages_may_be_longer_than_they_are(connect: Any) -> None:
-    connection = connect(ws_max_size=1000)
-    await connection.open(request(DEFLATE))
+    connection = await connect(ws_max_size=1000).open(request(DEFLATE))
     stored = b"".join(b"\x00\x01\x00\xfe\xff" + bytes([65 + n]) for n in range(20))
     connection.feed(frame(TEXT, stored + b"\x00", rsv=4))
     assert (await connection.receive())["text"] == "ABCDEFGHIJKLMNOPQRST"

@@ -68,8 +68,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def converse(connect: Any, case: Case, pieces: list[bytes]) -> tuple[list[ServerFrame], bool]:
-    connection = connect(app=echo)
-    connection.feed(request(DEFLATE) if case.deflate else request())
+    connection = connect(app=echo).feed(request(DEFLATE) if case.deflate else request())
     task = connection.loop.start_one()
     await settle()
     connection.transport.clear_buffer()
