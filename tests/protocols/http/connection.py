@@ -8,6 +8,7 @@ from typing import Any
 from tests.cases.case import head
 from tests.cases.outcome import Response, parse_responses
 from tests.doubles import FullTransport, MockLoop, MockTransport
+from tests.waiting import turns
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -119,6 +120,21 @@ class Peer:
         self.transport.protocol = self.protocol
         self.protocol.connection_made(self.transport)
 
+    def fill(self, unsent: int) -> None:
+        """The client takes nothing more: this number of bytes waits in the transport."""
+        self.transport.unsent = unsent
+        self.protocol.pause_writing()
+
+    def fill_with_writes(self) -> None:
+        """The client takes nothing of what is written from now on."""
+        write = self.transport.write
+
+        def keep(data: bytes) -> None:
+            write(data)
+            self.fill(self.transport.unsent + len(data))
+
+        self.transport.write = keep
+
 
 class Http1Connection(Peer):
     """One connection, made.
@@ -144,16 +160,30 @@ class Http1Connection(Peer):
         super().__init__(protocol_class, app, loop=loop or MockLoop(), transport=transport, **{"ws": "none", **options})
 
     def feed(self, data: bytes) -> "Http1Connection":
-        """Have the server receive the bytes; the connection."""
-        self.transport.protocol.data_received(data)
+        """Have the server receive the bytes, if there are some; the connection."""
+        if data:
+            self.transport.protocol.data_received(data)
         return self
 
     async def run(self, data: bytes = b"") -> "Http1Connection":
         """Have the server receive the bytes, and run the oldest application task to its end; the connection."""
-        if data:
-            self.feed(data)
+        self.feed(data)
         await self.loop.run_one()
         return self
+
+    async def run_all(self, data: bytes = b"") -> "Http1Connection":
+        """Have the server receive the bytes, and run applications until no task waits; the connection."""
+        self.feed(data)
+        while self.loop.waiting:
+            await self.loop.run_one()
+        return self
+
+    async def start(self, data: bytes = b"") -> "asyncio.Task[None]":
+        """Have the server receive the bytes, and run the oldest task until it waits; the task to await."""
+        self.feed(data)
+        task: asyncio.Task[None] = self.loop.start_one()
+        await turns()
+        return task
 
     async def ask(self, data: bytes) -> Response:
         """Send one request and run the application; the response."""
@@ -180,4 +210,5 @@ class Http1Connection(Peer):
 
     def lose(self, error: Exception | None = None) -> None:
         """The connection is gone."""
+        self.transport.closed = True
         self.transport.protocol.connection_lost(error)

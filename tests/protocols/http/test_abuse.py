@@ -57,8 +57,7 @@ async def test_an_upgrade_behind_a_fin_is_not_taken_up(connect: Any) -> None:
 
 async def test_a_client_that_asks_again_and_reads_nothing_is_given_up(connect: Any) -> None:
     connection = await connect(send_all(start(), body(BIG)), full=True).run(GET)
-    connection.transport.unsent = len(BIG)
-    connection.protocol.pause_writing()
+    connection.fill(len(BIG))
     task = connection.feed(GET).loop.start_one()
     await asyncio.sleep(0)
     connection.loop.run_later(60)
@@ -83,8 +82,7 @@ async def test_a_client_that_has_taken_everything_late_must_send_the_rest_of_its
     connection = connect(send_all(start(), body(BIG)), full=True).feed(head(b"POST / HTTP/1.1", b"Content-Length: 10"))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
-    connection.transport.unsent = len(BIG)
-    connection.protocol.pause_writing()
+    connection.fill(len(BIG))
     await task
     connection.loop.run_later(2)
     assert not connection.ended

@@ -169,7 +169,6 @@ async def test_trace_lines(connect: Any, caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(5, logger="uvicorn.error"):
         connection = connect(respond(), log_level="trace")
         await connection.ask(GET)
-        connection.transport.closed = True
         connection.lose()
     lines = [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
     assert lines == ["127.0.0.1:12345 - HTTP connection made", "127.0.0.1:12345 - HTTP connection lost"]
@@ -178,7 +177,6 @@ async def test_trace_lines(connect: Any, caplog: pytest.LogCaptureFixture) -> No
 async def test_no_trace_lines_otherwise(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect(respond())
     await connection.ask(GET)
-    connection.transport.closed = True
     connection.lose()
     assert caplog.records == []
 
@@ -186,7 +184,6 @@ async def test_no_trace_lines_otherwise(connect: Any, caplog: pytest.LogCaptureF
 async def test_no_trace_without_an_address(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(5, logger="uvicorn.error"):
         connection = connect(respond(), log_level="trace", transport=MockTransport(sockname=None, peername=None))
-        connection.transport.closed = True
         connection.lose()
     lines = [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
     assert lines == ["HTTP connection made", "HTTP connection lost"]
@@ -197,7 +194,6 @@ async def test_an_error_for_a_client_that_left_is_not_logged(connect: Any, acces
         raise ValueError("too late")
 
     connection = connect(app).feed(GET)
-    connection.transport.closed = True
     connection.lose()
     await connection.run()
     assert access.lines == []

@@ -86,7 +86,6 @@ async def test_a_rejected_client_on_a_plain_transport_is_closed_in_the_end(conne
 
 async def test_a_rejected_client_that_leaves(connect: Any) -> None:
     connection = connect(respond(), full=True).feed(BAD)
-    connection.transport.closed = True
     connection.lose()
     connection.loop.run_later(with_delay=60)
     assert connection.state.connections == set()
@@ -125,9 +124,7 @@ async def test_limit_concurrency_counts_connections(connect: Any, caplog: pytest
     async def app(scope: Any, receive: Any, send: Any) -> None:
         called.append(scope)
 
-    connection: Http1Connection = connect(app, limit_concurrency=1).feed(GET)
-    while connection.loop.waiting:
-        await connection.run()
+    connection: Http1Connection = await connect(app, limit_concurrency=1).run_all(GET)
     assert connection.wire == UNAVAILABLE
     assert called == []
     assert connection.ended
@@ -152,9 +149,7 @@ async def test_limit_concurrency_counts_tasks(connect: Any) -> None:
 
 async def test_limit_concurrency_with_a_body(connect: Any) -> None:
     connection = connect(respond(), limit_concurrency=1, full=True)
-    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
-    while connection.loop.waiting:
-        await connection.run()
+    await connection.run_all(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.feed(b"llo" + GET) if not connection.transport.closed else None
     assert connection.statuses == [503]
 

@@ -126,8 +126,7 @@ async def test_an_application_that_is_cancelled(connect: Any) -> None:
         await asyncio.get_running_loop().create_future()
 
     connection: Http1Connection = connect(app).feed(GET)
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     task.cancel()
     await asyncio.wait([task], timeout=5)
     assert task.done()
@@ -154,9 +153,7 @@ async def test_pipelined_requests_after_a_failure_are_not_served(connect: Any) -
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("the cause")
 
-    connection: Http1Connection = connect(app).feed(GET * 3)
-    while connection.loop.waiting:
-        await connection.run()
+    connection: Http1Connection = await connect(app).run_all(GET * 3)
     assert connection.statuses == [500]
     assert connection.transport.closed
 
@@ -190,7 +187,6 @@ async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.L
         raise ValueError("too late")
 
     connection = connect(app).feed(GET)
-    connection.transport.closed = True
     connection.lose()
     await connection.run()
     assert connection.wire == b""

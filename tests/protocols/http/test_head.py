@@ -132,8 +132,7 @@ async def test_without_an_access_log_nothing_is_logged(
 async def test_the_head_goes_out_on_doubles(connect: Any) -> None:
     app = Steps(START)
     connection: Http1Connection = connect(app).feed(GET)
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     assert connection.transport.writes == [HEAD]
     app.do(body(b"abc"))
     app.do(None)
@@ -161,8 +160,7 @@ def test_the_head_goes_out_at_once_without_a_loop(connect: Any) -> None:
 async def test_the_head_of_an_answer_to_head(connect: Any) -> None:
     app = Steps(START)
     connection: Http1Connection = connect(app).feed(head(b"HEAD / HTTP/1.1"))
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     assert connection.wire == HEAD
     app.do(body(b"abc"))
     app.do(None)
@@ -209,7 +207,6 @@ async def test_a_shutdown_after_the_head_closes_behind_the_body(connect: Any) ->
 
 async def test_a_client_that_left_before_the_head_gets_nothing(connect: Any) -> None:
     async def leave() -> None:
-        connection.transport.closed = True
         connection.lose()
 
     connection: Http1Connection = connect(Steps(START, leave, turns, body(b"abc"), None))
@@ -223,8 +220,7 @@ async def test_a_full_transport_takes_the_head_of_a_response_that_has_started(co
 
     app = Steps(START, fill)
     connection: Http1Connection = connect(app)
-    task = connection.feed(GET).loop.start_one()
-    await turns()
+    task = await connection.start(GET)
     assert connection.wire == HEAD
     app.do(body(b"abc"))
     app.do(None)

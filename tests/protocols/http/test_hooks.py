@@ -45,8 +45,7 @@ class Called:
 
 
 async def serve(connection: Http1Connection) -> None:
-    while connection.loop.waiting:
-        await connection.run()
+    await connection.run_all()
 
 
 @pytest.fixture

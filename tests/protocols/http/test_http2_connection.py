@@ -167,8 +167,7 @@ async def test_nothing_is_written_to_a_transport_that_is_closing(connect_http2: 
 
 async def test_a_client_that_takes_nothing_is_cut_off(connect_http2: Any) -> None:
     connection = connect_http2(respond(), double=True)
-    connection.transport.unsent = 100
-    connection.protocol.pause_writing()
+    connection.fill(100)
     connection.feed(ping())
     connection.loop.run_later(60)
     assert connection.transport.aborted
@@ -372,8 +371,7 @@ async def test_a_mistake_ends_the_connection(connect_http2: Any, caplog: pytest.
 
 async def test_a_mistake_while_the_transport_is_full(connect_http2: Any) -> None:
     connection = connect_http2(respond(), double=True)
-    connection.transport.unsent = 5
-    connection.protocol.pause_writing()
+    connection.fill(5)
     connection.feed(ping(b""))
     assert not connection.ended
     connection.loop.run_later(60)

@@ -8,7 +8,6 @@ import pytest
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, Http1Connection, body, get, post, respond, send_all, start
-from tests.waiting import turns
 from uvicorn.protocols.connection import LINGER_BYTES
 from uvicorn.protocols.http import http1
 from uvicorn.protocols.http.http1 import State
@@ -45,7 +44,6 @@ async def test_the_connection_and_its_tasks_are_registered(connect: Any) -> None
     assert len(connection.state.tasks) == 1
     await connection.run()
     assert connection.state.tasks == set()
-    connection.transport.closed = True
     connection.lose()
     assert connection.state.connections == set()
 
@@ -85,7 +83,6 @@ async def test_a_busy_connection_is_not_closed(connect: Any) -> None:
 async def test_the_timer_of_a_lost_connection_is_cancelled(connect: Any) -> None:
     connection = connect(respond())
     await connection.ask(GET)
-    connection.transport.closed = True
     connection.lose()
     connection.loop.run_later(with_delay=1000)
     assert connection.loop.timers == []
@@ -95,8 +92,7 @@ async def test_pipelined_requests_are_served_in_order(connect: Any) -> None:
     app = Echo()
     connection = connect(app).feed(get("/1") + get("/2") + get("/3"))
     assert connection.loop.waiting == 1
-    for _ in range(3):
-        await connection.run()
+    await connection.run_all()
     assert app.paths == ["/1", "/2", "/3"]
     assert [response.body for response in connection.responses()] == [b"/1", b"/2", b"/3"]
     assert not connection.ended
@@ -112,16 +108,14 @@ async def test_pipelined_bodies_go_to_their_requests(connect: Any) -> None:
     connection = connect(app)
     chunked = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
     connection.feed(post(b"one") + chunked + b"3\r\ntwo\r\n0\r\n\r\n" + GET + post(b"four"))
-    for _ in range(4):
-        await connection.run()
+    await connection.run_all()
     assert bodies == [b"one", b"two", b"", b"four"]
 
 
 async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
     connection = connect(respond()).feed(GET * 100)
     assert not connection.transport.reading
-    for _ in range(100):
-        await connection.run()
+    await connection.run_all()
     assert connection.statuses == [200] * 100
     assert connection.transport.reading
 
@@ -132,8 +126,7 @@ async def test_reading_pauses_when_a_second_request_waits(connect: Any) -> None:
     connection.feed(GET)
     assert not connection.transport.reading
     assert connection.state.total_requests == 1
-    await connection.run()
-    await connection.run()
+    await connection.run_all()
     assert connection.statuses == [200, 200]
     assert connection.transport.reading
 
@@ -209,9 +202,7 @@ async def test_garbage_that_waits_is_refused_in_its_turn(connect: Any) -> None:
 
 async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> None:
     app = Echo()
-    connection = connect(app).feed(get("/1") + get("/2") + b"\x00\r\n\r\n" + get("/canary"))
-    while connection.loop.waiting:
-        await connection.run()
+    connection = await connect(app).run_all(get("/1") + get("/2") + b"\x00\r\n\r\n" + get("/canary"))
     assert app.paths == ["/1", "/2"]
     assert connection.statuses == [200, 200, 400]
     assert connection.responses()[1].body == b"/2"
@@ -219,9 +210,7 @@ async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> 
 
 async def test_nothing_is_served_after_close(connect: Any) -> None:
     app = Echo()
-    connection = connect(app).feed(get("/1") + get("/2", b"Connection: close") + get("/3"))
-    while connection.loop.waiting:
-        await connection.run()
+    connection = await connect(app).run_all(get("/1") + get("/2", b"Connection: close") + get("/3"))
     assert app.paths == ["/1", "/2"]
     assert connection.transport.closed
 
@@ -234,9 +223,7 @@ async def test_nothing_is_served_after_the_application_closes(connect: Any) -> N
         await respond(headers=[(b"connection", b"close")])(scope, receive, send)
 
     connection = connect(app)
-    connection.feed(get("/1") + get("/2") + get("/3"))
-    while connection.loop.waiting:
-        await connection.run()
+    await connection.run_all(get("/1") + get("/2") + get("/3"))
     assert paths == ["/1"]
     assert connection.statuses == [200]
     assert connection.ended
@@ -262,10 +249,8 @@ async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> 
                 return
 
     connection: Http1Connection = connect(app).feed(get("/1") + get("/2"))
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     assert events == [("/1", "http.request")]
-    connection.transport.closed = True
     connection.lose()
     await asyncio.wait_for(task, 5)
     assert events == [("/1", "http.request"), ("/1", "http.disconnect")]
@@ -446,8 +431,7 @@ async def test_upload_after_upload(connect: Any, count: int) -> None:
 
     connection: Http1Connection = connect(app)
     for _ in range(count):
-        task = connection.feed(post(b"x" * 100_000)[:-50_000]).loop.start_one()
-        await turns()
+        task = await connection.start(post(b"x" * 100_000)[:-50_000])
         connection.feed(b"x" * 50_000)
         await asyncio.wait_for(task, 5)
     assert [response.body for response in connection.responses()] == [b"100000"] * count
@@ -456,24 +440,19 @@ async def test_upload_after_upload(connect: Any, count: int) -> None:
 async def test_pipelined_requests_of_a_half_closed_client_are_answered(connect: Any) -> None:
     connection = connect(respond()).feed(GET * 3)
     assert connection.protocol.eof_received()
-    for _ in range(3):
-        await connection.run()
+    await connection.run_all()
     assert connection.statuses == [200, 200, 200]
     assert connection.transport.closed
 
 
 async def test_garbage_behind_requests_that_were_held_back(connect: Any) -> None:
-    connection = connect(respond()).feed(GET * 40 + BAD + GET)
-    while connection.loop.waiting:
-        await connection.run()
+    connection = await connect(respond()).run_all(GET * 40 + BAD + GET)
     assert connection.statuses == [200] * 40 + [400]
     assert connection.ended
 
 
 async def test_bytes_behind_garbage_that_waits_are_dropped(connect: Any) -> None:
-    connection = connect(respond()).feed(GET + BAD).feed(GET)
-    while connection.loop.waiting:
-        await connection.run()
+    connection = await connect(respond()).feed(GET + BAD).run_all(GET)
     assert connection.statuses == [200, 400]
 
 
@@ -485,9 +464,7 @@ async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any
         await respond()(scope, receive, send)
 
     connection = connect(app)
-    connection.feed(head(b"GET /1 HTTP/1.1") + CHUNKED.replace(b"POST /", b"POST /2") + b"3\r\nabc\r\nzz\r\n")
-    while connection.loop.waiting:
-        await connection.run()
+    await connection.run_all(head(b"GET /1 HTTP/1.1") + CHUNKED.replace(b"POST /", b"POST /2") + b"3\r\nabc\r\nzz\r\n")
     assert paths == ["/1"]
     assert connection.statuses == [200, 400]
 
@@ -495,8 +472,7 @@ async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any
 async def test_half_a_head_behind_a_pipeline(connect: Any) -> None:
     connection = connect(respond()).feed(GET * 3 + GET[:20])
     assert not connection.transport.reading
-    for _ in range(3):
-        await connection.run()
+    await connection.run_all()
     assert connection.transport.reading
     await connection.run(GET[20:])
     assert connection.statuses == [200] * 4
@@ -506,9 +482,7 @@ async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
     """A transport may deliver what it had read before it was paused."""
     connection = connect(respond()).feed(GET * 40)
     assert not connection.transport.reading
-    connection.feed(GET * 40)
-    while connection.loop.waiting:
-        await connection.run()
+    await connection.run_all(GET * 40)
     assert connection.statuses == [200] * 80
 
 
@@ -524,7 +498,6 @@ async def test_a_connection_is_idle_as_soon_as_the_application_is_done(
     assert connection.protocol.timeout_keep_alive_task is not None
     assert connection.transport.reading
     assert connection.state.tasks == set()
-    connection.transport.closed = True
     connection.lose()
 
 

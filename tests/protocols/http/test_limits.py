@@ -21,9 +21,7 @@ async def outcome(connection: Http1Connection, data: bytes, size: int) -> list[i
     for piece in in_pieces(data, size):
         if connection.ended:
             break
-        connection.feed(piece)
-        while connection.loop.waiting:
-            await connection.run()
+        await connection.run_all(piece)
     return connection.statuses
 
 
@@ -105,8 +103,7 @@ async def status_of(connection: Http1Connection, data: bytes, size: int) -> int:
     """The status code of one request, whose application starts when all of it is there."""
     for piece in in_pieces(data, size):
         connection.feed(piece)
-    while connection.loop.waiting:
-        await connection.run()
+    await connection.run_all()
     [status] = connection.statuses
     return status
 

@@ -1,7 +1,9 @@
 """What the application receives: the body, its end, the client's leaving (ASGI specification, HTTP)."""
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -44,31 +46,35 @@ class Listener:
         await asyncio.wait_for(self.took.get(), 5)
         return self.events[-1]
 
-    def wait(self) -> None:
+    async def wait(self) -> None:
         """Let the application receive what is not there yet."""
         self.steps.put_nowait(True)
+        await turns()
 
     def finish(self) -> None:
         self.steps.put_nowait(False)
 
 
-async def test_no_body(connect: Any) -> None:
+@contextlib.asynccontextmanager
+async def listening(connect: Any, data: bytes) -> AsyncIterator[tuple[Http1Connection, Listener]]:
+    """A connection that has received the bytes, and its application, which answers at the end of the block."""
     app = Listener()
-    connection = connect(app).feed(GET)
+    connection = connect(app).feed(data)
     task = connection.loop.start_one()
-    assert await app.receive() == request()
+    yield connection, app
     app.finish()
     await task
+
+
+async def test_no_body(connect: Any) -> None:
+    async with listening(connect, GET) as (connection, app):
+        assert await app.receive() == request()
     assert connection.statuses == [200]
 
 
 async def test_a_body_that_is_there_comes_at_once(connect: Any) -> None:
-    app = Listener()
-    connection = connect(app).feed(post(b"hello"))
-    task = connection.loop.start_one()
-    assert await app.receive() == request(b"hello")
-    app.finish()
-    await task
+    async with listening(connect, post(b"hello")) as (_, app):
+        assert await app.receive() == request(b"hello")
 
 
 async def test_everything_buffered_comes_in_one_event(connect: Any) -> None:
@@ -86,22 +92,16 @@ async def test_everything_buffered_comes_in_one_event(connect: Any) -> None:
 
 
 async def test_an_application_that_waits_is_woken(connect: Any) -> None:
-    app = Listener()
-    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked"))
-    task = connection.loop.start_one()
-    app.wait()
-    await turns()
-    assert app.events == []
-    connection.feed(b"3\r\nabc\r\n")
-    await turns()
-    assert app.events == [request(b"abc", more_body=True)]
-    app.wait()
-    await turns()
-    connection.feed(b"0\r\n\r\n")
-    await turns()
-    assert app.events[1:] == [request()]
-    app.finish()
-    await task
+    async with listening(connect, head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")) as (connection, app):
+        await app.wait()
+        assert app.events == []
+        connection.feed(b"3\r\nabc\r\n")
+        await turns()
+        assert app.events == [request(b"abc", more_body=True)]
+        await app.wait()
+        connection.feed(b"0\r\n\r\n")
+        await turns()
+        assert app.events[1:] == [request()]
 
 
 async def test_chunks_are_joined(connect: Any) -> None:
@@ -182,25 +182,18 @@ async def test_an_application_waiting_while_it_responds_learns_of_the_end(connec
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()], ids=["eof", "reset"])
 async def test_disconnect_while_waiting_for_the_body(connect: Any, error: Exception | None) -> None:
-    app = Listener()
-    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    task = connection.loop.start_one()
-    app.wait()
-    await turns()
-    connection.transport.closed = True
-    connection.lose(error)
-    await turns()
-    assert app.events == [DISCONNECT]
-    assert await app.receive() == DISCONNECT
-    app.finish()
-    await task
+    async with listening(connect, head(b"POST / HTTP/1.1", b"Content-Length: 5")) as (connection, app):
+        await app.wait()
+        connection.lose(error)
+        await turns()
+        assert app.events == [DISCONNECT]
+        assert await app.receive() == DISCONNECT
     assert connection.wire == b""
 
 
 async def test_disconnect_before_the_application_runs(connect: Any) -> None:
     app = Listener()
     connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
-    connection.transport.closed = True
     connection.lose()
     task = connection.loop.start_one()
     assert await app.receive() == DISCONNECT
@@ -210,42 +203,28 @@ async def test_disconnect_before_the_application_runs(connect: Any) -> None:
 
 
 async def test_disconnect_after_the_whole_body(connect: Any) -> None:
-    app = Listener()
-    connection = connect(app).feed(post(b"hello"))
-    task = connection.loop.start_one()
-    assert await app.receive() == request(b"hello")
-    app.wait()
-    await turns()
-    assert len(app.events) == 1
-    connection.transport.closed = True
-    connection.lose()
-    await turns()
-    assert app.events[1:] == [DISCONNECT]
-    app.finish()
-    await task
+    async with listening(connect, post(b"hello")) as (connection, app):
+        assert await app.receive() == request(b"hello")
+        await app.wait()
+        assert len(app.events) == 1
+        connection.lose()
+        await turns()
+        assert app.events[1:] == [DISCONNECT]
 
 
 async def test_a_half_closed_client_in_the_middle_of_its_body(connect: Any) -> None:
-    app = Listener()
-    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
-    task = connection.loop.start_one()
-    if not connection.protocol.eof_received() and not connection.transport.closed:
-        connection.transport.close()
-        connection.lose()
-    assert await app.receive() == DISCONNECT
-    app.finish()
-    await task
+    async with listening(connect, head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he") as (connection, app):
+        if not connection.protocol.eof_received() and not connection.transport.closed:
+            connection.transport.close()
+            connection.lose()
+        assert await app.receive() == DISCONNECT
 
 
 async def test_a_half_closed_client_is_answered(connect: Any) -> None:
-    app = Listener()
-    connection = connect(app).feed(post(b"hello"))
-    task = connection.loop.start_one()
-    assert await app.receive() == request(b"hello")
-    assert connection.protocol.eof_received()
-    assert not connection.transport.closed
-    app.finish()
-    await task
+    async with listening(connect, post(b"hello")) as (connection, app):
+        assert await app.receive() == request(b"hello")
+        assert connection.protocol.eof_received()
+        assert not connection.transport.closed
     assert connection.statuses == [200]
     assert connection.transport.closed
 
@@ -253,11 +232,9 @@ async def test_a_half_closed_client_is_answered(connect: Any) -> None:
 async def test_continue_is_sent_when_the_application_first_receives(connect: Any) -> None:
     app = Listener()
     connection = connect(app).feed(EXPECT)
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     assert connection.wire == b""
-    app.wait()
-    await turns()
+    await app.wait()
     assert connection.wire == INTERIM
     connection.feed(b"hello")
     await turns()
@@ -270,19 +247,14 @@ async def test_continue_is_sent_when_the_application_first_receives(connect: Any
 
 
 async def test_continue_is_sent_once(connect: Any) -> None:
-    app = Listener()
-    connection = connect(app).feed(EXPECT)
-    task = connection.loop.start_one()
-    app.wait()
-    await turns()
-    for byte in b"hello":
-        connection.feed(bytes([byte]))
+    async with listening(connect, EXPECT) as (connection, app):
+        await app.wait()
+        for byte in b"hello":
+            connection.feed(bytes([byte]))
+            await turns()
+            await app.wait()
         await turns()
-        app.wait()
-    await turns()
-    connection.lose()
-    app.finish()
-    await task
+        connection.lose()
     assert connection.wire.count(INTERIM) == 1
 
 
@@ -299,22 +271,16 @@ async def test_no_continue_once_the_response_has_started(connect: Any) -> None:
 
 
 async def test_no_continue_for_http_10(connect: Any) -> None:
-    app = Listener()
-    connection = connect(app).feed(EXPECT.replace(b"1.1", b"1.0"))
-    task = connection.loop.start_one()
-    app.wait()
-    await turns()
-    assert connection.wire == b""
-    connection.feed(b"hello")
-    app.finish()
-    await task
+    async with listening(connect, EXPECT.replace(b"1.1", b"1.0")) as (connection, app):
+        await app.wait()
+        assert connection.wire == b""
+        connection.feed(b"hello")
     assert connection.statuses == [200]
 
 
 async def test_no_continue_after_the_client_has_gone(connect: Any) -> None:
     app = Listener()
     connection = connect(app).feed(EXPECT)
-    connection.transport.closed = True
     connection.lose()
     task = connection.loop.start_one()
     assert await app.receive() == DISCONNECT
@@ -329,7 +295,6 @@ async def test_two_receivers_at_once(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
         await turns()
-        connection.transport.closed = True
         connection.lose()
         assert await asyncio.wait_for(first, 5) == DISCONNECT
         assert await asyncio.wait_for(second, 5) == DISCONNECT
@@ -365,8 +330,7 @@ async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad:
         await respond()(scope, receive, send)
 
     connection: Http1Connection = connect(app).feed(CHUNKED + b"3\r\nabc\r\n")
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     connection.feed(bad)
     await asyncio.wait_for(task, 5)
     assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
@@ -382,8 +346,7 @@ async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> N
         await send(body(b"def"))
 
     connection: Http1Connection = connect(app).feed(CHUNKED)
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     connection.feed(b"zz\r\n")
     await asyncio.wait_for(task, 5)
     [response] = connection.responses()
@@ -406,8 +369,7 @@ async def test_continue_on_a_transport_that_closes(connect: Any) -> None:
     connection: Http1Connection = connect(app)
     connection.feed(head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 5"))
     connection.transport.close()
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     connection.lose()
     await asyncio.wait_for(task, 5)
     assert connection.wire == b""
@@ -459,8 +421,7 @@ async def test_no_continue_between_the_start_and_the_body_of_a_response(connect:
         await send(body(b"ok"))
 
     connection = connect(app).feed(EXPECT)
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     connection.feed(b"hello")
     await task
     assert connection.statuses == [200]
@@ -552,7 +513,6 @@ async def test_tls_has_no_half_closed_connections(connect: Any, secure: bool) ->
 async def test_nothing_is_served_after_the_connection_is_lost(connect: Any) -> None:
     connection = connect(respond())
     await connection.ask(GET)
-    connection.transport.closed = True
     connection.lose()
     assert connection.protocol.is_closed
     connection.feed(GET)

@@ -10,7 +10,6 @@ import pytest
 
 from tests.cases.case import head
 from tests.protocols.http.connection import GET, HELLO, Http1Connection, body, post, respond, send_all, start
-from tests.waiting import turns
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
@@ -550,7 +549,6 @@ async def test_nothing_is_wrong_after_the_client_has_gone(
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
-        connection.transport.closed = True
         connection.lose()
         await send(message)
 
@@ -607,7 +605,6 @@ async def test_send_after_the_client_left_does_nothing(connect: Any, caplog: pyt
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         await send(body(b"x" * 10, True))
-        connection.transport.closed = True
         connection.lose(ConnectionResetError())
         await send(body(b"more", True))
         await send(body(b"last"))
@@ -622,7 +619,6 @@ async def test_send_after_the_client_left_does_nothing(connect: Any, caplog: pyt
 
 async def test_response_after_the_client_left_does_nothing(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect(respond()).feed(GET)
-    connection.transport.closed = True
     connection.lose()
     await connection.run()
     assert connection.wire == b""
@@ -634,7 +630,6 @@ async def test_return_without_response_after_the_client_left(connect: Any, caplo
         await receive()
 
     connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    connection.transport.closed = True
     connection.lose()
     await connection.run()
     assert connection.wire == b""
@@ -653,8 +648,7 @@ async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
 
     connection: Http1Connection = connect(app).feed(GET)
     connection.protocol.pause_writing()
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     assert len(sent) <= 1
     before = connection.wire.count(b"x" * 10)
     assert before <= 1
@@ -667,10 +661,8 @@ async def test_send_waits_while_the_transport_is_full(connect: Any) -> None:
 async def test_a_waiting_send_ends_when_the_client_leaves(connect: Any) -> None:
     connection: Http1Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body(b"z"))).feed(GET)
     connection.protocol.pause_writing()
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     assert not task.done()
-    connection.transport.closed = True
     connection.lose()
     await asyncio.wait_for(task, 5)
     assert b"z" not in connection.wire
@@ -688,8 +680,7 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
         connection.protocol.pause_writing()
 
     connection.transport.write = write
-    task = connection.feed(GET).loop.start_one()
-    await turns()
+    task = await connection.start(GET)
     assert connection.wire.endswith(b"ab")
     connection.transport.write = original
     connection.protocol.resume_writing()

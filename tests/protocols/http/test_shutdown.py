@@ -71,8 +71,7 @@ async def test_pipelined_requests_reach_the_right_one(connect: Any) -> None:
 
     connection = connect(app).feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1") + head(b"GET /3 HTTP/1.1"))
     connection.protocol.shutdown()
-    while connection.loop.waiting:
-        await connection.run()
+    await connection.run_all()
     assert paths == ["/1"]
     assert connection.statuses == [200]
     assert connection.wire.count(b"connection: close\r\n") == 1
@@ -115,7 +114,6 @@ async def test_twice(connect: Any) -> None:
 
 async def test_after_the_connection_is_lost(connect: Any) -> None:
     connection = connect(respond())
-    connection.transport.closed = True
     connection.lose()
     connection.protocol.shutdown()
     assert connection.wire == b""
@@ -179,7 +177,6 @@ async def test_a_request_that_waits_for_the_next_turn_of_a_lost_connection_is_no
     connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
 
     def lose() -> None:
-        connection.transport.closed = True
         connection.lose()
 
     app.then = lose

@@ -60,8 +60,7 @@ async def test_a_body_that_stops_coming(connect: Any) -> None:
             events.append(await receive())
 
     connection: Http1Connection = connect(app, timeout_request_body=4)
-    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he").loop.start_one()
-    await turns()
+    task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
     assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
@@ -79,8 +78,7 @@ async def test_a_body_that_stops_coming_once_the_response_has_begun(connect: Any
             events.append(await receive())
 
     connection: Http1Connection = connect(app, timeout_request_body=4)
-    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he").loop.start_one()
-    await turns()
+    task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
     assert events[-1]["type"] == "http.disconnect"
@@ -97,8 +95,7 @@ async def test_an_application_that_does_not_ask_for_the_body_may_take_its_time(c
         await respond()(scope, receive, send)
 
     connection: Http1Connection = connect(app, timeout_request_body=4, timeout_request_head=4).feed(post(b"hello"))
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     connection.loop.run_later(with_delay=1000)
     assert not connection.ended
     release.set()
@@ -115,10 +112,8 @@ async def test_a_peer_that_takes_nothing(connect: Any) -> None:
 
     connection: Http1Connection = connect(app, timeout_send=5, full=True)
     connection.feed(GET)
-    connection.transport.unsent = 100_000
-    connection.protocol.pause_writing()
-    task = connection.loop.start_one()
-    await turns()
+    connection.fill(100_000)
+    task = await connection.start()
     connection.loop.run_later(with_delay=5)
     assert connection.transport.aborted
     connection.lose()
@@ -127,10 +122,8 @@ async def test_a_peer_that_takes_nothing(connect: Any) -> None:
 
 async def test_a_peer_that_takes_some(connect: Any) -> None:
     connection: Http1Connection = connect(respond(), timeout_send=5, full=True).feed(GET)
-    connection.transport.unsent = 100_000
-    connection.protocol.pause_writing()
-    task = connection.loop.start_one()
-    await turns()
+    connection.fill(100_000)
+    task = await connection.start()
     connection.transport.unsent = 90_000
     connection.loop.run_later(with_delay=5)
     assert not connection.transport.closed
@@ -167,14 +160,7 @@ async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
 async def test_the_transport_is_full_when_the_response_is_complete(connect: Any) -> None:
     """The client has to take the answer before it is told to be idle."""
     connection = connect(respond(), full=True, timeout_send=5, timeout_keep_alive=1)
-    original = connection.transport.write
-
-    def write(data: bytes) -> None:
-        original(data)
-        connection.transport.unsent += len(data)
-        connection.protocol.pause_writing()
-
-    connection.transport.write = write
+    connection.fill_with_writes()
     await connection.run(GET)
     connection.loop.run_later(with_delay=2)
     assert not connection.transport.closed
@@ -202,14 +188,7 @@ async def test_empty_lines_do_not_prolong_the_idle_time(connect: Any) -> None:
 
 async def test_a_rejected_client_whose_answer_does_not_leave(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5)
-    original = connection.transport.write
-
-    def write(data: bytes) -> None:
-        original(data)
-        connection.transport.unsent += len(data)
-        connection.protocol.pause_writing()
-
-    connection.transport.write = write
+    connection.fill_with_writes()
     connection.feed(BAD)
     connection.loop.run_later(with_delay=5)
     assert connection.transport.aborted or connection.transport.closed
@@ -241,8 +220,7 @@ async def test_a_peer_that_takes_nothing_on_a_plain_transport(connect: Any) -> N
     connection: Http1Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body()), timeout_send=5)
     connection.feed(GET)
     connection.protocol.pause_writing()
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     connection.loop.run_later(with_delay=5)
     assert connection.transport.closed
     connection.lose()
@@ -278,14 +256,7 @@ async def test_the_deadline_to_send_outlives_a_cancelled_receive(connect: Any) -
 
 async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5)
-    original = connection.transport.write
-
-    def write(data: bytes) -> None:
-        original(data)
-        connection.transport.unsent += len(data)
-        connection.protocol.pause_writing()
-
-    connection.transport.write = write
+    connection.fill_with_writes()
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.feed(b"hello")
     connection.loop.run_later(with_delay=5)
@@ -294,8 +265,7 @@ async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: An
 
 async def test_a_body_breaks_while_the_client_takes_nothing(connect: Any) -> None:
     connection: Http1Connection = connect(send_all(), full=True, timeout_send=5).feed(CHUNKED)
-    connection.transport.unsent = 100
-    connection.protocol.pause_writing()
+    connection.fill(100)
     connection.feed(b"zz\r\n")
     assert connection.statuses == [400]
     connection.loop.run_later(with_delay=5)
@@ -338,8 +308,7 @@ async def test_a_refused_client_that_was_sent_much_has_two_seconds_to_close_once
 
 async def test_what_a_refused_client_has_to_take_counts_from_the_answer_on(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5)
-    connection.transport.unsent = 100
-    connection.protocol.pause_writing()
+    connection.fill(100)
     connection.transport.unsent = 200
     connection.feed(BAD)
     connection.transport.unsent = 150
@@ -351,8 +320,7 @@ async def test_what_a_refused_client_has_to_take_counts_from_the_answer_on(conne
 
 async def test_a_peer_that_takes_some_and_then_nothing(connect: Any) -> None:
     connection: Http1Connection = connect(send_all(start()), timeout_send=5, full=True).feed(GET)
-    connection.transport.unsent = 100_000
-    connection.protocol.pause_writing()
+    connection.fill(100_000)
     connection.transport.unsent = 90_000
     connection.loop.run_later(with_delay=5)
     assert not connection.transport.closed
@@ -418,8 +386,7 @@ async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_
         await respond()(scope, receive, send)
 
     connection: Http1Connection = connect(app, timeout_send=5, timeout_request_body=4).feed(post(b"hello") + behind)
-    task = connection.loop.start_one()
-    await turns()
+    task = await connection.start()
     assert 4 not in connection.loop.timers
     connection.protocol.pause_writing()
     assert connection.loop.timers == [5]
@@ -440,8 +407,7 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
 
     seen: list[list[float]] = []
     connection: Http1Connection = connect(app, timeout_request_body=4)
-    task = connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5")).loop.start_one()
-    await turns()
+    task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert connection.loop.timers == [4]
     connection.feed(b"he")
     assert connection.loop.timers == []
@@ -455,8 +421,7 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
 
 async def test_a_body_that_comes_does_not_prolong_the_time_to_take_what_was_sent(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
-    connection.transport.unsent = 100
-    connection.protocol.pause_writing()
+    connection.fill(100)
     connection.feed(b"he")
     assert connection.loop.timers == [5]
     connection.loop.run_later(with_delay=5)

@@ -214,9 +214,7 @@ async def test_connection_without_the_token(connect: Any) -> None:
 
 
 async def test_limit_concurrency_counts_upgrades_too(connect: Any) -> None:
-    connection = connect(respond(), ws=Seamed, limit_concurrency=1).feed(HANDSHAKE)
-    while connection.loop.waiting:
-        await connection.run()
+    connection = await connect(respond(), ws=Seamed, limit_concurrency=1).run_all(HANDSHAKE)
     assert connection.statuses == [503]
     assert Seamed.made == []
 
