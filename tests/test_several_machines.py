@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,43 +28,101 @@ SERVERS = ("one", "two", "three")
 SHUTDOWN_DELAY = 1.0
 
 
-class Cluster:
-    """Three servers on ports of their own, and HAProxy with the example's configuration in front of them."""
+class Ports:
+    """The servers and HAProxy on ports of this machine."""
 
-    def __init__(self, directory: Path) -> None:
-        self._stats = directory / "haproxy.sock"
-        self.port = free_port()
+    def __init__(self) -> None:
+        self._port = free_port()
         self._ports = {name: (free_port(), free_port()) for name in SERVERS}
-        self._configuration = directory / "haproxy.cfg"
-        self._configuration.write_text(self._adapt((ROOT / "examples" / "haproxy" / "haproxy.cfg").read_text()))
-        self.servers: dict[str, ServerProcess] = {}
-        self._haproxy = contextlib.ExitStack()
+        self.url = f"http://127.0.0.1:{self._port}/"
 
-    def _adapt(self, text: str) -> str:
-        changes = {
-            "/run/haproxy.sock": str(self._stats),
-            "bind :80": f"bind 127.0.0.1:{self.port}",
-            "check port 9000 inter 1s fall 2 rise 2": "check inter 100ms fall 2 rise 2",
-        }
+    def adapt(self, configuration: str) -> str:
+        """The example's configuration with these ports."""
+        changes = {"bind :80": f"bind 127.0.0.1:{self._port}", "check port 9000 ": "check "}
         for number, (name, (port, metrics_port)) in enumerate(self._ports.items(), 11):
             changes[f"server {name} 10.0.0.{number}:8000"] = f"server {name} 127.0.0.1:{port} port {metrics_port}"
-        for old, new in changes.items():
-            assert text.count(old) == 1, old
-            text = text.replace(old, new)
-        return text
+        return replace_each(configuration, changes)
+
+    def on(self, machine: str) -> list[str]:
+        """The beginning of a command that runs on a machine."""
+        return []
+
+    def options(self, name: str) -> list[str]:
+        """Where a server listens."""
+        port, metrics_port = self._ports[name]
+        return ["--port", str(port), "--metrics", f"127.0.0.1:{metrics_port}"]
+
+    def close(self) -> None:
+        """Nothing was made."""
+
+
+class Namespaces:
+    """A network namespace for each machine, with the addresses of the example.
+
+    Raises:
+        OSError, subprocess.CalledProcessError: they cannot be made here.
+    """
+
+    url = "http://10.0.0.1/"
+    _script = ROOT / "examples" / "haproxy" / "machines.sh"
+
+    def __init__(self) -> None:
+        self._prefix = f"test-{os.getpid()}-"
+        try:
+            self._run("up")
+        except subprocess.CalledProcessError:
+            self.close()
+            raise
+
+    def _run(self, action: str) -> None:
+        command = ["sh", str(self._script), action, self._prefix]
+        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, env=foreign_environ())
+
+    def adapt(self, configuration: str) -> str:
+        return configuration
+
+    def on(self, machine: str) -> list[str]:
+        return ["ip", "netns", "exec", f"{self._prefix}{machine}"]
+
+    def options(self, name: str) -> list[str]:
+        return ["--host", "0.0.0.0", "--forwarded-allow-ips", "10.0.0.1", "--metrics", "0.0.0.0:9000"]
+
+    def close(self) -> None:
+        self._run("down")
+
+
+def replace_each(text: str, changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+class Cluster:
+    """Three servers, and HAProxy with the example's configuration in front of them."""
+
+    def __init__(self, directory: Path, machines: Ports | Namespaces) -> None:
+        self.machines = machines
+        self._stats = directory / "haproxy.sock"
+        self._configuration = directory / "haproxy.cfg"
+        text = (ROOT / "examples" / "haproxy" / "haproxy.cfg").read_text()
+        changes = {"/run/haproxy.sock": str(self._stats), "inter 1s fall 2": "inter 100ms fall 2"}
+        self._configuration.write_text(replace_each(machines.adapt(text), changes))
+        self.servers: dict[str, ServerProcess] = {}
+        self._haproxy = contextlib.ExitStack()
 
     def start(self) -> None:
         for name in SERVERS:
             self.start_server(name)
-        self._haproxy.enter_context(run_program([str(HAPROXY), "-db", "-f", str(self._configuration)]))
+        command = [*self.machines.on("balancer"), str(HAPROXY), "-db", "-f", str(self._configuration)]
+        self._haproxy.enter_context(run_program(command))
         for name in SERVERS:
             eventually(lambda name=name: self.state_of(name) == "UP")
 
     def start_server(self, name: str) -> None:
-        port, metrics_port = self._ports[name]
-        options = ["--port", str(port), "--metrics", f"127.0.0.1:{metrics_port}", "--no-access-log"]
-        server = ServerProcess("examples.hello:app", *options, "--shutdown-delay", str(SHUTDOWN_DELAY))
-        self.servers[name] = server.__enter__()
+        options = [*self.machines.options(name), "--no-access-log", "--shutdown-delay", str(SHUTDOWN_DELAY)]
+        command = [*self.machines.on(name), sys.executable, "-m", "uvicorn"]
+        self.servers[name] = ServerProcess("examples.hello:app", *options, command=command).__enter__()
 
     def state_of(self, name: str) -> str:
         """What HAProxy makes of a server: UP, DOWN, or on the way between."""
@@ -87,13 +146,22 @@ class Cluster:
         self._haproxy.close()
         for server in self.servers.values():
             server.kill()
+        self.machines.close()
+
+
+def machines_here() -> Ports | Namespaces:
+    """Namespaces if this process may make them, as root on Linux with `ip`; else ports."""
+    try:
+        return Namespaces()
+    except (OSError, subprocess.CalledProcessError):
+        return Ports()
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     if HAPROXY is None:
         pytest.skip("HAProxy is not installed")
-    cluster = Cluster(tmp_path)
+    cluster = Cluster(tmp_path, machines_here())
     try:
         cluster.start()
         yield cluster
@@ -109,7 +177,7 @@ def is_run(program: str) -> None:
 @pytest.mark.parametrize("program", ["wrk", "h2load"])
 def test_no_request_fails_while_all_servers_are_restarted(cluster: Cluster, program: str) -> None:
     is_run(program)
-    url = f"http://127.0.0.1:{cluster.port}/"
+    machines = cluster.machines
     failures: list[BaseException] = []
 
     def restart() -> None:
@@ -124,12 +192,12 @@ def test_no_request_fails_while_all_servers_are_restarted(cluster: Cluster, prog
     rounds = 0
     while restarting.is_alive():
         if program == "wrk":
-            answer = run(["wrk", "-t1", "-c16", "-d1s", url])
+            answer = run([*machines.on("balancer"), "wrk", "-t1", "-c16", "-d1s", machines.url])
             assert "Socket errors" not in answer, answer
             assert "Non-2xx" not in answer, answer
             assert int(re.search(r"(\d+) requests in", answer)[1]) > 0  # type: ignore[index]  # a failure shows it
         else:
-            answer = run(["h2load", "-n", "2000", "-c", "8", "-m", "4", url])
+            answer = run([*machines.on("balancer"), "h2load", "-n", "2000", "-c", "8", "-m", "4", machines.url])
             assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in answer, answer
             assert "status codes: 2000 2xx" in answer, answer
         rounds += 1
