@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,7 +283,7 @@ def test_the_options_of_the_image() -> None:
 
 
 def test_the_image_has_no_fault() -> None:
-    hadolint = shutil.which("hadolint")
+    hadolint = shutil.which("hadolint", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
     if hadolint is None:
         pytest.skip("hadolint is not installed")
     run([hadolint, str(ROOT / "examples" / "container" / "Dockerfile")])
