@@ -27,7 +27,13 @@ OURS = re.compile(
     r"|(tests|benchmarks|examples|docs|uvicorn)/\S+|\w+_(py|impl)(\.\w+)*"
 )
 FOREIGN = {
-    *("--keep-alive", "--max-requests", "--timeout"),  # gunicorn
+    *(
+        "--keep-alive",
+        "--max-requests",
+        "--timeout",
+        "--http-protocols",
+        "--http2-cleartext prior-knowledge",
+    ),  # Gunicorn
     *("--extra-index-url", "--no-isolation", "--tests tests/speedups/test_chunked.py"),  # pip, build, make mutants
     *("freethreading_compatible", "hpack"),  # Cython, a library
 }
