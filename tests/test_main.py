@@ -559,8 +559,8 @@ def test_an_occupied_port_is_reported_in_one_line() -> None:
         occupied.listen()
         code, errors = outcome(APP, "--port", str(occupied.getsockname()[1]))
     assert code == 3
-    assert "Traceback" not in errors
-    assert "address already in use" in errors
+    [line] = errors.splitlines()
+    assert "address already in use" in line
 
 
 def test_an_error_inside_the_users_module_is_shown_as_it_is(tmp_path: Path) -> None:

@@ -573,43 +573,6 @@ async def test_fd(caplog: pytest.LogCaptureFixture) -> None:
         assert sock.getsockname()  # It is not ours to close.
 
 
-@posix
-async def test_uds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="uvicorn.error")
-    path = tmp_path / "socket"
-    async with serving(Server(config_of(State(), uds=str(path)))):
-        assert path.stat().st_mode & 0o777 == 0o666
-        reader, writer = await asyncio.open_unix_connection(path)
-        writer.write(REQUEST)
-        assert (await reader.read()).endswith(b"done")
-        writer.close()
-        assert f"Uvicorn running on unix socket {path} (Press CTRL+C to quit)" in caplog.text
-    assert not path.exists()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")
-async def test_an_abstract_unix_socket() -> None:
-    name = f"\0uvicorn-test-{os.getpid()}"
-    async with serving(Server(config_of(State(), uds=name))):
-        reader, writer = await asyncio.open_unix_connection(name)
-        writer.write(REQUEST)
-        assert (await reader.read()).endswith(b"done")
-        writer.close()
-
-
-@posix
-async def test_a_path_that_another_server_has_taken_over_stays(tmp_path: Path) -> None:
-    path = tmp_path / "socket"
-    old, new = (Server(config_of(State(), uds=str(path))) for _ in range(2))
-    async with serving(old) as ending:
-        path.unlink()
-        async with serving(new):
-            old.should_exit = True
-            await ending
-            assert path.exists()
-        assert not path.exists()
-
-
 # --- Shutdown ---------------------------------------------------------------------------------------------------------
 
 
@@ -1032,17 +995,6 @@ def test_an_idle_server_exits_within_30_milliseconds() -> None:
         if fastest < 0.03:
             break
     assert fastest < 0.03
-
-
-@posix
-def test_occupied_port_of_a_process() -> None:
-    port = free_port()
-    with serve(APP, "--port", str(port)), serve(APP, "--port", str(port), ready=False) as second:
-        assert second.wait() == 3
-        errors = [line for line in second.stderr.splitlines() if line.startswith("ERROR:")]
-        assert len(errors) == 1
-        assert "address already in use" in errors[0].lower()
-        assert "Traceback" not in second.stderr
 
 
 @posix

@@ -52,6 +52,12 @@ class Peer:
         self.reader.read(self.session.take_output())
         return self.reader.frames[before:]
 
+    @property
+    def answers(self) -> dict[int, http2.Answer]:
+        """Stream -> what the client has got, all that the session sends now included."""
+        self.read()
+        return self.reader.answers
+
     def send(self, stream: Any, *messages: Any) -> int:
         state = 0
         for message in messages:
@@ -682,8 +688,7 @@ def test_a_continue(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.session.send_interim(stream, 100, ())
     peer.send(stream, START, body(b"x", True))
-    peer.read()
-    assert [dict(head)[b":status"] for head in peer.reader.answers[1].heads] == [b"100", b"200"]
+    assert [dict(head)[b":status"] for head in peer.answers[1].heads] == [b"100", b"200"]
 
 
 def test_another_head_takes_the_place_of_one_that_was_not_sent(peer: Peer) -> None:
@@ -691,8 +696,7 @@ def test_another_head_takes_the_place_of_one_that_was_not_sent(peer: Peer) -> No
     peer.send(stream, {**START, "headers": [(b"x-secret", b"1")]})
     peer.session.take_back(stream)
     peer.send(stream, {**START, "status": 500}, body())
-    peer.read()
-    assert peer.reader.answers[1].status == 500
+    assert peer.answers[1].status == 500
     assert b"x-secret" not in dict(peer.reader.answers[1].headers)
 
 
@@ -707,8 +711,7 @@ def test_a_mistake_of_the_application_sends_nothing(peer: Peer) -> None:
         with pytest.raises(RuntimeError):
             peer.send(stream, wrong)
     peer.send(stream, body(b"abc"))
-    peer.read()
-    assert peer.reader.answers[1].body == b"abc"
+    assert peer.answers[1].body == b"abc"
 
 
 def test_a_response_before_the_end_of_the_body(peer: Peer) -> None:
@@ -742,17 +745,14 @@ def test_a_response_waits_for_the_stream_s_window(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcdefg"))
-    peer.read()
-    assert peer.reader.answers[1].body == b"abc"
+    assert peer.answers[1].body == b"abc"
     assert (stream.queued, stream.sent, stream.send_window) == (4, 3, 0)
     assert not peer.session.output.can_send()
     peer.feed(window_update(1, 2))
     assert peer.session.output.can_send()
-    peer.read()
-    assert peer.reader.answers[1].body == b"abcde"
+    assert peer.answers[1].body == b"abcde"
     peer.feed(settings((codes.INITIAL_WINDOW_SIZE, 50)))
-    peer.read()
-    assert peer.reader.answers[1].body == b"abcdefg"
+    assert peer.answers[1].body == b"abcdefg"
     assert peer.reader.answers[1].ended
     assert peer.session.output.take_drained() == [stream]
     assert peer.session.output.take_drained() == []
@@ -765,30 +765,25 @@ def test_a_window_can_become_negative(peer: Peer) -> None:
     peer.read()
     peer.send(stream, body(b"y"))
     peer.feed(window_update(1, 5))
-    peer.read()
-    assert peer.reader.answers[1].body == b"x" * 10
+    assert peer.answers[1].body == b"x" * 10
     peer.feed(window_update(1, 1))
-    peer.read()
-    assert peer.reader.answers[1].body == b"x" * 10 + b"y"
+    assert peer.answers[1].body == b"x" * 10 + b"y"
 
 
 def test_the_end_needs_no_window(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abc", True), body())
-    peer.read()
-    assert peer.reader.answers[1].ended
+    assert peer.answers[1].ended
 
 
 def test_the_end_waits_behind_what_is_queued(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcd", True), body(b"ef", True), body())
-    peer.read()
-    assert not peer.reader.answers[1].ended
+    assert not peer.answers[1].ended
     peer.feed(window_update(1, 100))
-    peer.read()
-    assert peer.reader.answers[1].body == b"abcdef"
+    assert peer.answers[1].body == b"abcdef"
     assert peer.reader.answers[1].ended
 
 
@@ -799,11 +794,9 @@ def test_trailers_wait_behind_what_is_queued(peer: Peer) -> None:
     stream.framer.add_trailers([(b"x-sum", b"4")], True)
     stream.framer.end_trailers()
     peer.send(stream, body())
-    peer.read()
-    assert (peer.reader.answers[1].body, peer.reader.answers[1].ended) == (b"abc", False)
+    assert (peer.answers[1].body, peer.reader.answers[1].ended) == (b"abc", False)
     peer.feed(window_update(1, 100))
-    peer.read()
-    assert peer.reader.answers[1].body == b"abcd"
+    assert peer.answers[1].body == b"abcd"
     assert peer.reader.answers[1].heads[1:] == [[(b"x-sum", b"4")]]
     assert peer.reader.answers[1].ended
     assert peer.session.active == 1, "the application has not returned"
@@ -814,11 +807,9 @@ def test_the_end_that_comes_after_what_was_queued(peer: Peer) -> None:
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcd", True))
     peer.feed(window_update(1, 4))
-    peer.read()
-    assert not peer.reader.answers[1].ended
+    assert not peer.answers[1].ended
     peer.send(stream, body())
-    peer.read()
-    assert peer.reader.answers[1].ended
+    assert peer.answers[1].ended
 
 
 def test_responses_share_the_connection_s_window(peer: Peer) -> None:
@@ -826,11 +817,9 @@ def test_responses_share_the_connection_s_window(peer: Peer) -> None:
     peer.feed(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20)))
     peer.send(first, START, body(b"x" * 65000))
     peer.send(second, START, body(b"y" * 1000))
-    peer.read()
-    assert len(peer.reader.answers[3].body) == 535
+    assert len(peer.answers[3].body) == 535
     peer.feed(window_update(0, 1000))
-    peer.read()
-    assert peer.reader.answers[3].body == b"y" * 1000
+    assert peer.answers[3].body == b"y" * 1000
 
 
 def test_one_write_has_a_bound(peer: Peer) -> None:
@@ -885,24 +874,21 @@ def order(peer: Peer, *priorities: bytes, size: int = 40000) -> list[int]:
     return [each.stream for each in peer.read() if each.kind == "DATA"]
 
 
-def test_the_urgent_comes_first(peer: Peer) -> None:
-    assert order(peer, b"u=5", b"", b"u=1") == [7, 7, 7, 5, 5, 5, 3, 3, 3]
-
-
-def test_what_is_less_urgent_comes_last(peer: Peer) -> None:
-    assert order(peer, b"u=1", b"u=5", b"u=1") == [3, 3, 3, 7, 7, 7, 5, 5, 5]
-
-
-def test_responses_of_one_urgency_go_one_after_the_other(peer: Peer) -> None:
-    assert order(peer, b"", b"", b"") == [3, 3, 3, 5, 5, 5, 7, 7, 7]
-
-
-def test_incremental_responses_share(peer: Peer) -> None:
-    assert order(peer, b"i", b"i", b"u=3, i") == [3, 5, 7, 3, 5, 7, 3, 5, 7]
-
-
-def test_incremental_responses_share_with_the_first_of_the_others(peer: Peer) -> None:
-    assert order(peer, b"", b"i", b"") == [3, 5, 3, 5, 3, 7, 5, 7, 7]
+@pytest.mark.parametrize(
+    ("priorities", "streams"),
+    [
+        ((b"u=5", b"", b"u=1"), [7, 7, 7, 5, 5, 5, 3, 3, 3]),
+        ((b"u=1", b"u=5", b"u=1"), [3, 3, 3, 7, 7, 7, 5, 5, 5]),
+        # Responses of one urgency go one after the other, unless they are incremental.
+        ((b"", b"", b""), [3, 3, 3, 5, 5, 5, 7, 7, 7]),
+        ((b"i", b"i", b"u=3, i"), [3, 5, 7, 3, 5, 7, 3, 5, 7]),
+        ((b"", b"i", b""), [3, 5, 3, 5, 3, 7, 5, 7, 7]),
+    ],
+)
+def test_urgent_responses_come_first_and_incremental_ones_share(
+    peer: Peer, priorities: tuple[bytes, ...], streams: list[int]
+) -> None:
+    assert order(peer, *priorities) == streams
 
 
 def test_a_stream_without_window_stops_no_other(peer: Peer) -> None:
@@ -911,8 +897,7 @@ def test_a_stream_without_window_stops_no_other(peer: Peer) -> None:
     peer.send(first, START, body(b"x" * 100))
     peer.feed(window_update(3, 1000))
     peer.send(second, START, body(b"y" * 100))
-    peer.read()
-    assert peer.reader.answers[3].body == b"y" * 100
+    assert peer.answers[3].body == b"y" * 100
 
 
 def test_early_priorities_are_bounded(speedups: Any) -> None:
@@ -945,8 +930,7 @@ def test_a_shutdown_in_two_phases(peer: Peer) -> None:
     assert peer.session.ending
     assert not peer.feed(headers(5, (b"x-a", b"b"), end=False), data(5, b"x")), "it is not served"
     peer.send(stream, START, body(b"done"))
-    peer.read()
-    assert peer.reader.answers[1].body == b"done"
+    assert peer.answers[1].body == b"done"
 
 
 def test_a_fault_after_a_shutdown_names_no_later_stream(peer: Peer) -> None:

@@ -39,12 +39,14 @@ def respond(
     return app
 
 
-def send_all(*messages: dict[str, Any]) -> Any:
-    """An application that sends these messages."""
+def send_all(*messages: Any) -> Any:
+    """An application that sends these messages; in their place may be an application to call, or an error to raise."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for message in messages:
-            await send(message)
+            if isinstance(message, BaseException | type):
+                raise message
+            await (message(scope, receive, send) if callable(message) else send(message))
 
     return app
 

@@ -190,10 +190,7 @@ async def test_no_trace_without_an_address(connect: Any, caplog: pytest.LogCaptu
 
 
 async def test_an_error_for_a_client_that_left_is_not_logged(connect: Any, access: Records) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise ValueError("too late")
-
-    connection = connect(app).feed(GET)
+    connection = connect(send_all(ValueError("too late"))).feed(GET)
     connection.lose()
     await connection.run()
     assert access.lines == []

@@ -9,7 +9,7 @@ import pytest
 
 from tests.doubles import MockTransport
 from tests.http2 import headers, reset
-from tests.protocols.http.connection import GET, HELLO, Http1Connection, body, respond, start
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, body, respond, send_all, start
 from tests.waiting import turns
 from uvicorn.protocols.utils import ClientDisconnected, stems_from_disconnect
 
@@ -170,11 +170,7 @@ async def test_a_shutdown_ends_a_stream_that_only_sends(connect: Any, logged: An
 
 
 async def test_a_message_after_a_complete_response_is_a_mistake_as_before(connect: Any, logged: Any) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await respond()(scope, receive, send)
-        await send(body(b"more"))
-
-    connection = await ask(connect, app, asgi_http_version="2.4")
+    connection = await ask(connect, send_all(respond(), body(b"more")), asgi_http_version="2.4")
     assert connection.wire.endswith(HELLO)
     assert logged() == [(logging.ERROR, "Exception in ASGI application: GET /\n")]
 

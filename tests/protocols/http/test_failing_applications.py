@@ -29,10 +29,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_exception_before_the_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise ValueError("the cause")
-
-    connection = await run(connect, app)
+    connection = await run(connect, send_all(ValueError("the cause")))
     assert connection.wire == SERVER_ERROR
     assert connection.transport.closed
     [record] = caplog.records
@@ -45,23 +42,14 @@ async def test_exception_before_the_response(connect: Any, caplog: pytest.LogCap
 
 
 async def test_exception_after_the_start_and_before_a_byte(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send(start())
-        raise ValueError("the cause")
-
-    connection = await run(connect, app)
+    connection = await run(connect, send_all(start(), ValueError("the cause")))
     assert connection.wire in (b"", SERVER_ERROR)
     assert connection.transport.closed
     assert errors(caplog)[0].startswith("Exception in ASGI application")
 
 
 async def test_exception_in_the_middle(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send(start())
-        await send(body(b"abc", True))
-        raise ValueError("the cause")
-
-    connection = await run(connect, app)
+    connection = await run(connect, send_all(start(), body(b"abc", True), ValueError("the cause")))
     assert connection.wire.endswith(b"3\r\nabc\r\n")
     assert connection.transport.closed
     assert not connection.responses()[0].whole
@@ -69,11 +57,7 @@ async def test_exception_in_the_middle(connect: Any, caplog: pytest.LogCaptureFi
 
 
 async def test_exception_after_the_whole_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await respond()(scope, receive, send)
-        raise ValueError("the cause")
-
-    connection = await run(connect, app)
+    connection = await run(connect, send_all(respond(), ValueError("the cause")))
     assert connection.statuses == [200]
     assert connection.responses()[0].whole
     assert errors(caplog)[0].startswith("Exception in ASGI application")
@@ -150,10 +134,7 @@ async def test_the_next_connection_is_served(connect: Any, http_protocol_cls: An
 
 
 async def test_pipelined_requests_after_a_failure_are_not_served(connect: Any) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise ValueError("the cause")
-
-    connection: Http1Connection = await connect(app).run_all(GET * 3)
+    connection: Http1Connection = await connect(send_all(ValueError("the cause"))).run_all(GET * 3)
     assert connection.statuses == [500]
     assert connection.transport.closed
 
@@ -183,10 +164,7 @@ async def test_an_application_that_ends_the_process(connect: Any, error: type[Ba
 
 
 async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise ValueError("too late")
-
-    connection = connect(app).feed(GET)
+    connection = connect(send_all(ValueError("too late"))).feed(GET)
     connection.lose()
     await connection.run()
     assert connection.wire == b""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, HELLO, Http1Connection, post, respond
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, post, respond, send_all
 from tests.protocols.http.test_upgrade import HANDSHAKE, Seamed
 from uvicorn.protocols.exchange import RequestResponseCycle
 
@@ -481,9 +481,7 @@ async def test_on_response_complete(http_protocol_cls: Any, calls_super: bool) -
 async def test_on_response_complete_of_a_500(http_protocol_cls: Any) -> None:
     calls: list[Any] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise ZeroDivisionError
-
+    app = send_all(ZeroDivisionError)
     connection = Http1Connection(traced(http_protocol_cls, calls, "on_response_complete"), app)
     assert (await connection.ask(GET)).status == 500
     assert calls == ["on_response_complete"]

@@ -181,11 +181,7 @@ async def test_a_failure_after_the_head(connect_http2: Any, caplog: pytest.LogCa
 
 
 async def test_an_exception_after_the_response(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await respond(b"done")(scope, receive, send)
-        raise ValueError("too late")
-
-    connection = connect_http2(app).feed(headers(1))
+    connection = connect_http2(send_all(respond(b"done"), ValueError("too late"))).feed(headers(1))
     assert (await connection.get(1)).reset is None
     await until(lambda: "too late" in caplog.text)
     connection.feed(headers(3))

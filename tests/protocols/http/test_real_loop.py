@@ -16,7 +16,7 @@ from tests.cases.case import head
 from tests.cases.outcome import parse_responses
 from tests.doubles import FullTransport
 from tests.processes import exchange, serve
-from tests.protocols.http.connection import GET, HELLO, body, respond, start
+from tests.protocols.http.connection import GET, HELLO, body, respond, send_all, start
 from tests.waiting import turns
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -186,10 +186,7 @@ async def test_an_application_that_is_no_coroutine_function(http_protocol_cls: A
 
 
 async def test_an_application_that_is_cancelled_at_once(http_protocol_cls: Any) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise asyncio.CancelledError
-
-    async with serving(http_protocol_cls, app) as (reader, writer, _):
+    async with serving(http_protocol_cls, send_all(asyncio.CancelledError)) as (reader, writer, _):
         writer.write(GET)
         answer = await asyncio.wait_for(reader.read(), TIMEOUT)
     assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
@@ -220,10 +217,7 @@ def test_an_application_that_exits(loop: str, path: str, parser: str, tmp_path: 
 
 
 async def test_an_application_that_fails_at_once(http_protocol_cls: Any) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise ValueError("at once")
-
-    async with serving(http_protocol_cls, app) as (reader, writer, _):
+    async with serving(http_protocol_cls, send_all(ValueError("at once"))) as (reader, writer, _):
         writer.write(GET)
         answer = await asyncio.wait_for(reader.read(), TIMEOUT)
     assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
@@ -249,11 +243,7 @@ async def test_a_task_factory_is_used(http_protocol_cls: Any) -> None:
 
 
 async def test_a_truncated_stream_to_an_old_client_is_a_reset(http_protocol_cls: Any) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send(start())
-        await send(body(b"abc", True))
-
-    async with serving(http_protocol_cls, app) as (reader, writer, _):
+    async with serving(http_protocol_cls, send_all(start(), body(b"abc", True))) as (reader, writer, _):
         writer.write(head(b"GET / HTTP/1.0"))
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(reader.read(), TIMEOUT)

@@ -61,38 +61,63 @@ async def test_no_default_headers(connect: Any) -> None:
     assert connection.wire == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
-async def test_chunked_where_there_is_no_length(connect: Any) -> None:
-    sent, connection = await wire(
-        connect, send_all(start(), body(b"abc", True), body(b"", True), body(b"x" * 26, True), body())
-    )
-    assert sent == (
-        b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ntransfer-encoding: chunked\r\n\r\n"
-        b"3\r\nabc\r\n1a\r\n" + b"x" * 26 + b"\r\n0\r\n\r\n"
-    )
-    assert not connection.ended
+OK = b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\n"
+UNMODIFIED = b"HTTP/1.1 304 Not Modified\r\nserver: uvicorn\r\n"
+CODED = b"transfer-encoding: chunked\r\n\r\n"
+LAST = b"connection: close\r\n\r\n"
+STREAM = [start(), body(b"abc", True), body(b"def")]
+CODED_BY_APPLICATION = [start(200, (b"Transfer-Encoding", b"chunked")), body(b"abc")]
+NO_DETAILS = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
 
 
-async def test_one_chunk_and_its_end(connect: Any) -> None:
-    sent, _ = await wire(connect, send_all(start(), body(b"abc")))
-    assert sent.endswith(b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+def sized(length: bytes, *parts: dict[str, Any], status: int = 200) -> list[dict[str, Any]]:
+    return [start(status, (b"content-length", length)), *parts]
 
 
-async def test_no_chunk_at_all(connect: Any) -> None:
-    sent, _ = await wire(connect, send_all(start(), body()))
-    assert sent.endswith(b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n")
+# The request, the messages of the application, and what is sent.
+WIRES: dict[str, tuple[bytes, list[dict[str, Any]], bytes]] = {
+    "parts": (GET, STREAM, OK + CODED + b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"),
+    "empty part": (
+        GET,
+        [start(), body(b"", True), body(b"x" * 26, True), body()],
+        OK + CODED + b"1a\r\n" + b"x" * 26 + b"\r\n0\r\n\r\n",
+    ),
+    "one part": (GET, [start(), body(b"abc")], OK + CODED + b"3\r\nabc\r\n0\r\n\r\n"),
+    "no part": (GET, [start(), body()], OK + CODED + b"0\r\n\r\n"),
+    "headers, body and more_body missing": (GET, NO_DETAILS, OK + CODED + b"0\r\n\r\n"),
+    "coded by the application": (GET, CODED_BY_APPLICATION, OK + CODED + b"3\r\nabc\r\n0\r\n\r\n"),
+    "length": (
+        GET,
+        sized(b"6", body(b"abc", True), body(b"def", True), body()),
+        OK + b"content-length: 6\r\n\r\nabcdef",
+    ),
+    "length with white space": (GET, sized(b" 5 ", body(b"abcde")), OK + b"content-length: 5\r\n\r\nabcde"),
+    "length twice": (
+        GET,
+        [start(200, (b"content-length", b"3"), (b"Content-Length", b"3")), body(b"abc")],
+        OK + b"content-length: 3\r\n\r\nabc",
+    ),
+    "304": (GET, sized(b"12", body(), status=304), UNMODIFIED + b"content-length: 12\r\n\r\n"),
+    "304 with a body": (
+        GET,
+        sized(b"2", body(b"abc", True), body(b"def"), status=304),
+        UNMODIFIED + b"content-length: 2\r\n\r\n",
+    ),
+    "HEAD": (HEAD_REQUEST, STREAM, OK + b"\r\n"),
+    "HEAD, coded by the application": (HEAD_REQUEST, CODED_BY_APPLICATION, OK + CODED),
+    "HTTP/1.0": (OLD, STREAM, OK + LAST + b"abcdef"),
+    "HTTP/1.0, length": (OLD, sized(b"3", body(b"abc")), OK + b"content-length: 3\r\n" + LAST + b"abc"),
+    "HTTP/1.0, coded by the application": (OLD, CODED_BY_APPLICATION, OK + LAST + b"abc"),
+    "HTTP/1.0, HEAD": (HEAD_REQUEST.replace(b"1.1", b"1.0"), CODED_BY_APPLICATION, OK + LAST),
+}
 
 
-async def test_chunked_as_the_application_says(connect: Any) -> None:
-    sent, _ = await wire(connect, send_all(start(200, (b"Transfer-Encoding", b"chunked")), body(b"abc")))
-    assert sent.count(b"transfer-encoding") == 1
-    assert sent.endswith(b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
-
-
-async def test_length_in_parts(connect: Any) -> None:
-    app = send_all(start(200, (b"content-length", b"6")), body(b"abc", True), body(b"def", True), body())
-    sent, connection = await wire(connect, app)
-    assert sent.endswith(b"content-length: 6\r\n\r\nabcdef")
-    assert not connection.ended
+@pytest.mark.parametrize("name", WIRES)
+async def test_framing(connect: Any, name: str) -> None:
+    request, messages, expected = WIRES[name]
+    sent, connection = await wire(connect, send_all(*messages), request)
+    assert sent == expected
+    assert connection.transport.closed == (b"HTTP/1.0" in request)
 
 
 class Bytes(bytes):
@@ -130,12 +155,6 @@ async def test_bytes_like_bodies(connect: Any, kind: str) -> None:
     assert sent.endswith(b"\r\n\r\n4\r\nabcd\r\n4\r\nefgh\r\n0\r\n\r\n")
 
 
-async def test_body_and_more_body_may_be_missing(connect: Any) -> None:
-    app = send_all({"type": "http.response.start", "status": 200}, {"type": "http.response.body"})
-    sent, _ = await wire(connect, app)
-    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
-
-
 FIELDS = ((b"x", b"1"), (b"content-length", b"0"))
 
 
@@ -161,12 +180,6 @@ async def test_names_and_values_may_be_like_bytes(connect: Any, kind: str) -> No
 async def test_a_forbidden_character_in_what_is_like_bytes(connect: Any) -> None:
     _, connection = await wire(connect, send_all(start(200, (b"x", Bytes(b"a\r\nb"))), body()))
     assert connection.statuses == [500]
-
-
-async def test_a_length_given_twice_is_sent_once(connect: Any) -> None:
-    fields = ((b"content-length", b"3"), (b"Content-Length", b"3"))
-    sent, _ = await wire(connect, send_all(start(200, *fields), body(b"abc")))
-    assert sent.count(b"content-length: 3\r\n") == 1
 
 
 @pytest.mark.parametrize("headers", [None, 1, [b"x"], [(b"x", b"y", b"z")], [b"x: y"]], ids=str)
@@ -221,13 +234,6 @@ async def test_204_has_no_body_and_no_framing_fields(connect: Any, fields: Any, 
     assert not connection.ended
 
 
-async def test_the_body_of_a_304_is_dropped(connect: Any) -> None:
-    app = send_all(start(304, (b"content-length", b"2")), body(b"abc", True), body(b"def"))
-    sent, connection = await wire(connect, app)
-    assert sent == b"HTTP/1.1 304 Not Modified\r\nserver: uvicorn\r\ncontent-length: 2\r\n\r\n"
-    assert not connection.ended
-
-
 LENGTH_AND_CODING = [(b"Content-Length", b"3"), (b"x", b"1"), (b"transfer-encoding", b"Chunked")]
 
 
@@ -254,18 +260,6 @@ async def test_identity_is_no_coding(connect: Any, coding: bytes) -> None:
     assert sent.endswith(b"\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
 
 
-async def test_white_space_around_a_length_is_not_sent(connect: Any) -> None:
-    sent, connection = await wire(connect, send_all(start(200, (b"content-length", b" 5 ")), body(b"abcde")))
-    assert sent.endswith(b"\r\ncontent-length: 5\r\n\r\nabcde")
-    assert not connection.ended
-
-
-async def test_304_keeps_the_length_of_what_it_stands_for(connect: Any) -> None:
-    sent, connection = await wire(connect, send_all(start(304, (b"content-length", b"12")), body()))
-    assert sent == b"HTTP/1.1 304 Not Modified\r\nserver: uvicorn\r\ncontent-length: 12\r\n\r\n"
-    assert not connection.ended
-
-
 async def test_head_has_the_length_and_no_body(connect: Any) -> None:
     sent, connection = await wire(connect, respond(), HEAD_REQUEST)
     assert sent.endswith(b"content-length: 12\r\n\r\n")
@@ -274,42 +268,6 @@ async def test_head_has_the_length_and_no_body(connect: Any) -> None:
     await connection.run(GET)
     assert connection.wire.endswith(HELLO)
     assert [response.body for response in connection.responses("HEAD")] == [b"", HELLO]
-
-
-async def test_head_of_a_stream(connect: Any) -> None:
-    sent, connection = await wire(connect, send_all(start(), body(b"abc", True), body(b"def")), HEAD_REQUEST)
-    assert sent.endswith(b"\r\n\r\n")
-    assert b"abc" not in sent
-    assert not connection.ended
-
-
-async def test_http_10_gets_no_chunks(connect: Any) -> None:
-    sent, connection = await wire(connect, send_all(start(), body(b"abc", True), body(b"def")), OLD)
-    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nconnection: close\r\n\r\nabcdef"
-    assert connection.transport.closed
-
-
-async def test_http_10_gets_no_chunks_whatever_the_application_says(connect: Any) -> None:
-    sent, _ = await wire(connect, send_all(start(200, (b"transfer-encoding", b"chunked")), body(b"abc")), OLD)
-    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nconnection: close\r\n\r\nabc"
-
-
-async def test_head_of_a_stream_to_an_old_client(connect: Any) -> None:
-    app = send_all(start(200, (b"transfer-encoding", b"chunked")), body(b"abc"))
-    sent, _ = await wire(connect, app, HEAD_REQUEST.replace(b"1.1", b"1.0"))
-    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\nconnection: close\r\n\r\n"
-
-
-async def test_head_says_chunked_where_the_application_does(connect: Any) -> None:
-    app = send_all(start(200, (b"transfer-encoding", b"chunked")), body(b"abc"))
-    sent, _ = await wire(connect, app, HEAD_REQUEST)
-    assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-async def test_http_10_with_length(connect: Any) -> None:
-    sent, connection = await wire(connect, respond(), OLD)
-    assert sent.endswith(b"content-length: 12\r\nconnection: close\r\n\r\nHello, world")
-    assert connection.transport.closed
 
 
 @pytest.mark.parametrize("request_closes", [False, True])
