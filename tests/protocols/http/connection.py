@@ -70,6 +70,23 @@ class Scopes:
         await respond()(scope, receive, send)
 
 
+class Reads:
+    """An application that reads to the end of the body, keeps the events, and answers with the number of bytes."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        while not self.events or self.events[-1].get("more_body"):
+            self.events.append(await receive())
+        await respond(b"%d" % self.size)(scope, receive, send)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has got."""
+        return sum(len(event.get("body", b"")) for event in self.events)
+
+
 class Records(logging.Handler):
     """A handler that keeps its records."""
 

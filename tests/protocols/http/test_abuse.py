@@ -93,17 +93,6 @@ async def test_a_client_that_has_taken_everything_late_must_send_the_rest_of_its
     assert not connection.transport.aborted
 
 
-async def test_empty_lines_do_not_keep_a_connection(connect: Any) -> None:
-    connection = connect(respond())
-    await connection.ask(GET)
-    [armed] = connection.loop.timers
-    before = connection.protocol.timeout_keep_alive_task
-    assert armed == 5
-    assert before is not None
-    connection.feed(b"\r\n")
-    assert connection.protocol.timeout_keep_alive_task is before
-
-
 async def test_nothing_is_served_behind_a_body_that_was_cut_off(connect: Any) -> None:
     connection = connect(respond(), full=True)
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 10)))

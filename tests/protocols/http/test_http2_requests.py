@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz.parsing import JUDGES
 from tests.http2 import block, data, frame, headers, reset, settings
 from tests.protocols.http.apps import app as bad_app
-from tests.protocols.http.connection import Records, Scopes, body, respond, send_all, start
+from tests.protocols.http.connection import Reads, Records, Scopes, body, respond, send_all, start
 from tests.protocols.http.http2 import until
 from tests.protocols.http.test_hooks import Wrapping
 from uvicorn._speedups import http2_codes as codes
@@ -252,23 +252,6 @@ async def test_requests_are_counted(connect_http2: Any) -> None:
 
 
 # Bodies of requests
-
-
-class Reads:
-    """An application that reads to the end, and answers with what it got."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        size = 0
-        while True:
-            event = await receive()
-            self.events.append(event)
-            size += len(event.get("body", b""))
-            if not event.get("more_body"):
-                break
-        await respond(b"%d" % size)(scope, receive, send)
 
 
 async def test_a_body_that_comes_with_its_head(connect_http2: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Http1Connection, body, get, post, respond, send_all, start
+from tests.protocols.http.connection import GET, Http1Connection, Reads, body, get, post, respond, send_all, start
 from uvicorn.protocols.connection import LINGER_BYTES
 from uvicorn.protocols.http import http1
 from uvicorn.protocols.http.http1 import State
@@ -420,14 +420,7 @@ async def test_a_part_of_a_response_that_is_none_is_still_the_applications_error
 @pytest.mark.parametrize("count", [1, 3])
 async def test_upload_after_upload(connect: Any, count: int) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        size = 0
-        while True:
-            event = await receive()
-            size += len(event["body"])
-            if not event["more_body"]:
-                break
-        await send(start(200, (b"content-length", b"%d" % len(str(size)))))
-        await send(body(str(size).encode()))
+        await Reads()(scope, receive, send)
 
     connection: Http1Connection = connect(app)
     for _ in range(count):

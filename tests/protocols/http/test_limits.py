@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Http1Connection, post, respond
+from tests.protocols.http.connection import GET, Http1Connection, Reads, post, respond
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 
@@ -79,24 +79,13 @@ async def test_many_small_fields_are_a_large_head(connect: Any, size: int) -> No
 
 @pytest.mark.parametrize("trailer", [b"X: y\r\n" * 20, b"X: " + b"y" * 5000 + b"\r\n"], ids=["many", "large"])
 async def test_trailers(connect: Any, size: int, trailer: bytes) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while (event := await receive())["type"] == "http.request" and event["more_body"]:
-            pass
-        await respond()(scope, receive, send)
-
-    connection = connect(app, limit_request_fields=10, limit_request_head=1000).feed(CHUNKED)
+    connection = connect(Reads(), limit_request_fields=10, limit_request_head=1000).feed(CHUNKED)
     task = connection.loop.start_one()
     for piece in in_pieces(b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n", size):
         connection.feed(piece)
     await task
     assert connection.statuses == [431]
     assert connection.ended
-
-
-async def read_all(scope: Any, receive: Any, send: Any) -> None:
-    while (event := await receive())["type"] == "http.request" and event["more_body"]:
-        pass
-    await respond()(scope, receive, send)
 
 
 async def status_of(connection: Http1Connection, data: bytes, size: int) -> int:
@@ -111,7 +100,7 @@ async def status_of(connection: Http1Connection, data: bytes, size: int) -> int:
 @pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 431)])
 async def test_trailer_section(connect: Any, size: int, length: int, status: int) -> None:
     trailers = b"X: " + b"y" * (length - len(b"X: \r\n\r\n")) + b"\r\n\r\n"
-    connection = connect(read_all, limit_request_head=1000)
+    connection = connect(Reads(), limit_request_head=1000)
     assert await status_of(connection, CHUNKED + b"3\r\nabc\r\n0\r\n" + trailers, size) == status
 
 
@@ -119,13 +108,13 @@ async def test_trailer_section(connect: Any, size: int, length: int, status: int
 async def test_trailer_fields_are_counted_alone(connect: Any, size: int, count: int, status: int) -> None:
     data = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", *[b"X: y"] * 8)
     data += b"0\r\n" + b"X: y\r\n" * count + b"\r\n"
-    assert await status_of(connect(read_all, limit_request_fields=10), data, size) == status
+    assert await status_of(connect(Reads(), limit_request_fields=10), data, size) == status
 
 
 async def test_a_trailer_section_is_measured_alone(connect: Any, size: int) -> None:
     data = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", b"X: " + b"y" * 800)
     data += b"0\r\nX: " + b"y" * 900 + b"\r\n\r\n"
-    assert await status_of(connect(read_all, limit_request_head=1000), data, size) == 200
+    assert await status_of(connect(Reads(), limit_request_head=1000), data, size) == 200
 
 
 @pytest.mark.parametrize(("length", "status"), [(10, 200), (11, 413)])
@@ -148,18 +137,7 @@ async def test_body_is_refused_before_it_is_asked_for(connect: Any) -> None:
 
 @pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 413)])
 async def test_body_in_chunks(connect: Any, size: int, count: int, status: int) -> None:
-    received = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while True:
-            event = await receive()
-            received.append(event)
-            if event["type"] == "http.disconnect":
-                return
-            if not event["more_body"]:
-                break
-        await respond()(scope, receive, send)
-
+    app = Reads()
     connection = connect(app, limit_request_body=10).feed(CHUNKED)
     task = connection.loop.start_one()
     for piece in in_pieces(b"1\r\nx\r\n" * count + b"0\r\n\r\n", size):
@@ -167,21 +145,12 @@ async def test_body_in_chunks(connect: Any, size: int, count: int, status: int) 
             connection.feed(piece)
     await task
     assert connection.statuses == [status]
-    assert sum(len(event.get("body", b"")) for event in received) <= 10
-    assert (received[-1]["type"] == "http.disconnect") == (status == 413)
+    assert app.size <= 10
+    assert (app.events[-1]["type"] == "http.disconnect") == (status == 413)
 
 
 async def test_no_body_limit_by_default(connect: Any) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        total = 0
-        while True:
-            event = await receive()
-            total += len(event["body"])
-            if not event["more_body"]:
-                break
-        await respond(b"%d" % total)(scope, receive, send)
-
-    connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5000000"))
+    connection = connect(Reads()).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5000000"))
     task = connection.loop.start_one()
     for _ in range(50):
         connection.feed(b"x" * 100_000)

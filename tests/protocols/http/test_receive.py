@@ -10,7 +10,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.doubles import FullTransport
-from tests.protocols.http.connection import GET, Http1Connection, body, post, respond, start
+from tests.protocols.http.connection import GET, Http1Connection, Reads, body, post, respond, start
 from tests.waiting import turns
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.http1 import State
@@ -322,18 +322,12 @@ async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
 
 @pytest.mark.parametrize("bad", [b"zz\r\n", b"3\r\nabcd\r\n"], ids=["size", "data"])
 async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad: bytes) -> None:
-    events = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while not events or events[-1]["type"] != "http.disconnect":
-            events.append(await receive())
-        await respond()(scope, receive, send)
-
+    app = Reads()
     connection: Http1Connection = connect(app).feed(CHUNKED + b"3\r\nabc\r\n")
     task = await connection.start()
     connection.feed(bad)
     await asyncio.wait_for(task, 5)
-    assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
+    assert [event["type"] for event in app.events] == ["http.request", "http.disconnect"]
     assert connection.statuses == [400]
     assert connection.ended
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import head
-from tests.protocols.http.connection import GET, Http1Connection, body, post, respond, send_all, start
+from tests.protocols.http.connection import GET, Http1Connection, Reads, body, post, respond, send_all, start
 from tests.waiting import turns
 
 CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
@@ -53,35 +53,23 @@ async def test_a_head_in_time(connect: Any) -> None:
 
 
 async def test_a_body_that_stops_coming(connect: Any) -> None:
-    events = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while not events or events[-1]["type"] != "http.disconnect":
-            events.append(await receive())
-
+    app = Reads()
     connection: Http1Connection = connect(app, timeout_request_body=4)
     task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
-    assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
+    assert [event["type"] for event in app.events] == ["http.request", "http.disconnect"]
     assert connection.statuses == [408]
     assert connection.ended
 
 
 async def test_a_body_that_stops_coming_once_the_response_has_begun(connect: Any) -> None:
-    events = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send(start())
-        await send(body(b"abc", True))
-        while not events or events[-1]["type"] != "http.disconnect":
-            events.append(await receive())
-
-    connection: Http1Connection = connect(app, timeout_request_body=4)
+    reads = Reads()
+    connection: Http1Connection = connect(send_all(start(), body(b"abc", True), reads), timeout_request_body=4)
     task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.loop.run_later(with_delay=4)
     await asyncio.wait_for(task, 5)
-    assert events[-1]["type"] == "http.disconnect"
+    assert reads.events[-1]["type"] == "http.disconnect"
     assert connection.statuses == [200]
     assert not connection.responses()[0].whole
     assert connection.ended
