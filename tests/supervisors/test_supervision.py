@@ -52,6 +52,12 @@ class Running:
         except SystemExit as exited:
             self.code = exited.code
 
+    def ask(self) -> None:
+        """See that a request is answered."""
+        with socket.create_connection(self.sock.getsockname()) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
     def serving(self) -> list[int]:
         return [process.pid for process in self.supervisor.processes if process.state is ProcessState.SERVING]
 
@@ -62,6 +68,10 @@ class Running:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         return self.code
+
+    def stop(self) -> object:
+        self.send(signal.SIGTERM)
+        return self.join()
 
     def end(self) -> None:
         if self._thread.is_alive():
@@ -75,9 +85,13 @@ class Running:
 def run() -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
-    def start(**options: Any) -> Running:
-        started.append(Running(config_of(**options)))
-        return started[-1]
+    def start(*, wait: bool = True, workers: int = 1, **options: Any) -> Running:
+        """Start a supervisor, and wait until all its workers serve."""
+        running = Running(config_of(workers=workers, **options))
+        started.append(running)
+        if wait:
+            eventually(lambda: len(running.serving()) == workers)
+        return running
 
     yield start
     for running in started:
@@ -86,12 +100,8 @@ def run() -> Iterator[Callable[..., Running]]:
 
 def test_sockets_are_used_as_they_are_and_closed_at_the_end(run: Callable[..., Running]) -> None:
     running = run()
-    eventually(running.serving)
-    with socket.create_connection(running.sock.getsockname()) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
-        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
-    running.send(signal.SIGTERM)
-    assert running.join() == 0
+    running.ask()
+    assert running.stop() == 0
     assert running.sock.fileno() == -1
 
 
@@ -119,7 +129,7 @@ def test_a_startup_that_fails_stops_everything(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(FAILS, "1")
-    assert run(lifespan="on", workers=2).join() == STARTUP_FAILURE
+    assert run(wait=False, lifespan="on", workers=2).join() == STARTUP_FAILURE
     assert "failed to start, stopping the parent process." in caplog.text
     assert "died" not in caplog.text
 
@@ -128,7 +138,6 @@ def test_a_startup_that_fails_stops_everything(
 def test_should_exit_stops_everything(run: Callable[..., Running], how: str) -> None:
     # An event wakes the supervisor; what is assigned is seen when it next looks at the worker.
     running = run(timeout_worker_healthcheck=600 if how == "set" else 1)
-    eventually(running.serving)
     (pid,) = running.serving()
     if how == "set":
         assert isinstance(running.supervisor.should_exit, threading.Event)
@@ -157,7 +166,7 @@ def test_should_exit_before_it_runs(run: Callable[..., Running], monkeypatch: py
             super().run()
 
     monkeypatch.setattr(sys.modules[__name__], "Multiprocess", Exiting)
-    assert run().join() == 0
+    assert run(wait=False).join() == 0
 
 
 def test_processes_that_are_handed_over_are_supervised(caplog: pytest.LogCaptureFixture) -> None:
@@ -181,15 +190,13 @@ def test_processes_that_are_handed_over_are_supervised(caplog: pytest.LogCapture
 def test_a_restart_says_when_it_is_complete(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="uvicorn.error")
     running = run(workers=2)
-    eventually(lambda: len(running.serving()) == 2)
     before = running.serving()
     assert COMPLETE not in caplog.text
     running.send(signal.SIGHUP)
     eventually(lambda: COMPLETE in caplog.text)
     assert not set(before) & set(running.serving())
     assert len(running.serving()) == 2
-    running.send(signal.SIGTERM)
-    assert running.join() == 0
+    assert running.stop() == 0
     assert caplog.text.count(COMPLETE) == 1
 
 
@@ -221,10 +228,7 @@ def test_where_the_workers_share_what_they_know(
             monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
             monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     running = run(workers=2)
-    eventually(lambda: len(running.serving()) == 2)
-    with socket.create_connection(running.sock.getsockname()) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
-        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    running.ask()
     assert [process.share is None for process in running.supervisor.processes] == [kind == "nothing"] * 2
     warning = "Connections may be spread unevenly, since the workers cannot share memory"
     assert caplog.text.count(warning) == (1 if kind == "nothing" else 0)
@@ -235,7 +239,6 @@ def test_a_replacement_that_takes_too_long_is_given_up(
 ) -> None:
     caplog.set_level("INFO", logger="uvicorn.error")
     running = run()
-    eventually(running.serving)
     before = running.serving()
     monkeypatch.setattr(supervisor_module, "REPLACEMENT_TIMEOUT", 1.0)
     monkeypatch.setenv(STARTUP, "60")
@@ -254,13 +257,11 @@ def test_a_worker_that_does_not_end_in_time_is_killed(
 ) -> None:
     monkeypatch.setattr(process_module, "SHUTDOWN_ALLOWANCE", 0.5)
     running = run(timeout_graceful_shutdown=0, timeout_worker_healthcheck=60)
-    eventually(running.serving)
     (pid,) = running.serving()
     with socket.create_connection(running.sock.getsockname()) as client:
         client.sendall(b"GET /hold-gil HTTP/1.1\r\nhost: test\r\n\r\n")
         time.sleep(0.2)  # so that it is held; if not, the worker ends by itself, which the assertion below finds
-        running.send(signal.SIGTERM)
-        assert running.join() == 0
+        assert running.stop() == 0
     assert f"Child process [{pid}] has not ended in time, killing it." in caplog.text
     assert "in respond" in caplog.text
 
@@ -269,7 +270,6 @@ def test_a_worker_that_dies_while_its_replacement_starts(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = run()
-    eventually(running.serving)
     (old,) = running.serving()
     monkeypatch.setenv(STARTUP, "1")
     running.send(signal.SIGHUP)
@@ -284,7 +284,6 @@ def test_a_place_that_is_removed_while_its_worker_is_being_replaced(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = run(workers=2)
-    eventually(lambda: len(running.serving()) == 2)
     first, second = running.serving()
     monkeypatch.setenv(STARTUP, "60")
     running.send(signal.SIGHUP)  # The first is being replaced, the second waits for its turn.
@@ -316,7 +315,6 @@ def test_processes_that_cannot_be_started_are_tried_again(
 
     monkeypatch.setattr(Process, "start", failing)
     running = run()
-    eventually(running.serving)
     assert caplog.text.count("A child process cannot be started: [Errno 11]") == 2
     failures.append(OSError(12, "Cannot allocate memory"))
     before = running.serving()
@@ -332,12 +330,9 @@ def test_a_failed_replacement_at_the_request_limit_is_tried_again(
     broken = tmp_path / "broken"
     monkeypatch.setenv(BROKEN, str(broken))
     running = run(limit_max_requests=1)
-    eventually(running.serving)
     (old,) = running.serving()
     broken.touch()
-    with socket.create_connection(running.sock.getsockname()) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
-        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    running.ask()
     eventually(lambda: caplog.text.count("The restart is abandoned.") == 3)
     assert running.serving() == [old]
     broken.unlink()
@@ -348,7 +343,6 @@ def test_a_failed_replacement_at_the_request_limit_is_tried_again(
 def test_one_worker_always_stays(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="uvicorn.error")
     running = run()
-    eventually(running.serving)
     before = running.serving()
     running.send(signal.SIGTTOU)
     eventually(lambda: "Already reached one process" in caplog.text)
@@ -362,7 +356,6 @@ def test_a_restart_passes_over_a_worker_that_is_waited_with(
     dying = tmp_path / "dying"
     monkeypatch.setenv(DYING, str(dying))
     running = run()
-    eventually(running.serving)
     dying.touch()
     os.kill(running.serving()[0], signal.SIGKILL)
     eventually(lambda: "Child processes keep dying right after their start." in caplog.text)
@@ -376,13 +369,11 @@ def test_a_restart_passes_over_a_worker_that_is_waited_with(
     running.send(signal.SIGTTOU)
     eventually(lambda: len(running.supervisor._slots) == 1)
     assert running.supervisor._replacement is None
-    running.send(signal.SIGTERM)
-    assert running.join() == 0
+    assert running.stop() == 0
 
 
 def test_a_worker_that_hangs_is_killed(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
     running = run(timeout_worker_healthcheck=1)
-    eventually(running.serving)
     (pid,) = running.serving()
     os.kill(pid, signal.SIGSTOP)
     eventually(lambda: running.serving() not in ([pid], []))
