@@ -9,57 +9,64 @@ python benchmarks/restarts.py [--clients 50] [--workers 4] [--hups 10] [--recycl
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent.parent))
 
 from report import Table
-from workers import Load, Supervisor
 
-from tests.processes import STARTED
+from tests.processes import STARTED, ServerProcess
+from tests.supervisors.clients import load
 
 GONE = r"Finished server process"
 # How long each step may take, in seconds.
 LIMIT = 120.0
 
 
-async def hang_up(server: Supervisor, times: int, workers: int) -> None:
+def hang_up(server: ServerProcess, times: int, workers: int) -> None:
     for number in range(1, times + 1):
         server.send_signal(signal.SIGHUP)
-        await asyncio.to_thread(server.wait_stderr, GONE, count=number * workers, timeout=LIMIT)
+        server.wait_stderr(GONE, count=number * workers, timeout=LIMIT)
 
 
-async def recycle(server: Supervisor, times: int, workers: int) -> None:
-    await asyncio.to_thread(server.wait_stderr, GONE, count=times, timeout=LIMIT)
+def recycle(server: ServerProcess, times: int, workers: int) -> None:
+    server.wait_stderr(GONE, count=times, timeout=LIMIT)
 
 
-async def kill(server: Supervisor, times: int, workers: int) -> None:
+def kill(server: ServerProcess, times: int, workers: int) -> None:
     for number in range(1, times + 1):
         os.kill(server.workers[-1], signal.SIGKILL)
-        await asyncio.to_thread(server.wait_stderr, STARTED, count=workers + number, timeout=LIMIT)
-        await asyncio.sleep(1)  # it serves for a while
+        server.wait_stderr(STARTED, count=workers + number, timeout=LIMIT)
+        time.sleep(1)  # it serves for a while
 
 
-async def measure(clients: int, workers: int, what: str, times: int, table: Table) -> bool:
-    options = ("--limit-max-requests", "2000", "--limit-max-requests-jitter", "500") if what == "recyclings" else ()
+def measure(clients: int, workers: int, what: str, times: int, table: Table) -> bool:
+    options = ["--workers", str(workers), "--no-access-log", "--lifespan", "off"]
+    if what == "recyclings":
+        options += ["--limit-max-requests", "2000", "--limit-max-requests-jitter", "500"]
     disturb = {"SIGHUPs": hang_up, "recyclings": recycle, "killed workers": kill}[what]
-    with Supervisor(workers, *options) as server:
-        await asyncio.to_thread(server.wait_stderr, STARTED, count=workers, timeout=LIMIT)
-        await asyncio.sleep(1)
-        load = Load(server.port, clients)
-        await asyncio.sleep(1)
-        await disturb(server, times, workers)
-        await asyncio.sleep(1)
-        await load.end()
-    failures = sum(load.failures.values())
-    table.add(f"{times} {what}", f"{load.served.total():,}", str(failures), f"{load.longest * 1000:.0f}")
-    for failure, count in load.failures.items():
+    # With PYTHONDONTWRITEBYTECODE set, every worker would compile its modules.
+    with ServerProcess("tests.supervisors.apps:app", *options, env={"PYTHONDONTWRITEBYTECODE": ""}) as server:
+        server.wait_stderr(STARTED, count=workers, timeout=LIMIT)
+        time.sleep(1)
+        with load(server.port, clients) as running:
+            time.sleep(1)
+            disturb(server, times, workers)
+            time.sleep(1)
+    failures = len(running.failures)
+    table.add(f"{times} {what}", f"{sum(running.served.values()):,}", str(failures), f"{running.longest * 1000:.0f}")
+    for failure, count in Counter(running.failures).items():
         print(f"  {count} x {failure}")
     # A client has one request in flight, and no more than its share of them can be with a killed worker.
     return failures <= (clients if what == "killed workers" else 0)
 
 
-async def main() -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--workers", type=int, default=4)
@@ -69,9 +76,9 @@ async def main() -> None:
     arguments = parser.parse_args()
     table = Table("", "requests", "failed", "longest wait, ms")
     phases = {"SIGHUPs": arguments.hups, "recyclings": arguments.recyclings, "killed workers": arguments.kills}
-    good = [await measure(arguments.clients, arguments.workers, *phase, table) for phase in phases.items()]
+    good = [measure(arguments.clients, arguments.workers, *phase, table) for phase in phases.items()]
     raise SystemExit(0 if all(good) else 1)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

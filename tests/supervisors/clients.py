@@ -49,12 +49,15 @@ class Load:
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
         self.served: Counter[int] = Counter()
         self.failures: list[str] = []
+        # Seconds that a client has waited for an answer.
+        self.longest = 0.0
         for thread in self._threads:
             thread.start()
 
     def _run(self) -> None:
         client = None
         while not self._ending.is_set():
+            begun = time.monotonic()
             try:
                 if client is None:
                     client = KeepAliveClient(self._port)
@@ -68,7 +71,8 @@ class Load:
                 if not client.open:
                     client.close()
                     client = None
-                time.sleep(0.001)  # leaves the processor to the servers
+            self.longest = max(self.longest, time.monotonic() - begun)
+            time.sleep(0.001)  # leaves the processor to the servers
         if client is not None:
             client.close()
 
