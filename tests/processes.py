@@ -1,4 +1,4 @@
-"""Child processes of tests and benchmarks: a server of ours, known ready by its log line, or any other program."""
+"""Child processes of tests and benchmarks: our server, which is ready when it logs its address, and other programs."""
 
 import asyncio
 import contextlib

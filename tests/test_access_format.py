@@ -137,7 +137,7 @@ def test_every_atom_is_known_by_its_name() -> None:
         ("%(s)s", {}, 404, "404"),
     ],
 )
-def test_what_is_missing(text: str, different: dict[str, Any], response: Any, expected: str) -> None:
+def test_missing_values_are_dashes(text: str, different: dict[str, Any], response: Any, expected: str) -> None:
     assert line(text, response, **different) == expected
 
 

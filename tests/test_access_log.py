@@ -309,7 +309,7 @@ async def test_a_reader_that_is_late_gets_everything(log: Log, pipe: int, caplog
 
 
 @posix
-async def test_what_is_lost_is_logged(
+async def test_lost_lines_are_logged(
     log: Log, pipe: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(line_stream, "HELD_LIMIT", 1000)

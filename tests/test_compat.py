@@ -44,7 +44,7 @@ def test_an_exception_is_raised() -> None:
         asyncio_run(fail(), loop_factory=Recording)
 
 
-def test_what_is_left_is_cancelled() -> None:
+def test_remaining_tasks_are_cancelled() -> None:
     events = []
 
     async def stay(name: str, error: Exception | None) -> None:

@@ -15,7 +15,7 @@ def test_attributes_may_be_nested() -> None:
 
 
 @pytest.mark.parametrize("thing", [None, import_from_string, 3], ids=["None", "function", "number"])
-def test_what_is_no_string_is_returned(thing: object) -> None:
+def test_an_object_that_is_not_a_string_is_returned(thing: object) -> None:
     assert import_from_string(thing) is thing
 
 
@@ -64,7 +64,7 @@ def test_a_missing_attribute(attribute: str) -> None:
         ("tests.test_importer:pytest..raises", ""),
     ],
 )
-def test_what_was_probably_meant(text: str, hint: str) -> None:
+def test_an_error_suggests_a_similar_name(text: str, hint: str) -> None:
     with pytest.raises(ImportFromStringError) as caught:
         import_from_string(text)
     assert caught.value.hint == hint

@@ -181,7 +181,7 @@ def test_a_line_longer_than_an_atomic_write_waits_for_room(kind: str, request: p
 
 
 @pytest.mark.parametrize("kind", ["pipe", "at once", "unbuffered"])
-def test_what_is_held_back_is_bounded_and_what_is_lost_is_counted(
+def test_the_buffer_is_bounded_and_lost_lines_are_counted(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe: Pipe = request.getfixturevalue("unbuffered" if kind == "unbuffered" else "pipe")
@@ -347,7 +347,7 @@ def test_standard_output_that_takes_a_part_of_a_line(tmp_path: Path, monkeypatch
     assert (tmp_path / "log").read_text() == "12345\n6789\na\n"
 
 
-def test_a_stream_that_changes_what_is_written(tmp_path: Path) -> None:
+def test_a_stream_that_changes_the_text(tmp_path: Path) -> None:
     with open(tmp_path / "log", "w", encoding="utf-8", newline="\r\n") as stream:
         lines = LineStream(stream)
         assert lines.write_at_once("a\n")

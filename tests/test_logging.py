@@ -111,7 +111,7 @@ def test_datefmt_is_honoured() -> None:
         (ColourizedFormatter, "stdout", "stderr"),
     ],
 )
-def test_colours_are_by_terminal_unless_an_option_says(
+def test_colours_depend_on_the_terminal_and_the_option(
     formatter: type[ColourizedFormatter], watched: str, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, watched, _Terminal())

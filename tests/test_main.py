@@ -292,7 +292,7 @@ def test_an_option_of_another_server(arguments: list[str], line: str) -> None:
     assert line in output.splitlines()
 
 
-def test_what_other_servers_call_it_is_no_option_of_ours() -> None:
+def test_hints_for_other_servers_name_options_that_exist() -> None:
     ours = {name for parameter in main.params for name in (*parameter.opts, *parameter.secondary_opts)}
     assert not ours & set(MODULE.ELSEWHERE)
     for text in MODULE.ELSEWHERE.values():
@@ -319,7 +319,7 @@ def test_without_an_application() -> None:
     assert "Missing argument 'APP'" in output
 
 
-def test_what_only_config_can_judge_is_a_usage_error_too() -> None:
+def test_errors_of_config_are_usage_errors() -> None:
     code, output = invoke(APP, env={"WEB_CONCURRENCY": "many"})
     assert code == 2
     assert output.endswith("Error: $WEB_CONCURRENCY must be an integer, at least 0, not 'many'\n")

@@ -150,7 +150,7 @@ async def test_sockets_are_used_and_closed(caplog: pytest.LogCaptureFixture) -> 
     assert "Uvicorn running" not in caplog.text
 
 
-async def test_a_resemblance_of_a_socket_closes_nothing_but_itself() -> None:
+async def test_a_wrapped_socket_is_closed_once() -> None:
     class Wrapper:
         """As process managers have them."""
 
@@ -300,7 +300,7 @@ async def test_certificates_are_checked_at_intervals(
     assert certificates.checks == checks
 
 
-async def test_on_tick_that_goes_on_regardless() -> None:
+async def test_on_tick_can_continue_after_should_exit() -> None:
     class Stubborn(Server):
         ticks = 0
 
@@ -329,7 +329,7 @@ async def test_should_exit_as_a_plain_attribute() -> None:
     assert time.monotonic() - start < 0.5
 
 
-def test_wishes_before_init() -> None:
+def test_exit_flags_can_be_set_before_init() -> None:
     class Early(Server):
         def __init__(self) -> None:
             self.should_exit = True
@@ -433,7 +433,9 @@ async def test_a_forced_exit_does_not_wait_for_startup() -> None:
 
 
 @pytest.mark.parametrize("kind", ["port", "fd", "uds"])
-async def test_a_place_that_cannot_be_had(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_address_that_cannot_be_bound_ends_it(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, open(os.devnull) as no_socket:
         options = {
             "port": {"port": taken.getsockname()[1]},
@@ -525,7 +527,7 @@ def test_an_application_that_cannot_be_imported_leaves_nothing_bound(how: str, t
     assert not path.exists()
 
 
-async def test_servers_are_there_from_the_start_on() -> None:
+async def test_servers_is_set_by_startup() -> None:
     server = Server(config_of(State()))
     assert not hasattr(server, "servers")
     async with serving(server):
@@ -833,7 +835,7 @@ def test_handlers_of_the_application_do_not_outlive_the_server(loop: str) -> Non
 
 @posix
 @pytest.mark.parametrize("loop", loop_factories())
-def test_what_the_program_gave_to_the_loop_outlives_the_server(loop: str) -> None:
+def test_signal_handlers_of_the_program_outlive_the_server(loop: str) -> None:
     called: list[str] = []
 
     async def main() -> None:

@@ -253,7 +253,7 @@ def test_a_tracker_gets_its_records(packages: list[str], code: str, early: bool)
         )
 
 
-def test_what_was_replaced_before_the_import_is_noticed() -> None:
+def test_a_replacement_before_the_import_is_noticed() -> None:
     run("""
 import logging
 original = logging.Logger.callHandlers

@@ -22,7 +22,7 @@ START_LIMIT = 60.0  # seconds
 
 
 class Victim(ServerProcess):
-    """A server of ours with one worker, a context manager.
+    """Our server with one worker, a context manager.
 
     options: of the command line.
     prefix: put before the command (strace).

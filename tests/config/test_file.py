@@ -184,7 +184,7 @@ def test_the_origin_of_each_value(handed_over: dict[str, Any]) -> None:
 
 
 @HAS_SOURCES
-def test_what_is_printed_is_a_configuration_file(handed_over: dict[str, Any]) -> None:
+def test_the_printed_configuration_can_be_read_again(handed_over: dict[str, Any]) -> None:
     arguments = ["a:a", "--root-path", '/\x7f"\\\u2028', "--header", "a:1", "--header", "b:2", "--timeout-send", "2.5"]
     assert invoke(*arguments) == (0, "")
     expected = dict(handed_over)

@@ -229,7 +229,7 @@ def test_what_python_alone_has_is_not_read_from_text() -> None:
         (kinds.Path(), "a path"),
     ],
 )
-def test_what_is_accepted_in_words(kind: Kind, expected: str) -> None:
+def test_each_kind_describes_what_it_accepts(kind: Kind, expected: str) -> None:
     assert kind.expected == expected
 
 

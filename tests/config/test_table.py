@@ -175,7 +175,7 @@ def test_the_command_line_has_the_defaults() -> None:
                 assert option.command_line_default == option.default
 
 
-def test_an_option_is_written_as_its_form_says() -> None:
+def test_an_option_is_printed_in_its_form() -> None:
     assert OPTIONS["host"].declaration == "--host"
     assert OPTIONS["reload"].declaration == "--reload"
     assert OPTIONS["reload_dirs"].declaration == "--reload-dir"

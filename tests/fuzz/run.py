@@ -29,7 +29,7 @@ TARGETS = {
     "noise": ("test_requests", "test_noise"),
     "chunks": ("test_requests", "test_chunks"),
     "responses": ("test_responses", "test_responses"),
-    "arrival": ("test_responses", "test_what_was_sent_arrives"),
+    "arrival": ("test_responses", "test_clients_receive_the_response_that_was_sent"),
     "blocks": ("test_hpack", "test_blocks"),
     "block_noise": ("test_hpack", "test_block_noise"),
     "sections": ("test_hpack", "test_sections"),

@@ -137,7 +137,7 @@ def check_conversation(version: str, method: str, keep_alive: bool, messages: li
 
 
 @given(conversations)
-def test_what_was_sent_arrives(messages: list[Any]) -> None:
+def test_clients_receive_the_response_that_was_sent(messages: list[Any]) -> None:
     """The body on the wire is what was accepted, byte by byte."""
     framer = _speedups.ResponseFramer(KEEP_ALIVE)
     wire = accepted = b""

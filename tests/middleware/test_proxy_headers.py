@@ -83,7 +83,7 @@ def test_who_is_believed(trusted: list[str] | str, peer: str, believed: bool) ->
 
 
 @pytest.mark.parametrize("trusted", ["10.0.0.1/8", ["127.0.0.1", "10.0.0.1/8"], "10.0.0.0/64", "::/x"])
-def test_a_network_that_is_none_is_an_error(trusted: list[str] | str) -> None:
+def test_an_invalid_network_is_an_error(trusted: list[str] | str) -> None:
     with pytest.raises(ValueError):
         ProxyHeadersMiddleware(_nothing, trusted)
 

@@ -85,7 +85,7 @@ def test_the_addresses_of_bind(address: str, kind: type[Bind], attributes: dict[
         ("/run/app.sock", "Did you mean unix:/run/app.sock?"),
     ],
 )
-def test_an_address_that_is_none(address: str, hint: str) -> None:
+def test_an_invalid_address_is_refused(address: str, hint: str) -> None:
     with pytest.raises(ValueError, match="bind must be host:port") as error:
         Config(None, bind=address)
     expected = "host:port, [IPv6]:port, unix:PATH, fd:N, systemd or systemd:NAME"
@@ -173,7 +173,7 @@ def test_a_port(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == f"INFO:     Uvicorn running on http://127.0.0.1:{port} (Press CTRL+C to quit)\n"
 
 
-def test_https_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_the_scheme_https(capsys: pytest.CaptureFixture[str]) -> None:
     with bound(port=0, ssl_certfile="certificate.pem"):
         assert "Uvicorn running on https://127.0.0.1:" in capsys.readouterr().err
 
@@ -362,7 +362,7 @@ def test_the_mode_of_a_unix_socket(path: str, mode: Any, permissions: int) -> No
 
 
 @pytest.mark.parametrize("mode", ["8", "1000", "-1", "rw", "", 0o1000, -1])
-def test_a_mode_that_is_none(mode: Any) -> None:
+def test_an_invalid_mode_is_refused(mode: Any) -> None:
     with pytest.raises(ValueError, match="uds_mode must be an octal number from 0 to 777, not"):
         Config(None, uds_mode=mode)
 

@@ -58,5 +58,5 @@ def test_the_process_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
             TcpBind("127.0.0.1", port).open()
 
 
-def test_a_system_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_owner_where_the_system_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(port_owner._inodes("/no/such/table", 80)) == []

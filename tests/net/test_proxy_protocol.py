@@ -158,7 +158,7 @@ def test_a_header_byte_by_byte(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INVALID)
-def test_what_is_no_header(name: str) -> None:
+def test_an_invalid_header_is_refused(name: str) -> None:
     data = INVALID[name]
     for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
         with pytest.raises(InvalidHeader):
@@ -464,7 +464,7 @@ def haproxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
         yield "127.0.0.1", port
 
 
-def test_haproxy_tells_of_the_client(haproxy: tuple[str, int]) -> None:
+def test_haproxy_passes_the_address_of_the_client(haproxy: tuple[str, int]) -> None:
     with socket.create_connection(haproxy, timeout=PATIENCE) as client:
         # A client cannot forge a header of its own after that of the proxy.
         for _ in range(2):

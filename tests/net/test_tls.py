@@ -350,7 +350,7 @@ def test_the_oldest_version(files: Files, version: Any) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.4", "", "SSLv3", "v"])
-def test_a_version_that_is_none(version: str) -> None:
+def test_an_unknown_tls_version_is_refused(version: str) -> None:
     with pytest.raises(ValueError, match=r"ssl_min_version must be one of 1\.0, 1\.1, 1\.2, 1\.3, not "):
         Config(None, ssl_min_version=version)
 

@@ -209,7 +209,7 @@ class Resumed:
         return ("UNKNOWN", "TLSv1.9", 0)
 
 
-def test_what_is_not_known_is_none(files: Files) -> None:
+def test_unknown_values_are_none(files: Files) -> None:
     transport = MockTransport(sslcontext=True)
     nothing = dict.fromkeys(["server_cert", "client_cert_name", "client_cert_error", "tls_version", "cipher_suite"])
     assert describe_tls(transport) == {**nothing, "client_cert_chain": []}  # type: ignore[arg-type]  # a double
@@ -254,7 +254,7 @@ def test_names(name: Any, text: str) -> None:
     assert format_name(name) == text
 
 
-def test_the_name_is_what_cryptography_says(tmp_path: Path) -> None:
+def test_the_name_equals_that_of_cryptography(tmp_path: Path) -> None:
     """Make a certificate with the name, and compare with what OpenSSL reads in it."""
     decode = getattr(pytest.importorskip("_ssl"), "_test_decode_cert", None)
     if decode is None:

@@ -298,7 +298,7 @@ def test_equal_entries_are_entries(decoder: Any) -> None:
 
 
 @pytest.mark.parametrize("first", [0x00, 0x10])
-def test_what_is_not_to_be_indexed_is_not(decoder: Any, first: int) -> None:
+def test_a_literal_without_indexing_is_not_indexed(decoder: Any, first: int) -> None:
     assert decode(decoder, literal(b"a", b"b", first)) == [(b"a", b"b")]
     with pytest.raises(HpackError, match="an index that no table has"):
         decoder.decode(b"\xbe")
@@ -473,7 +473,7 @@ def test_what_repeats_is_indexed(speedups: Any) -> None:
         assert other.decode(block, raw=True) == [(b":status", b"200"), *section]
 
 
-def test_what_is_always_new_is_not_indexed(speedups: Any) -> None:
+def test_values_that_always_change_are_not_indexed(speedups: Any) -> None:
     encoder = speedups.Encoder()
     for number in range(100):
         block = encode(speedups, encoder, [(b"x-request-id", b"%d" % number)])

@@ -205,7 +205,7 @@ def test_the_number_of_a_stream_has_31_bits(peer: Peer) -> None:
     assert (kind, stream.number) == (REQUEST, 1)
 
 
-def test_frames_that_say_nothing_are_ignored(peer: Peer) -> None:
+def test_frames_without_effect_are_ignored(peer: Peer) -> None:
     assert not peer.start(
         frame(0x77, 0xFF, 1, b"?"),
         frame(0x77, 0, 0),
@@ -222,7 +222,7 @@ def test_answers_a_ping(peer: Peer) -> None:
     assert peer.read() == [("PING", codes.ACK, 0, b"abcdefgh")]
 
 
-def test_padding_and_the_priority_of_old(peer: Peer) -> None:
+def test_padding_and_deprecated_priority_are_skipped(peer: Peer) -> None:
     padded = b"\x04" + b"\0\0\0\x07\x10" + block(*pseudo()) + b"\0" * 4
     flags = codes.PADDED | codes.HAS_PRIORITY | codes.END_HEADERS
     [(_, stream, head), (kind, other, content)] = peer.start(
@@ -585,7 +585,7 @@ def test_the_connection_can_be_widened(peer: Peer) -> None:
     assert peer.read() == [("WINDOW_UPDATE", 0, 0, ((1 << 20) - 65535).to_bytes(4, "big"))]
 
 
-def test_what_was_taken_is_given_back(peer: Peer) -> None:
+def test_bytes_that_were_taken_reopen_the_windows(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.feed(data(1, b"x" * 16384) * 2)
     assert not peer.session.credit(stream)
@@ -612,7 +612,7 @@ def test_a_stream_that_has_ended_gets_no_window(peer: Peer) -> None:
     assert peer.read() == []
 
 
-def test_padding_needs_not_be_taken(peer: Peer) -> None:
+def test_padding_reopens_the_window_at_once(peer: Peer) -> None:
     peer.start(headers(1, end=False))
     for _ in range(200):
         peer.feed(data(1, b"\xffx" + b"\0" * 255, flags=codes.PADDED))
@@ -802,7 +802,7 @@ def test_trailers_wait_behind_what_is_queued(peer: Peer) -> None:
     assert peer.session.active == 1, "the application has not returned"
 
 
-def test_the_end_that_comes_after_what_was_queued(peer: Peer) -> None:
+def test_the_end_follows_data_that_was_queued(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 0)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcd", True))

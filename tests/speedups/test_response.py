@@ -168,7 +168,7 @@ def test_fields_that_decide_about_requests_alone(speedups: Any, name: bytes) -> 
     assert b"\r\n%b: A, b\r\n" % name in start(speedups, (name, b"A, b")).send(LAST, b"")
 
 
-def test_what_is_not_bytes_is_named(speedups: Any) -> None:
+def test_an_error_names_the_value_that_is_not_bytes(speedups: Any) -> None:
     with pytest.raises(TypeError, match="header name"):
         start(speedups, (5, b"a"))
     with pytest.raises(TypeError, match="header value"):
@@ -180,7 +180,7 @@ def test_what_is_not_bytes_is_named(speedups: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [b"", b"a b", b"a:", b"\xe9", bytearray(b"a\n")])
-def test_names_that_are_none(speedups: Any, name: Any) -> None:
+def test_invalid_header_names_are_refused(speedups: Any, name: Any) -> None:
     with pytest.raises(RuntimeError, match="Invalid HTTP header name"):
         start(speedups, (name, b"a"))
 

@@ -262,7 +262,7 @@ class TestAccessLines:
             assert line.format({**scope, "client": ("a", port)}, 200) == f"a:{port}:GET / HTTP/1.1"
 
     @pytest.mark.parametrize("scope", [{}, {"method": "GET", "path": 1}, None])
-    def test_what_is_no_scope(self, scope: Any) -> None:
+    def test_an_incomplete_scope_is_refused(self, scope: Any) -> None:
         [failure, *others] = self.lines(scope, 200)
         assert isinstance(failure, tuple)
         assert others == [failure] * 3

@@ -119,7 +119,7 @@ def test_in_another_thread_no_handlers_are_installed(tmp_path: Path) -> None:
     assert during == handlers
 
 
-def test_the_base_cannot_tell(tmp_path: Path) -> None:
+def test_the_base_class_cannot_detect_changes(tmp_path: Path) -> None:
     reloader = BaseReload(config_of(tmp_path), serve_nothing, [])
     with pytest.raises(NotImplementedError):
         next(iter(reloader))
@@ -147,7 +147,7 @@ def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pyte
     assert process.exitcode == -signal.SIGTERM
 
 
-def test_what_a_child_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_to_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     from uvicorn.supervisors.spawn import spawn
 
     done: list[str] = []

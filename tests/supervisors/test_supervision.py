@@ -210,7 +210,7 @@ def test_how_a_worker_has_ended(code: int, text: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there workers share nothing")
 @pytest.mark.parametrize("kind", ["memory", "file", "nothing"])
-def test_where_the_workers_share_what_they_know(
+def test_workers_share_memory_where_the_system_has_it(
     kind: str, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The root file system of a container may be read-only."""
@@ -349,7 +349,7 @@ def test_one_worker_always_stays(run: Callable[..., Running], caplog: pytest.Log
     assert running.serving() == before
 
 
-def test_a_restart_passes_over_a_worker_that_is_waited_with(
+def test_a_restart_skips_a_worker_that_starts_later(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level("INFO", logger="uvicorn.error")

@@ -106,7 +106,7 @@ def test_a_number_of_bytes(text: str, size: int | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "M", "-1", "-1M", "1T", "1.5G", "1MM"])
-def test_what_is_no_number_of_bytes(text: str) -> None:
+def test_an_invalid_number_of_bytes_is_refused(text: str) -> None:
     expected = r"worker_max_rss must be a number of bytes, or of K, M or G such as 512M \(0: no limit\), not"
     with pytest.raises(ValueError, match=expected):
         Config(None, worker_max_rss=text)

@@ -103,7 +103,7 @@ class Records(logging.Handler):
 
 
 class Peer:
-    """A protocol of ours that has a connection.
+    """One of our protocols with a connection.
 
     Args:
         protocol_class: the class under test.

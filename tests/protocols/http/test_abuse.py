@@ -153,7 +153,7 @@ def test_long_names_of_hosts_are_not_remembered() -> None:
 
 
 @pytest.mark.parametrize("method", [b"M-SEARCH", b"PURGE", b"GET"])
-async def test_a_head_without_fields_ends_where_it_ends(connect: Any, method: bytes) -> None:
+async def test_bytes_after_a_head_without_fields_are_not_its_fields(connect: Any, method: bytes) -> None:
     """What follows an HTTP/1.0 request without fields is no part of its head, whatever the method."""
     connection = connect(respond()).feed(method + b" / HTTP/1.0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n")
     assert connection.protocol.scope["headers"] == []

@@ -77,7 +77,7 @@ async def test_a_rejected_client_that_stays_silent_is_closed(connect: Any) -> No
     assert connection.transport.closed
 
 
-async def test_a_rejected_client_on_a_plain_transport_is_closed_in_the_end(connect: Any) -> None:
+async def test_a_rejected_client_on_a_plain_transport_is_closed(connect: Any) -> None:
     connection = connect(respond()).feed(BAD)
     connection.loop.run_later(with_delay=2)
     assert connection.transport.closed

@@ -76,7 +76,7 @@ async def test_scopes_announce_them(connect: Any, connect_http2: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["http.response.push", "http.response.debug", "x", 5, None, []])
-async def test_what_is_not_offered_is_refused(connect: Any, connect_http2: Any, kind: Any) -> None:
+async def test_unknown_message_types_are_refused(connect: Any, connect_http2: Any, kind: Any) -> None:
     message = {"type": kind}
     expected = "Expected ASGI message 'http.response.{}', but got '" + str(kind) + "'."
     assert await refusal(connect, connect_http2, message) == expected.format("start")

@@ -200,7 +200,7 @@ async def test_files_that_cannot_be_sent(connect: Any, connect_http2: Any, tmp_p
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
-async def test_what_is_no_regular_file(connect: Any, connect_http2: Any, tmp_path: Path) -> None:
+async def test_only_regular_files_are_sent(connect: Any, connect_http2: Any, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     text = await refusal(connect, connect_http2, start(), path_of(fifo))

@@ -678,7 +678,7 @@ async def test_cycle_replaced_in_its_module(
 
 
 @pytest.mark.parametrize("name", ["conn", "parser"])
-def test_what_is_not_offered_says_so(http_protocol_cls: Any, name: str) -> None:
+def test_attributes_of_uvicorn_that_are_not_offered_raise(http_protocol_cls: Any, name: str) -> None:
     protocol = Http1Connection(http_protocol_cls, respond()).protocol
     with pytest.raises(AttributeError, match=rf"Protocol has no '{name}': .* override on_url"):
         getattr(protocol, name)

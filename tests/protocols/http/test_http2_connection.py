@@ -435,7 +435,7 @@ async def test_a_shutdown_of_an_idle_connection(connect_http2: Any) -> None:
     assert connection.read().goaway.number == 1
 
 
-async def test_a_shutdown_waits_for_what_is_being_served(connect_http2: Any) -> None:
+async def test_a_shutdown_waits_for_running_requests(connect_http2: Any) -> None:
     app = Waits()
     connection = connect_http2(app).feed(headers(1))
     await until(lambda: app.events)

@@ -132,7 +132,7 @@ async def test_the_head_of_a_first_step_is_not_held_back(connect_http2: Any, acc
         (b"GET", [start(200, (b"transfer-encoding", b"chunked"), (b"connection", b"close")), body(b"a")], (200, b"a")),
     ],
 )
-async def test_what_is_sent(
+async def test_bodies_and_framing_fields_of_responses(
     connect_http2: Any, method: bytes, messages: list[Any], expected: tuple[int, bytes]
 ) -> None:
     connection = connect_http2(send_all(*messages)).feed(headers(1, method=method))

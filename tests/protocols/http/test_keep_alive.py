@@ -60,7 +60,7 @@ async def test_the_timer_runs_while_the_connection_is_idle(connect: Any) -> None
     assert not connection.transport.closed
 
 
-async def test_an_idle_connection_is_closed_in_the_end(connect: Any) -> None:
+async def test_an_idle_connection_is_closed_after_its_timeout(connect: Any) -> None:
     connection = connect(respond(), timeout_keep_alive=7)
     await connection.ask(GET)
     connection.loop.run_later(with_delay=6)
@@ -400,7 +400,7 @@ async def test_a_streamed_response_without_the_rest_of_a_large_body_ends_the_con
     assert not connection.transport.closed
 
 
-async def test_a_part_of_a_response_that_is_none_is_still_the_applications_error(connect: Any) -> None:
+async def test_an_invalid_body_message_raises_in_the_application(connect: Any) -> None:
     raised: list[type[BaseException]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

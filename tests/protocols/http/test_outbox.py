@@ -169,7 +169,7 @@ async def test_much_does_not_wait(http_protocol_cls: Any) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_what_was_sent_before_an_error_arrives(http_protocol_cls: Any) -> None:
+async def test_bytes_sent_before_an_error_arrive(http_protocol_cls: Any) -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 

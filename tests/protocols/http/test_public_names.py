@@ -188,7 +188,7 @@ async def test_the_protocol_alone_has_no_judge() -> None:
             type("Incomplete", (Http1,), public)(config=config, server_state=ServerState(), app_state={})
 
 
-async def test_what_a_cycle_tells(connect: Any) -> None:
+async def test_attributes_of_the_cycle(connect: Any) -> None:
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -208,7 +208,7 @@ async def test_what_a_cycle_tells(connect: Any) -> None:
     assert seen == [(False, False, True), (True, False, True), (True, True, True)]
 
 
-async def test_what_a_protocol_tells_before_the_first_request(connect: Any) -> None:
+async def test_attributes_before_the_first_request(connect: Any) -> None:
     protocol = connect(respond(), transport=MockTransport(sslcontext=True)).protocol
     assert (protocol.scheme, protocol.headers, protocol.scope, protocol.cycle) == ("https", [], None, None)
     assert (protocol.is_closed, protocol.keep_alive) == (False, False)

@@ -177,7 +177,7 @@ async def test_names_and_values_may_be_like_bytes(connect: Any, kind: str) -> No
     assert sent.endswith(b"content-type: text\r\ncontent-length: 0000\r\nx-ab: 1\r\n\r\n")
 
 
-async def test_a_forbidden_character_in_what_is_like_bytes(connect: Any) -> None:
+async def test_a_forbidden_character_in_a_bytes_like_value(connect: Any) -> None:
     _, connection = await wire(connect, send_all(start(200, (b"x", Bytes(b"a\r\nb"))), body()))
     assert connection.statuses == [500]
 
@@ -707,7 +707,7 @@ async def test_thousands_of_header_names(connect: Any) -> None:
         assert response.headers[1] == (b"x-name-%d" % number, b"v")
 
 
-async def test_a_full_transport_does_not_hold_up_what_is_not_sent(connect: Any) -> None:
+async def test_a_full_transport_does_not_delay_dropped_messages(connect: Any) -> None:
     """After http.disconnect, messages are dropped at once."""
     sent = []
 

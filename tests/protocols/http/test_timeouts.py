@@ -215,7 +215,7 @@ async def test_a_peer_that_takes_nothing_on_a_plain_transport(connect: Any) -> N
     await asyncio.wait_for(task, 5)
 
 
-async def test_what_is_left_to_send_has_a_deadline(connect: Any) -> None:
+async def test_unsent_bytes_have_a_deadline(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5).feed(GET)
     assert connection.protocol.eof_received()
     connection.transport.unsent = 100
@@ -261,7 +261,7 @@ async def test_a_body_breaks_while_the_client_takes_nothing(connect: Any) -> Non
     await connection.run()
 
 
-async def test_the_body_is_awaited_again_once_the_client_takes_what_was_sent(connect: Any) -> None:
+async def test_the_body_timeout_restarts_when_the_client_reads(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         event = await receive()
         assert event["type"] == "http.disconnect"
@@ -283,7 +283,7 @@ async def test_a_refused_client_has_two_seconds_to_close(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_a_refused_client_that_was_sent_much_has_two_seconds_to_close_once_it_has_taken_it(connect: Any) -> None:
+async def test_a_refused_client_has_two_seconds_after_reading_a_long_answer(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5)
     connection.protocol.pause_writing()
     connection.feed(BAD)
@@ -294,7 +294,7 @@ async def test_a_refused_client_that_was_sent_much_has_two_seconds_to_close_once
     assert connection.transport.closed
 
 
-async def test_what_a_refused_client_has_to_take_counts_from_the_answer_on(connect: Any) -> None:
+async def test_progress_of_a_refused_client_counts_from_the_answer(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5)
     connection.fill(100)
     connection.transport.unsent = 200
@@ -363,9 +363,7 @@ async def test_the_next_request_after_a_drained_body_has_the_idle_time(connect: 
 
 
 @pytest.mark.parametrize("behind", [b"", GET], ids=["alone", "pipelined"])
-async def test_an_application_that_has_the_body_has_no_deadline_once_the_client_takes_what_was_sent(
-    connect: Any, behind: bytes
-) -> None:
+async def test_no_deadline_when_the_body_is_complete_and_the_client_reads(connect: Any, behind: bytes) -> None:
     go = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -407,7 +405,7 @@ async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -
     assert connection.statuses == [200]
 
 
-async def test_a_body_that_comes_does_not_prolong_the_time_to_take_what_was_sent(connect: Any) -> None:
+async def test_request_bytes_do_not_extend_the_send_timeout(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     connection.fill(100)
     connection.feed(b"he")
@@ -416,7 +414,7 @@ async def test_a_body_that_comes_does_not_prolong_the_time_to_take_what_was_sent
     assert connection.transport.aborted
 
 
-async def test_an_idle_client_that_ends_its_half_has_to_take_what_was_sent(connect: Any) -> None:
+async def test_a_half_closed_idle_client_has_the_send_timeout(connect: Any) -> None:
     connection = await connect(respond(), full=True, timeout_send=5).run(GET)
     connection.transport.unsent = 100
     connection.protocol.eof_received()

@@ -187,7 +187,7 @@ async def test_shutdown_before_the_request(connect: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_shutdown_of_what_is_closing(connect: Any) -> None:
+async def test_shutdown_of_a_closing_connection(connect: Any) -> None:
     connection = connect()
     connection.transport.close()
     connection.protocol.shutdown()

@@ -184,7 +184,7 @@ async def test_rejected(make: Any, status: int, fields: Any) -> None:
     assert client.protocol.session.active == 0
 
 
-async def test_a_content_length_of_nothing_is_none(make: Any) -> None:
+async def test_a_content_length_of_zero_is_accepted(make: Any) -> None:
     client = await make().open((b"content-length", b"0"))
     client.feed(data(1, ws_frame(TEXT, b"x")))
     assert (await client.receive())["text"] == "x"
@@ -336,7 +336,7 @@ async def test_reading_goes_on_when_messages_are_taken(make: Any) -> None:
     assert (await client.receive())["code"] == 1005
 
 
-async def test_what_was_not_taken_at_the_end_is_dropped(make: Any) -> None:
+async def test_messages_that_were_not_taken_are_dropped_at_the_end(make: Any) -> None:
     client = await make(ws_max_queue=1).open()
     for number in range(3):
         client.feed(data(1, ws_frame(TEXT, b"%d" % number)))

@@ -81,7 +81,7 @@ async def test_subclasses_may_override(ws_protocol_cls: Any) -> None:
         assert getattr(connection.protocol, name) is not None
 
 
-async def test_what_is_not_known_before_the_request_is_none(ws_protocol_cls: Any) -> None:
+async def test_attributes_are_none_before_the_request(ws_protocol_cls: Any) -> None:
     config = Config(lambda scope: None, log_config=None, lifespan="off")
     protocol = ws_protocol_cls(config=config, server_state=ServerState(), app_state={})
     assert (protocol.transport, protocol.flow, protocol.scope) == (None, None, None)

@@ -187,14 +187,14 @@ async def test_the_largest_message(connect: Any, opcode: int, offer: bytes | Non
         frame(TEXT, b"x" * 65536),
     ],
 )
-async def test_one_byte_more(connect: Any, data: bytes) -> None:
+async def test_a_message_one_byte_over_the_limit_is_refused(connect: Any, data: bytes) -> None:
     connection = await connect(ws_max_size=10).open()
     connection.feed(data)
     assert await connection.disconnect() == (1009, REASONS[1009])
 
 
 @pytest.mark.parametrize("limit", [None, 1 << 70])
-async def test_no_limit_to_speak_of(connect: Any, limit: int | None) -> None:
+async def test_a_very_large_limit(connect: Any, limit: int | None) -> None:
     connection = await connect(ws_max_size=limit).open(request(DEFLATE))
     connection.feed(frame(BINARY, deflated(bytes(17 << 20)), rsv=4))
     assert len((await connection.receive())["bytes"]) == 17 << 20
