@@ -1,4 +1,4 @@
-"""ASGI 2 applications served as ASGI 3."""
+"""Serves ASGI 2 applications as ASGI 3."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class ASGI2Middleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        # The server checks what the application returns.
+        # The result is passed on, because the server logs an error if an application returns something.
         return await self.app(scope)(receive, send)

@@ -1,4 +1,4 @@
-"""Every ASGI message in the log, for `--log-level trace`."""
+"""Logs every ASGI message, for `--log-level trace`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _placeheld(message: Any) -> Any:
-    """`message` with its body as a length, and without its headers."""
+    """A copy of `message` for the log: headers left out, body and text replaced by their length."""
     if not isinstance(message, Mapping):
         return message
     shown = dict(message)
@@ -36,10 +36,10 @@ def _placeheld(message: Any) -> Any:
 
 
 class MessageLoggerMiddleware:
-    """Logs scope, messages and outcome of each call of `app` to `uvicorn.asgi` at the level TRACE."""
+    """Logs the scope, the messages and the outcome of each call of `app`: logger `uvicorn.asgi`, level TRACE."""
 
     def __init__(self, app: ASGI3Application) -> None:
-        # The server checks what the application returns.
+        # The result has any type: it is passed on, and the server checks it.
         self.app: Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[Any]] = app
         self.task_counter = 0
         self.logger = logging.getLogger("uvicorn.asgi")

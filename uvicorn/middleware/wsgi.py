@@ -1,8 +1,9 @@
 """Serves WSGI applications (PEP 3333) as ASGI 3, from a pool of threads.
 
-The application of a request runs in one worker thread. An `Exchange` receives and sends for it on the event loop.
-`Config` wraps the application for `--interface wsgi`. The middleware is deprecated in favour of `a2wsgi`, which is used
-if it is installed."""
+Each request runs the application in a worker thread. An `Exchange` receives and sends on the event loop for it.
+`Config` wraps the application in `WSGIMiddleware` for `--interface wsgi`. If the package `a2wsgi` is installed, its
+middleware has that name; the one of this module is deprecated.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +47,8 @@ T = TypeVar("T")
 
 _INPUT_BUFFER_SIZE = 65536  # bytes
 
-# Seconds that a response may go on after `http.disconnect`, which can also mean that the client sends no more. Without
-# a limit, an endless response would keep its thread forever.
+# How many seconds an application may go on sending after `http.disconnect`. The event can mean that the client only
+# sends nothing more, so the response may still arrive. Without a limit, an endless response would keep its thread.
 _GRACE = 10.0
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -57,15 +58,16 @@ _OWN_VARIABLES = {"content-length": "CONTENT_LENGTH", "content-type": "CONTENT_T
 
 
 def _wsgi_string(text: str) -> str:
-    """The UTF-8 bytes of `text`, each as one character (PEP 3333, "A Note On String Types")."""
+    """The UTF-8 bytes of `text`, each byte as one character (PEP 3333, "A Note On String Types")."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _header_variables(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The header fields as CGI variables, fields of several lines joined (RFC 9110, section 5.3; RFC 6265, 5.4).
+    """The header fields as CGI variables; lines of one name are joined (RFC 9110 section 5.3, RFC 6265 section 5.4).
 
-    But for `Proxy`, which as HTTP_PROXY would redirect the application's own requests (CVE-2016-5385), and names with
-    an underscore, which would pass for those with a hyphen that a proxy has checked or set.
+    Two kinds of fields are left out. `Proxy` would become HTTP_PROXY, and so redirect requests that the application
+    makes (CVE-2016-5385). A name with an underscore would become the same variable as the name with a hyphen, which a
+    proxy may have checked or set.
     """
     variables: dict[str, str] = {}
     for raw_name, raw_value in headers:
@@ -80,20 +82,20 @@ def _header_variables(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def build_environ(scope: HTTPScope, message: ASGIReceiveEvent, body: Any) -> Environ:
-    """The WSGI environment of a request.
+    """Make the WSGI environment of a request.
 
     Args:
-        scope: of the request.
-        message: its first event; nothing of it is in the environment.
+        scope: the ASGI scope of the request.
+        message: the first event of the request. It is not used; programs pass it.
         body: the file that becomes `wsgi.input`.
     """
     script_name = scope.get("root_path", "").rstrip("/")
     path_info = scope["path"].removeprefix(script_name)
     if path_info and not path_info.startswith("/"):
-        # A middleware has changed one of them.
+        # A middleware has changed the root path or the path, so they do not fit together.
         path_info = scope["path"]
     scheme = scope.get("scheme", "http")
-    # PEP 3333 wants both; a unix socket has a path and no port.
+    # PEP 3333 requires a name and a port. A unix socket has neither.
     host, port = scope.get("server") or ("localhost", None)
     if port is None:
         host, port = "localhost", _DEFAULT_PORTS.get(scheme, 80)
@@ -110,7 +112,7 @@ def build_environ(scope: HTTPScope, message: ASGIReceiveEvent, body: Any) -> Env
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": body,
-        # A chunked body can be read without a CONTENT_LENGTH.
+        # The application can read to the end of a chunked body, which has no CONTENT_LENGTH.
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -124,25 +126,31 @@ def build_environ(scope: HTTPScope, message: ASGIReceiveEvent, body: Any) -> Env
 
 
 def _may_have_length(head: HTTPResponseStartEvent) -> bool:
-    """Whether a Content-Length is ours to add (RFC 9110, section 8.6)."""
+    """Whether the response may get a Content-Length from us (RFC 9110 section 8.6)."""
     if head["status"] < 200 or head["status"] in (204, 304):
         return False
     return not any(name in (b"content-length", b"transfer-encoding") for name, _ in head.get("headers", ()))
 
 
 class _Body(enum.Enum):
-    MORE = enum.auto()
-    WHOLE = enum.auto()
-    CUT = enum.auto()
+    MORE = enum.auto()  # More parts follow.
+    WHOLE = enum.auto()  # The last part has arrived.
+    CUT = enum.auto()  # The client has gone before the last part.
 
 
 class Exchange:
-    """One request and its response; made on the loop, `read` and `send` are called by one worker thread.
+    """One request and its response.
 
-    One event is received ahead, so that a disconnect is noticed while the application only sends.
+    It is made on the event loop. One worker thread calls `read` and `send`, which wait for the loop. One event is
+    received in advance, so that a disconnect is noticed while the application only sends.
+
+    Args:
+        message: the first event of the request.
+        receive: the ASGI callable.
+        send: the ASGI callable.
 
     Attributes:
-        disconnected: whether the client has left, or the server has given up.
+        disconnected: whether the client has left, or the server has given up the request.
     """
 
     def __init__(self, message: HTTPRequestEvent, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -151,7 +159,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
-        # Held by the thread while it asks whether the request is over, and by the loop while it says so.
+        # Protects `_deadline` and `_pending`: after `end`, the thread must not begin to wait again.
         self._lock = threading.Lock()
         self._pending: Future[Any] | None = None
         self._ahead: asyncio.Task[bytes] | None = None
@@ -161,7 +169,7 @@ class Exchange:
 
     @property
     def input(self) -> io.BytesIO | io.BufferedReader:
-        """`wsgi.input`. It does not ask the loop if the whole body has arrived."""
+        """`wsgi.input`: a plain BytesIO if the whole body has arrived already."""
         if self._body is _Body.MORE:
             return io.BufferedReader(_Input(self, self._first), _INPUT_BUFFER_SIZE)
         return io.BytesIO(self._first)
@@ -169,7 +177,11 @@ class Exchange:
     # In the worker thread
 
     def read(self) -> bytes:
-        """The next part of the body, empty at its end. Raises ClientDisconnected if the rest will not come."""
+        """Wait for the next part of the body; empty at its end.
+
+        Raises:
+            ClientDisconnected: the client has gone before it sent the whole body.
+        """
         while self._body is _Body.MORE or self._ahead is not None:
             part = self._on_loop(self._next())
             if part:
@@ -179,7 +191,11 @@ class Exchange:
         return b""
 
     def send(self, *messages: ASGISendEvent) -> None:
-        """Wait as long as the server does. Raises ClientDisconnected some time after the client has left."""
+        """Send messages, and wait until the server has taken them.
+
+        Raises:
+            ClientDisconnected: the client has left more than 10 seconds ago.
+        """
         self._on_loop(self._send_all(messages))
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -196,7 +212,7 @@ class Exchange:
     # On the loop
 
     def end(self) -> None:
-        """Wake the worker thread if it waits. It does not wait again."""
+        """Wake the worker thread if it waits, and let later calls of `read` and `send` fail."""
         with self._lock:
             self._disconnect(-math.inf)
             pending = self._pending
@@ -215,7 +231,7 @@ class Exchange:
         return message.get("body", b"")
 
     async def _watch(self) -> None:
-        # The only event to come is http.disconnect.
+        # After the whole body, the only event that can come is http.disconnect.
         await self._receive()
         self._disconnect(time.monotonic() + _GRACE)
 
@@ -258,7 +274,7 @@ class _Input(io.RawIOBase):
 
 
 class _Response:
-    """The server's side of one response, in the worker thread."""
+    """The response of one request: calls the application in the worker thread, and sends what it returns."""
 
     def __init__(self, exchange: Exchange, environ: Environ) -> None:
         self._exchange = exchange
@@ -281,14 +297,24 @@ class _Response:
                 if close is not None:
                     close()
         except ClientDisconnected:
-            # Our own error came back through the application: the client has left.
+            # `Exchange.send` raised it in the application, because the client has left: that is not an error.
             if not self._exchange.disconnected:
                 raise
 
     def start_response(
         self, status: str, response_headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> WriteCallable:
-        """Before the first part of the body, an error may replace the head (PEP 3333)."""
+        """The callable that WSGI gives to the application.
+
+        Args:
+            status: three digits and a phrase.
+            response_headers: pairs of name and value.
+            exc_info: of an error whose head replaces the earlier one. Raised again if the head was sent (PEP 3333).
+
+        Raises:
+            RuntimeError: a second call without `exc_info`.
+            ValueError: `status` does not begin with three digits.
+        """
         if exc_info is not None:
             try:
                 if self._head_sent:
@@ -308,14 +334,14 @@ class _Response:
         return self.write
 
     def write(self, part: bytes) -> None:
-        """Send a part of the body; an empty one begins no response (PEP 3333)."""
+        """Send a part of the body. An empty part does not start the response (PEP 3333)."""
         if part:
             self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     def _finish(self, body: bytes) -> None:
         """Send the last part, with a Content-Length if it is the only one."""
         head = self._head
-        # The body of a response to HEAD may have been left out.
+        # For a HEAD request the application may return no body, so its length would be wrong.
         length_known = not self._head_sent and (body or self._environ["REQUEST_METHOD"] != "HEAD")
         if head is not None and length_known and _may_have_length(head):
             head["headers"] = [*head.get("headers", ()), (b"content-length", b"%d" % len(body))]
@@ -332,11 +358,11 @@ class _Response:
 
 
 class _WSGIMiddleware:
-    """Serves a WSGI application from a pool of threads; deprecated in favour of `a2wsgi`.
+    """Serves a WSGI application from a pool of threads. Deprecated: install `a2wsgi`.
 
     Args:
-        app: the application.
-        workers: how many requests are served at a time.
+        app: the WSGI application.
+        workers: the number of threads, and so of requests that are served at the same time.
     """
 
     def __init__(self, app: WSGIApp, workers: int = 10) -> None:
@@ -374,7 +400,7 @@ class _WSGIMiddleware:
 
 
 def _implementation() -> type[_WSGIMiddleware]:
-    """The middleware of a2wsgi if it is installed, else the native one."""
+    """The middleware of a2wsgi if that is installed, otherwise the one of this module."""
     try:
         module = importlib.import_module("a2wsgi")
     except ModuleNotFoundError:

@@ -1,15 +1,18 @@
-"""One client's connection, whatever is spoken on it.
+"""One client's connection, for every protocol that is spoken on it.
 
-A wire (HTTP/1.1, HTTP/2, a WebSocket) has a `Connection` and calls it; it may hand it to another wire (`switch`). The
-connection owns the transport: the addresses of the peer, flow control in both directions, one deadline, and an end
-that loses nothing of what was sent.
+A connection owns the transport: the addresses of both ends, flow control in both directions, one deadline, and a close
+that loses no byte of the last answer. The protocol on it is a `Wire`: `Http1`, `Http2`, a WebSocket, or the reader of
+a PROXY header. The wire makes the connection and calls its methods; `switch` gives the connection to another wire. The
+event loop calls the wire, which passes `connection_made`, `pause_writing`, `resume_writing` and `connection_lost` on.
+The connection calls the wire only when a deadline has passed (`on_due`).
 
-    state      what is going on                                              next
-    open       the wire reads and writes                                     lingering, closing
-    lingering  our half is ended; what comes is read and dropped, so that    closing
-               no reset overtakes the last answer (RFC 9112 section 9.6)
-    closing    the transport is closed; the client takes what was written    lost
-    lost       `wire` is None
+    state      what happens                                                    next state
+    open       the wire reads and writes                                       lingering, closing
+    lingering  our direction is closed; bytes of the client are read and       closing
+               dropped, because a reset could destroy the last answer (RFC
+               9112 section 9.6)
+    closing    the transport is closed, but may still have bytes to send       lost
+    lost       the transport has gone, and `wire` is None
 """
 
 import asyncio
@@ -34,31 +37,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("uvicorn.error")
 
-# How many bytes, and for how many seconds, we read and drop before a close.
+# The most bytes, and seconds, to read and drop in the state "lingering".
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
-# struct linger: on, zero seconds.
+# A struct linger with l_onoff=1 and l_linger=0: closing the socket then sends a reset.
 _RESET_AT_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Due(Enum):
-    """What the client has to do before the deadline of its connection (`uvicorn.protocols.deadline`)."""
+    """What the client has to do before a deadline (`uvicorn.protocols.deadline`)."""
 
     HEAD = "send the head of a request"
     KEEP_ALIVE = "send the next request"
     BODY = "send more of the body"
-    SEND = "take what is sent"
+    SEND = "take what was written"
     LINGER = "close"
     PONG = "answer a ping"
-    CLOSE = "end the closing handshake of a WebSocket, and take what was sent before it"
+    CLOSE = "complete the closing handshake of a WebSocket, and take what was written before"
 
 
 class Connected:
-    """The attributes of the connection that subclasses of a wire read."""
+    """Base of the wires: attributes that subclasses of the public protocol classes read."""
 
     __slots__ = ()
-    # The scheme in clear text, and the encrypted one.
+    # The schemes without and with TLS.
     schemes: ClassVar[tuple[str, str]]
     connection: "Connection"
     server_state: "ServerState"
@@ -80,6 +83,7 @@ class Connected:
 
     @property
     def scheme(self) -> str:
+        """The scheme of the URLs of this connection."""
         return self.schemes[self.connection.secure]
 
 
@@ -87,18 +91,18 @@ class Connection:
     """The transport of one client.
 
     Args:
-        wire: the wire that is spoken first.
+        wire: the wire that speaks first.
         config: a loaded config.
-        server_state: shared by all connections of the server.
-        timers: an object with `call_later`.
+        server_state: the data that all connections of the server share.
+        timers: an object with `call_later`, such as `uvicorn.protocols.deadline.Timers`.
 
     Attributes:
         server: our own (host, port), or (path, None) on a unix socket.
         client: the peer's (host, port), or None.
         secure: whether the transport is encrypted.
-        eof: whether the client has ended its half.
-        lingering: whether we have ended our half; what comes is dropped.
-        transfer: the file that is being sent, or None.
+        eof: whether the client has closed its direction.
+        lingering: whether we have closed our direction; bytes of the client are dropped.
+        transfer: the transfer of a file that is running, or None.
     """
 
     __slots__ = (
@@ -137,7 +141,7 @@ class Connection:
         self._unsent = 0
 
     def made(self, transport: asyncio.BaseTransport) -> None:
-        """The transport is open."""
+        """Called when the transport is open."""
         self.transport = transport  # type: ignore[assignment]  # a server's is a Transport
         self.server_state.connections.add(self.wire)
         self.flow = FlowControl(self.transport)
@@ -147,23 +151,26 @@ class Connection:
 
     @property
     def tls(self) -> dict[str, Any] | None:
-        """What the TLS extension says of the connection, None in clear text."""
+        """The contents of the ASGI extension `tls` for this connection; None without TLS."""
         if self.secure and self._tls is None:
-            # Only servers with TLS import it.
+            # Imported here, because only servers with TLS need it.
             from uvicorn.protocols.tls_extension import describe_tls
 
             self._tls = describe_tls(self.transport)
         return self._tls
 
     def lost(self) -> None:
-        """The transport is closed. Drops the wire: a cycle of references would be work for the garbage collector."""
+        """Called when the transport is closed.
+
+        Drops the wire: a reference cycle would have to wait for the garbage collector.
+        """
         self.server_state.connections.discard(self.wire)
         self.deadline.close()
         self.flow.resume_writing()
         self.wire = None  # type: ignore[assignment]  # there is no connection to speak on
 
     def switch(self, wire: Any) -> None:
-        """Speak another wire from now on, which is given this connection."""
+        """Give this connection to another wire, which speaks from now on."""
         connections = self.server_state.connections
         connections.add(wire)
         connections.discard(self.wire)
@@ -176,7 +183,8 @@ class Connection:
             self.deadline.cancel()
 
     def trace(self, message: str) -> None:
-        # isEnabledFor is slow; comparing the level first saves the call if the logger has a level of its own.
+        """Log a message at the level TRACE, with the address of the client."""
+        # isEnabledFor is slow. Comparing the level first saves this call if a level is set on the logger itself.
         if logger.level <= TRACE_LOG_LEVEL and logger.isEnabledFor(TRACE_LOG_LEVEL):
             prefix = f"{self.client[0]}:{self.client[1]} - " if self.client else ""
             logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, message)
@@ -184,16 +192,21 @@ class Connection:
     # Bytes out
 
     def write(self, data: bytes) -> None:
-        """Send bytes, unless the connection is closing."""
+        """Write bytes, unless the transport is closing."""
         if not self.transport.is_closing():
             self.transport.write(data)
 
     def pause_writing(self) -> None:
+        """Called when the transport has buffered too much."""
         self.flow.pause_writing()
         self.await_send()
 
     def resume_writing(self) -> bool:
-        """The transport has room again. Returns whether the wire has to set its own deadline."""
+        """Called when the transport has room again.
+
+        Returns:
+            Whether the deadline of writing has ended, so that the wire has to set its own deadline again.
+        """
         self.flow.resume_writing()
         if self.deadline.reason is not Due.SEND:
             return False
@@ -202,20 +215,20 @@ class Connection:
         return not self.lingering
 
     def unsent(self) -> int:
-        """Bytes that the transport still buffers, or that are left of a file."""
+        """The number of bytes that were not sent yet: in the buffer of the transport, and of a file."""
         get_size = getattr(self.transport, "get_write_buffer_size", None)
         size: int = 0 if get_size is None else get_size()
         return size if self.transfer is None else size + self.transfer.left
 
     def await_send(self) -> None:
-        """Give the client `timeout_send` to take some of what is sent."""
+        """Set the deadline: the client has `timeout_send` seconds to take a part of the unsent bytes."""
         self._unsent = self.unsent()
         self.deadline.set(Due.SEND, self.config.timeout_send)
 
     # The end
 
     def close(self) -> None:
-        """Close the transport, once, after what is to be sent."""
+        """Close the transport, which first sends what was written. Later calls do nothing."""
         if not self.transport.is_closing():
             self.transport.close()
         if self.unsent():
@@ -224,14 +237,17 @@ class Connection:
             self.deadline.cancel()
 
     def close_once_sent(self) -> None:
-        """Close now, or when the client has taken what it is still being sent."""
+        """Close now if everything was sent, otherwise when the client has taken it."""
         if self.unsent():
             self.await_send()
         else:
             self.close()
 
     def close_gently(self) -> None:
-        """Close so that the answer arrives: end our half, and read on (RFC 9112 section 9.6)."""
+        """Close so that the last answer arrives (RFC 9112 section 9.6).
+
+        Closes our direction, and reads and drops bytes until the client closes its direction, or a limit is reached.
+        """
         transport = self.transport
         can_write_eof = getattr(transport, "can_write_eof", None)
         if self.eof or transport.is_closing() or can_write_eof is None or not can_write_eof():
@@ -241,7 +257,7 @@ class Connection:
         try:
             transport.write_eof()
         except OSError:
-            # The client has reset the connection, and the loop does not know yet.
+            # The client has reset the connection, and the event loop has not noticed it yet.
             self.close()
             return
         if self.flow.write_paused:
@@ -251,25 +267,25 @@ class Connection:
         self.flow.resume_reading()
 
     def discard(self, size: int) -> None:
-        """Drop what was read after our last answer."""
+        """Drop bytes that came after our last answer; close after too many."""
         self._discarded += size
         if self._discarded > LINGER_BYTES:
             self.close()
 
     def reset(self) -> None:
-        """Reset the connection. A client could mistake a FIN for the end of a body."""
+        """Reset the connection. After a normal close, the client could take an incomplete body for a complete one."""
         transport = self.transport
         if not hasattr(transport, "abort"):
             self.close()
             return
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            # The socket may be closed, or have no such option.
+            # Fails if the socket is closed already, or does not have this option.
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
         transport.abort()
         if sys.platform == "win32" and sock is not None:  # pragma: no cover - coverage is measured on Linux
-            # The proactor would call shutdown() first, which sends the FIN.
+            # The proactor event loop would call shutdown() first, which sends a FIN.
             getattr(sock, "_sock", sock).close()
 
     def _on_due(self, due: Due) -> None:

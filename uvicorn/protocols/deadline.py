@@ -1,8 +1,9 @@
-"""One timer for all deadlines of a connection, and few timers of the loop for many connections.
+"""Deadlines of connections, with few timers of the event loop.
 
-A connection has a `Deadline`, of which one moment and one reason are set at a time: an idle connection, a head that
-must arrive, a client that must read. Moving it does not touch the loop's timers. `Timers` collects the deadlines of all
-connections of a loop that are due in the same sixteenth of a second."""
+A connection has one `Deadline` for everything that the client has to do in time. It has one time and one reason: for
+example, the next request has to arrive. Moving the deadline does not touch the timer of the loop. `Timers` serves all
+connections of a loop: deadlines in the same sixteenth of a second share one timer of the loop.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -12,8 +13,7 @@ from typing import Any, Generic, TypeVar
 
 NEVER = float("inf")
 
-# Shared timers are due at multiples of the first, in seconds. A deadline that is nearer than the second has an exact
-# timer of its own.
+# Shared timers fire at most 16 times a second. A deadline less than SHARED_FROM seconds away has its own, exact timer.
 PER_SECOND = 16
 SHARED_FROM = 1.0
 
@@ -21,16 +21,17 @@ Reason = TypeVar("Reason")
 
 
 def _ignore(reason: Any) -> None:
-    """Do nothing: the callback of a deadline after `close`."""
+    """Does nothing. It replaces the callback of a deadline in `close`."""
 
 
 class Timers:
-    """The timers of a loop's connections. Those that are due in the same sixteenth of a second share one of the loop.
+    """Timers that the connections of one event loop share.
 
-    A connection that is closed after one request arms and cancels two timers, a good part of what it costs.
+    Without it, a connection that is closed after one request would start and cancel two timers of the loop, which is a
+    large part of its cost.
 
     Args:
-        loop: needs `call_later` and `call_soon`.
+        loop: an object with `call_later` and `call_soon`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -40,7 +41,15 @@ class Timers:
         self._context = Context()
 
     def join(self, deadline: "Deadline[Any]", due: float) -> "set[Deadline[Any]]":
-        """Have `deadline.fire` called at `due`, or up to a sixteenth of a second later, unless it leaves the set."""
+        """Call `deadline.fire` at `due`, or up to a sixteenth of a second later.
+
+        Args:
+            deadline: the deadline.
+            due: a time of `time.monotonic`.
+
+        Returns:
+            The set of deadlines that fire together. To cancel, discard the deadline from it.
+        """
         moment = int(due * PER_SECOND) + 1
         group = self._groups.get(moment)
         if group is None:
@@ -56,7 +65,7 @@ class Timers:
                 group.pop().fire()
         finally:
             if group:
-                # A callback has raised. The loop reports it; the other deadlines are served in its next turn.
+                # A callback has raised an exception, which the loop logs. The others are called in the next turn.
                 self.loop.call_soon(self._fire, moment, context=self._context)
             else:
                 del self._groups[moment]
@@ -65,17 +74,17 @@ class Timers:
 class Deadline(Generic[Reason]):
     """A deadline that is cheap to move many times a second.
 
-    If the deadline moves away, the timer stays as it is; if it then fires too early, it is armed again for the rest.
-    The double of a loop has no clock, so with a double each move arms a new timer.
+    If the deadline moves to a later time, the timer stays. When it fires too early, it is started again for the
+    remaining time. A test double of a loop has no clock, so there each move starts a new timer.
 
     Args:
-        timers: `Timers`, or the double of a loop, of which `call_later` is used alone.
-        on_due: called with the reason of the deadline, once it has passed.
+        timers: `Timers`, or a test double of a loop, of which only `call_later` is used.
+        on_due: called with the reason when the deadline has passed.
 
     Attributes:
         reason: None if no deadline is set.
-        due: in the time of `monotonic`.
-        armed_for: a deadline before this needs `arm`.
+        due: the time of the deadline, of `time.monotonic`.
+        armed_for: the deadline for which the timer was started. An earlier one needs `arm`.
     """
 
     __slots__ = ("_group", "_handle", "_lazy", "_on_due", "_timers", "armed_for", "due", "reason")
@@ -84,7 +93,7 @@ class Deadline(Generic[Reason]):
         self._timers = timers
         self._lazy = isinstance(timers, Timers)
         self._on_due = on_due
-        # One of these is set while a timer is armed.
+        # While a timer runs, one of these is set.
         self._group: set[Deadline[Any]] | None = None
         self._handle: asyncio.TimerHandle | None = None
         self.armed_for = NEVER
@@ -93,17 +102,18 @@ class Deadline(Generic[Reason]):
 
     @property
     def handle(self) -> "Deadline[Reason] | asyncio.TimerHandle | None":
-        """What cancels the timer, None if none is armed."""
+        """An object whose `cancel` stops the timer; None if no timer runs."""
         return self._handle if self._group is None else self
 
     def set(self, reason: Reason, seconds: float) -> None:
-        """Have `on_due(reason)` called after `seconds`, and nothing else."""
+        """Call `on_due(reason)` after this many seconds. Replaces an earlier deadline."""
         self.reason = reason
         self.due = due = monotonic() + seconds
         if due < self.armed_for:
             self.arm(seconds)
 
     def clear(self) -> None:
+        """Remove the deadline. The timer may run on: the next deadline can use it."""
         if self._lazy:
             self.reason = None
             self.due = NEVER
@@ -111,7 +121,7 @@ class Deadline(Generic[Reason]):
             self.cancel()
 
     def cancel(self) -> None:
-        """Clear the deadline and cancel its timer."""
+        """Remove the deadline, and cancel the timer."""
         self.reason = None
         self.due = NEVER
         self._disarm()
@@ -126,12 +136,12 @@ class Deadline(Generic[Reason]):
             self._handle = None
 
     def close(self) -> None:
-        """Cancel, and drop the callback: a reference cycle would be left to the garbage collector."""
+        """Cancel, and drop the callback: a reference cycle would have to wait for the garbage collector."""
         self.cancel()
         self._on_due = _ignore
 
     def pass_now(self) -> None:
-        """Be due now."""
+        """Call back now, and remove the deadline."""
         reason = self.reason
         self.reason = None
         self.due = NEVER
@@ -139,7 +149,7 @@ class Deadline(Generic[Reason]):
             self._on_due(reason)
 
     def arm(self, seconds: float) -> None:
-        """Arm a timer for a deadline that is `seconds` away."""
+        """Start a timer for this many seconds."""
         self._disarm()
         if not self._lazy:
             self._handle = self._timers.call_later(seconds, self.fire)
@@ -151,7 +161,7 @@ class Deadline(Generic[Reason]):
             self._group = self._timers.join(self, self.due)
 
     def fire(self) -> None:
-        """The timer has run out, perhaps before the deadline."""
+        """Called by the timer, which may be earlier than the deadline."""
         armed_for, self.armed_for = self.armed_for, NEVER
         self._group = self._handle = None
         reason = self.reason

@@ -1,19 +1,19 @@
 """One request and its response, as an ASGI application sees them (ASGI specification, HTTP).
 
-A wire makes a `RequestResponseCycle` for each request and starts it. The application calls `receive` and `send`; the
-stream calls `on_body`, `end` and `disconnect`. An exchange knows its `Stream` and no wire, so it is the same for every
-version of HTTP.
+`Http1` and `Http2` make a `RequestResponseCycle` for each request, and start it. Then the application calls `receive`
+and `send`, and the stream of the wire calls `on_body`, `end` and `disconnect`. An exchange calls only its `Stream`
+(`uvicorn.protocols.wire`), so it is the same for every version of HTTP.
 
-    progress      the application may send        next
-    EXPECT_START  http.response.start             EXPECT_BODY
-    EXPECT_BODY   http.response.body              COMPLETE, after the last part and the trailers it has announced
-    SENDING_FILE  nothing, until the file is out  EXPECT_BODY, COMPLETE
+    progress      the application may send           next progress
+    EXPECT_START  http.response.start                EXPECT_BODY
+    EXPECT_BODY   http.response.body                 COMPLETE after the last part and its trailers
+    SENDING_FILE  nothing until the file was sent    EXPECT_BODY, COMPLETE
     COMPLETE      nothing: RuntimeError
 
-The messages of extensions are rows of the table in `uvicorn.protocols.extensions`.
+`uvicorn.protocols.extensions` has a table of the other messages.
 
-Once the client is known to have gone, or the application has received `http.disconnect`, DROPPED is added to the
-progress, and messages of the application are dropped.
+When the client has gone, or the application has received `http.disconnect`, the flag DROPPED is added to the progress.
+From then on, messages of the application are dropped.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
 
-# Added to the progress of a response whose messages are dropped. The sum is never less than COMPLETE, so one comparison
-# finds both cases.
+# A flag in the progress: messages of the application are dropped. With this flag the progress is greater than COMPLETE,
+# so one comparison finds both cases in which nothing can be sent.
 DROPPED = 8
 
-# The client: it reads and sends; it sends no more; nothing reaches it any more.
+# States of the client. LISTENS: it sends and reads. ENDED: it sends nothing more, but reads. GONE: nothing reaches it.
 LISTENS, ENDED, GONE = range(3)
 
 
@@ -47,18 +47,21 @@ def _raise(exc: BaseException) -> None:
 
 
 class RequestResponseCycle:
-    """The conversation with the application about one request. The wire fills it in.
+    """The conversation with the application about one request. The wire sets the attributes.
 
     Attributes:
         stream: the `uvicorn.protocols.wire.Stream` of the request.
-        progress: how far the response is.
-        more_body: whether more of the body follows.
-        expect_continue: whether the client waits for a 100.
-        body: what has arrived and was not received, None if there is no message to receive; b"" is one.
-        client: LISTENS, ENDED or GONE; it only rises.
+        app: the application.
+        scope: the scope of the request.
+        progress: how far the response is; see the table of the module.
+        more_body: whether more of the request body follows.
+        expect_continue: whether the client waits for the interim response 100.
+        body: the bytes for the next `http.request` event. None if no event is waiting; b"" is an event too.
+        client: LISTENS, ENDED or GONE. It only increases.
+        waiters: calls of `receive` that wait; None if there was none yet.
     """
 
-    # Whether `send` raises ClientDisconnected in place of dropping a message; see `raising`.
+    # Whether `send` raises ClientDisconnected instead of dropping a message; see `raising`.
     raises_disconnect: ClassVar[bool] = False
 
     __slots__ = (
@@ -74,7 +77,7 @@ class RequestResponseCycle:
     )
 
     stream: Stream
-    # Any: the type of applications says that they return None, and we check that.
+    # Typed as Any, because the declared type of applications returns None, and we check what they return.
     app: Any
     scope: Any
     progress: int
@@ -112,22 +115,30 @@ class RequestResponseCycle:
     # The application's side
 
     def start(self, make_task: Callable[[Any], Task[Any]]) -> Task[Any] | None:
-        """Call the application in a task that begins at once; the task, unless it is done."""
+        """Call the application in a task.
+
+        Args:
+            make_task: makes a task from a coroutine. The task begins at once and may end within the call.
+
+        Returns:
+            The task, or None if it has ended.
+        """
         task: Task[Any] | None
         try:
-            # Wrapping the call in run_asgi would cost 1,500 instructions.
+            # The coroutine of the application is the task itself: a wrapper like `run_asgi` costs 1,500 instructions.
             task = make_task(self.app(self.scope, self.receive, self.send))
             if not task.done():
                 task.add_done_callback(self._on_done)
                 return task
             result = task.result()
         except BaseException as exc:
-            # The traceback refers to this frame, the frame to the task, and the task to the exception. This breaks the
-            # cycle, so that the application's objects do not wait for the garbage collector.
+            # The traceback refers to this frame, the frame to the task, and the task to the exception. Without this
+            # line, the objects of the application would wait for the garbage collector.
             task = None
             self._on_exception(exc)
             if not isinstance(exc, Exception | asyncio.CancelledError):
-                # It ends the loop, as from any other task. uvloop keeps what is raised within a protocol's call.
+                # KeyboardInterrupt and SystemExit have to end the loop. uvloop would only log them if they were raised
+                # here, in a call of a protocol.
                 self.stream.loop.call_soon(_raise, exc)
         else:
             if result is not None or self.progress != COMPLETE:
@@ -138,7 +149,7 @@ class RequestResponseCycle:
         try:
             result = task.result()
         except BaseException as exc:
-            # As in `start`.
+            # Breaks the same reference cycle as in `start`.
             del task
             self._on_exception(exc)
         else:
@@ -146,7 +157,7 @@ class RequestResponseCycle:
 
     @hook
     async def run_asgi(self, app: Any) -> None:
-        """Call the application; if it fails, send an error response. Programs replace this method."""
+        """Call the application, and send an error response if it fails. Other programs replace this method."""
         try:
             result = await app(self.scope, self.receive, self.send)
         except BaseException as exc:
@@ -159,7 +170,8 @@ class RequestResponseCycle:
     def _on_exception(self, exc: BaseException) -> None:
         if self.raises_disconnect and stems_from_disconnect(exc):
             if not isinstance(exc, ClientDisconnected):
-                # Most often a framework's name for it, but perhaps a fault of a cleanup.
+                # In most cases a framework raised its own exception for the disconnect. But it can also be a mistake
+                # in a cleanup, so it is logged.
                 message = "Exception in ASGI application after its client had gone: %s\n"
                 self.stream.logger.debug(message, describe_request(self.scope), exc_info=exc)
             self._on_returned(None)
@@ -204,7 +216,7 @@ class RequestResponseCycle:
         more_body = self.more_body
         self.body = None
         if self.stream.flow.read_paused:
-            # This may bring more of the body.
+            # Reading goes on at once, which may deliver more of the body.
             self.stream.want_body()
         return {"type": "http.request", "body": body if type(body) is bytes else bytes(body), "more_body": more_body}
 
@@ -216,7 +228,7 @@ class RequestResponseCycle:
         try:
             await self.waiters.wait()
         except asyncio.CancelledError:
-            # Applications cancel `receive` when they only look for a disconnect.
+            # An application that cancels `receive` only looked for a disconnect: it does not want the body now.
             if not self.waiters and self.progress < COMPLETE:
                 self.stream.unwant_body()
             raise
@@ -234,7 +246,7 @@ class RequestResponseCycle:
         try:
             self.stream.send(message)
         except UnexpectedMessage as unexpected:
-            # It is neither the start nor a part of the body. To look for extensions first would slow down these two.
+            # Not `http.response.start` or `.body`. Extensions are looked up last, so that these two stay fast.
             row = find_row(self, message)
             if row is None:
                 raise RuntimeError(*unexpected.args) from None
@@ -243,12 +255,12 @@ class RequestResponseCycle:
                 raise ClientDisconnected from None
 
     def begin_file(self) -> None:
-        """Accept no message of the application, and keep the head back, until `end_file`."""
+        """Accept no message of the application until `end_file`. The head waits for the first bytes of the file."""
         self.stream.framer.suspend()
         self.progress = SENDING_FILE
 
     def end_file(self) -> None:
-        """The file was sent, or could not be."""
+        """Called when the file was sent, or could not be sent."""
         self.stream.framer.resume()
         if self.progress & ~DROPPED == SENDING_FILE:
             self.progress += EXPECT_BODY - SENDING_FILE
@@ -256,7 +268,12 @@ class RequestResponseCycle:
     # The stream's side
 
     def on_body(self, data: bytes, more_body: bool) -> None:
-        """Part of the body has arrived."""
+        """Called when a part of the body has arrived.
+
+        Args:
+            data: the part; may be empty.
+            more_body: whether more parts follow.
+        """
         self.more_body = more_body
         if self.client == GONE:
             return
@@ -270,23 +287,23 @@ class RequestResponseCycle:
             self.waiters.wake()
 
     def end(self) -> None:
-        """The client sends no more. The application can still read what has come, and send a response."""
+        """Called when the client sends nothing more. The application can read the rest of the body, and respond."""
         self.client = max(self.client, ENDED)
         if self.waiters is not None:
             self.waiters.wake()
 
     def end_streaming(self) -> None:
-        """The server shuts down: the application is to see a disconnect, although the client is there."""
+        """Called at a shutdown: let the application see a disconnect, although the client is still connected."""
         if self.raises_disconnect:
-            # With ASGI HTTP 2.4 an application may only send, so `send` has to raise.
+            # With ASGI HTTP 2.4 an application may call only `send`, so `send` has to raise.
             self.progress |= DROPPED
         self.end()
 
     def disconnect(self, status: int = 0) -> None:
-        """Nothing reaches the client any more.
+        """Called when nothing reaches the client any more.
 
         Args:
-            status: of the answer that the server has given instead of the application, if it has.
+            status: the status code of a response that the server sent instead of the application; 0 without one.
         """
         self.client = GONE
         self.progress |= DROPPED
@@ -297,5 +314,5 @@ class RequestResponseCycle:
 
 @functools.cache
 def raising(cycle_class: Any) -> Any:
-    """A class of exchanges whose `send` raises ClientDisconnected once the client has gone (ASGI HTTP 2.4)."""
+    """Make a subclass whose `send` raises ClientDisconnected when the client has gone (ASGI HTTP 2.4)."""
     return type(cycle_class.__name__, (cycle_class,), {"__slots__": (), "raises_disconnect": True})

@@ -1,14 +1,13 @@
-"""What an application may send besides the start of a response and the parts of its body (ASGI extensions).
+"""The messages that an application may send besides `http.response.start` and `http.response.body` (ASGI extensions).
 
-Each message is a row of a table, by the state of the response and the type of the message. The rows are the same for
-every version of HTTP; what differs is behind `uvicorn.protocols.wire.Stream`. An exchange looks here only for a message
-that is not one of the two of every response.
+A table has a function for each state of the response and type of message. It is the same for every version of HTTP: the
+functions call `uvicorn.protocols.wire.Stream`. An exchange looks here only if a message is not one of the usual two.
 
-    state            message                   what it does                             next
-    EXPECT_START     http.response.early_hint  sends 103 with `link` fields (RFC 8297)  EXPECT_START
-    EXPECT_BODY      http.response.pathsend    sends a file as the rest of the body     as after the last part
-    EXPECT_BODY      http.response.zerocopysend  sends a part of an open file           as after a part
-    EXPECT_TRAILERS  http.response.trailers    sends fields after the body              COMPLETE, after the last ones
+    state            message                     what it does                             next state
+    EXPECT_START     http.response.early_hint    sends 103 with `link` fields (RFC 8297)  EXPECT_START
+    EXPECT_BODY      http.response.pathsend      sends a file as the rest of the body     as after the last part
+    EXPECT_BODY      http.response.zerocopysend  sends a part of an open file             as after a part
+    EXPECT_TRAILERS  http.response.trailers      sends fields after the body              COMPLETE after the last one
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,14 +23,14 @@ Row = Callable[["RequestResponseCycle", Any], Awaitable[None]]
 
 
 async def send_early_hint(exchange: "RequestResponseCycle", message: Any) -> None:
-    """Send the client links that it will need, before there is a response."""
+    """Send links that the client will need, before the response."""
     links = [(b"link", link) for link in message["links"]]
     if links:
         exchange.stream.send_interim(103, links)
 
 
 async def send_trailers(exchange: "RequestResponseCycle", message: Any) -> None:
-    """Send fields after the body, whose last part comes with them."""
+    """Send fields after the body. The last part of the body is sent with them."""
     stream = exchange.stream
     fields = dict(message)
     stream.framer.add_trailers(fields.get("headers", ()), stream.takes_trailers())
@@ -40,7 +39,7 @@ async def send_trailers(exchange: "RequestResponseCycle", message: Any) -> None:
         stream.send(_END)
 
 
-# The last part of a body of which all was sent.
+# An empty last part: all bytes of the body were sent.
 _END = {"type": "http.response.body"}
 
 _ROWS: dict[tuple[int, Any], Row] = {
@@ -50,11 +49,11 @@ _ROWS: dict[tuple[int, Any], Row] = {
     (EXPECT_TRAILERS, "http.response.trailers"): send_trailers,
 }
 
-# As scopes announce them.
+# The extensions that HTTP scopes announce.
 HTTP_EXTENSIONS: dict[str, dict[str, Any]] = {kind: {} for _, kind in _ROWS}
 
 
 def find_row(exchange: "RequestResponseCycle", message: Any) -> Row | None:
-    """The function that sends a message, None if the message is not expected now."""
+    """The function for a message; None if the message is unknown or not allowed now."""
     kind = message["type"]
     return _ROWS.get((exchange.stream.framer.state, kind)) if isinstance(kind, str) else None

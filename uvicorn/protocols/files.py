@@ -1,7 +1,7 @@
-"""Files as parts of a response's body: two rows of the table in `uvicorn.protocols.extensions`.
+"""Sends files as parts of a response body: `http.response.pathsend` and `http.response.zerocopysend`.
 
-A file goes from the kernel straight into the socket if the stream can do that, else in pieces that a thread reads. The
-length of a file is that at its opening: one that grows is sent up to it, and one that shrinks is an error.
+The kernel sends the file if the stream supports that. Otherwise a thread reads the file in pieces. The length is taken
+once, when sending starts: bytes that are added later are not sent, and a file that becomes shorter is an error.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from uvicorn._speedups.flags import NO_BODY
 if TYPE_CHECKING:
     from uvicorn.protocols.exchange import RequestResponseCycle
 
-# Bytes that a thread reads at once. A file up to the second size is read by the thread that opens it.
+# The most bytes that a thread reads in one call. A file of at most SMALL bytes is read in the call that opens it.
 PIECE = 262144
 SMALL = 65536
 
-# To open a named pipe without it would wait for its other end.
+# Without this flag, opening a named pipe would wait until another process opens its other end.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 async def send_path(exchange: "RequestResponseCycle", message: Any) -> None:
-    """Send a file as the rest of the body."""
+    """Send the file `path` of the message as the rest of the body. Raises RuntimeError if it cannot be read."""
     path = os.fspath(message["path"])
     with _sending(exchange):
         file, size, data = await _open(path, exchange.stream.framer.framing != NO_BODY)
@@ -36,7 +36,15 @@ async def send_path(exchange: "RequestResponseCycle", message: Any) -> None:
 
 
 async def send_descriptor(exchange: "RequestResponseCycle", message: Any) -> None:
-    """Send a part of a file that the application has opened, as a part of the body."""
+    """Send a part of an open file as a part of the body.
+
+    Args:
+        exchange: the exchange of the request.
+        message: `file` is a file object or a descriptor; `offset` and `count` are in bytes, and may be left out.
+
+    Raises:
+        RuntimeError: the file is not a regular one, or does not have these bytes.
+    """
     fields = dict(message)
     file = fields["file"]
     descriptor: int = file if isinstance(file, int) else file.fileno()
@@ -58,7 +66,7 @@ async def send_descriptor(exchange: "RequestResponseCycle", message: Any) -> Non
     with _sending(exchange):
         await _send(exchange, descriptor, start, size, fields.get("more_body", False), b"")
     if offset is None:
-        # As if the application had read it.
+        # Move the position of the file, as if the application had read the bytes.
         if isinstance(file, int):
             os.lseek(descriptor, start + size, os.SEEK_SET)
         else:
@@ -80,7 +88,12 @@ async def _send(
     """Send a part of a file.
 
     Args:
-        data: its first bytes, if they were read.
+        exchange: the exchange of the request.
+        file: the descriptor.
+        offset: the position of the first byte.
+        size: the number of bytes.
+        more_body: whether other parts of the body follow.
+        data: the first bytes, if they were read already.
     """
     stream = exchange.stream
     framer = stream.framer
@@ -125,7 +138,7 @@ def _close_unused(opening: "Future[tuple[FileIO, int, bytes]]") -> None:
 
 
 def _open_now(path: str | bytes, reads: bool) -> tuple[FileIO, int, bytes]:
-    """Open a file: with its size, and its bytes if they are few."""
+    """Open a file. Returns the file, its size, and its bytes if `reads` and the file is small."""
     try:
         file = FileIO(path, opener=lambda name, flags: os.open(name, flags | _NONBLOCK))
     except (OSError, ValueError) as exc:

@@ -1,4 +1,4 @@
-"""The scopes that applications are called with (ASGI specification)."""
+"""Builds the scopes of applications (ASGI specification, HTTP and WebSocket)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 WEBSOCKET_SPEC_VERSION = "2.4"
 
-# What is offered to every application (ASGI specification, "Extensions"); for HTTP the table of messages says it.
+# The extensions of WebSocket scopes (ASGI specification, "Extensions"). Those of HTTP scopes are `HTTP_EXTENSIONS`.
 WEBSOCKET_EXTENSIONS: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
 
 
 def get_http_template(server_state: "ServerState", config: "Config", connection: "Connection") -> "ScopeTemplate":
-    """What the HTTP scopes of a connection have in common; `RequestHead.build_scope` fills in the rest."""
+    """The part of an HTTP scope that is the same for a connection; `RequestReader.build_scope` adds the rest."""
     key = (connection.server, connection.secure)
     template: ScopeTemplate | None = server_state.scope_templates.get(key)
     if template is None:
@@ -50,14 +50,22 @@ def get_http_template(server_state: "ServerState", config: "Config", connection:
 
 
 def get_extensions(server_state: "ServerState", own: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The extensions of a scope: its own, and what every scope has."""
+    """The extensions of a scope: those of its type, and those that every scope has."""
     return {**own, "uvicorn.shutdown": {"event": server_state.shutdown_event}}
 
 
 def build_websocket_scope(
     config: "Config", connection: "Connection", head: "RequestHead", subprotocols: list[str], state: dict[str, Any]
 ) -> "WebSocketScope":
-    """The WebSocket scope of a handshake."""
+    """Build the scope of a WebSocket.
+
+    Args:
+        config: a loaded config.
+        connection: the connection that becomes a WebSocket.
+        head: the head of the handshake.
+        subprotocols: those that the client offers.
+        state: the state of the lifespan; the scope gets a copy.
+    """
     root_path = config.root_path
     extensions = get_extensions(connection.server_state, WEBSOCKET_EXTENSIONS)
     tls = connection.tls

@@ -1,7 +1,7 @@
-"""What the protocols ask of an event loop: tasks for applications, timers, and the loop's next turn.
+"""What the protocols need from an event loop: tasks for applications, timers, and callbacks in the next turn.
 
-Programs drive the protocol classes with doubles of a loop, which have `create_task` and `call_later` alone; their
-tasks run when their owner runs them. `Scheduler` is the one place that knows of both kinds.
+Other programs test the protocol classes with test doubles of a loop. Such a double has only `create_task` and
+`call_later`, and runs a task when its owner says so. `Scheduler` hides the difference.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _PYTHON_312 = sys.version_info >= (3, 12)
 
 
 def is_coroutine_function(app: Any) -> bool:
-    """Whether calling it only makes a coroutine, which can be done outside of its task."""
+    """Whether a call only makes a coroutine, so that the call need not happen inside the task."""
     code = getattr(app, "__code__", None) or getattr(type(app).__call__, "__code__", None)
     return code is not None and code.co_flags & CO_COROUTINE != 0
 
@@ -31,11 +31,11 @@ class Scheduler:
     """One event loop, as the protocols see it.
 
     Args:
-        loop: an event loop, or a double that has `create_task` and `call_later`.
+        loop: an event loop, or a test double that has `create_task` and `call_later`.
 
     Attributes:
-        timers: has `call_later`; timers of a real loop are shared among connections.
-        real: whether the loop is no double.
+        timers: an object with `call_later`. The connections of a real loop share timers.
+        real: whether the loop is an event loop, not a test double.
     """
 
     __slots__ = ("_eager", "loop", "real", "timers")
@@ -49,14 +49,14 @@ class Scheduler:
             self._eager = partial(Task, loop=loop, eager_start=True)
 
     def soon(self, callback: Callable[[], object], context: contextvars.Context | None) -> None:
-        """Call in the loop's next turn; a double has none, so at once."""
+        """Call back in the next turn of the loop. A test double has no turns: call at once."""
         if self.real:
             self.loop.call_soon(callback, context=context)
         else:
             callback()
 
     def get_task_maker(self, reset_contextvars: bool) -> Callable[[Any], "Task[Any]"]:
-        """What makes a task of a coroutine."""
+        """Return the function that makes a task from a coroutine."""
         if reset_contextvars:
             return self._create_in_new_context
         # A task that begins at once saves a turn of the loop.
@@ -66,7 +66,7 @@ class Scheduler:
         return create
 
     def is_eager(self, make_task: Callable[[Any], "Task[Any]"]) -> bool:
-        """Whether the task begins before the maker returns."""
+        """Whether `make_task` runs the beginning of the task before it returns."""
         return make_task is self._eager
 
     def _create_in_new_context(self, coroutine: Any) -> "Task[Any]":

@@ -1,8 +1,8 @@
-"""Sends a file over a socket without reading it into this process (sendfile of the operating system).
+"""Sends a file over a socket with sendfile(2): the bytes do not pass through this process.
 
-While a transfer runs, the transport counts as full: what else the application sends waits, and the client has
-`timeout_send` to take some of the file. The socket is watched by a descriptor of our own, because a loop refuses to
-watch that of a transport twice.
+While a transfer runs, writing to the transport is paused. Other messages of the application wait, and the client has
+`timeout_send` seconds to take a part of the file. The transfer waits for the socket with a duplicate of its descriptor,
+because an event loop refuses to watch the descriptor of a transport a second time.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from uvicorn.protocols.connection import Connection
 
-# On Windows it has no `sendfile`, and nothing is transferred.
+# Untyped, because `os` has no `sendfile` on Windows; `can_transfer` is false there.
 _system: Any = os
 
-# Bytes that one connection is sent before the others have their turn.
+# The most bytes to send in one call, so that other connections are served in between.
 TURN = 1 << 20
 
 
 def can_transfer(connection: "Connection") -> bool:
-    """Whether the bytes of a file can go from the kernel straight into the connection."""
+    """Whether the kernel can send a file over this connection: it is not encrypted, and the transport has a socket."""
     transport: Any = connection.transport
     return (
         hasattr(os, "sendfile")
@@ -32,17 +32,17 @@ def can_transfer(connection: "Connection") -> bool:
 
 
 class Transfer:
-    """A part of a file on its way to a client.
+    """Sends a part of a file to a client.
 
     Args:
-        connection: for which `can_transfer` is true.
-        resume: called when the client may be sent something else.
+        connection: a connection for which `can_transfer` is true.
+        resume: called at the end of the transfer; writing to the connection is no longer paused.
         file: the descriptor of a regular file.
-        offset: where the part begins.
-        size: bytes of the part, at least one.
+        offset: the position of the part in the file, in bytes.
+        size: the length of the part in bytes, at least one.
 
     Attributes:
-        left: bytes that were not sent.
+        left: the number of bytes that were not sent yet.
     """
 
     __slots__ = ("_connection", "_file", "_loop", "_offset", "_resume", "_socket", "left")
@@ -57,11 +57,16 @@ class Transfer:
         self.left = size
 
     async def run(self) -> None:
-        """Return when all is sent, the connection is lost, or `sendfile` gives up: then `left` is not 0."""
+        """Send the part.
+
+        Returns when everything was sent, the connection was lost, or `sendfile` failed. In the last two cases `left` is
+        not 0.
+        """
         connection = self._connection
         transport = connection.transport
         if connection.unsent():
-            # What was written before has to go out first: the transport is to tell when it has nothing left.
+            # Earlier bytes are still in the buffer of the transport, and have to go out first. With a limit of 0, the
+            # transport calls `resume_writing` when its buffer is empty.
             transport.set_write_buffer_limits(high=0)
             try:
                 await connection.flow.drain()
@@ -74,21 +79,21 @@ class Transfer:
             await self._run_on()
 
     async def _run_on(self) -> None:
-        """Send what the socket takes whenever it takes something."""
+        """Send as much as the socket takes, each time that it is writable."""
         connection = self._connection
         self._socket = os.dup(self._socket)
         connection.transfer = self
         connection.pause_writing()
         self._loop.add_writer(self._socket, self._on_writable)
         try:
-            # It ends when the connection is lost, too.
+            # Returns at the end of the transfer, and also when the connection is lost.
             await connection.flow.drain()
         finally:
             self._loop.remove_writer(self._socket)
             os.close(self._socket)
             connection.transfer = None
             if connection.flow.write_paused:
-                # The application was cancelled.
+                # The task was cancelled during the transfer.
                 self._resume()
 
     def _on_writable(self) -> None:
@@ -97,19 +102,19 @@ class Transfer:
             self._resume()
 
     def _step(self) -> bool:
-        """Send what the socket takes now; whether there is more to do."""
+        """Send as much as the socket takes now. Returns whether there is more to send."""
         try:
             sent = _system.sendfile(self._socket, self._file, self._offset, min(self.left, TURN))
         except BlockingIOError:
             return True
         except ConnectionError:
-            # The loop may not know yet, if it does not read.
+            # While reading is paused, the loop does not notice that the client has gone.
             self._connection.reset()
             return False
         except OSError:
-            # Not from this file system. To read it says what is wrong, if anything is.
+            # Some file systems do not support it. The caller reads the file instead; if the file is bad, that raises.
             return False
         self._offset += sent
         self.left -= sent
-        # It sends nothing if the file has become shorter.
+        # 0 bytes are sent if the file has become shorter.
         return sent > 0 and self.left > 0

@@ -1,4 +1,8 @@
-"""The seams of the protocols: what a connection speaks, what an exchange answers over, how a handshake is answered."""
+"""The interfaces between the layers of the protocols.
+
+A `Connection` calls its `Wire`. An exchange (`RequestResponseCycle`) calls its `Stream`. The WebSocket protocol calls
+an `Answer` for the handshake. Each version of HTTP implements all three.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -9,17 +13,24 @@ if TYPE_CHECKING:
 
 
 class Wire(Protocol):
-    """What is spoken on a connection: HTTP/1.1, HTTP/2 or a WebSocket. It is the asyncio protocol of the transport."""
+    """The protocol on a connection: HTTP/1.1, HTTP/2 or a WebSocket. It is the asyncio protocol of the transport."""
 
     def on_due(self, due: "Due") -> None:
-        """A deadline that the wire has set has passed, or that of `SEND`, for which the connection is reset next."""
+        """Called when a deadline of the connection has passed.
+
+        Args:
+            due: what the client has not done. For `SEND`, the connection is reset after this call.
+        """
 
     def shutdown(self) -> None:
-        """The server shuts down: end, once what is being served is complete."""
+        """Called when the server shuts down: close the connection after the requests that are being served."""
 
 
 class Flow(Protocol):
-    """Whether an exchange has to call `want_body` when it takes a part, and to wait before it sends."""
+    """The state of flow control that an exchange looks at.
+
+    If `read_paused`, it calls `want_body` after it has taken a part. If `write_paused`, it waits before it sends.
+    """
 
     @property
     def read_paused(self) -> bool: ...
@@ -29,14 +40,14 @@ class Flow(Protocol):
 
 
 class Stream(Protocol):
-    """One request and the way of its answer, as an exchange sees them.
+    """What an exchange needs from the connection: it reads the body of one request, and sends the response.
 
     Attributes:
-        loop: the event loop, or a double of one.
-        logger: `uvicorn.error`.
-        flow: whether the client may be read from and written to.
+        loop: the event loop, or a test double of one.
+        logger: the logger `uvicorn.error`.
+        flow: whether reading from and writing to the client is paused.
         keep_alive: whether the connection may persist after the response.
-        framer: frames the response, and has its state.
+        framer: turns the messages of the response into bytes, and has the state of the response.
     """
 
     @property
@@ -55,51 +66,57 @@ class Stream(Protocol):
     def framer(self) -> Any: ...
 
     async def drain(self) -> None:
-        """Return once the client takes what is sent."""
+        """Wait until writing is not paused."""
 
     def send(self, message: Any) -> None:
         """Send a message of the application, and set the `progress` of the exchange.
 
         Raises:
-            RuntimeError, TypeError: the application's mistake; nothing of the message counts as sent.
-            UnexpectedMessage: it is another message, or comes at another time; `protocols/extensions.py` may know it.
+            RuntimeError, TypeError: the message is not valid; nothing of it counts as sent.
+            UnexpectedMessage: the message is not `http.response.start` or `.body`, or not allowed now. The table of
+                `uvicorn.protocols.extensions` may have it.
         """
 
     def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Send an informational response (RFC 9110 section 15.2). Raises RuntimeError, TypeError as `send`."""
+        """Send an informational response (RFC 9110 section 15.2). Raises RuntimeError and TypeError as `send` does."""
 
     async def send_file(self, file: int, offset: int, size: int) -> int:
-        """Send bytes of a file as a part of the body without reading them, if that is possible.
+        """Let the kernel send bytes of a file as a part of the body, if the connection supports that.
+
+        Args:
+            file: the descriptor of a regular file.
+            offset: the position of the first byte.
+            size: the number of bytes.
 
         Returns:
-            How many were sent. The others are to be read and sent as messages.
+            The number of bytes that were sent. The caller has to read the others, and send them as messages.
         """
 
     def takes_trailers(self) -> bool:
-        """Whether the client keeps fields that come after a body (RFC 9110 section 6.5.1)."""
+        """Whether the client wants trailers, the fields after a body (RFC 9110 section 6.5.1)."""
 
     def want_body(self) -> None:
-        """The application waits for more of the body, or has room for it again."""
+        """Called when the application waits for more of the body, or has taken what was buffered."""
 
     def unwant_body(self) -> None:
-        """The application does not wait for the body any more."""
+        """Called when the application does not wait for the body any longer."""
 
     def break_off(self) -> None:
-        """End an incomplete response so that the client cannot take it for a complete one."""
+        """End an incomplete response in a way that shows the client that it is incomplete."""
 
     def shutdown(self) -> None:
-        """Serve no request after this one."""
+        """Close the connection after this request."""
 
     def fail(self) -> None:
-        """The application has failed: send an error response, or break off the response that has begun."""
+        """Called when the application has failed: send an error response, or break off a response that has begun."""
 
 
 class Answer(Protocol):
     """The answer to a request for a WebSocket, in the version of HTTP that the request came over.
 
     Attributes:
-        head_sent: whether something of it was sent.
-        framing: what ends the body of a response that has started, of `uvicorn._speedups.flags`.
+        head_sent: whether a part of the answer was sent.
+        framing: how the end of the body is marked: a constant of `uvicorn._speedups.flags`.
     """
 
     @property
@@ -109,28 +126,37 @@ class Answer(Protocol):
     def framing(self) -> int: ...
 
     def check(self) -> None:
-        """Check what only this version of HTTP requires of a handshake. Raises HandshakeRejected."""
+        """Check the rules for handshakes that only this version of HTTP has. Raises HandshakeRejected."""
 
     def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
-        """Send the head that opens the WebSocket; its status.
+        """Send the head that opens the WebSocket.
 
         Args:
-            fields: those that every version has, the application's among them.
+            fields: the header fields that do not depend on the version of HTTP, also those of the application.
+
+        Returns:
+            The status code.
 
         Raises:
-            RuntimeError, TypeError: the application's mistake; nothing was sent.
+            RuntimeError, TypeError: a field is not valid; nothing was sent.
         """
 
     def start(self, message: Any) -> None:
-        """Accept `http.response.start` of a response in place of the WebSocket, or of another one before the body.
+        """Start a response in place of the WebSocket. A second call before the body replaces the first.
+
+        Args:
+            message: an `http.response.start`.
 
         Raises:
-            RuntimeError, TypeError: as `accept`.
+            RuntimeError, TypeError: the message is not valid; nothing was sent.
         """
 
     def body(self, message: Any) -> None:
-        """Send `http.response.body`, and the head with the first one.
+        """Send a part of that response; the head is sent with the first part.
+
+        Args:
+            message: an `http.response.body`.
 
         Raises:
-            RuntimeError, TypeError: as `accept`.
+            RuntimeError, TypeError: the message is not valid; nothing of it was sent.
         """

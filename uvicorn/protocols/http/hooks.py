@@ -1,8 +1,8 @@
 """The methods that subclasses of the HTTP protocol classes override, and who calls them.
 
-A connection needs none of these methods to serve a request. When a class overrides one that tells of a request, the
-connection takes its requests through `take_request`, which calls the hooks in order. Each server looks once at each
-class, so that a class without hooks pays nothing.
+A connection needs none of these methods to serve a request. If a class overrides a hook that belongs to a request, its
+connections take requests with `take_request` of this module, which calls the hooks in order. Each server looks for
+overridden hooks once for each class, so a class without hooks pays nothing.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from uvicorn.protocols.http import upgrade
 if TYPE_CHECKING:
     from uvicorn.protocols.http.http1 import Http1
 
-# In the order of the calls.
+# The hooks of a request, in the order of the calls.
 _OF_A_REQUEST = (
     *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete"),
     "handle_websocket_upgrade",
@@ -24,35 +24,41 @@ _NAMES = frozenset((*_OF_A_REQUEST, "on_response_complete", "handle_events"))
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-# By identity: a proxy around a function equals it, and `functools.wraps` copies its attributes.
+# Ids of the functions that are not overridden. A mark on the function would not do: a proxy around a function compares
+# equal to it, and `functools.wraps` copies its attributes.
 _ours: set[int] = set()
 
 
 def hook(function: _Function) -> _Function:
-    """Mark a method that may be overridden."""
+    """Decorator: this method is the default of a hook."""
     _ours.add(id(function))
     return function
 
 
 def is_overridden(cls: type, name: str) -> bool:
+    """Whether a class has a hook of this name that is not the default."""
     return hasattr(cls, name) and id(getattr(cls, name)) not in _ours
 
 
 def find_overridden(cls: type) -> list[str]:
-    """The hooks that a class overrides, sorted. Requests over HTTP/2 call none."""
+    """The names of the hooks that a class overrides, sorted. Requests over HTTP/2 call no hooks."""
     return sorted(name for name in _NAMES if is_overridden(cls, name))
 
 
 class Hooks:
-    """What a connection has to call beside its own methods.
+    """Which hooks the connections of a class have to call.
+
+    Args:
+        http: a connection of the class.
+        own: names of attributes that this connection has itself; they can be hooks too.
 
     Attributes:
-        requests: whether the hooks of a request are called.
-        headers: whether `on_header` is one of them.
-        responses: whether `on_response_complete` is called.
-        events: whether `handle_events` is called.
-        upgrades: whether `handle_websocket_upgrade` is one of them.
-        by_instance: whether an instance can have hooks of its own.
+        requests: whether any hook of a request is overridden.
+        headers: whether `on_header` is overridden.
+        responses: whether `on_response_complete` is overridden.
+        events: whether `handle_events` is overridden.
+        upgrades: whether `handle_websocket_upgrade` is overridden.
+        by_instance: whether instances have a `__dict__`, so that hooks can be assigned to one connection.
     """
 
     __slots__ = ("by_instance", "events", "headers", "requests", "responses", "upgrades")
@@ -72,11 +78,11 @@ class Message:
     """A request while its hooks are called.
 
     Attributes:
-        flags: of the head.
-        head: with the headers that `on_header` has passed on.
-        scope: given to the application.
-        accepted: whether `on_headers_complete` has given it to the connection.
-        cycle: its exchange, once it is accepted; None for an upgrade.
+        flags: the flags of the head (`uvicorn._speedups.flags`).
+        head: the head; its headers are those that `on_header` passed on.
+        scope: the scope that the application gets.
+        accepted: whether `Hookable.on_headers_complete` was called, so that the connection serves the request.
+        cycle: the exchange, once the request is accepted; None for an upgrade.
     """
 
     __slots__ = ("accepted", "cycle", "flags", "head", "scope")
@@ -89,6 +95,7 @@ class Message:
         self.cycle: Any = None
 
     def change_target(self, target: bytes) -> None:
+        """Replace the request target, in the head and in the scope."""
         from urllib.parse import unquote
 
         head, scope = self.head, self.scope
@@ -102,7 +109,11 @@ class Message:
 
 
 def take_request(http: "Http1", hooks: Hooks, flags: int) -> Any:
-    """Call the hooks of a head, and take the request as `Http1.take_request` does. Raises RequestRejected."""
+    """Call the hooks of a head, and start the exchange as `Http1.take_request` does.
+
+    Raises:
+        RequestRejected: a hook refused the request, closed the connection or raised an exception.
+    """
     if not hooks.requests:
         return http.take_request(flags, http.reader.build_scope())
     scope = http.reader.build_scope()
@@ -117,7 +128,7 @@ def take_request(http: "Http1", hooks: Hooks, flags: int) -> Any:
     if hooks.headers:
         names = http.reader.sent_names()
         if len(names) < len(headers):
-            # The authority of an absolute-form target, without a Host field.
+            # The request had no Host field. The first header was made from the authority of an absolute-form target.
             names.insert(0, b"host")
         for name, (_, value) in zip(names, headers, strict=True):
             _call(http, "on_header", name, value)
@@ -131,7 +142,7 @@ def take_request(http: "Http1", hooks: Hooks, flags: int) -> Any:
 
 
 def take_body(http: "Http1", data: bytes, more_body: bool) -> None:
-    """Call the hooks of a part of a body. Raises RequestRejected."""
+    """Call the hooks of a part of a body. Raises RequestRejected, like `take_request`."""
     if data:
         _call(http, "on_body", data)
     if not more_body:
@@ -139,7 +150,7 @@ def take_body(http: "Http1", data: bytes, more_body: bool) -> None:
 
 
 def switch(http: "Http1", hooks: Hooks | None) -> None:
-    """Call `handle_websocket_upgrade`, and do what it does if there are no hooks. Raises RequestRejected."""
+    """Upgrade to a WebSocket: by `handle_websocket_upgrade` if there are hooks. Raises RequestRejected."""
     if hooks is None:
         upgrade.switch(http)
         return
@@ -149,7 +160,11 @@ def switch(http: "Http1", hooks: Hooks | None) -> None:
 
 
 def _call(http: "Http1", name: str, *arguments: bytes) -> None:
-    """Call a hook. Nothing of the connection is read after one that has refused the request, or raised."""
+    """Call a hook.
+
+    Raises:
+        RequestRejected: the hook raised an exception or closed the connection. The connection then reads nothing more.
+    """
     try:
         getattr(http, name)(*arguments)
     except RequestRejected:
@@ -162,29 +177,41 @@ def _call(http: "Http1", name: str, *arguments: bytes) -> None:
 
 
 class Hookable:
-    """What a subclass may override. Each method does what the server needs, so an override calls `super()`."""
+    """The methods that a subclass may override.
+
+    The methods here do what the server needs, so an override has to call `super()`.
+    """
 
     __slots__ = ()
 
     @hook
     def on_message_begin(self) -> None:
-        """The head of a request is complete, and the other hooks follow."""
+        """Called first for each request, when its head is complete."""
 
     @hook
     def on_url(self: Any, url: bytes) -> None:
-        """Take the request target. Another target than the one sent may be passed on."""
+        """Called with the request target. An override can pass another target to `super()`.
+
+        Args:
+            url: the target as the client sent it.
+        """
         message: Message | None = self.message
         if message is not None and url != message.head.target:
             message.change_target(url)
 
     @hook
     def on_header(self: Any, name: bytes, value: bytes) -> None:
-        """Put a field into the headers of the scope. The name is as it was sent; in the scope it is in lower case."""
+        """Called for each header field; puts it into the headers of the scope.
+
+        Args:
+            name: as the client sent it. The scope has it in lower case.
+            value: without white space around it.
+        """
         self.headers.append((name.lower(), value))
 
     @hook
     def on_headers_complete(self: Any) -> None:
-        """Serve the request. The application starts after the hooks."""
+        """Called after the last header field; accepts the request. The application starts after the hooks."""
         message: Message | None = self.message
         if message is not None and not message.accepted and not self.is_closed:
             message.scope = self.scope
@@ -193,18 +220,18 @@ class Hookable:
 
     @hook
     def on_body(self: Any, body: bytes) -> None:
-        """Give the application a part of the body."""
+        """Called for each part of the body; gives it to the application."""
         self.cycle.on_body(body, True)
 
     @hook
     def on_message_complete(self: Any) -> None:
-        """End the body."""
+        """Called when the request is complete; tells the application that the body has ended."""
         if self.message is None and self.cycle is not None:
             self.cycle.on_body(b"", False)
 
     @hook
     def on_response_complete(self) -> None:
-        """The response has been sent."""
+        """Called when the response has been sent."""
 
     def call_upgrade_hook(self: Any, hooks: Hooks) -> None:
         """Call `handle_websocket_upgrade` with the arguments of the class."""
@@ -212,23 +239,25 @@ class Hookable:
 
     @hook
     def handle_websocket_upgrade(self: Any) -> None:
-        """Give the connection to the WebSocket class."""
+        """Called for a request that becomes a WebSocket; gives the connection to the WebSocket class."""
         upgrade.switch(self)
 
     def timeout_keep_alive_handler(self: Any) -> None:
-        """Close the connection, which has been idle for too long."""
+        """Called when the connection has been idle for `timeout_keep_alive` seconds; closes it."""
         self.close_idle()
 
     def send_400_response(self: Any, msg: str) -> None:
-        """Answer 400 with this text, and close."""
+        """Answer with status 400 and this text, and close the connection."""
         self.answer(400, msg)
 
     @property
     def parser(self) -> Any:
+        """Not available; raises AttributeError with what to use instead."""
         raise AttributeError(_no_parser(self, "parser"))
 
     @property
     def conn(self) -> Any:
+        """Not available; raises AttributeError with what to use instead."""
         raise AttributeError(_no_parser(self, "conn"))
 
 

@@ -1,32 +1,36 @@
-"""Gathers the parts of one response that are sent in the same turn of the loop.
+"""Joins parts of one response that the application sends in the same turn of the event loop.
 
-The first two parts of a turn are written at once: if the application then keeps the loop from running, the client has
-them. Later parts of that turn wait for the next one, which takes a callback. After a turn that had nothing to gather,
-more parts are written at once before that is tried again: a stream of one part for each turn pays nothing.
+An application may send many small parts in one turn. One write for all of them costs less than one write for each.
+The first two parts of a turn are written at once: the client gets them even if the application then blocks the loop.
+The parts after them wait until the loop calls back at its next turn. This callback costs time too. So if a turn had
+nothing to join, eight times as many parts are written at once before the next attempt. A stream that sends one part in
+each turn therefore pays almost nothing.
 """
 
 from collections.abc import Callable
 from time import monotonic
 
-# Seconds after a write in which a part of a response may wait for more, and bytes that may wait. A system call costs
-# more than everything else that is done for a part.
+# A part waits for others only if the last write was less than this many seconds ago, and only while no more than this
+# many bytes wait. A write is a system call, which costs more than everything else that is done for a part.
 OUTBOX_GAP = 0.001
 OUTBOX_MAX = 16384
 
-# Parts that are written at once before the next ones are gathered. It grows while there is nothing to gather.
+# How many parts are written at once before later ones are joined, and by what factor that number grows after a turn in
+# which there was nothing to join.
 OUTBOX_DIRECT = 2
 OUTBOX_GROWTH = 8
 
 
 class Outbox:
-    """The parts of one response.
+    """Joins the parts of one response.
 
     Args:
-        write: writes bytes to the client.
-        call_next_turn: calls a function at the loop's next turn, or earlier if the turn's end is known.
+        write: a function that writes bytes to the client.
+        call_next_turn: a function that calls its argument in the next turn of the loop, or earlier if the end of this
+            turn is known.
 
     Attributes:
-        left: parts to be written at once before the next ones are gathered.
+        left: how many more parts are written at once before later ones are joined.
     """
 
     __slots__ = ("_call_next_turn", "_direct", "_parts", "_scheduled", "_size", "_write", "_written", "left")
@@ -38,11 +42,11 @@ class Outbox:
         self._size = 0
         self._written = 0.0
         self._scheduled = False
-        # Parts to write at once in this turn, and how many of them are left.
+        # `_direct` is the number of parts to write at once, `left` the rest of it.
         self._direct = self.left = OUTBOX_DIRECT
 
     def add(self, data: bytes) -> None:
-        """Send a part, now or with others."""
+        """Write a part, at once or joined with others."""
         if self.left:
             self._write(data)
             self.left -= 1
@@ -54,7 +58,7 @@ class Outbox:
         if self._size > OUTBOX_MAX:
             self.flush()
         elif monotonic() - self._written > OUTBOX_GAP:
-            # The application has worked for a while since the last write: as at the beginning of a turn.
+            # The application has worked for a while since the last write. Treat this part like the first of a turn.
             self.flush()
             self.left = OUTBOX_DIRECT - 1
 
@@ -69,7 +73,7 @@ class Outbox:
         self._written = now
 
     def flush(self) -> None:
-        """Write the parts that wait."""
+        """Write the parts that wait, as one."""
         parts = self._parts
         if parts:
             self._parts = []
@@ -79,7 +83,7 @@ class Outbox:
             self._written = monotonic()
 
     def end_turn(self) -> None:
-        """The loop's next turn: the application has let the loop run."""
+        """Called in the next turn of the loop: write what waits, and start to count again."""
         self._scheduled = False
         self.flush()
         self.left = self._direct

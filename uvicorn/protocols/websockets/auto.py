@@ -1,4 +1,4 @@
-"""`--ws auto`: the server's own frames."""
+"""`--ws auto`: the same as `--ws builtin`."""
 
 from uvicorn.protocols.websockets.builtin_impl import BuiltinWebSocketProtocol as AutoWebSocketsProtocol
 

@@ -1,4 +1,4 @@
-"""`--ws builtin`, which `auto` stands for: the server's own frames, which need no library."""
+"""`--ws builtin`, the default: our own code for frames, which needs no library."""
 
 from uvicorn._speedups import WebSocketCodec
 from uvicorn.protocols.websockets.protocol import WebSocketProtocol

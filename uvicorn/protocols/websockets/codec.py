@@ -1,6 +1,6 @@
-"""The seam between the WebSocket conversation and the library that puts it on the wire.
+"""The interface between the WebSocket protocol and the code that reads and writes frames.
 
-A codec knows frames (RFC 6455 section 5) and nothing of applications, transports or clocks.
+A codec knows only frames (RFC 6455 section 5). It knows no application, transport or clock.
 """
 
 import io
@@ -14,12 +14,12 @@ from uvicorn._speedups.websocket_events import Pong as Pong
 from uvicorn._speedups.websocket_events import failure as failure
 from uvicorn.protocols.websockets.deflate import PerMessageDeflate
 
-# Of the 125 bytes of a control frame two are the code (RFC 6455 sections 5.5 and 5.5.1).
+# A control frame has at most 125 bytes, and the close code takes two of them (RFC 6455 sections 5.5 and 5.5.1).
 _MAX_REASON = 123
 
 
 def fitting_reason(reason: str) -> str:
-    """The longest beginning of `reason` that a close frame has room for."""
+    """Shorten a reason to the length that a close frame can have."""
     encoded = reason.encode()
     return reason if len(encoded) <= _MAX_REASON else encoded[:_MAX_REASON].decode(errors="ignore")
 
@@ -29,14 +29,14 @@ Event: TypeAlias = str | bytes | Pong | PeerClosed | Failed
 
 
 class Codec(Protocol):
-    """The server's side of one WebSocket connection, after an accepted handshake.
+    """The frames of one WebSocket connection, from the accepted handshake on.
 
     Args:
-        max_size: bytes of the largest message that is taken.
-        deflate: permessage-deflate where it was negotiated.
+        max_size: the largest message to accept, in bytes.
+        deflate: permessage-deflate if it was negotiated, otherwise None.
 
     Attributes:
-        replies: what `feed` wants to be sent: pongs and close frames. The caller sends them and empties the list.
+        replies: frames that `feed` has made: pongs and close frames. The caller sends them and empties the list.
     """
 
     replies: list[bytes]
@@ -44,22 +44,31 @@ class Codec(Protocol):
     def __init__(self, max_size: int, deflate: PerMessageDeflate | None) -> None: ...
 
     def feed(self, data: bytes) -> list[Event]:
-        """What the peer's bytes complete; nothing comes after `PeerClosed` or `Failed`."""
+        """Read bytes of the peer. Returns the complete events; none follows `PeerClosed` or `Failed`."""
         ...
 
     def text(self, message: str) -> bytes:
-        """A frame. Raises UnicodeEncodeError for lone surrogates."""
+        """Make the frame of a text message. Raises UnicodeEncodeError for lone surrogates."""
         ...
 
-    def binary(self, message: bytes) -> bytes: ...
+    def binary(self, message: bytes) -> bytes:
+        """Make the frame of a binary message."""
+        ...
 
-    def ping(self) -> bytes: ...
+    def ping(self) -> bytes:
+        """Make a ping without payload."""
+        ...
 
     def close(self, code: int, reason: str) -> bytes:
-        """The close frame. `code` must be sendable, `reason` fitting."""
+        """Make a close frame.
+
+        Args:
+            code: one of `SENDABLE_CODES`.
+            reason: a result of `fitting_reason`.
+        """
         ...
 
 
 def new_fragments(text: bool) -> Any:
-    """A file for a message that comes in several pieces: one buffer, however small they are."""
+    """Make a buffer for a message that comes in several parts. It stays small also for many small parts."""
     return io.StringIO() if text else io.BytesIO()

@@ -1,4 +1,4 @@
-"""The opening handshake, the server's side of it (RFC 6455 section 4.2)."""
+"""The server side of the opening handshake (RFC 6455 section 4.2). `protocol.py` calls it."""
 
 import asyncio
 import base64
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-# Not the application's to set, and dropped: they were negotiated, and a 101 has no body (RFC 9110 sections 6.4.1, 8.6).
+# Fields of the application that are dropped. We have negotiated them, and the answer 101 has no body (RFC 9110 sections
+# 6.4.1 and 8.6).
 _OURS = frozenset(
     {
         b"connection",
@@ -38,21 +39,27 @@ _OURS = frozenset(
 
 
 class HeadReader:
-    """Reads a head by the same rules and limits as `Http1`, if a foreign HTTP protocol hands over its bytes."""
+    """Reads a head by the rules and limits of `Http1`, if an HTTP class of another package has passed the bytes on."""
 
     def __init__(self, config: "Config") -> None:
         self._reader = RequestReader(judge, request_limits(config))
 
     def feed(self, data: bytes) -> tuple[RequestHead, bytes] | None:
-        """The head and the bytes after it, once it is complete. Raises RequestRejected."""
+        """Read bytes. Returns the head and the bytes after it, or None if it is not complete. Raises RequestRejected."""
         self._reader.feed(data)
-        # The first event is a head.
+        # The first event of a reader is always a head.
         head: Any = self._reader.next()
         return (head, self._reader.take_rest()) if head is not None else None
 
 
 class HandshakeRejected(Exception):
-    """A request that asks for a WebSocket and cannot have it, and the answer to it."""
+    """A request for a WebSocket that is refused.
+
+    Args:
+        text: the reason, which is the body of the answer.
+        status: the status code of the answer.
+        headers: further fields of the answer.
+    """
 
     def __init__(self, text: str, status: int = 400, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().__init__(text)
@@ -66,8 +73,8 @@ class Handshake:
     """A valid request for a WebSocket.
 
     Attributes:
-        subprotocols: what the client offers.
-        deflate: permessage-deflate where it was agreed on.
+        subprotocols: the subprotocols that the client offers, in its order.
+        deflate: the parameters of permessage-deflate; None if it is not used.
     """
 
     subprotocols: list[str]
@@ -75,15 +82,23 @@ class Handshake:
 
 
 def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
-    """Check what RFC 6455 section 4.2.1 requires of a head in all versions of HTTP. Raises HandshakeRejected."""
+    """Check a head, as far as the rules are the same for every version of HTTP (RFC 6455 section 4.2.1).
+
+    Args:
+        head: the head of the request.
+        allow_deflate: whether permessage-deflate may be negotiated.
+
+    Raises:
+        HandshakeRejected: the head breaks a rule.
+    """
     fields: dict[bytes, list[bytes]] = {}
     for name, value in head.headers:
         if name.startswith(b"sec-websocket-") or name in (b"content-length", b"transfer-encoding"):
             fields.setdefault(name, []).append(value)
     if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
-        # We could not distinguish a body from frames.
+        # The bytes after the head are frames, so they could not be distinguished from a body.
         raise HandshakeRejected("A WebSocket handshake has no body.")
-    # The only version ever (RFC 6455 section 4.4).
+    # No other version was ever published (RFC 6455 section 4.4).
     versions = fields.get(b"sec-websocket-version")
     if not versions:
         raise HandshakeRejected("Sec-WebSocket-Version is missing.")
@@ -93,11 +108,11 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
     try:
         offered = b",".join(fields.get(b"sec-websocket-protocol", [])).decode("ascii").split(",")
     except UnicodeDecodeError:
-        # They are tokens (RFC 6455 section 4.1), and the application may answer with one.
+        # Subprotocols are tokens (RFC 6455 section 4.1), and the application may send one back.
         raise HandshakeRejected("Sec-WebSocket-Protocol must be ASCII.") from None
     offers = b",".join(fields.get(b"sec-websocket-extensions", []))
     try:
-        # What is not ASCII is opaque (RFC 9110 section 5.5).
+        # A value that is not ASCII has no meaning for us (RFC 9110 section 5.5).
         extensions = parse_extensions(offers.decode()) if offers.isascii() else []
     except ValueError:
         raise HandshakeRejected("Malformed Sec-WebSocket-Extensions.") from None
@@ -110,17 +125,22 @@ def read_handshake(head: RequestHead, allow_deflate: bool) -> Handshake:
 def accept_fields(
     handshake: Handshake, subprotocol: str | None, headers: Iterable[tuple[bytes, bytes]]
 ) -> list[tuple[bytes, bytes]]:
-    """The fields of the response that opens the WebSocket (RFC 6455 section 4.2.2), in every version of HTTP.
+    """The fields of the answer that opens the WebSocket (RFC 6455 section 4.2.2), for every version of HTTP.
 
     Args:
-        handshake: what the client asked for.
-        subprotocol, headers: what the application gives; RuntimeError where they disagree.
+        handshake: the request.
+        subprotocol: the subprotocol that the application has chosen.
+        headers: the header fields of the application.
+
+    Raises:
+        RuntimeError: `subprotocol` and `headers` name different subprotocols.
+        TypeError: a name or a value is not bytes.
     """
     fields: list[tuple[bytes, bytes]] = []
     if handshake.deflate is not None:
         fields.append((b"sec-websocket-extensions", handshake.deflate.response))
     if subprotocol:
-        # Some applications name a subprotocol that the client did not offer. It is sent, and the client decides.
+        # Some applications choose a subprotocol that the client did not offer. It is sent, and the client decides.
         fields.append((b"sec-websocket-protocol", subprotocol.encode("ascii")))
     for name, value in headers:
         lower = as_bytes(name, "header name").lower()
@@ -139,9 +159,9 @@ class Http1Answer:
     """The answer to a handshake over HTTP/1.1; see `uvicorn.protocols.wire.Answer`.
 
     Args:
-        transport: of the connection.
-        server_state: has the default headers.
-        head: of the request, None if it could not be read.
+        transport: the transport of the connection.
+        server_state: gives the default headers.
+        head: the head of the request; None if it could not be read.
     """
 
     __slots__ = ("_accept", "_framer", "_head", "_server_state", "_transport")
@@ -162,7 +182,7 @@ class Http1Answer:
         return int(self._framer.framing)
 
     def check(self) -> None:
-        """Look at the method, the version, the upgrade and the key."""
+        """Check the method, the version, the Upgrade field and the key."""
         head = self._head
         assert head is not None
         if head.method != "GET":
@@ -177,7 +197,7 @@ class Http1Answer:
         self._accept = base64.b64encode(hashlib.sha1(keys[0] + _GUID, usedforsecurity=False).digest())
 
     def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
-        """Send a 101."""
+        """Send the status 101 (Switching Protocols)."""
         lines = [
             b"HTTP/1.1 101 Switching Protocols\r\n",
             self._server_state.default_block,

@@ -1,4 +1,4 @@
-"""The messages that the application has not received."""
+"""The queue of messages that the application has not received yet."""
 
 from collections import deque
 
@@ -7,15 +7,16 @@ from uvicorn.waiters import Waiters
 
 
 class Inbox:
-    """A queue with a high and a low water mark. A cancelled reader loses nothing: messages stay until they are taken.
+    """A queue with a high and a low water mark. A cancelled `receive` loses no message.
 
     Args:
-        max_messages, max_bytes: that many of either (of text: characters) fill it.
+        max_messages: the number of messages at which the queue is full.
+        max_bytes: the total length at which the queue is full: bytes, and for text characters.
 
     Attributes:
-        messages: what is unread. Who takes one off the left takes its length off `size`.
-        size: bytes of all of them (of text: characters).
-        waiters: woken when there is a message.
+        messages: the unread messages, oldest first. A reader that removes one subtracts its length from `size`.
+        size: the total length of the messages: bytes, and for text characters.
+        waiters: calls of `receive` that wait for a message.
     """
 
     __slots__ = ("_max_bytes", "_max_messages", "messages", "size", "waiters")
@@ -28,7 +29,7 @@ class Inbox:
         self.waiters = Waiters()
 
     def put(self, message: Message) -> bool:
-        """Whether it is full now."""
+        """Add a message. Returns whether the queue is now full."""
         messages = self.messages
         messages.append(message)
         self.size = size = self.size + len(message)
@@ -37,5 +38,5 @@ class Inbox:
 
     @property
     def drained(self) -> bool:
-        """Whether reading should go on: a quarter is left, so that it does not flap."""
+        """Whether at most a quarter is used. Reading resumes only then, so that it is not paused again at once."""
         return len(self.messages) * 4 <= self._max_messages and self.size * 4 <= self._max_bytes

@@ -1,23 +1,27 @@
-"""When a ping is due, and when an answer to one is missing (RFC 6455 sections 5.5.2 and 5.5.3)."""
+"""Decides when to send a ping, and when the pong is missing (RFC 6455 sections 5.5.2 and 5.5.3)."""
 
 import enum
 
 
 class Action(enum.Enum):
-    PING = enum.auto()
-    WAIT = enum.auto()
-    FAIL = enum.auto()
+    """What to do when `Keepalive.delay` is over."""
+
+    PING = enum.auto()  # Send a ping.
+    WAIT = enum.auto()  # Nothing.
+    FAIL = enum.auto()  # Close: the pong is missing.
 
 
 class Keepalive:
-    """Decides about pings. Only its owner's timer counts seconds, so messages cost nothing, and a pong sets a flag.
+    """Decides about pings.
+
+    It has no clock: the timer of its owner calls `tick`. So messages cost nothing here, and a pong only sets a flag.
 
     Args:
         interval: seconds between pings.
-        timeout: seconds for the answer to one, None for no limit.
+        timeout: seconds to wait for a pong; None for no limit.
 
     Attributes:
-        delay: seconds until `tick` is to be called.
+        delay: seconds until the next call of `tick`.
     """
 
     __slots__ = ("_interval", "_since_ping", "_timeout", "_unanswered", "delay")
@@ -30,10 +34,15 @@ class Keepalive:
         self.delay = interval
 
     def pong(self) -> None:
+        """Called when a pong has arrived."""
         self._unanswered = False
 
     def tick(self, deaf: bool) -> Action:
-        """What is due now that `delay` seconds have passed; `deaf` if we do not read, so that no answer is seen."""
+        """Called after `delay` seconds; returns what to do.
+
+        Args:
+            deaf: whether reading is paused, so that a pong could not be seen.
+        """
         self._since_ping += self.delay
         if self._unanswered and self._timeout is not None:
             if deaf:

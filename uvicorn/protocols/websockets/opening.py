@@ -1,4 +1,4 @@
-"""A handshake until it is answered, and the answers to it that are plain HTTP."""
+"""A handshake before it is answered, and answers that are plain HTTP responses. `protocol.py` uses both."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from uvicorn.protocols.wire import Answer
 
 
 class Opening:
-    """A valid handshake that has no complete answer.
+    """A valid handshake that the application has not answered yet.
 
     Args:
-        answer: the way of it.
+        answer: sends the answer.
         handshake: what the client asks for.
-        early: frames that came before the answer.
+        early: bytes of frames that came before the answer.
     """
 
     __slots__ = ("answer", "early", "handshake")
@@ -26,11 +26,14 @@ class Opening:
 
 
 class Denial:
-    """A response of the application's own (ASGI specification, WebSocket denial response).
+    """An HTTP response of the application instead of a WebSocket (ASGI extension "WebSocket Denial Response").
 
     Args:
-        answer: the way of it.
-        message: the application's `websocket.http.response.start`. Raises what `Answer.start` does.
+        answer: sends the response.
+        message: the `websocket.http.response.start` of the application.
+
+    Raises:
+        RuntimeError, TypeError: the message is not valid.
 
     Attributes:
         status: the status code.
@@ -40,7 +43,7 @@ class Denial:
 
     def __init__(self, answer: Answer, message: Any) -> None:
         self.answer = answer
-        # Trailers are no part of a denial.
+        # Only these two: a denial response cannot announce trailers.
         headers = list(message.get("headers") or ())
         self._start = {"type": "http.response.start", "status": message["status"], "headers": headers}
         answer.start(self._start)
@@ -53,19 +56,26 @@ class Denial:
         if type(body) is not bytes:
             body = as_bytes(body, "response body")
         if not answer.head_sent and not more_body and answer.framing not in (LENGTH, NO_BODY):
-            # A response in one part has its length, unless the application wants it chunked.
+            # The body has only this part, so its length is known. It is not added to a chunked response.
             self._start["headers"].append((b"content-length", b"%d" % len(body)))
             answer.start(self._start)
         answer.body({"type": "http.response.body", "body": body, "more_body": more_body})
 
 
 def respond(answer: Answer, status: int, text: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-    """Answer for the server itself."""
+    """Send a response of the server itself.
+
+    Args:
+        answer: sends the response.
+        status: the status code.
+        text: the body; may be empty.
+        headers: fields besides Content-Type and Content-Length.
+    """
     fields = [*headers, (b"content-length", b"%d" % len(text))]
     if text:
         fields.append((b"content-type", b"text/plain; charset=utf-8"))
     if any(name == b"upgrade" for name, _ in headers):
-        # RFC 9110 section 7.8.
+        # A sender of Upgrade must send this too (RFC 9110 section 7.8).
         fields.append((b"connection", b"upgrade"))
     answer.start({"type": "http.response.start", "status": status, "headers": fields})
     answer.body({"type": "http.response.body", "body": text})

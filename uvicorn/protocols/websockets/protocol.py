@@ -1,17 +1,20 @@
-"""The one WebSocket wire, and the ASGI conversation over it.
+"""One WebSocket: the wire, and the conversation with the application over it.
 
-`Http1` and `Http2` hand a connection or a stream over with `handle_upgrade`; a server whose `--http` class is foreign
-gives the bytes to `data_received`. The application calls `receive` and `send`. This module decides what the application
-sees, when the connection ends, and which close code each side gets. That is the same for every codec (ASGI
-specification, WebSocket; RFC 6455 sections 5.5 and 7).
+This module decides which events the application receives, when the connection ends, and which close code each side
+gets (ASGI specification, WebSocket; RFC 6455 sections 5.5 and 7). A codec reads and writes the frames; the decisions
+are the same for every codec.
 
-    state      what is going on                                     what there is  next
-    HEAD       the head of the request is awaited                   HeadReader     HANDSHAKE; CLOSED
-    HANDSHAKE  the application has not answered                     Opening        OPEN, DENIAL; CLOSED
-    DENIAL     the application is sending a response of its own     Denial         CLOSED
-    OPEN       messages go both ways                                Session        CLOSING; CLOSED
-    CLOSING    our close frame is sent, the peer's is awaited       Session        CLOSED
-    CLOSED     nothing more is written, and what comes is dropped
+The HTTP wires give a connection or a stream to `handle_upgrade`. If the class of `--http` is not one of ours, it gives
+the bytes of the request to `data_received`. Afterwards the event loop calls the methods of an asyncio protocol, and the
+application calls `receive` and `send`.
+
+    state      what happens                                      object of the state  next state
+    HEAD       the head of the request is read                   HeadReader           HANDSHAKE, CLOSED
+    HANDSHAKE  the application has not answered yet              Opening              OPEN, DENIAL, CLOSED
+    DENIAL     the application sends an HTTP response instead    Denial               CLOSED
+    OPEN       both sides send messages                          Session              CLOSING, CLOSED
+    CLOSING    our close frame was sent, the peer's is awaited   Session              CLOSED
+    CLOSED     nothing more is written; received bytes are dropped
 """
 
 import asyncio
@@ -68,11 +71,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("uvicorn.error")
 
-_CLOSE_TIMEOUT = 10.0
+_CLOSE_TIMEOUT = 10.0  # seconds
 
 
 class State(enum.Enum):
-    """What is going on; the module has the table."""
+    """The states of a WebSocket; the docstring of the module has a table."""
 
     HEAD = enum.auto()
     HANDSHAKE = enum.auto()
@@ -82,17 +85,17 @@ class State(enum.Enum):
     CLOSED = enum.auto()
 
 
-# Looked up for every message: a global is faster than an enum's member before Python 3.12.
+# These are needed for every message. Before Python 3.12, a global is faster than a member of an enum.
 _OPEN = State.OPEN
 _CLOSED = State.CLOSED
 
 
 class Disconnect(NamedTuple):
-    """The contents of `websocket.disconnect`.
+    """The contents of the event `websocket.disconnect`.
 
     Attributes:
-        code: of the event.
-        reason: None if neither side gave one, because there was no close frame.
+        code: the close code.
+        reason: the reason of the close frame; None if there was no close frame.
         by_app: whether the application ended the conversation itself.
     """
 
@@ -102,7 +105,14 @@ class Disconnect(NamedTuple):
 
 
 class WebSocketProtocol(Connected, asyncio.Protocol):
-    """One connection that asks for a WebSocket; the arguments are those of `Http1`."""
+    """One WebSocket connection.
+
+    Args:
+        config: the config of the server; it is loaded if it was not.
+        server_state: the data that all connections of the server share.
+        app_state: the state of the lifespan.
+        _loop: the event loop; the running loop by default.
+    """
 
     __slots__ = (
         "_began",
@@ -151,11 +161,11 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self.connection = Connection(self, config, server_state, timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
         self.flow: FlowControl = None  # type: ignore[assignment]  # as the transport
-        # For pings and for the end; the connection has another deadline, for what is sent.
+        # The deadline of pings and of closing. The connection has a deadline of its own, for unsent bytes.
         self._timer: Deadline[Due] = Deadline(timers, self.on_due)
         self._close_timeout = _CLOSE_TIMEOUT
         self._state = State.HEAD
-        # Any: the type of applications says that they return None, and we check that.
+        # Typed as Any, because the declared type of applications returns None, and we check what they return.
         self.app: Any = config.loaded_app
         self.app_state = app_state
         self.tasks = server_state.tasks
@@ -163,12 +173,12 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
 
         self._max_size = min(config.ws_max_size or sys.maxsize, sys.maxsize)
         self._inbox = Inbox(config.ws_max_queue or sys.maxsize, self._max_size)
-        # When the application was called, and the status that the client got.
+        # For observers: when the application was called, and the status that the client got.
         self._began = 0.0
         self._status = CLIENT_CLOSED_REQUEST
         self._connect_given = False
         self._disconnect: Disconnect | None = None
-        # Set in the states HEAD, HANDSHAKE and DENIAL, and from OPEN on.
+        # The object of the state: one each for HEAD, HANDSHAKE and DENIAL, and one for OPEN and CLOSING.
         self._head: HeadReader | None = None
         self._opening: Opening | None = None
         self._denial: Denial | None = None
@@ -178,12 +188,12 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
 
     @property
     def close_timeout(self) -> float:
-        """Seconds for the peer to answer our close frame, or to take what we wrote before we close."""
+        """How many seconds the peer has to answer our close frame, and to take the bytes that we wrote before."""
         return self._close_timeout
 
     @close_timeout.setter
     def close_timeout(self, seconds: float) -> None:
-        # A slot of this name would hide the attribute of a subclass.
+        # This is a property, because a slot of this name would hide the attribute of a subclass.
         self._close_timeout = seconds
 
     # asyncio's side
@@ -191,7 +201,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         connection = self.connection
         if transport is not connection.transport:
-            # Else it was HTTP before.
+            # If they are the same, the connection was HTTP before, and is made already.
             connection.made(transport)
         self.transport = connection.transport
         self.flow = connection.flow
@@ -209,7 +219,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         else:
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
         if self.scope is not None and self.server_state.observers:
-            from uvicorn._speedups import Ended  # most servers do not need it
+            from uvicorn._speedups import Ended  # imported here, because most servers have no observers
 
             for observer in self.server_state.observers:
                 observer(self.scope, Ended(self._status, -1, monotonic() - self._began, ()))
@@ -226,7 +236,8 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         elif state is State.HANDSHAKE:
             opening = self._opening
             assert opening is not None
-            # No client should send before our answer. We read on, so that a lost connection is still noticed.
+            # A client should send no frames before our answer. They are kept. Reading goes on, so that we notice if
+            # the connection is lost.
             opening.early += data
             if len(opening.early) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
@@ -234,7 +245,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self.connection.discard(len(data))
 
     def eof_received(self) -> None:
-        """Let the transport close: a WebSocket ends when one of its directions does."""
+        """Let the transport close: a WebSocket ends when one of the two directions ends."""
 
     def pause_writing(self) -> None:
         self.connection.pause_writing()
@@ -246,7 +257,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._session.resume_writing()
 
     def shutdown(self) -> None:
-        """The server shuts down: close the WebSocket. A denial response may be completed."""
+        """Called when the server shuts down: close the WebSocket. A denial response may be completed."""
         if self._state is State.OPEN:
             self._send_close(CloseCode.SERVICE_RESTART, "")
             self._end_conversation(CloseCode.SERVICE_RESTART)
@@ -265,11 +276,12 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         """Take over a connection whose request asks for a WebSocket.
 
         Args:
-            trailing: the bytes after the request.
-            answer: the way to answer, if that is not HTTP/1.1.
+            head: the head of the request.
+            trailing: bytes that came after the head.
+            answer: how to answer; over HTTP/1.1 by default.
 
         Returns:
-            The task of the application, None if the handshake is refused.
+            The task of the application; None if the handshake was refused.
         """
         if answer is None:
             answer = Http1Answer(self.transport, self.server_state, head)
@@ -285,7 +297,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         return self._start_app()
 
     def _read_head(self, data: bytes) -> None:
-        """Read a request that did not come through our HTTP protocol."""
+        """Read the head of a request that an HTTP class of another package has passed on."""
         if self._head is None:
             self._head = HeadReader(self.config)
         try:
@@ -367,7 +379,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._close(gently=isinstance(end, Failed))
 
     async def run_asgi(self) -> None:
-        """Run the application, and close with the code that says how it ended."""
+        """Run the application, then close: with code 1000 if it returned, 1011 if it failed."""
         try:
             result = await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
@@ -392,7 +404,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             beginning = self._denial or self._opening
             assert beginning is not None
             if beginning.answer.head_sent:
-                # The client must not take it for a whole response.
+                # A part of a response was sent. A reset shows the client that the response is incomplete.
                 self._reset()
             else:
                 self._respond(beginning.answer, 500)
@@ -402,7 +414,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._end_conversation(CloseCode.ABNORMAL_CLOSURE, by_app=True)
 
     async def receive(self) -> "ASGIReceiveEvent":
-        """ASGI receive."""
+        """The ASGI callable `receive`."""
         if not self._connect_given:
             self._connect_given = True
             return {"type": "websocket.connect"}
@@ -413,14 +425,14 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
                 if reason is None:
                     return {"type": "websocket.disconnect", "code": int(code)}
                 return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
-            # Not `wait`, whose coroutine would cost a tenth of the message.
+            # `Waiters.wait` would cost one more coroutine: a tenth of the cost of a message.
             future = inbox.waiters.add()
             try:
                 await future
             except asyncio.CancelledError:
                 inbox.waiters.discard(future)
                 raise
-        # A method of the inbox would cost 400 instructions more.
+        # The same as a method of the inbox would cost 400 more instructions.
         message = inbox.messages.popleft()
         inbox.size -= len(message)
         if self.flow.read_paused and self._session is not None:
@@ -430,7 +442,13 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         return {"type": "websocket.receive", "bytes": message}
 
     async def send(self, message: "ASGISendEvent") -> None:
-        """ASGI send. Raises ClientDisconnected once the client has gone, RuntimeError for a message out of order."""
+        """The ASGI callable `send`.
+
+        Raises:
+            ClientDisconnected: the client has gone.
+            RuntimeError: the message is not allowed now, or not valid.
+            TypeError: a value has a wrong type.
+        """
         if self.flow.write_paused:
             await self.flow.drain()
         kind = message["type"]
@@ -486,23 +504,23 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._end_conversation(code, reason, by_app=True)
 
     def _send_close(self, code: int, reason: str) -> None:
-        """RFC 6455 section 7.1.2."""
+        """Start the closing handshake (RFC 6455 section 7.1.2)."""
         assert self._session is not None
         self._state = State.CLOSING
         self._timer.set(Due.CLOSE, self.close_timeout)
         self._session.close(code, fitting_reason(reason))
 
     def _end_conversation(self, code: int, reason: str | None = None, by_app: bool = False) -> None:
-        """Let `receive` return `websocket.disconnect` after the messages that are left; the first call counts."""
+        """Let `receive` return `websocket.disconnect` after the unread messages. Only the first call has an effect."""
         if self._disconnect is None:
             self._disconnect = Disconnect(code, reason, by_app)
             self._inbox.waiters.wake()
 
     def _close(self, gently: bool = False) -> None:
-        """Close once the peer has taken what was written, or `close_timeout` is over.
+        """Close when the peer has taken the bytes that were written, or after `close_timeout` seconds.
 
         Args:
-            gently: end our half first and read on, so that no reset overtakes what was written.
+            gently: close only our direction first and go on reading; a reset could destroy the last bytes.
         """
         self._state = State.CLOSED
         if not self.transport.is_closing():
@@ -521,7 +539,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         if due is Due.PONG:
             self._on_pong_due()
         elif due is Due.SEND:
-            # The connection resets itself.
+            # The connection is reset after this call.
             self._state = State.CLOSED
             self._timer.cancel()
         elif self._state is State.CLOSED or self.connection.unsent():
@@ -556,7 +574,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
 
 
 def _as_str(text: object) -> str:
-    """The text of a subclass of str, whatever its `__str__` is."""
+    """Return text as a plain str, also if it is a subclass with its own `__str__`."""
     if isinstance(text, str):
         return str.__str__(text)
     if text is None:

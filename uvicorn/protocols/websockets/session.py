@@ -1,4 +1,4 @@
-"""An open WebSocket: the peer's bytes become messages, pongs and an end. Pings and close frames are answered here."""
+"""An open WebSocket: gives the bytes of the peer to the codec, and handles its events. `protocol.py` makes it."""
 
 import asyncio
 
@@ -9,14 +9,14 @@ from uvicorn.protocols.websockets.keepalive import Keepalive
 
 
 class Session:
-    """What there is from the accepted handshake on.
+    """The objects that exist from the accepted handshake on.
 
     Args:
-        codec: of this connection.
-        inbox: takes the messages.
-        keepalive: if the peer is pinged.
-        transport: takes pongs and answers to close frames.
-        flow: pauses when the inbox is full, or the peer does not take what it has asked for.
+        codec: reads and writes the frames of this connection.
+        inbox: the queue of received messages.
+        keepalive: decides when to send pings; None without pings.
+        transport: where pongs and close frames are written.
+        flow: pauses reading while the inbox is full, or while the peer does not take our pongs.
     """
 
     __slots__ = ("_flow", "_inbox", "_replies_unsent", "_transport", "codec", "keepalive")
@@ -37,7 +37,15 @@ class Session:
         self._replies_unsent = False
 
     def feed(self, data: bytes, taking: bool) -> PeerClosed | Failed | None:
-        """Take the peer's bytes, their messages only while they are wanted; the end, if they have it."""
+        """Read bytes of the peer.
+
+        Args:
+            data: the bytes.
+            taking: whether messages are put into the inbox. Otherwise they are dropped.
+
+        Returns:
+            The event that ends the connection, or None.
+        """
         codec = self.codec
         full = False
         end: PeerClosed | Failed | None = None
@@ -49,11 +57,11 @@ class Session:
                 if self.keepalive is not None:
                     self.keepalive.pong()
             else:
-                # The last event.
+                # No event follows this one.
                 end = event  # type: ignore[assignment]  # mypy does not see that str and bytes are not subclassed
         if codec.replies:
             self._send_replies()
-        # At the end of a connection reading goes on: close frames have to arrive.
+        # After the last event, reading is not paused: we still wait for the close frame or the end of the connection.
         if full and end is None:
             self._flow.pause_reading()
         return end
@@ -68,17 +76,20 @@ class Session:
             self._flow.pause_reading()
 
     def resume_writing(self) -> None:
-        """The transport has room again."""
+        """Called when the transport has room again."""
         if self._replies_unsent:
             self._replies_unsent = False
             self.resume_reading()
 
     def resume_reading(self) -> None:
-        """Go on reading, once the application has room for messages and the peer has taken its answers."""
+        """Resume reading if the inbox has room and the peer has taken our pongs."""
         if self._inbox.drained and not self._replies_unsent:
             self._flow.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
-        """Send the close frame, and read on: the peer's answer comes after what the application did not read."""
+        """Send a close frame, and resume reading.
+
+        The answer of the peer can come after messages that the application did not take.
+        """
         self._transport.write(self.codec.close(code, reason))
         self._flow.resume_reading()

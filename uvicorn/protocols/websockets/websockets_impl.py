@@ -1,4 +1,4 @@
-"""`--ws websockets`: frames with the masks and the close frames of the `websockets` library (13 to 17)."""
+"""`--ws websockets`: reads frames itself; the library `websockets` (13 to 17) does masks and close frames."""
 
 import codecs
 import struct
@@ -22,25 +22,25 @@ from uvicorn.protocols.websockets.deflate import MessageTooBig, PerMessageDeflat
 
 try:
     from websockets.speedups import apply_mask
-except ImportError:  # pragma: no cover - the library comes with its extension wherever coverage is measured
+except ImportError:  # pragma: no cover - coverage is measured with the C extension of the library
     from websockets.utils import apply_mask
 
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 _FIN, _RSV1, _OPCODE, _CONTROL = 0x80, 0x40, 0x0F, 0x08
 _CLOSE, _PING, _PONG = 0x88, 0x89, 0x8A
-# Defined opcodes, control frames whole (RFC 6455 sections 5.2 and 5.5), and with permessage-deflate RSV1 on the first
-# frame of a message (RFC 7692 section 6).
+# The valid first bytes of a frame: defined opcodes only, and control frames always have FIN (RFC 6455 sections 5.2 and
+# 5.5). With permessage-deflate, the first frame of a message may have RSV1 (RFC 7692 section 6).
 _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 _FIRST_BYTES_DEFLATE = _FIRST_BYTES | {0x41, 0x42, 0xC1, 0xC2}
 
-# A frame that is a message: its first byte -> whether it is text.
+# The first bytes of frames that are whole messages -> whether the message is text.
 _WHOLE = {0x81: True, 0x82: False}
 _WHOLE_DEFLATE = {**_WHOLE, 0xC1: True, 0xC2: False}
 
 
 def _frame(first: int, payload: bytes) -> bytes:
-    """A server's frame, in a third of the time of the library's."""
+    """Make a frame of a server. The function of the library takes three times as long."""
     size = len(payload)
     if size < 126:
         return bytes((first, size)) + payload
@@ -50,7 +50,10 @@ def _frame(first: int, payload: bytes) -> bytes:
 
 
 class WebsocketsCodec:
-    """Reads frames when they have come whole, but refuses them by their headers."""
+    """A `uvicorn.protocols.websockets.codec.Codec`.
+
+    A frame is read when all of it has arrived. A frame that is not allowed is refused when its header has arrived.
+    """
 
     __slots__ = (
         "_budget",
@@ -70,7 +73,7 @@ class WebsocketsCodec:
 
     def __init__(self, max_size: int, deflate: PerMessageDeflate | None) -> None:
         self._max_size = max_size
-        # Bytes that the current message may still grow by.
+        # How many more bytes the current message may have.
         self._budget = max_size
         self._deflate = deflate
         self._first_bytes = _FIRST_BYTES if deflate is None else _FIRST_BYTES_DEFLATE
@@ -96,7 +99,7 @@ class WebsocketsCodec:
         except UnicodeDecodeError:
             self._fail(CloseCode.INVALID_DATA)
         except (FrameRejected, ProtocolError) as rejected:
-            # The library refuses close frames that are malformed.
+            # ProtocolError comes from the library: a malformed close frame.
             self._fail(rejected.code if isinstance(rejected, FrameRejected) else CloseCode.PROTOCOL_ERROR)
         events, self._events = self._events, []
         return events
@@ -126,7 +129,7 @@ class WebsocketsCodec:
         self._events.append(failed)
 
     def _take_frames(self, data: bytes | bytearray) -> int:
-        """Take the frames that have come whole; return where what is left begins (RFC 6455 section 5.2)."""
+        """Read the complete frames (RFC 6455 section 5.2). Returns the position of the first unread byte."""
         position, end = 0, len(data)
         while position + 2 <= end:
             first, size = data[position], data[position + 1] - 0x80
@@ -139,7 +142,7 @@ class WebsocketsCodec:
                 if begin - 4 > end:
                     break
                 size = int.from_bytes(data[position + 2 : begin - 4], "big")
-                # The shortest form is the only one, and the highest bit is zero.
+                # The shortest encoding must be used, and the highest bit must be zero.
                 if size < shortest or size >= 1 << 63:
                     raise FrameRejected("malformed length")
             if size > self._budget:
@@ -186,7 +189,7 @@ class WebsocketsCodec:
             self._on_fragment(first, payload)
 
     def _on_fragment(self, first: int, payload: bytes) -> None:
-        """RFC 6455 section 5.4."""
+        """Read a frame of a fragmented message (RFC 6455 section 5.4)."""
         if self._fragments is None:
             text = first & _OPCODE == 0x01
             self._fragments = new_fragments(text)
@@ -204,12 +207,12 @@ class WebsocketsCodec:
 
     def _on_close(self, payload: bytes) -> None:
         if len(payload) >= 2 and int.from_bytes(payload[:2], "big") not in SENDABLE_CODES:
-            # The reason, which is looked at next, may be wrong too.
+            # Checked before the library parses the reason, which may be invalid too: the code has precedence.
             raise FrameRejected("close code")
         close = Close.parse(payload)
         self._ended = True
         if not self._close_sent:
-            # The peer's own code and reason go back (RFC 6455 section 5.5.1).
+            # The answer has the code and the reason of the peer (RFC 6455 section 5.5.1).
             self.replies.append(_frame(_CLOSE, payload))
         self._events.append(PeerClosed(int(close.code), close.reason))
 

@@ -1,4 +1,4 @@
-"""`--ws websockets-sansio`: the same as `--ws websockets`, whose codec knows no I/O either."""
+"""`--ws websockets-sansio`: another name for `--ws websockets`, which does no I/O in the library either."""
 
 from uvicorn.protocols.websockets.websockets_impl import WebSocketProtocol
 
@@ -6,6 +6,6 @@ __all__ = ["WebSocketsSansIOProtocol"]
 
 
 class WebSocketsSansIOProtocol(WebSocketProtocol):
-    """`WebSocketProtocol` by the name that other programs import."""
+    """`WebSocketProtocol` under a name that other programs import."""
 
     __slots__ = ()

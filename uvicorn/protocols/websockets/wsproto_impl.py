@@ -24,7 +24,10 @@ _RSV1 = RsvBits(True, False, False)
 
 
 class _MessageLimits(Extension):
-    """Bounds messages from their headers on, and inflates them: for a library without limits an extension."""
+    """Limits the size of messages, and compresses and decompresses them.
+
+    The library has no limits. As an extension, this class sees the header of each frame before its payload.
+    """
 
     name = EXTENSION_NAME
 
@@ -158,7 +161,7 @@ class WSProtoCodec:
         if state is ConnectionState.REMOTE_CLOSING:
             self.replies.append(self._send(event.response()))
         elif state is not ConnectionState.CLOSED:
-            # The same event says that the peer failed.
+            # The library reports a violation of the protocol by the same event as a close frame.
             failed = failure(CloseCode(event.code))
             if state is ConnectionState.OPEN:
                 self.replies.append(self.close(failed.code, failed.reason))
