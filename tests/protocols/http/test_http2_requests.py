@@ -460,7 +460,7 @@ async def test_a_malformed_request(connect_http2: Any, caplog: pytest.LogCapture
     assert (await connection.get(3)).status == 200
     assert len(app.scopes) == 1
     assert "Invalid HTTP request received." in caplog.text
-    assert "127.0.0.1:12345 - A mistake of the client's resets the stream: a connection-specific field" in caplog.text
+    assert "127.0.0.1:12345 - An error of the client resets the stream: a connection-specific field" in caplog.text
 
 
 async def test_a_running_application_counts_until_it_returns(connect_http2: Any) -> None:

@@ -1,20 +1,22 @@
-"""HTTP/1.1 on one connection: requests in, applications started in order, responses out (RFC 9112).
+"""HTTP/1.1 on one connection: reads requests, starts applications in order, writes responses (RFC 9112).
 
-asyncio calls `Http1` with what the client sends; the exchange calls it with what the application sends. `RequestReader`
-frames requests, and `Http1` asks it for the next event only when there is room for it. Requests that follow the one
-being served stay bytes until it is answered. So what ends the connection (a refusal, an upgrade, a close) comes in its
-turn.
+`Http1` has three callers. The event loop calls the methods of an asyncio protocol with the bytes of the client. The
+exchange of the current request calls the methods of `uvicorn.protocols.wire.Stream`. The connection calls `on_due`, and
+the server calls `shutdown`.
 
-    state     what is going on                                       next
-    IDLE      no request is served; perhaps a part of a head is read  STARTING; CLOSED
-    STARTING  an application is called, which may answer at once      SERVING; as SERVING
-    SERVING   an application is to answer                             IDLE, QUEUED, DRAINING; CLOSED
-    QUEUED    the next request was read and has to wait for the       STARTING, IDLE; CLOSED
-              next turn of the loop
-    DRAINING  the response is complete; the rest of the body is       IDLE, QUEUED; CLOSED
-              read and dropped
-    CLOSED    nothing is read any more: what comes is dropped, or
-              another wire is spoken
+`RequestReader` decides where requests begin and end. `Http1` asks it for the next event only when it can handle the
+event. Requests after the current one stay unread bytes until the response is complete. So a bad request, an upgrade or
+a close takes effect only after the responses before it.
+
+    state     what happens                                              next state
+    IDLE      no request is served; a part of a head may be read        STARTING, CLOSED
+    STARTING  the application is called, and may answer in this call    SERVING, and the same as SERVING
+    SERVING   the application has not completed the response            IDLE, QUEUED, DRAINING, CLOSED
+    QUEUED    unread bytes wait for the next turn of the loop           STARTING, IDLE, CLOSED
+    DRAINING  the response is complete; the rest of the request body    IDLE, QUEUED, CLOSED
+              is read and dropped
+    CLOSED    nothing is read: received bytes are dropped, or another
+              wire has the connection
 """
 
 import asyncio
@@ -63,7 +65,7 @@ access_logger = logging.getLogger("uvicorn.access")
 
 
 class State(enum.Enum):
-    """What is going on; the module has the table."""
+    """The states of a connection; the docstring of the module has a table."""
 
     IDLE = enum.auto()
     STARTING = enum.auto()
@@ -80,11 +82,12 @@ _KEEP_ALIVE = Due.KEEP_ALIVE
 
 
 class Http1Service(Service):
-    """What the connections of a class for HTTP/1.1 have in common.
+    """What the HTTP/1.1 connections of one class share.
 
     Attributes:
-        hooks: None for a class without hooks, so that it costs nothing.
-        judge: checks the grammar of field lines.
+        hooks: which hooks to call; None if there are none, so that they cost nothing.
+        judge: the function that checks the grammar of field lines.
+        limits: the limits of `RequestReader`.
     """
 
     def __init__(self, http: "Http1") -> None:
@@ -96,21 +99,21 @@ class Http1Service(Service):
 
 
 class Http1(Hookable, Connected, asyncio.Protocol):
-    """One HTTP/1.1 connection: the wire, and the stream of the request being served.
+    """One HTTP/1.1 connection. It is the wire, and also the stream of the current request.
 
     Args:
-        config: loaded, or it is loaded here.
-        server_state: shared by all connections of the server.
-        app_state: the lifespan state, copied into each scope.
-        _loop: the event loop; needs `create_task` and `call_later` only.
+        config: the config of the server; it is loaded if it was not.
+        server_state: the data that all connections of the server share.
+        app_state: the state of the lifespan; each scope gets a copy.
+        _loop: the event loop. A test double needs only `create_task` and `call_later`.
 
     Attributes:
-        state: what is going on.
+        state: see the table of the module.
         reader: reads the requests.
-        cycle: the exchange that is being served, or None.
-        leaving: whether the response being sent is the last.
-        message: the request whose hooks are called.
-        upgrade: the head of the handshake for which the connection is to be given to a WebSocket.
+        cycle: the exchange of the current request, or None.
+        leaving: whether the connection closes after the current response.
+        message: the request whose hooks are being called, or None.
+        upgrade: the head of a WebSocket handshake, until the connection is given to the WebSocket; otherwise None.
     """
 
     __slots__ = (
@@ -170,7 +173,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
 
         service: Http1Service = get_service(self, Http1Service)
         self._service = service
-        # Each request reads these: attributes of our own are faster than those of the service.
+        # Each request reads these. An attribute of the connection is faster than one of the service.
         self.timeout_keep_alive = service.timeout_keep_alive
         self._scheduler = service.scheduler
         self._make_task = service.make_task
@@ -178,7 +181,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self._hooks = service.hooks
         self._eager = False
         self.app: ASGI3Application = config.loaded_app
-        # The application for requests that have fields of a proxy.
+        # The application for requests with header fields of a proxy.
         self._proxied_app = self.app
         self.connection = Connection(self, config, server_state, self._scheduler.timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
@@ -189,16 +192,16 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self.message: Message | None = None
         self.upgrade: RequestHead | None = None
 
-        # The request that was read last, and the one being served.
+        # `scope` is that of the request that was read last, `cycle` that of the current request.
         self.scope: HTTPScope | None = None
         self.cycle: RequestResponseCycle | None = None
         self.framer: Any = self.response_framer_class(0)
-        # From the first of several parts of a response on.
+        # Set while a response of several parts is being sent.
         self.outbox: Outbox | None = None
 
     @classmethod
     def get_cycle_class(cls) -> Any:
-        """The class of the exchanges, by the name that programs replace it under."""
+        """The class of the exchanges. It is looked up in the public module, where programs replace it."""
         raise NotImplementedError
 
     def get_judge(self) -> Callable[[bytes], None]:
@@ -206,34 +209,34 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         raise NotImplementedError
 
     def request_limits(self) -> tuple[int, int, int, int]:
-        """The limits of `RequestReader`."""
+        """The limits for `RequestReader`."""
         return request_limits(self.config)
 
     # What subclasses read
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers of the request that was read last."""
+        """The header fields of the request that was read last."""
         return [] if self.scope is None else self.scope["headers"]  # type: ignore[return-value]  # ours is a list
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the connection may persist after the response being sent."""
+        """Whether the connection may persist after the current response."""
         return bool(self.framer.keep_alive)
 
     @property
     def timeout_keep_alive_task(self) -> "Deadline[Due] | asyncio.TimerHandle | None":
-        """The timer that closes the connection, None unless it is idle."""
+        """The timer that closes an idle connection; None if the connection is not idle."""
         deadline = self.connection.deadline
         return deadline.handle if self.state is _IDLE and deadline.reason is _KEEP_ALIVE else None
 
     @property
     def ws_protocol_class(self) -> Any:
-        """The class of the WebSocket: the config's, unless one was set here."""
+        """The WebSocket class: the one that was assigned to this attribute, otherwise that of the config."""
         try:
             return self._ws_protocol_class
         except AttributeError:
-            # Only now: this may import a library.
+            # Looked up as late as possible, because it may import a library.
             return self.config.ws_protocol_class
 
     @ws_protocol_class.setter
@@ -253,7 +256,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         if service.middleware is not None and self.app is service.middleware:
             self._proxied_app = service.middleware.for_peer(connection.client, connection.server)
             self.app = service.app
-        # A subclass may have replaced `self.app`.
+        # A subclass may have assigned another application to `self.app`.
         self._eager = service.is_eager if self.app is service.app else service.starts_at_once(self.app)
         connection.deadline.set(Due.HEAD, self.config.timeout_request_head)
         connection.trace("HTTP connection made")
@@ -267,10 +270,12 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.cycle.disconnect()
 
     def data_received(self, data: bytes) -> None:
-        """Serve what was read, until a request waits: for its application, its body, or the loop's next turn.
+        """Read bytes and serve requests.
+
+        Returns when a request has to wait: for its application, for more bytes, or for the next turn of the loop.
 
         Args:
-            data: what has come, or b"" to go on with what is unread.
+            data: the bytes of the client. With b"", the unread bytes are served.
         """
         if self.state is not _IDLE or (self._hooks is not None and data):
             self._receive(data)
@@ -279,7 +284,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         until = 0.0
         try:
             flags = reader.read(data)
-            # Each pass serves a request.
+            # Each pass of this loop serves one request.
             while flags >= 0:
                 if self._hooks is not None:
                     cycle = take_request(self, self._hooks, flags)
@@ -328,11 +333,11 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self._refuse(rejected)
 
     def _serve_unread(self) -> None:
-        """Go on as after a read. This does not call `data_received` of a subclass, which may count the bytes."""
+        """Serve the unread bytes. This does not call `data_received` of a subclass, which may count bytes."""
         Http1.data_received(self, b"")
 
     def _receive(self, data: bytes) -> None:
-        """Take what has come while no request could be served at once, or with hooks."""
+        """Take bytes if a request is being served already, or if the class has hooks."""
         if self.state is State.CLOSED:
             self.connection.discard(len(data))
             return
@@ -346,13 +351,13 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.read_events()
 
     def _find_own_hooks(self, hooks: Hooks) -> None:
-        """Look for hooks that were assigned to the instance."""
+        """Look for hooks that were assigned to this instance."""
         own = set(vars(self))
         self._hooks = Hooks(self, own)
         self._hooks.by_instance = False
 
     def read_events(self) -> None:
-        """Read what has come, as far as there is room."""
+        """Read events from the unread bytes, as far as they can be handled now."""
         state = self.state
         reader = self.reader
         if state is _IDLE:
@@ -363,11 +368,11 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             if not self.flow.read_paused:
                 self._read_body()
         else:
-            # Requests wait for the one before them.
+            # These bytes are requests that have to wait for the current one.
             self.flow.pause_reading()
 
     def eof_received(self) -> bool | None:
-        """The client sends no more; it may still read (RFC 9112 section 9.6)."""
+        """Called when the client has closed its direction. It may still read the response (RFC 9112 section 9.6)."""
         self.connection.eof = True
         state = self.state
         cycle = self.cycle
@@ -380,7 +385,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
                 self._refuse(RequestRejected(400, "the connection ended within a request"))
             else:
                 cycle.end()
-        # TLS has no half-closed connections.
+        # With TLS, closing one direction closes the connection.
         return self.state is not State.CLOSED and not self.connection.secure
 
     def pause_writing(self) -> None:
@@ -391,7 +396,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self._await_client()
 
     def shutdown(self) -> None:
-        """Close when the request being served, if there is one, has its response."""
+        """Called when the server shuts down: close now, or after the current response."""
         if self.cycle is not None or self.state is State.QUEUED:
             self.leaving = True
             self.framer.keep_alive = False
@@ -400,7 +405,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
 
     @property
     def exchanges(self) -> tuple[RequestResponseCycle, ...]:
-        """The exchange that is being served, if there is one."""
+        """The exchange of the current request, if there is one."""
         return () if self.cycle is None else (self.cycle,)
 
     # Requests
@@ -415,14 +420,17 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self._serve_unread()
 
     def take_request(self, flags: int, scope: Any) -> RequestResponseCycle | None:
-        """The exchange for the request that was read last, None for an upgrade.
+        """Make the exchange for the request that was read last.
 
         Args:
-            flags: of its head.
-            scope: given to the application.
+            flags: the flags of the head (`uvicorn._speedups.flags`).
+            scope: the scope for the application.
+
+        Returns:
+            The exchange, or None if the connection becomes a WebSocket.
         """
         state = self.server_state
-        # ServerState.count_request, inlined: a call costs 300 instructions.
+        # This is ServerState.count_request, inlined. A call costs 300 instructions.
         state.total_requests += 1
         if state.request_limit is not None and state.request_limit == state.total_requests:
             state.on_limit()
@@ -448,7 +456,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             flags &= ~KEEP_ALIVE
         self.scope = scope
         self.framer.begin(flags)
-        # An __init__ would cost 1,300 instructions.
+        # The attributes are set here, because an __init__ costs 1,300 instructions.
         cycle: RequestResponseCycle = self._new_cycle()
         cycle.stream = self
         cycle.app = app
@@ -467,7 +475,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         return self._proxied_app if app is self._service.app else app
 
     def _read_body(self) -> None:
-        """Give the exchange what has come of its body."""
+        """Give the unread bytes of the body to the exchange."""
         reader = self.reader
         cycle: Any = self.cycle
         try:
@@ -486,7 +494,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self._pace_reading()
 
     def _pace_reading(self) -> None:
-        """Go on reading, unless requests wait for the one before them, or the application has not taken the body."""
+        """Pause reading if requests have to wait, or if the application has not taken the body; otherwise resume."""
         cycle = self.cycle
         if self.is_closed:
             return
@@ -498,17 +506,17 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.flow.resume_reading()
 
     def _drain_body(self) -> None:
-        """Drop what has come of the body of a request that was answered before its end."""
-        # A body in chunks is never short: what is left has a length, and nothing in it can be wrong.
+        """Drop the unread bytes of a body. The response was complete before the end of the request."""
+        # This state is entered only if the rest of the body has a known length, so `next` cannot raise.
         self.reader.next()
         if not self.reader.more_body:
             if self.connection.deadline.reason is Due.LINGER:
-                # This deadline does not apply to the next request.
+                # The deadline was for the body only.
                 self.connection.deadline.clear()
             self._go_on()
 
     def _go_on(self) -> None:
-        """The request is over: serve what follows it, or be idle."""
+        """Called when a request is complete: serve the next one, or become idle."""
         if self.reader.has_unread():
             self._queue()
         else:
@@ -516,7 +524,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self._go_idle()
 
     def _go_idle(self) -> None:
-        """Nothing is unread, and the client may send another request."""
+        """Wait for another request. There are no unread bytes."""
         flow = self.flow
         if self.connection.eof:
             self._close()
@@ -528,7 +536,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         flow.resume_reading()
 
     def _await_request(self) -> None:
-        """All that came was read, and no request is complete."""
+        """Wait for the rest of a request. All bytes were read, and they are not a complete head."""
         if self.connection.eof:
             if self.reader.in_head():
                 self._refuse(RequestRejected(400, "the connection ended within a request"))
@@ -543,14 +551,14 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         deadline = self.connection.deadline
         cycle = self.cycle
         if self.flow.write_paused:
-            # The client has to read first: `Due.SEND` is set while writing is paused.
+            # The client has to read first. The deadline `Due.SEND` is set while writing is paused.
             return
         if self.state is _IDLE:
             if self.reader.in_head():
                 if deadline.reason is not Due.HEAD:
                     deadline.set(Due.HEAD, self.config.timeout_request_head)
             elif deadline.reason is not Due.HEAD and deadline.reason is not _KEEP_ALIVE:
-                # Empty lines are no request: they do not extend the deadline.
+                # Empty lines are not a request, so they do not extend the deadline.
                 deadline.set(_KEEP_ALIVE, self.timeout_keep_alive)
         elif self.state is State.DRAINING:
             deadline.set(Due.LINGER, LINGER_SECONDS)
@@ -559,10 +567,10 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         else:
             deadline.clear()
 
-    # The stream of the request being served
+    # The stream of the current request
 
     async def drain(self) -> None:
-        """Return once the client takes what is sent."""
+        """Wait until writing is not paused."""
         await self.flow.drain()
 
     def send(self, message: Any) -> None:
@@ -582,9 +590,9 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         else:
             data = framer.send(message, self.server_state.default_block)
             if not framer.end():
-                # Neither the first part nor the last.
+                # This part is neither the first nor the last.
                 if outbox.left > 1:
-                    # Outbox.add, inlined: without its two calls an event costs a tenth less.
+                    # This is Outbox.add, inlined. Without its two calls, an event costs a tenth less.
                     if data and not self.transport.is_closing():
                         outbox.left -= 1
                         self.transport.write(data)
@@ -622,7 +630,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
                 self._go_on()
 
     def _end_first_step(self, cycle: RequestResponseCycle, task: "asyncio.Task[None]") -> None:
-        """The application has let the loop run, and may go on later."""
+        """Called when the application waits for something before its response is complete."""
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         if self.state is _STARTING:
@@ -632,17 +640,17 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.outbox.end_turn()
 
     def _send_head_soon(self, cycle: RequestResponseCycle) -> None:
-        """Send the head at the loop's next turn, unless it has been sent with the first part of the body by then."""
-        # Not `self.loop`: tests give a double that may lack `call_soon`.
+        """Send the head in the next turn of the loop, unless a part of the body has been sent with it by then."""
+        # `self.loop` may be a test double without `call_soon`.
         loop = asyncio._get_running_loop()
         if loop is None:
-            # The application is driven by hand.
+            # No loop runs: a test runs the coroutine of the application itself.
             self._send_head(cycle)
         else:
             loop.call_soon(self._send_head, cycle)
 
     def _send_head(self, cycle: RequestResponseCycle) -> None:
-        """Send the head alone, if the response has started and no part of the body has come."""
+        """Send the head alone, if the response has started and no part of its body was sent."""
         if cycle is self.cycle and cycle.progress == EXPECT_BODY and not self.framer.head_sent:
             self._write_head()
 
@@ -653,7 +661,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             self.server_state.log_access(self.access_logger, cycle.scope, self.framer.status)
 
     def _call_next_turn(self, callback: Callable[[], None]) -> None:
-        """Call at the loop's next turn. After a first step, `_end_first_step` does the work."""
+        """Call back in the next turn of the loop. In the state STARTING, `_end_first_step` does that work."""
         if self.state is not _STARTING:
             self.loop.call_soon(callback)
 
@@ -663,30 +671,34 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             outbox.flush()
 
     def _end_early(self, persists: bool) -> None:
-        """End a response that is the last of the connection, or was complete before the body of its request."""
+        """End a response that is the last one, or that was complete before the body of the request.
+
+        Args:
+            persists: whether the response allows another request on the connection.
+        """
         if self.transport.is_closing():
             self.state = State.CLOSED
             return
         if not persists or self._is_body_long():
             self._close_gently()
             return
-        # Little of the body is left: read and drop it, and keep the connection.
+        # The rest of the body is short. Read and drop it, and keep the connection.
         self.state = State.DRAINING
         self._await_client()
         self.flow.resume_reading()
         self._drain_body()
 
     def _announce_end(self, cycle: RequestResponseCycle, message: Any) -> None:
-        """Say in the head that the connection ends with a response that comes before the end of the body."""
+        """Let the head say `connection: close` if the response comes before the end of the request body."""
         if cycle.expect_continue:
             if dict(message).get("type") == "http.response.start":
-                # The client may leave the body out. Then we would not find the beginning of the next request.
+                # The client may now not send the body. Then we could not know where the next request begins.
                 self.framer.keep_alive = False
         elif cycle.progress == EXPECT_BODY and not dict(message).get("more_body") and self._is_body_long():
             self.framer.keep_alive = False
 
     def _is_body_long(self) -> bool:
-        """Whether more of the body may come than we read to keep the connection (RFC 9112 section 9.3)."""
+        """Whether the rest of the body may be longer than we are willing to drop (RFC 9112 section 9.3)."""
         return not 0 <= self.reader.remaining <= LINGER_BYTES
 
     def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -694,7 +706,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self.connection.write(self.framer.interim(status, headers))
 
     async def send_file(self, file: int, offset: int, size: int) -> int:
-        """Send bytes of a file without reading them: a part of a body with content-length, in clear text."""
+        """Send bytes of a file with `sendfile`. Only for a body with Content-Length, on a connection without TLS."""
         framer = self.framer
         if framer.framing != LENGTH or not can_transfer(self.connection):
             return 0
@@ -709,12 +721,12 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         return size - transfer.left
 
     def takes_trailers(self) -> bool:
-        """Whether the client keeps fields that come after a body: it says so in TE (RFC 9110 section 10.1.4)."""
+        """Whether the client wants trailers: it says so in the field TE (RFC 9110 section 10.1.4)."""
         options = [value for name, value in self.headers if name == b"te"]
         return b"trailers" in [option.strip(b" \t") for option in b",".join(options).lower().split(b",")]
 
     def want_body(self) -> None:
-        """The application waits for more of the body, or has room for it again."""
+        """Called when the application waits for more of the body, or has taken what was buffered."""
         cycle: Any = self.cycle
         reader = self.reader
         if cycle.more_body and reader.has_unread():
@@ -725,12 +737,12 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             deadline.set(Due.BODY, self.config.timeout_request_body)
 
     def unwant_body(self) -> None:
-        """The application does not wait for the body any more."""
+        """Called when the application does not wait for the body any longer."""
         if self.connection.deadline.reason is Due.BODY:
             self.connection.deadline.clear()
 
     def fail(self) -> None:
-        """The application has failed: send an error response, or break off the response that has begun."""
+        """Called when the application has failed: send an error response, or break off a response that has begun."""
         cycle: Any = self.cycle
         if self.framer.head_sent:
             self.break_off()
@@ -744,12 +756,12 @@ class Http1(Hookable, Connected, asyncio.Protocol):
     # The end
 
     def _refuse(self, rejected: RequestRejected) -> None:
-        """Answer a request that is no HTTP, and read no further."""
+        """Answer a request that is not valid, and read nothing more."""
         if self.is_closed:
-            # A hook has answered.
+            # A hook has answered already.
             return
         if self.transport.is_closing():
-            # A hook or the application has closed it.
+            # A hook or the application has closed the connection.
             self._close()
             return
         log_invalid_request(self.logger, self.connection.client, rejected)
@@ -760,11 +772,16 @@ class Http1(Hookable, Connected, asyncio.Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing is read any more."""
+        """Whether the connection reads nothing more."""
         return self.state is State.CLOSED
 
     def answer(self, status: int, text: str | None = None) -> None:
-        """Send an answer of the server itself, and close. A response that has begun is broken off instead."""
+        """Send a response of the server itself, and close. If a response has begun, break it off instead.
+
+        Args:
+            status: the status code.
+            text: the body; by default the phrase of the status.
+        """
         cycle = self.cycle
         if cycle is not None:
             if self.framer.head_sent:
@@ -783,13 +800,13 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self._close_gently()
 
     def break_off(self) -> None:
-        """End an incomplete response so that the client cannot take it for a complete one."""
+        """End an incomplete response in a way that shows the client that it is incomplete."""
         cycle: Any = self.cycle
         cycle.disconnect()
         self.state = State.CLOSED
         self._empty_outbox()
         if self.framer.framing == CLOSE:
-            # A FIN would be the end of the body.
+            # The end of this body is the end of the connection, so a normal close would look like a complete body.
             self.connection.reset()
         else:
             self.connection.close()
@@ -802,16 +819,16 @@ class Http1(Hookable, Connected, asyncio.Protocol):
     def _close_gently(self) -> None:
         self.state = State.CLOSED
         if self.leaving:
-            # A server that shuts down does not wait for clients that keep their half open.
+            # A server that shuts down does not wait for clients that keep their direction open.
             self.connection.close()
         else:
             self.connection.close_gently()
 
     def on_due(self, due: Due) -> None:
-        """A deadline has passed."""
+        """Called when a deadline of the connection has passed."""
         cycle = self.cycle
         if due is _KEEP_ALIVE:
-            # If a request has come meanwhile, it did not clear the deadline.
+            # The deadline is not cleared when a request arrives, so the connection may not be idle any longer.
             if self.state is _IDLE:
                 self.timeout_keep_alive_handler()
         elif due is Due.HEAD:
@@ -825,12 +842,12 @@ class Http1(Hookable, Connected, asyncio.Protocol):
                 self.answer(408)
 
     def close_idle(self) -> None:
-        """Close the idle connection, once the client has taken what it was sent."""
+        """Close the idle connection when the client has taken the last response."""
         self.state = State.CLOSED
         self.connection.close_once_sent()
 
     def leave(self) -> bytes:
-        """Give up the connection to another wire; the bytes that were not read."""
+        """Stop reading, because another wire gets the connection. Returns the unread bytes."""
         self.state = State.CLOSED
         rest: bytes = self.reader.take_rest()
         return rest

@@ -1,16 +1,18 @@
-"""HTTP/2 on one connection: requests in, applications started, responses out (RFC 9113).
+"""HTTP/2 on one connection: reads requests, starts applications, writes responses (RFC 9113).
 
-asyncio, or `uvicorn.protocols.http.negotiation`, calls `Http2` with what the client sends; exchanges call `Http2Stream`
-with what applications send. The session (`Session`) reads and writes frames, and keeps windows and limits. The wire
-starts applications, passes the events of their streams to them, and writes the session's output once in each pass of
-the loop.
+`Http2` is the wire. `uvicorn.protocols.http.negotiation` makes it when a client speaks HTTP/2. Then the event loop
+calls the methods of an asyncio protocol with the bytes of the client, the connection calls `on_due`, and the server
+calls `shutdown`. `Http2Stream` is one request; its exchange calls the methods of `uvicorn.protocols.wire.Stream`.
 
-    state    what is going on                                             next
-    SERVING  requests are served                                          LEAVING; ENDING; CLOSED
-    LEAVING  GOAWAY has asked the client to open no more streams; the     ENDING; CLOSED
-             answer to a PING is awaited (RFC 9113 section 6.8)
-    ENDING   the streams that have come are served, and no others         CLOSED
-    CLOSED   nothing is read any more: what comes is dropped
+A `Session` (`uvicorn._speedups`) reads and writes frames, and enforces windows and limits. `Http2` takes its events,
+starts applications, and writes the output of the session once for each turn of the loop.
+
+    state    what happens                                                next state
+    SERVING  requests are served                                         LEAVING, ENDING, CLOSED
+    LEAVING  the server shuts down: a first GOAWAY and a PING were       ENDING, CLOSED
+             sent, the answer to the PING is awaited (section 6.8)
+    ENDING   open streams are served, and new ones are ignored           CLOSED
+    CLOSED   nothing is read: received bytes are dropped
 """
 
 import asyncio
@@ -57,17 +59,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger("uvicorn.error")
 access_logger = logging.getLogger("uvicorn.access")
 
-# Bytes that a client may send on all streams together before they are taken, once it has a body to send; and how many
-# connections of a server may have that at once. The others keep the 64 KiB that each begins with.
+# The receive window of a connection, in bytes for all streams together, after the client has begun to send a body; and
+# how many connections may have such a window at the same time. The others keep the initial window of 64 KiB.
 CONNECTION_WINDOW = 1 << 20
 WIDE_WINDOWS = 64
 
-# Seconds for the answer to the PING of a shutdown, once no stream is open.
+# Seconds to wait for the answer to the PING of a shutdown, when no stream is open.
 PONG_SECONDS = 1.0
 
 
 class Flow:
-    """Whether the stream waits for the application to take the body, and whether it may be written to. Shared."""
+    """The flow control of a stream (`uvicorn.protocols.wire.Flow`). There are four objects, which all streams share.
+
+    Attributes:
+        read_paused: whether the application has to take the body before the client may send more.
+        write_paused: whether bytes of the response wait for the window of the client.
+    """
 
     __slots__ = ("read_paused", "write_paused")
 
@@ -82,7 +89,7 @@ _FLOWING = _FLOWS[False][False]
 
 
 class State(enum.Enum):
-    """What is going on; the module has the table."""
+    """The states of a connection; the docstring of the module has a table."""
 
     SERVING = enum.auto()
     LEAVING = enum.auto()
@@ -96,16 +103,17 @@ _KEEP_ALIVE = Due.KEEP_ALIVE
 
 
 class Http2Stream:
-    """One request of a connection, and the way of its answer: see `uvicorn.protocols.wire.Stream`.
+    """The stream of one request (`uvicorn.protocols.wire.Stream`).
 
     Attributes:
         http2: the connection.
-        stream: the session's part of it.
-        cycle: the exchange, None once the response is complete.
-        flow: one of the four that are shared.
-        logged: whether the access log has its line, or there is no log.
-        due: what the client has to do before `due_at`, or None.
-        sent: what the session had sent of the response, and of all responses, when `due` was set.
+        stream: the stream in the session.
+        cycle: the exchange; None when the response is complete.
+        flow: one of the four shared objects.
+        logged: whether the line of the access log was written, or is not wanted.
+        due: what the client has to do; None without a deadline.
+        due_at: the time of the deadline, of `time.monotonic`.
+        sent: how many bytes of this response, and of all responses, had been sent when the deadline was set.
     """
 
     __slots__ = ("_waiters", "cycle", "due", "due_at", "flow", "http2", "logged", "sent", "stream")
@@ -134,13 +142,13 @@ class Http2Stream:
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the connection may persist after the response: other streams decide about it."""
+        """Whether the connection may persist after the response. One stream alone never closes it."""
         return self.http2.state is State.SERVING
 
-    # What the exchange asks for
+    # Called by the exchange
 
     async def drain(self) -> None:
-        """Return once the client takes what is sent."""
+        """Wait until writing is not paused."""
         while self.flow.write_paused:
             if self._waiters is None:
                 self._waiters = Waiters()
@@ -164,7 +172,7 @@ class Http2Stream:
             cycle.progress = COMPLETE
             if cycle.waiters is not None:
                 cycle.waiters.wake()
-            # Cycles of references would be work for the garbage collector.
+            # A reference cycle would have to wait for the garbage collector.
             self.cycle = None
             if self.due is not None:
                 self.unwatch()
@@ -179,15 +187,15 @@ class Http2Stream:
         self.http2.flush_soon()
 
     async def send_file(self, file: int, offset: int, size: int) -> int:
-        """Send nothing: frames need the bytes of the file, so the exchange has to read them."""
+        """Send nothing, and return 0: the file has to be read, because its bytes are sent in frames."""
         return 0
 
     def takes_trailers(self) -> bool:
-        """Whether the client keeps fields that come after a body. They are a part of every message."""
+        """Whether the client wants trailers: yes, every message of HTTP/2 can have them."""
         return True
 
     def want_body(self) -> None:
-        """The application has taken what there was of the body, or waits for more."""
+        """Called when the application waits for more of the body, or has taken what was buffered."""
         http2 = self.http2
         cycle: Any = self.cycle
         if http2.session.credit(self.stream) and cycle.more_body and self.due is None:
@@ -198,19 +206,19 @@ class Http2Stream:
             http2.flush_soon()
 
     def unwant_body(self) -> None:
-        """The application does not wait for the body any more."""
+        """Called when the application does not wait for the body any longer."""
         if self.due is Due.BODY:
             self.unwatch()
 
     def break_off(self) -> None:
-        """End an incomplete response so that the client cannot take it for a complete one."""
+        """End an incomplete response with a reset, which shows the client that it is incomplete."""
         self.reset(INTERNAL_ERROR)
 
     def shutdown(self) -> None:
-        """The response was complete: keep the connection, because other streams use it."""
+        """Called when the application fails after a complete response. Other streams use the connection: do nothing."""
 
     def fail(self) -> None:
-        """The application has failed: send an error response, or break off the response that has begun."""
+        """Called when the application has failed: send an error response, or break off a response that has begun."""
         cycle: Any = self.cycle
         if self.stream.framer.head_sent:
             self.break_off()
@@ -219,7 +227,7 @@ class Http2Stream:
             self.log(cycle.scope, 500)
         self.answer(500)
 
-    # What the connection asks for
+    # Called by the connection
 
     def log(self, scope: Any, status: int) -> None:
         """Write the line of the access log."""
@@ -227,7 +235,7 @@ class Http2Stream:
         self.http2.server_state.log_access(self.http2.access_logger, scope, status)
 
     def answer(self, status: int) -> None:
-        """Answer for the server itself."""
+        """Send a response of the server itself."""
         http2 = self.http2
         stream = self.stream
         session = http2.session
@@ -244,13 +252,13 @@ class Http2Stream:
         http2.flush_soon()
 
     def reset(self, code: int) -> None:
-        """Reset the stream, whose response is not complete."""
+        """Reset the stream with this error code; the response is not complete."""
         self.http2.reset(self.stream, code)
         self.lose()
         self.http2.flush_soon()
 
     def lose(self) -> None:
-        """The stream is closed: nothing reaches the client any more."""
+        """Called when the stream is closed: nothing reaches the client any more."""
         self.unwatch()
         self.stream.owner = None
         cycle, self.cycle = self.cycle, None
@@ -259,7 +267,7 @@ class Http2Stream:
         self.resume()
 
     def take_body(self, data: bytes) -> None:
-        """Part of the body has come."""
+        """Called when a part of the body has arrived."""
         cycle = self.cycle
         if self.due is Due.BODY:
             self.unwatch()
@@ -267,25 +275,26 @@ class Http2Stream:
             cycle.on_body(data, self.stream.more_body)
 
     def on_drained(self) -> None:
-        """All that was queued is sent."""
+        """Called when all queued bytes were sent."""
         self.unwatch()
         self.resume()
         if self.cycle is None:
             self.stream.owner = None
 
     def resume(self) -> None:
-        """The client takes what is sent."""
+        """Called when the client accepts bytes again."""
         self.flow = _FLOWS[self.flow.read_paused][False]
         if self._waiters is not None:
             self._waiters.wake()
 
     def unwatch(self) -> None:
+        """Remove the deadline."""
         if self.due is not None:
             self.due = None
             self.http2.watched.discard(self)
 
     def on_due(self) -> None:
-        """The client has not done what it had to."""
+        """Called when the deadline of the stream has passed."""
         http2 = self.http2
         stream = self.stream
         cycle: Any = self.cycle
@@ -294,7 +303,7 @@ class Http2Stream:
         if due is Due.SEND:
             sent = (stream.sent, http2.output.sent)
             if sent[0] > self.sent[0] or (stream.send_window > 0 and sent[1] > self.sent[1]):
-                # The client is slow, or other streams had their turn first.
+                # The client takes bytes, but slowly, or other streams were sent first.
                 http2.watch(self, Due.SEND, http2.config.timeout_send)
             else:
                 self.reset(CANCEL)
@@ -304,7 +313,7 @@ class Http2Stream:
             self.answer(408)
 
     def on_done(self, task: "asyncio.Task[Any]") -> None:
-        """The application has returned."""
+        """Called when the task of the application has ended."""
         self.http2.tasks.discard(task)
         self.http2.release(self.stream)
 
@@ -313,18 +322,18 @@ class Http2(asyncio.Protocol):
     """One HTTP/2 connection: the wire.
 
     Args:
-        config: loaded.
-        server_state: shared by all connections of the server.
-        app_state: the lifespan state, copied into each scope.
-        _loop: the event loop.
+        config: a loaded config.
+        server_state: the data that all connections of the server share.
+        app_state: the state of the lifespan; each scope gets a copy.
+        _loop: the event loop, or a test double of one.
 
     Attributes:
-        state: what is going on.
-        session: frames, streams and limits.
-        output: the session's, what is to be sent.
-        in_pass: whether what is sent goes out at the end of what is being done.
-        served: whether a request has come since the deadline of an idle connection was set.
-        starting: the stream whose application is in its first step, or None.
+        state: see the table of the module.
+        session: reads and writes frames.
+        output: the output of the session.
+        in_pass: whether events are being handled; the output is written afterwards.
+        served: whether a request has arrived since the deadline of the idle connection was set.
+        starting: the stream whose application is being called for the first time, or None.
         watched: the streams that have a deadline.
     """
 
@@ -382,7 +391,7 @@ class Http2(asyncio.Protocol):
 
         service: Service = get_service(self, _make_service)
         self._service = service
-        # What is needed for each request.
+        # Each request reads these. An attribute of the connection is faster than one of the service.
         self.timeout_keep_alive = service.timeout_keep_alive
         self._scheduler = service.scheduler
         self._make_task = service.make_task
@@ -397,18 +406,18 @@ class Http2(asyncio.Protocol):
         self.state = State.SERVING
 
         self.app: ASGI3Application = service.app
-        # The application for requests that have fields of a proxy.
+        # The application for requests with header fields of a proxy.
         self._proxied_app = self.app
         self.scope_template: ScopeTemplate = None  # type: ignore[assignment]  # set once the connection is made
 
         self.in_pass = False
         self.served = False
         self.starting: Http2Stream | None = None
-        # Whether events wait for the next turn of the loop, and whether it is to write.
+        # Whether events are handled, and whether output is written, in the next turn of the loop.
         self._queued = False
         self._flush_scheduled = False
         self._wide = False
-        # Streams whose head goes out with the next write.
+        # Streams whose head is sent with the next write.
         self._started: list[Http2Stream] = []
         self.watched: set[Http2Stream] = set()
         self._stream_deadline: Deadline[Due] | None = None
@@ -451,15 +460,15 @@ class Http2(asyncio.Protocol):
             self._serve()
 
     def eof_received(self) -> bool | None:
-        """The client sends no more; it may still read."""
+        """Called when the client has closed its direction. It may still read responses."""
         self.connection.eof = True
         for stream in list(self.session.streams.values()):
             if stream.more_body and stream.owner is not None:
-                # The rest of the request will not come.
+                # The rest of this request can never arrive.
                 stream.owner.reset(CANCEL)
         self._flush()
         self.await_client()
-        # TLS has no half-closed connections.
+        # With TLS, closing one direction closes the connection.
         return self.state is not _CLOSED and not self.connection.secure
 
     def pause_writing(self) -> None:
@@ -472,7 +481,11 @@ class Http2(asyncio.Protocol):
             self.await_client()
 
     def shutdown(self) -> None:
-        """Serve the requests that have come or are on their way, then close (RFC 9113 section 6.8)."""
+        """Called when the server shuts down.
+
+        Requests that the client has sent before it gets the GOAWAY are served, then the connection is closed (RFC 9113
+        section 6.8).
+        """
         if self.state is State.SERVING:
             self.state = State.LEAVING
             self.session.begin_shutdown()
@@ -488,12 +501,12 @@ class Http2(asyncio.Protocol):
     # Requests
 
     def _serve(self) -> None:
-        """Handle the events of what was read, until none is left or other connections must have their turn."""
+        """Handle events until none is left, or until it is the turn of other connections."""
         session = self.session
         until = 0.0
         self.in_pass = True
         event = session.next()
-        # Each pass takes an event.
+        # Each pass of this loop takes one event.
         while event is not None:
             kind, stream, content = event
             if kind == REQUEST:
@@ -524,13 +537,13 @@ class Http2(asyncio.Protocol):
             self._serve()
 
     def _start(self, stream: "SessionStream", head: RequestHead) -> None:
-        """Call the application."""
+        """Call the application for a request."""
         state = self.server_state
         state.count_request()
         flags = head.flags
         app = self.app
         more_body = False
-        # One comparison for all flags: a request without any of these bits needs nothing but an answer.
+        # One comparison finds the common case, in which none of these flags is set.
         if flags >= HAS_FORWARDED:
             more_body = flags & BODY_FOLLOWS != 0
             if flags & HAS_FORWARDED:
@@ -539,7 +552,7 @@ class Http2(asyncio.Protocol):
         if limit is not None and exceeds_limit(state, limit, logger):
             app = service_unavailable
         owner = self._own(stream)
-        # An __init__ would cost 1,300 instructions.
+        # The attributes are set here, because an __init__ costs 1,300 instructions.
         cycle: RequestResponseCycle = self._new_cycle()
         cycle.stream = owner
         cycle.app = app
@@ -578,11 +591,11 @@ class Http2(asyncio.Protocol):
         state = self.server_state
         limit = self.limit_concurrency
         if self.state is not State.SERVING:
-            # It would outlive what is waited for, and may be asked for again on another connection.
+            # A shutdown does not wait for new WebSockets. The client may try again on another connection.
             self.reset(stream, REFUSED_STREAM)
             self.session.release(stream)
         elif limit is not None and state.is_full(limit):
-            # As a request like others, which is answered with 503.
+            # Served like other requests, so that it is answered with 503.
             self._start(stream, head)
         else:
             state.count_request()
@@ -593,19 +606,19 @@ class Http2(asyncio.Protocol):
             StreamTransport(self, stream, protocol).serve(head)
 
     def reset(self, stream: "SessionStream", code: int) -> None:
-        """Reset a stream, and count that. `flush_soon` sends it."""
+        """Reset a stream, and count it. The frame is sent with the next flush."""
         self.session.reset(stream, code)
         self.server_state.resets_sent += 1
 
     def release(self, stream: "SessionStream") -> None:
-        """The application of a stream has returned."""
+        """Called when the application of a stream has returned."""
         self.session.release(stream)
         if not self.session.active and not self.in_pass:
             self.served = True
             self.await_client()
 
     def _widen(self) -> None:
-        """Let the client send bodies faster, if the server has memory for that."""
+        """Enlarge the receive window for faster bodies, unless too many connections have a large one."""
         state = self.server_state
         if state.wide_windows < WIDE_WINDOWS:
             self._wide = True
@@ -613,7 +626,7 @@ class Http2(asyncio.Protocol):
             self.session.widen(CONNECTION_WINDOW)
 
     def _own(self, stream: "SessionStream") -> Http2Stream:
-        """The wire's part of a stream."""
+        """Make the `Http2Stream` for a stream of the session."""
         owner: Http2Stream = _new_stream(Http2Stream)
         owner.http2 = self
         owner.stream = stream
@@ -626,7 +639,7 @@ class Http2(asyncio.Protocol):
         return owner
 
     def _take_event(self, kind: int, stream: "SessionStream | None", content: Any) -> None:
-        """Take what is no part of a request."""
+        """Handle an event that is not a part of a request."""
         if kind == CONNECT:
             self.served = True
             self._connect(stream, content)
@@ -648,7 +661,7 @@ class Http2(asyncio.Protocol):
                 stream.owner.lose()
 
     def _reject(self, stream: Any, rejected: RequestRejected) -> None:
-        """Answer a request that must not reach the application, or not go on to."""
+        """Answer a request that is not valid. The application may have been called with its head."""
         log_invalid_request(logger, self.connection.client, rejected)
         owner = stream.owner
         if owner is None:
@@ -660,14 +673,17 @@ class Http2(asyncio.Protocol):
             owner.answer(rejected.status)
 
     def _log_fault(self, what: str, code: int | None, reason: str) -> None:
-        """Log a mistake of the client's; from whom and why, at level debug, since anyone can make it."""
+        """Log a violation of the protocol.
+
+        The client and the reason are logged at level debug only, because anyone can send such frames.
+        """
         self.server_state.rejected[400] += 1
         logger.warning("Invalid HTTP request received.")
         if logger.isEnabledFor(logging.DEBUG):
             client = self.connection.client
             peer = f"{client[0]}:{client[1]} - " if client else ""
             error = "" if code is None else f" (error code {code})"
-            logger.debug("%sA mistake of the client's %s%s: %s", peer, what, error, reason)
+            logger.debug("%sAn error of the client %s%s: %s", peer, what, error, reason)
 
     def _lose_streams(self) -> None:
         for stream in list(self.session.streams.values()):
@@ -677,16 +693,16 @@ class Http2(asyncio.Protocol):
     # Bytes out
 
     def send_head_soon(self, owner: Http2Stream) -> None:
-        """Send the head with the next write, unless it has been sent with the first part of the body by then."""
+        """Send the head with the next write, unless a part of the body has been sent with it by then."""
         self._started.append(owner)
         self.flush_soon()
 
     def soon(self, callback: Callable[[], object]) -> None:
-        """Call at the loop's next turn."""
+        """Call back in the next turn of the loop."""
         self._scheduler.soon(callback, self._service.context)
 
     def flush_soon(self) -> None:
-        """Write at the loop's next turn, or at the end of the pass, together with everything sent until then."""
+        """Write the output in the next turn of the loop. While events are handled, it is written after them."""
         if not self.in_pass and not self._flush_scheduled:
             self._flush_scheduled = True
             self._scheduler.soon(self._flush_scheduled_now, self._service.context)
@@ -698,7 +714,7 @@ class Http2(asyncio.Protocol):
             self.await_client()
 
     def _flush(self) -> None:
-        """Write what there is, as far as the client takes it."""
+        """Write the output of the session, as far as the windows of the client allow."""
         output = self.output
         transport = self.transport
         if self.connection.flow.write_paused or transport.is_closing():
@@ -724,10 +740,16 @@ class Http2(asyncio.Protocol):
                 if not owner.logged:
                     owner.log(cycle.scope, owner.stream.framer.status)
 
-    # What the client has to do
+    # Deadlines
 
     def watch(self, owner: Http2Stream, due: Due, seconds: float) -> None:
-        """Have `on_due` of a stream called after `seconds`."""
+        """Set the deadline of a stream.
+
+        Args:
+            owner: the stream; its `on_due` is called.
+            due: what the client has to do.
+            seconds: the time that it has.
+        """
         owner.due = due
         owner.due_at = monotonic() + seconds
         owner.sent = (owner.stream.sent, self.output.sent)
@@ -739,7 +761,7 @@ class Http2(asyncio.Protocol):
             deadline.set(due, seconds)
 
     def _watch_blocked(self) -> None:
-        """Give the client time to open the windows of the streams that wait for that; after its end it cannot."""
+        """Set a deadline for streams that wait for a window. Reset them if the client can send no more."""
         for stream in list(self.output.blocked):
             owner = stream.owner
             if self.connection.eof and not self.output.can_send():
@@ -769,7 +791,7 @@ class Http2(asyncio.Protocol):
         if idle and (state is _ENDING or connection.eof):
             self._close()
         elif connection.flow.write_paused:
-            # The client has to read first: `Due.SEND` is set while writing is paused.
+            # The client has to read first. The deadline `Due.SEND` is set while writing is paused.
             return
         elif idle:
             if state is _LEAVING:
@@ -779,7 +801,7 @@ class Http2(asyncio.Protocol):
                 if deadline.reason is not Due.HEAD:
                     deadline.set(Due.HEAD, self.config.timeout_request_head)
             elif self.served:
-                # Other frames are no request: they do not extend the deadline. Deadline.set, inlined: it saves 600
+                # Only requests extend the deadline, not other frames. This is Deadline.set, inlined, which saves 600
                 # instructions.
                 self.served = False
                 deadline.reason = _KEEP_ALIVE
@@ -793,13 +815,13 @@ class Http2(asyncio.Protocol):
             deadline.clear()
 
     def on_due(self, due: Due) -> None:
-        """A deadline of the connection has passed."""
+        """Called when a deadline of the connection has passed."""
         session = self.session
         if due is Due.HEAD and session.in_head():
             session.refuse(ENHANCE_YOUR_CALM, "a field block that came too slowly")
             self._serve()
         elif due is _KEEP_ALIVE or due is Due.HEAD:
-            # If a request has come meanwhile, it did not clear the deadline.
+            # The deadline is not cleared when a request arrives, so the connection may not be idle any longer.
             if not session.active and self.state is State.SERVING:
                 self._end()
                 self.await_client()
@@ -810,13 +832,13 @@ class Http2(asyncio.Protocol):
     # The end
 
     def _end(self) -> None:
-        """Serve no stream but those that have come."""
+        """Serve only the streams that are open, and ignore new ones."""
         self.state = State.ENDING
         self.session.end_shutdown()
         self.flush_soon()
 
     def _close(self) -> None:
-        """Close after what is to be sent."""
+        """Write the output, and close."""
         self._flush()
         self.state = _CLOSED
         self._lose_streams()
@@ -830,18 +852,19 @@ _new_stream = Http2Stream.__new__
 
 
 def _make_service(http2: Http2) -> Service:
-    # Its exchanges are those of HTTP/1.1, which programs replace. A foreign class has none.
+    # The exchanges have the class that HTTP/1.1 uses, because programs replace that class. An HTTP class of another
+    # package has no such class.
     get_cycle_class = getattr(http2.config.http_protocol_class, "get_cycle_class", None)
     return Service(http2, RequestResponseCycle if get_cycle_class is None else get_cycle_class())
 
 
 def is_adequate(ssl_object: Any) -> bool:
-    """Whether HTTP/2 may be spoken over this TLS (RFC 9113 section 9.2)."""
+    """Whether the TLS of a connection is good enough for HTTP/2 (RFC 9113 section 9.2). True without TLS."""
     if ssl_object is None:
         return True
     version = ssl_object.version()
     if version != "TLSv1.2":
         return bool(version == "TLSv1.3")
-    # Ephemeral keys, and a cipher that authenticates too: all others are on the list of appendix A.
+    # Appendix A forbids all ciphers except those with ephemeral keys and authenticated encryption.
     name: str = ssl_object.cipher()[0]
     return name.startswith(("ECDHE-", "DHE-")) and any(mode in name for mode in ("GCM", "CCM", "CHACHA20"))

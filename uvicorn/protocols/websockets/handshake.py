@@ -39,13 +39,13 @@ _OURS = frozenset(
 
 
 class HeadReader:
-    """Reads a head by the rules and limits of `Http1`, if an HTTP class of another package has passed the bytes on."""
+    """Reads a head by the rules and limits of `Http1`, when an HTTP class of another package passes bytes on."""
 
     def __init__(self, config: "Config") -> None:
         self._reader = RequestReader(judge, request_limits(config))
 
     def feed(self, data: bytes) -> tuple[RequestHead, bytes] | None:
-        """Read bytes. Returns the head and the bytes after it, or None if it is not complete. Raises RequestRejected."""
+        """Read bytes. Returns the head and the bytes after it; None without a complete head. Raises RequestRejected."""
         self._reader.feed(data)
         # The first event of a reader is always a head.
         head: Any = self._reader.next()
