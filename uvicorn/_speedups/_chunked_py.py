@@ -1,10 +1,10 @@
-"""Decodes chunked bodies (RFC 9112 section 7.1). The same source runs as it is, or compiled as `_chunked_c`.
+"""Decodes chunked bodies (RFC 9112 section 7.1). This source runs as it is, and compiled as `_chunked_c`.
 
-state     what the next byte belongs to          next state
-SIZE      the line of a chunk: size, extensions  DATA; LAST after the size 0
-DATA      the data of a chunk                    DATA_END
-DATA_END  the CRLF after the data                SIZE
-LAST      the trailer section, which the reader of requests takes
+state     what the next byte belongs to                    next state
+SIZE      the first line of a chunk: size and extensions   DATA; after the size 0: LAST
+DATA      the data of a chunk                              DATA_END
+DATA_END  the CRLF after the data                          SIZE
+LAST      the trailer section, which `RequestReader` reads
 """
 
 from uvicorn._speedups._scan_py import cut, find_byte, parse_hex
@@ -31,20 +31,18 @@ class ChunkedBody:
         self.pieces: list[bytes] = []
 
     def decode(self, data: bytes, pos: int) -> int:
-        """Decode `data[pos:]` up to the end of the last chunk; `take` then gives the data.
+        """Decode `data[pos:]`, at most up to the end of the last chunk. `take` then returns the data.
 
         Returns:
-            The index of the first byte that does not belong to the chunks.
-
-        Each pass of the loop takes at least one byte, or it raises.
+            The index of the first byte that was not decoded.
 
         Raises:
-            RequestRejected: the coding is wrong, or its extensions exceed their limit.
+            RequestRejected: the coding is not valid, or its extensions are too long.
         """
         size = len(data)
         state = self.state
         remaining = self.remaining
-        # Each pass consumes bytes.
+        # Each pass of this loop consumes bytes, or raises.
         while pos < size and state != LAST:
             if state == SIZE:
                 end = find_byte(data, 10, pos, size) + 1
@@ -89,7 +87,7 @@ class ChunkedBody:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _take_line(self, data: bytes, pos: int, end: int) -> int:
-        """Take a line that is more than a size, or a part of a line."""
+        """Read the first line of a chunk if it is more than a size, or a part of it."""
         line = self.line + cut(data, pos, end)
         if line[-1] != 10:
             if len(line) > MAX_CHUNK_EXTENSIONS:
@@ -101,7 +99,7 @@ class ChunkedBody:
         match = CHUNK_LINE.fullmatch(line)
         if match is None:
             raise RequestRejected(400, "malformed chunk size or extension")
-        # Zeros before a size count like an extension.
+        # Leading zeros of a size count like an extension.
         self.extensions += len(line) - 2 - len(match[1].lstrip(b"0"))
         if self.extensions > MAX_CHUNK_EXTENSIONS + 64:
             raise RequestRejected(400, "chunk extensions too large")
@@ -114,5 +112,5 @@ class ChunkedBody:
 
 
 def new_chunks() -> ChunkedBody:
-    """A body of which nothing was decoded. Compiled modules cannot import a class from each other, only functions."""
+    """Make a decoder. Other compiled modules call this function, because they cannot import the class."""
     return ChunkedBody()

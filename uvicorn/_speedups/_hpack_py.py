@@ -1,10 +1,10 @@
-"""HPACK, the compression of field sections (RFC 7541): one source, run as it is or compiled as `_hpack_c`.
+"""HPACK, the compression of field sections (RFC 7541). This source runs as it is, and compiled as `_hpack_c`.
 
-A decoder gives `HeaderField` objects. Those of the tables are given again each time that the peer refers to them, so
-what was found out about a field stays with it: a field that is repeated is neither decoded nor judged again.
+A decoder returns `HeaderField` objects. If the peer refers to an entry of a table, the object of this entry is returned
+again, with everything that was found out about it. So a repeated field is neither decoded nor judged again.
 
-An encoder indexes what repeats. A field is put into the table when it is written for the second time; one that is
-always new (a trace id, the length of a body) never drives others out.
+An encoder puts a field into the table when the field is written for the second time. So a field whose value is always
+new, such as a trace id or the length of a body, never pushes other fields out.
 
 Rule of the compiled modules: every pass of a loop over input consumes bytes, changes the state or raises.
 """
@@ -24,27 +24,30 @@ from uvicorn._speedups.hpack_tables import (
     STATIC_TABLE,
 )
 
-# Bytes of a dynamic table, and what an entry counts beside its name and value (RFC 7541 section 4.1).
+# The size of a dynamic table in bytes, and the bytes that each entry counts besides its name and value (RFC 7541
+# section 4.1).
 TABLE_SIZE = 4096
 ENTRY_OVERHEAD = 32
 
-# The kind of a field that was not judged. The other kinds belong to the reader of requests.
+# The kind of a field that `FieldsReader` has not judged yet. `_http2_fields_py.py` has the other kinds.
 UNJUDGED = -1
 
-# Larger integers are refused: no block is that long.
+# Larger integers are refused, because no block is that long.
 _MAX_INTEGER = 1 << 28
 
-# A secret below this size could be guessed whole (RFC 7541 section 7.1.3).
+# Values of these fields that are shorter than this could be guessed, so they are never put into the table (RFC 7541
+# section 7.1.3).
 _GUESSABLE = 20
 _SENSITIVE = frozenset((b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"))
 
-# How many hashes of fields that were written without an index are remembered, in each of two generations.
+# The encoder remembers the hashes of fields that were written once, in two sets of this size. When the newer set is
+# full, the older one is dropped.
 _SEEN = 16
 
-# Each byte as a bytes object: blocks are joined from these.
+# Each byte as a bytes object, from which blocks are joined.
 _BYTES = [bytes((byte,)) for byte in range(256)]
 
-# Name -> its literal form. Once the dict is full, nothing is added.
+# Name -> its string literal. A full dict is emptied.
 _name_literals: dict[bytes, bytes] = {}
 _NAME_LITERALS_MAX = 1024
 
@@ -53,11 +56,11 @@ class HeaderField:
     """A field of a section, or an entry of a table.
 
     Attributes:
-        field: (name, value).
-        size: as RFC 7541 section 4.1 counts it.
-        kind: what it decides about, UNJUDGED until the reader of requests has looked at it.
-        meaning: what its value was parsed to.
-        number: in an encoder's table, the count of entries up to this one.
+        field: the name and the value.
+        size: the size of the entry by RFC 7541 section 4.1.
+        kind: the kind of the field; UNJUDGED until `FieldsReader` has looked at it.
+        meaning: the parsed value, for kinds that need it.
+        number: in the table of an encoder: how many entries were added up to this one.
     """
 
     __slots__ = ("field", "kind", "meaning", "number", "size")
@@ -71,21 +74,21 @@ class HeaderField:
 
 
 def new_field(name: bytes, value: bytes) -> HeaderField:
-    """A field that was not judged. Compiled modules cannot import a class from each other, only functions."""
+    """Make a field. Other compiled modules call this function, because they cannot import the class."""
     return HeaderField(name, value)
 
 
-# The static table, shared by all decoders.
+# The static table, which all decoders share.
 _static = [HeaderField(name, value) for name, value in STATIC_TABLE]
 _STATIC_SIZE = len(_static)
-# Status -> its representation.
+# Status -> its index in the static table, encoded.
 _STATIC_STATUSES = {
     int(value): _BYTES[0x80 | index] for index, (name, value) in enumerate(STATIC_TABLE, 1) if name == b":status"
 }
 
 
 def list_static_fields() -> list[HeaderField]:
-    """The fields of the static table, to be judged once for all connections."""
+    """The fields of the static table. `_http2_fields_py.py` judges them once for all connections."""
     return _static
 
 
@@ -93,7 +96,7 @@ def decode_huffman(data: bytes, start: int, stop: int) -> bytes:
     """Decode `data[start:stop]` (RFC 7541 section 5.2).
 
     Raises:
-        HpackError: EOS is in it, or it does not end with less than eight ones.
+        HpackError: the string contains EOS, or its padding is not valid: up to seven ones.
     """
     buf = data
     symbols, lengths = SHORT_SYMBOLS, SHORT_LENGTHS
@@ -145,7 +148,7 @@ def decode_huffman(data: bytes, start: int, stop: int) -> bytes:
 
 
 def encode_huffman(data: bytes, size: int) -> bytes:
-    """Encode the bytes; their Huffman code takes `size` bytes."""
+    """Encode bytes. `size` is the length of the result, by `huffman_size`."""
     lengths = HUFFMAN_LENGTHS
     encoded = bytearray(size)
     out = encoded
@@ -169,7 +172,7 @@ def encode_huffman(data: bytes, size: int) -> bytes:
 
 
 def huffman_size(data: bytes) -> int:
-    """How many bytes the Huffman code of the bytes takes."""
+    """The length of the Huffman code of `data`, in bytes."""
     lengths = HUFFMAN_LENGTHS
     bits = 0
     for byte in data:
@@ -178,7 +181,14 @@ def huffman_size(data: bytes) -> int:
 
 
 def _write_integer(out: list[bytes], first: int, prefix: int, value: int) -> None:
-    """Write an integer behind the bits of a representation (section 5.1)."""
+    """Write an integer (section 5.1).
+
+    Args:
+        out: the parts of the block.
+        first: the high bits of the first byte.
+        prefix: the mask of the bits that are left in the first byte for the integer.
+        value: the integer.
+    """
     if value < prefix:
         out.append(_BYTES[first | value])
         return
@@ -192,7 +202,7 @@ def _write_integer(out: list[bytes], first: int, prefix: int, value: int) -> Non
 
 
 def _write_string(out: list[bytes], data: bytes) -> None:
-    """Write a string literal, in its shorter form (section 5.2)."""
+    """Write a string literal, with Huffman coding if that is shorter (section 5.2)."""
     size = huffman_size(data)
     if size < len(data):
         _write_integer(out, 0x80, 0x7F, size)
@@ -203,7 +213,7 @@ def _write_string(out: list[bytes], data: bytes) -> None:
 
 
 def _get_name_literal(name: bytes) -> bytes:
-    """The string literal of a name."""
+    """Encode a name as a string literal, or look it up."""
     literal = _name_literals.get(name)
     if literal is None:
         out: list[bytes] = []
@@ -215,15 +225,15 @@ def _get_name_literal(name: bytes) -> bytes:
 
 
 class Decoder:
-    """Decodes the field blocks that one peer sends, in their order.
+    """Decodes the field blocks of one peer. Every block has to be decoded, in the order in which they were sent.
 
     Args:
-        limit_fields: of a section.
-        limit_size: bytes of a section, each field counted with ENTRY_OVERHEAD.
+        limit_fields: the most fields of a section.
+        limit_size: the most bytes of a section; each field counts ENTRY_OVERHEAD more.
 
     Attributes:
-        max_table_size: the size of the table that our settings allow the peer.
-        exceeded: whether the last section was over the limits.
+        max_table_size: the largest table that our settings allow, in bytes.
+        exceeded: whether the last section exceeded a limit.
     """
 
     __slots__ = (
@@ -242,19 +252,23 @@ class Decoder:
         self.limit_size = limit_size
         self.max_table_size = TABLE_SIZE
         self.exceeded = False
-        # The newest comes last.
+        # The newest entry is the last one.
         self.table: list[HeaderField] = []
         self.table_size = 0
         self.table_limit = TABLE_SIZE
         self.pos = 0
 
     def decode(self, block: bytes) -> list[HeaderField]:
-        """The fields of a block; none if they exceed the limits: then the block only updates the table.
+        """Decode a block.
 
-        Nothing is copied here, so that a bomb of references takes 8 bytes for each of its own until its end is known.
+        Repeated entries are not copied. So a block that consists of references to a large entry (a bomb) takes only 8
+        bytes of memory for each byte.
+
+        Returns:
+            The fields; an empty list if they exceed a limit (`exceeded`). The table is updated in both cases.
 
         Raises:
-            HpackError: nothing can be decoded after it.
+            HpackError: the block is not valid. No other block can be decoded after it.
         """
         fields: list[HeaderField] = []
         table = self.table
@@ -262,7 +276,7 @@ class Decoder:
         buf = block
         pos = 0
         size = len(block)
-        # Each pass takes a representation (section 6).
+        # Each pass of this loop reads one field or one size update (section 6).
         while pos < size:
             first = buf[pos]
             pos += 1
@@ -292,7 +306,7 @@ class Decoder:
         return [] if self.exceeded else fields
 
     def _get(self, index: int) -> HeaderField:
-        """The entry of an index (section 2.3.3)."""
+        """Return the entry with an index (section 2.3.3). Raises HpackError."""
         if 0 < index <= _STATIC_SIZE:
             return _static[index - 1]
         index -= _STATIC_SIZE
@@ -301,7 +315,7 @@ class Decoder:
         return self.table[len(self.table) - index]
 
     def _read_integer(self, block: bytes, pos: int, prefix: int) -> int:
-        """The integer whose prefix was full; leaves `pos` after it (section 5.1)."""
+        """Read the rest of an integer whose prefix has only ones; `self.pos` is then after it (section 5.1)."""
         value = prefix
         shift = 0
         # Each pass takes a byte.
@@ -318,7 +332,7 @@ class Decoder:
         raise HpackError("an integer that is too large, or without its end")
 
     def _update_size(self, block: bytes, pos: int, limit: int) -> None:
-        """Take a dynamic table size update (section 6.3)."""
+        """Read a dynamic table size update (section 6.3)."""
         self.pos = pos
         if limit == 0x1F:
             limit = self._read_integer(block, pos, 0x1F)
@@ -328,7 +342,7 @@ class Decoder:
         self._evict()
 
     def _read_literal(self, block: bytes, pos: int, first: int) -> HeaderField:
-        """The field of a literal representation (section 6.2)."""
+        """Read a literal field (section 6.2)."""
         prefix = 0x3F if first & 0x40 else 0x0F
         index = first & prefix
         self.pos = pos
@@ -341,7 +355,7 @@ class Decoder:
         return HeaderField(name, self._read_string(block))
 
     def _read_string(self, block: bytes) -> bytes:
-        """The string literal at `pos` (section 5.2)."""
+        """Read the string literal at `self.pos` (section 5.2)."""
         pos = self.pos
         if pos >= len(block):
             raise HpackError("a block that ends within a field")
@@ -376,12 +390,12 @@ class Decoder:
 
 
 def new_decoder(limit_fields: int, limit_size: int) -> Decoder:
-    """As `new_field`."""
+    """Make a decoder. Other compiled modules call this function, because they cannot import the class."""
     return Decoder(limit_fields, limit_size)
 
 
 class Encoder:
-    """Encodes the field sections that one peer is sent, in their order."""
+    """Encodes field sections for one peer. The blocks have to be sent in the order of encoding."""
 
     __slots__ = (
         "added",
@@ -403,22 +417,22 @@ class Encoder:
     )
 
     def __init__(self) -> None:
-        # (name, value) -> field, and name -> its newest field, of the fields in the table.
+        # For the fields in the table: (name, value) -> field, and name -> the newest field with this name.
         self.index: dict[object, HeaderField] = {}
-        # The newest comes last. The entry of number n is table[n - dropped - 1].
+        # The newest entry is the last one. The entry with the number n is table[n - dropped - 1].
         self.table: list[HeaderField] = []
         self.added = 0
         self.dropped = 0
         self.table_size = 0
         self.table_limit = TABLE_SIZE
-        # The lowest limit since the last block, -1 if it was not changed.
+        # The lowest table limit since the last block; -1 if the limit was not changed.
         self.lowest_limit = -1
-        # The last default headers in the form of the wire: they stay the same for a second.
+        # The last default headers, and their fields. They change only once a second, with the date.
         self.default_headers: object = None
         self.default_fields: list[HeaderField] = []
-        # Counts what may have changed the table: literals and limits.
+        # How often the table may have changed, by a literal or a limit.
         self.changes = 0
-        # The last head of a response, and its block. It can be sent again while `changes` is `last_changes`.
+        # The last head of a response, and its block. The block is valid while `changes` equals `last_changes`.
         self.last_status = 0
         self.last_fields: list[HeaderField] = []
         self.last_block = b""
@@ -427,7 +441,7 @@ class Encoder:
         self.seen_before: set[int] = self.seen
 
     def set_table_size(self, limit: int) -> None:
-        """The peer allows a table of that many bytes (SETTINGS_HEADER_TABLE_SIZE)."""
+        """Set the largest table that the peer allows, in bytes (SETTINGS_HEADER_TABLE_SIZE)."""
         limit = min(limit, TABLE_SIZE)
         if limit != self.table_limit:
             self.table_limit = limit
@@ -437,16 +451,20 @@ class Encoder:
             self._evict()
 
     def find(self, field: tuple[bytes, bytes]) -> HeaderField | None:
-        """The field of the table that equals a (lower-cased name, value), or None."""
+        """Find an entry of the table by its name, in lower case, and its value. None if there is no such entry."""
         return self.index.get(field)
 
     def encode(self, status: int, fields: list[HeaderField]) -> bytes:
-        """The block of a field section.
+        """Encode a field section.
 
         Args:
-            status: of the response whose head it is; 0 for trailers.
+            status: the status of a response head; 0 for trailers.
+            fields: the fields, without `:status`.
+
+        Returns:
+            The field block.
         """
-        # Fields are compared by identity. Of a response that repeats, this saves 1,500 instructions.
+        # The fields are the same objects if the response repeats. This saves 1,500 instructions.
         if status == self.last_status and self.changes == self.last_changes and fields == self.last_fields:
             return self.last_block
         changes = self.changes
@@ -481,11 +499,11 @@ class Encoder:
             self._write_index(out, field)
 
     def _write_index(self, out: list[bytes], field: HeaderField) -> None:
-        """Write a field that the table has (section 6.1)."""
+        """Write a field that is in the table (section 6.1)."""
         _write_integer(out, 0x80, 0x7F, _STATIC_SIZE + 1 + self.added - field.number)
 
     def _announce_size(self, out: list[bytes]) -> None:
-        """The lowest size, then the last one (section 4.2)."""
+        """Write table size updates: the lowest size since the last block, then the current one (section 4.2)."""
         if self.lowest_limit < self.table_limit:
             _write_integer(out, 0x20, 0x1F, self.lowest_limit)
         _write_integer(out, 0x20, 0x1F, self.table_limit)
@@ -493,7 +511,7 @@ class Encoder:
         self.changes += 1
 
     def _write_literal(self, out: list[bytes], field: HeaderField) -> None:
-        """Write a field that the table does not have, and put it there if it repeats."""
+        """Write a field that is not in the table, and add it to the table if it was written before."""
         self.changes += 1
         name, value = field.field
         if name in _SENSITIVE and len(value) < _GUESSABLE:
@@ -517,7 +535,7 @@ class Encoder:
             self._add(field)
 
     def _repeats(self, field: HeaderField) -> bool:
-        """Whether a field was written a short while ago, and leaves room for others in the table."""
+        """Whether a field was written recently, and takes at most half of the table."""
         if field.size > self.table_limit >> 1:
             return False
         code = hash(field.field)
@@ -554,5 +572,5 @@ class Encoder:
 
 
 def new_encoder() -> Encoder:
-    """As `new_field`."""
+    """Make an encoder. Other compiled modules call this function, because they cannot import the class."""
     return Encoder()

@@ -95,7 +95,7 @@ cdef class Session:
     cdef _take_late_data(self, unsigned int number)
     @cython.locals(size=Py_ssize_t)
     cdef _take_part(self, Stream stream, bytes data, Py_ssize_t pos, Py_ssize_t end)
-    cdef _tell_of_body(self, Stream stream)
+    cdef _report_body(self, Stream stream)
     cdef _end_body(self, Stream stream)
     cdef _check_dependency(self, unsigned int number, bytes data, Py_ssize_t pos)
     cdef _take_priority(self, unsigned int number, bytes data, Py_ssize_t pos, Py_ssize_t end)

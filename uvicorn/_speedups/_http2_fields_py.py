@@ -1,8 +1,10 @@
-"""Reads the field sections of HTTP/2 requests: one source, run as it is or compiled as `_http2_fields_c`.
+"""Reads the field sections of HTTP/2 requests. This source runs as it is, and compiled as `_http2_fields_c`.
 
-The rules are those of RFC 9113 section 8. What they say about one field alone is looked at once for each field of the
-decoder's tables. A request that breaks them is malformed: RequestRejected with 400, for which its stream is reset. With
-another status, the request is answered.
+The rules are those of RFC 9113 section 8. `Session` (`_http2_py.py`) calls the reader. Rules about a single field are
+checked once for each field in the tables of the decoder, so a field that is sent again costs little.
+
+A request that breaks a rule raises RequestRejected. With the status 400 it is malformed, and its stream is reset. With
+another status, it is answered.
 """
 
 from contextlib import suppress
@@ -37,10 +39,10 @@ from uvicorn._speedups.tables import (
 )
 
 if TYPE_CHECKING:
-    # Under another name, because the class is a C type in the compiled build.
+    # Imported under another name, because `RequestHead` is a C type in the compiled build.
     from uvicorn._speedups._request_py import RequestHead as Head
 
-# Further kinds of fields; the pseudo-header fields come last.
+# More kinds of fields. The pseudo-header fields are last, from METHOD on.
 COOKIE, PRIORITY, METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL = range(EXPECT + 1, EXPECT + 8)
 
 _PSEUDO_FIELDS = {
@@ -50,7 +52,7 @@ _PSEUDO_FIELDS = {
     b":path": PATH,
     b":protocol": PROTOCOL,
 }
-# Sets of kinds, one bit each.
+# Sets of kinds, with one bit for each kind.
 _SCHEME = 1 << SCHEME
 _AUTHORITY = 1 << AUTHORITY
 _PSEUDO = 31 << METHOD
@@ -59,12 +61,16 @@ _OF_CONNECT = 1 << METHOD | _AUTHORITY
 _OF_EXTENDED_CONNECT = _OF_REQUESTS | _AUTHORITY | 1 << PROTOCOL
 
 _KINDS = {b"cookie": COOKIE, b"priority": PRIORITY}
-# Connection-specific fields that HTTP/1.1 treats like any other (section 8.2.2).
+# Connection-specific fields that are forbidden here (section 8.2.2), but have no kind of their own.
 _CONNECTION_FIELDS = frozenset((b"keep-alive", b"proxy-connection"))
 
 
 def parse_priority(value: bytes) -> int:
-    """The priority of a Priority field or a PRIORITY_UPDATE frame; what it does not say is the default."""
+    """Parse a Priority field, or the value of a PRIORITY_UPDATE frame (RFC 9218 section 4).
+
+    Returns:
+        The urgency times two, plus one if the response is incremental. Missing and invalid parts have their defaults.
+    """
     urgency, incremental = DEFAULT_PRIORITY >> 1, DEFAULT_PRIORITY & 1
     for member in value.split(b","):
         word = member.split(b";")[0].strip(b" \t")
@@ -78,7 +84,14 @@ def parse_priority(value: bytes) -> int:
 
 
 def _judge(field: Any) -> int:
-    """Look at a field by itself, and note its kind and meaning; the kind."""
+    """Check a field by itself, and set its kind and meaning.
+
+    Returns:
+        The kind.
+
+    Raises:
+        RequestRejected: the field is not valid.
+    """
     name, value = field.field
     if name[:1] == b":":
         return _judge_pseudo_field(field, name, value)
@@ -110,7 +123,7 @@ def _judge(field: Any) -> int:
 
 
 def _judge_pseudo_field(field: Any, name: bytes, value: bytes) -> int:
-    """As `_judge` (section 8.3.1)."""
+    """Do what `_judge` does, for a pseudo-header field (section 8.3.1)."""
     kind = _PSEUDO_FIELDS.get(name, PLAIN)
     if kind == PLAIN:
         raise RequestRejected(400, "a pseudo-header field that requests do not have")
@@ -139,9 +152,12 @@ def _judge_pseudo_field(field: Any, name: bytes, value: bytes) -> int:
 
 
 def _judge_static_fields() -> None:
-    """Judge the fields that all connections share. Without the GIL, no thread may write to them later."""
+    """Judge the fields that all connections share.
+
+    It is done now, because without the GIL no thread may do it later.
+    """
     for field in list_static_fields():
-        # A field that is refused is left unjudged, and refused each time.
+        # A field that is refused stays unjudged, so that it is refused each time.
         with suppress(RequestRejected):
             _judge(field)
 
@@ -153,14 +169,14 @@ class FieldsReader:
     """Reads the field sections that one client sends, in their order.
 
     Args:
-        limits: (`:method` and `:path` in bytes, number of fields, whole section in bytes, body in bytes or -1). In a
-            section, each field counts 32 bytes more (RFC 9113 section 6.5.2).
+        limits: the bytes of `:method` and `:path` together, the number of fields, the bytes of a section, and the bytes
+            of a body (-1: no limit). In a section, each field counts 32 bytes more (RFC 9113 section 6.5.2).
 
     Attributes:
         connect_protocol: whether requests may have `:protocol` (RFC 8441).
         tunnel: whether the last request is for a WebSocket.
-        content_length: of the last request, -1 without one.
-        priority: of the last request, see `parse_priority`; -1 if it does not say.
+        content_length: the Content-Length of the last request; -1 without one.
+        priority: the priority of the last request, as `parse_priority` returns it; -1 without one.
     """
 
     __slots__ = (
@@ -188,18 +204,19 @@ class FieldsReader:
         self.cookie = 0
 
     def skip(self, block: bytes) -> None:
-        """Read a section that is not needed any more, to keep the table up to date.
+        """Read a section that is not needed, because it may change the table of the decoder.
 
         Raises:
-            HpackError: as `read_request`.
+            HpackError: the block cannot be decoded; the connection has to end.
         """
         self.decoder.decode(block)
 
     def read_trailers(self, block: bytes) -> None:
-        """Read a trailer section; its fields are dropped, as those of HTTP/1.1 are.
+        """Read a trailer section. Its fields are dropped, as in HTTP/1.1.
 
         Raises:
-            HpackError, RequestRejected: as `read_request`.
+            HpackError: the block cannot be decoded; the connection has to end.
+            RequestRejected: a field is not valid, or the section exceeds a limit.
         """
         fields = self._decode(block)
         self._count(len(fields))
@@ -208,18 +225,19 @@ class FieldsReader:
             if kind < 0:
                 kind = _judge(field)
             if kind >= METHOD or FORWARDED < kind <= EXPECT:
-                # RFC 9113 section 8.1, RFC 9110 section 6.5.1.
+                # Such a field must not be a trailer (RFC 9113 section 8.1, RFC 9110 section 6.5.1).
                 raise RequestRejected(400, "a trailer field that decides about the message")
 
     def read_request(self, block: bytes, body_follows: bool) -> "Head":
         """Read the header section of a request.
 
         Args:
+            block: the field block.
             body_follows: whether the stream goes on after it.
 
         Raises:
-            HpackError: the connection ends. The other errors do it no harm.
-            RequestRejected: with 400 it is malformed, and its stream is reset; others are answered.
+            HpackError: the block cannot be decoded; the connection has to end.
+            RequestRejected: the request is malformed (400), or has to be answered with another status.
         """
         fields = self._decode(block)
         head = new_head()
@@ -254,10 +272,10 @@ class FieldsReader:
                 pseudo_fields += 1
         self._count(len(fields) - pseudo_fields)
         if self.crumbs is not None:
-            # RFC 9113 section 8.2.3.
+            # Several Cookie fields become one (RFC 9113 section 8.2.3).
             headers[self.cookie] = (b"cookie", b"; ".join(self.crumbs))
         self._end(body_follows)
-        # It becomes the application's.
+        # From now on, the head belongs to the application.
         self.head = self.crumbs = None
         return head
 
@@ -283,7 +301,7 @@ class FieldsReader:
             head.target = field.field[1]
             head.path, head.raw_path, head.query_string = field.meaning
         elif kind == AUTHORITY:
-            # The authority comes first, and replaces Host (ASGI specification, HTTP).
+            # The authority becomes the first header, and replaces Host (ASGI specification, HTTP).
             self.authority = field.field[1]
             head.headers.append(field.meaning)
         elif kind == SCHEME:
@@ -295,7 +313,7 @@ class FieldsReader:
             head.flags |= WANTS_UPGRADE
 
     def _take_field(self, kind: int, field: Any) -> bool:
-        """Take a field that decides about the message. Returns whether the application gets it unchanged."""
+        """Apply a field that has a meaning for the server. Returns whether the application gets it unchanged."""
         head = self.head
         value = field.field[1]
         bit = 1 << kind
@@ -326,7 +344,7 @@ class FieldsReader:
         return True
 
     def _end(self, body_follows: bool) -> None:
-        """Check the fields together (sections 8.1.1, 8.3.1 and 8.5, RFC 8441 section 4)."""
+        """Check the rules about all fields together (sections 8.1.1, 8.3.1 and 8.5, RFC 8441 section 4)."""
         head = self.head
         pseudo_fields = self.seen & _PSEUDO
         if pseudo_fields & ~_AUTHORITY != _OF_REQUESTS or head.method == "CONNECT":
@@ -350,13 +368,13 @@ class FieldsReader:
             head.flags &= ~EXPECTS_CONTINUE
 
     def _connect(self, pseudo_fields: int) -> None:
-        """A CONNECT has the authority alone, or all fields of a request and `:protocol` (section 8.5)."""
+        """Check the pseudo-header fields of a CONNECT: only `:authority`, or all with `:protocol` (section 8.5)."""
         head = self.head
         if not pseudo_fields & 1 << METHOD or head.method != "CONNECT":
             raise RequestRejected(400, "a pseudo-header field is missing, or does not go with the method")
         if pseudo_fields == _OF_EXTENDED_CONNECT:
             if head.upgrade != b"websocket":
-                # RFC 9220 section 3.
+                # 501 is the status for an unknown protocol (RFC 9220 section 3).
                 raise RequestRejected(501, "a :protocol that is not websocket")
             self.tunnel = True
             return
@@ -370,5 +388,5 @@ class FieldsReader:
 
 
 def new_fields_reader(limits: tuple[int, int, int, int]) -> FieldsReader:
-    """A reader that has read nothing. Compiled modules cannot import a class from each other, only functions."""
+    """Make a reader. Other compiled modules call this function, because they cannot import the class."""
     return FieldsReader(limits)

@@ -1,7 +1,8 @@
-"""What one HTTP/2 connection has to send: one source, run as it is or compiled as `_http2_output_c`.
+"""The frames that one HTTP/2 connection has to send. This source runs as it is, and compiled as `_http2_output_c`.
 
-Frames are gathered, and taken once for each pass of the loop. DATA goes out as far as the windows of the client have
-room (RFC 9113 section 5.2); the rest is queued with its stream, and goes out in the order of RFC 9218.
+`Session` (`_http2_py.py`) puts frames into an `Output`, and takes all of them once for each turn of the loop. DATA is
+sent as far as the windows of the client allow (RFC 9113 section 5.2). The rest is queued with its stream, and sent
+later in the order of priorities (RFC 9218).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,13 +22,14 @@ from uvicorn._speedups.http2_codes import (
 )
 
 if TYPE_CHECKING:
-    # Under another name, because the class is a C type in the compiled build.
+    # Imported under another name, because `Stream` is a C type in the compiled build.
     from uvicorn._speedups._http2_stream_py import Stream as SessionStream
 
-# Bytes of responses that go into one write. What is left is put into a new order for the next write.
+# The most bytes of bodies in one write. The order of the rest is decided again for the next write.
 OUTPUT_MAX = 262144
 
-# Bytes of answers to control frames that wait for a client which does not read (CVE-2019-9512, -9515).
+# The most bytes of answers to control frames that may wait, if a client sends frames but does not read (CVE-2019-9512,
+# -9515).
 CONTROL_MAX = 65536
 
 _join = b"".join
@@ -37,10 +39,11 @@ class Output:
     """The frames of one connection.
 
     Attributes:
-        send_window: bytes that the client takes on all streams together.
-        sent: bytes of bodies that were put into frames.
-        size: bytes of bodies in the frames that were not taken.
-        blocked: the streams that have a queue.
+        send_window: the send window of the connection, in bytes.
+        sent: how many bytes of bodies were put into frames, ever.
+        size: how many bytes of bodies are in frames that were not taken yet.
+        blocked: the streams with a queue.
+        drained: the streams whose queue was sent completely, since `take_drained`.
     """
 
     __slots__ = ("blocked", "control_size", "drained", "frames", "send_window", "sent", "size", "turn")
@@ -58,14 +61,14 @@ class Output:
     # Frames
 
     def put(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        """Any frame but DATA."""
+        """Add a frame other than DATA."""
         frames = self.frames
         frames.append(frame_head(len(payload), kind, flags, number))
         if payload:
             frames.append(payload)
 
     def put_control(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        """Answer a frame of a client, which has to take the answers."""
+        """Add the answer to a frame. Raises ConnectionFault if the client does not read the answers."""
         self.put(kind, flags, number, payload)
         self.control_size += 9 + len(payload)
         if self.control_size > CONTROL_MAX:
@@ -73,10 +76,17 @@ class Output:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "the client does not read the answers to its frames")
 
     def put_goaway(self, number: int, code: int, reason: bytes) -> None:
+        """Add GOAWAY.
+
+        Args:
+            number: the highest stream that is served.
+            code: the error code.
+            reason: the debug data.
+        """
         self.put(GOAWAY, 0, 0, number.to_bytes(4, "big") + code.to_bytes(4, "big") + reason)
 
     def put_block(self, number: int, flags: int, block: bytes) -> None:
-        """HEADERS, and CONTINUATION for what one frame has no room for."""
+        """Add a field block: HEADERS, and CONTINUATION frames if it is too long for one frame."""
         size = len(block)
         if size <= FRAME_MAX:
             self.put(HEADERS, flags | END_HEADERS, number, block)
@@ -93,8 +103,13 @@ class Output:
     def put_data(self, stream: "SessionStream", data: bytes, ends: bool) -> bool:
         """Send a part of a body, or queue it.
 
+        Args:
+            stream: the stream.
+            data: the part; may be empty.
+            ends: whether the stream ends with it.
+
         Returns:
-            Whether it is in frames, and END_STREAM if it ends the body.
+            Whether all of it was put into frames, with END_STREAM if `ends`. Otherwise it was queued.
         """
         size = len(data)
         if stream.queue is None:
@@ -111,11 +126,11 @@ class Output:
         return False
 
     def _put_frames(self, stream: "SessionStream", data: bytes, size: int, ends: bool) -> None:
-        """DATA, of which the windows have room for."""
+        """Add DATA frames. The windows have room for them."""
         if size <= FRAME_MAX:
             self._put_frame(stream, data, size, ends)
             return
-        # The only copy is that into the write.
+        # With a memoryview, the bytes are copied only once: when the frames are joined.
         view = memoryview(data)
         pos = 0
         while size - pos > FRAME_MAX:
@@ -124,7 +139,7 @@ class Output:
         self._put_frame(stream, view[pos:], size - pos, ends)
 
     def _put_frame(self, stream: "SessionStream", data: Any, size: int, ends: bool) -> None:
-        """One DATA frame."""
+        """Add one DATA frame."""
         frames = self.frames
         frames.append(frame_head(size, DATA, END_STREAM if ends else 0, stream.number))
         if size:
@@ -136,7 +151,7 @@ class Output:
             self.size += size
 
     def pick(self) -> "SessionStream | None":
-        """The queued stream whose turn it is (RFC 9218 section 10)."""
+        """Choose the queued stream that sends next (RFC 9218 section 10). None if no window has room."""
         if self.send_window <= 0:
             return None
         in_order: SessionStream | None = None
@@ -153,16 +168,16 @@ class Output:
                     shared = stream
             elif in_order is None or stream.number < in_order.number:
                 in_order = stream
-        # Incremental responses take turns with the first of those that are not incremental.
+        # Incremental responses take turns with the first response that is not incremental.
         if shared is None or (in_order is not None and in_order.turn <= shared.turn):
             return in_order
         return shared
 
     def put_queued(self, stream: "SessionStream") -> bool:
-        """Send a frame of a queued stream.
+        """Add one DATA frame from the queue of a stream.
 
         Returns:
-            Whether it is the last one: it has END_STREAM, unless trailers follow.
+            Whether the body is complete. Then the frame has END_STREAM, unless trailers follow.
         """
         queue: Any = stream.queue
         part: bytes = queue[0]
@@ -188,24 +203,24 @@ class Output:
         return ends
 
     def forget(self, stream: "SessionStream") -> None:
-        """Drop what is queued of a stream."""
+        """Drop the queue of a stream."""
         if stream.queue is not None:
             stream.queue = None
             stream.queued = 0
             self.blocked.remove(stream)
 
-    # What is to be written
+    # Taking the output
 
     def has_room(self) -> bool:
-        """Whether more of the queues goes into this write."""
+        """Whether the next write has room for more DATA."""
         return self.size < OUTPUT_MAX
 
     def can_send(self) -> bool:
-        """Whether there is something that can be sent."""
+        """Whether there are frames, or a queue that the windows have room for."""
         return bool(self.frames) or (bool(self.blocked) and self.pick() is not None)
 
     def take(self) -> bytes:
-        """The frames, as bytes."""
+        """Take the frames, as bytes."""
         frames = self.frames
         if not frames:
             return b""
@@ -227,5 +242,5 @@ class Output:
 
 
 def new_output() -> Output:
-    """As `new_stream`."""
+    """Make an output. Other compiled modules call this function, because they cannot import the class."""
     return Output()

@@ -1,23 +1,27 @@
-"""One HTTP/2 connection without its transport: one source, run as it is or compiled as `_http2_c`.
+"""The frames of one HTTP/2 connection. This source runs as it is, and compiled as `_http2_c`.
 
-`Session` is the one owner of framing (RFC 9113): frames, settings, windows, the states of streams, and the limits. It
-is fed bytes, which it reads at once, and asked for the next event; so a stream that is reset in the read in which it
-came is never given out. What it has to send is gathered in its `Output`, and taken once for each pass of the loop.
+`Session` reads and writes frames, and keeps settings, windows, the states of streams, and limits (RFC 9113). The wire
+(`uvicorn.protocols.http.http2.Http2`) calls it: it feeds the bytes of the client, takes the events one by one, gives
+responses to `start` and `send`, and writes what `take_output` returns once for each turn of the loop. The session has
+no clock; the wire passes the time.
 
-A stream that is not in `Session.streams` is idle if its number is higher than that of each stream before, else closed.
+All bytes are read when they are fed. So if a stream is opened and reset in the same read, its request never becomes an
+event.
 
-    state               event                              next state (RFC 9113 section 5.1)
-    idle                HEADERS of the client              OPEN; HALF_CLOSED_REMOTE with END_STREAM
-    OPEN                END_STREAM of the client           HALF_CLOSED_REMOTE
-    OPEN                END_STREAM of ours                 CLOSED: RST_STREAM with NO_ERROR follows (section 8.1)
-    HALF_CLOSED_REMOTE  END_STREAM of ours                 CLOSED
-    any                 RST_STREAM of either side          CLOSED
+    state               event                             next state (RFC 9113 section 5.1)
+    idle                HEADERS of the client             OPEN; with END_STREAM: HALF_CLOSED_REMOTE
+    OPEN                END_STREAM of the client          HALF_CLOSED_REMOTE
+    OPEN                our END_STREAM                    CLOSED; RST_STREAM with NO_ERROR is sent (section 8.1)
+    HALF_CLOSED_REMOTE  our END_STREAM                    CLOSED
+    any                 RST_STREAM of either side         CLOSED
 
-A stream that was given out counts against the limit of streams until it is closed and released: an application that
-still runs is work, whatever the client has done to its stream (CVE-2023-44487).
+Streams in the states "idle" and CLOSED are not in `Session.streams`. A stream is idle if its number is higher than all
+numbers that the client has used.
 
-The session has no clock: the caller passes the time. Rule of the compiled modules: every pass of a loop over input
-consumes bytes, changes the state or raises.
+After its request was returned as an event, a stream counts against the limit of streams until it is closed and its
+application has returned (`release`). So a client that resets streams cannot start more applications (CVE-2023-44487).
+
+Rule of the compiled modules: every pass of a loop over input consumes bytes, changes the state or raises.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -83,18 +87,19 @@ from uvicorn._speedups.http2_codes import (
 )
 
 if TYPE_CHECKING:
-    # Under another name, because the class is a C type in the compiled build.
+    # Imported under another name, because `Stream` is a C type in the compiled build.
     from uvicorn._speedups._http2_stream_py import Stream as SessionStream
 
-# What the session reads next. After a fault it reads nothing.
+# States of the session: what it reads next. In the state FAULTY it reads nothing.
 AWAIT_PREFACE, AWAIT_SETTINGS, READY, FAULTY = range(4)
 
-# A stream begins with the default window, so that at most 64 KiB wait for a slow application, as on HTTP/1.1. An
-# application that waits for its body gets this window, which suits fast and distant clients.
+# The receive window of a stream, in bytes, when its application waits for the body: large enough for fast clients that
+# are far away. Before that, a stream has the default window, so at most 64 KiB wait for a slow application.
 STREAM_WINDOW = 262144
 
-# Tokens. A stream that is reset takes one of the first bucket (CVE-2023-44487, CVE-2025-8671); a frame that moves
-# nothing forward takes one of the second (CVE-2019-9512, -9513, -9515, -9518), which requests and data fill up.
+# Two token buckets. Each reset of a stream takes a token of the first (CVE-2023-44487, CVE-2025-8671). Each frame that
+# neither makes a request nor carries data takes a token of the second (CVE-2019-9512, -9513, -9515, -9518). Requests
+# and data add tokens to it.
 RESETS_BURST = 1000.0
 RESETS_PER_SECOND = 33.0
 IDLE_FRAMES_BURST = 1000.0
@@ -102,10 +107,10 @@ IDLE_FRAMES_PER_SECOND = 33.0
 IDLE_FRAMES_PER_REQUEST = 10.0
 IDLE_FRAMES_PER_DATA = 4.0
 
-# Streams that we have reset, for which frames may still be under way.
+# How many reset streams are remembered, because frames for them may still arrive.
 ABANDONED_MAX = 256
 
-# CONTINUATION frames beyond those that a block of full frames takes (CVE-2024-27316).
+# How many more CONTINUATION frames a field block may have than full frames would need (CVE-2024-27316).
 CONTINUATIONS = 8
 
 _PING_OF_SHUTDOWN = b"shutdown"
@@ -114,19 +119,19 @@ _join = b"".join
 
 
 class Session:
-    """One connection of HTTP/2, the server's side.
+    """The server side of one HTTP/2 connection.
 
     Args:
-        limits: as for `FieldsReader`.
-        max_streams: that the client may have open at once.
+        limits: the limits of `FieldsReader`.
+        max_streams: how many streams the client may have open at the same time.
         connect_protocol: whether streams may become WebSockets (RFC 8441).
 
     Attributes:
-        streams: those that are open, by number.
-        active: the streams that count against the limit.
+        streams: number -> stream, for the open streams.
+        active: how many streams count against the limit.
         state: AWAIT_PREFACE, AWAIT_SETTINGS, READY or FAULTY.
-        output: what is to be sent.
-        ending: whether no stream is served but those that are open.
+        output: the frames to send.
+        ending: whether new streams are ignored.
     """
 
     __slots__ = (
@@ -169,7 +174,7 @@ class Session:
         self.reader.connect_protocol = connect_protocol
         self.encoder: Any = new_encoder()
         self.output: Any = new_output()
-        # One frame is read anyway, so that its answer can be 431.
+        # At least one full frame is accepted, so that a request with a long head can be answered with 431.
         self.limit_block = max(limits[2], FRAME_MAX)
         self.limit_body = limits[3]
         self.max_streams = max_streams
@@ -183,24 +188,24 @@ class Session:
         self.early_priorities: dict[int, int] = {}
         self.events: list[tuple[int, SessionStream | None, Any]] = []
         self.position = 0
-        # Bytes of a frame that is not complete.
+        # The bytes of an incomplete frame.
         self.partial: list[bytes] = []
         self.partial_size = 0
         self.partial_kind = -1
         self.needed = len(PREFACE)
-        # A field block that is not complete.
+        # An incomplete field block.
         self.block: list[bytes] = []
         self.block_stream = 0
         self.block_end_stream = False
         self.block_frames = 0
         self.block_size = 0
-        # What the client may send on all streams together.
+        # The receive window of the connection, and the bytes that were not given back yet.
         self.window = DEFAULT_WINDOW
         self.window_target = DEFAULT_WINDOW
         self.owed = 0
-        # What it takes of a new stream.
+        # How many bytes the client accepts on a new stream.
         self.initial_window = DEFAULT_WINDOW
-        # The budgets, and when they were filled up.
+        # The token buckets, and the time when tokens were added last.
         self.updated = -1.0
         self.resets = RESETS_BURST
         self.idle_frames = IDLE_FRAMES_BURST
@@ -220,10 +225,11 @@ class Session:
     # Bytes in
 
     def feed(self, data: bytes, now: float) -> None:
-        """Read bytes that have come.
+        """Read bytes of the client.
 
         Args:
-            now: seconds of any clock that does not go back.
+            data: the bytes.
+            now: the time, in seconds of a monotonic clock.
         """
         if self.state == FAULTY:
             return
@@ -249,14 +255,14 @@ class Session:
             self._fail(ConnectionFault(COMPRESSION_ERROR, str(error)))
 
     def in_head(self) -> bool:
-        """Whether a part of a field block was read, or a part of the frame of one."""
+        """Whether a part of a field block was read, or a part of its frame."""
         return self.block_stream > 0 or (
             self.partial_size > 0 and (self.partial_kind == HEADERS or self.partial_kind == CONTINUATION)
         )
 
     def next(self) -> "tuple[int, SessionStream | None, Any] | None":
-        """The next event, None if there is none."""
-        # Each pass takes an event.
+        """Return the next event: its kind, the stream and the content. None if there is no event."""
+        # Each pass of this loop takes one event.
         while self.position < len(self.events):
             event = self.events[self.position]
             self.position += 1
@@ -269,11 +275,11 @@ class Session:
             kind = event[0]
             if kind <= REJECTED:
                 if stream.state == CLOSED or self.state == FAULTY:
-                    # The stream was reset meanwhile, by the client or for a mistake of the client.
+                    # The stream was reset after this event was made.
                     continue
                 if kind == BODY:
                     if not stream.body_pending:
-                        # This part was given out with the request.
+                        # The wire has taken this part together with the request.
                         continue
                     return (BODY, stream, self.take_body(stream))
                 stream.given_out = True
@@ -285,10 +291,11 @@ class Session:
         return None
 
     def has_events(self) -> bool:
+        """Whether `next` may return an event."""
         return self.position < len(self.events)
 
     def take_body(self, stream: "SessionStream") -> bytes:
-        """What has come of a body and was not given out, before its event."""
+        """Take the part of a body that has arrived, without waiting for its event."""
         stream.body_pending = False
         parts = stream.body
         stream.body = None
@@ -308,7 +315,7 @@ class Session:
             self.state = AWAIT_SETTINGS
             pos = len(PREFACE)
         buf = data
-        # Each pass consumes a frame.
+        # Each pass of this loop consumes one frame.
         while size - pos >= 9:
             length = buf[pos] << 16 | buf[pos + 1] << 8 | buf[pos + 2]
             if length > FRAME_MAX:
@@ -324,7 +331,7 @@ class Session:
             self._keep(data, pos, 9, buf[pos + 3] if size - pos > 3 else -1)
 
     def _keep(self, data: bytes, pos: int, needed: int, kind: int) -> None:
-        """Keep a part of a frame until all its bytes are there."""
+        """Keep a part of a frame until all its bytes have arrived."""
         self.partial = [data[pos:]]
         self.partial_size = len(data) - pos
         self.partial_kind = kind
@@ -336,7 +343,7 @@ class Session:
             if kind != SETTINGS or flags & ACK:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self.state = READY
-            # Every session begins with this frame.
+            # Every client has to send this frame, so it costs no token.
             self.idle_frames += 1
         if self.block_stream:
             if kind != CONTINUATION or number != self.block_stream:
@@ -363,13 +370,13 @@ class Session:
         elif kind in (PUSH_PROMISE, CONTINUATION):
             raise ConnectionFault(PROTOCOL_ERROR, "a frame that a client does not send here")
         else:
-            # Unknown ones are ignored (section 5.5).
+            # Unknown frames are ignored (section 5.5).
             self._spend_frame()
 
     # Requests
 
     def _take_headers(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
-        """HEADERS (section 6.2)."""
+        """Read HEADERS (section 6.2)."""
         if number & 1 == 0:
             raise ConnectionFault(PROTOCOL_ERROR, "HEADERS on a stream that is not the client's")
         if flags & PADDED:
@@ -393,7 +400,7 @@ class Session:
             self.block_size = end - pos
 
     def _take_continuation(self, flags: int, data: bytes, pos: int, end: int) -> None:
-        """CONTINUATION (section 6.10)."""
+        """Read CONTINUATION (section 6.10)."""
         self.block.append(cut(data, pos, end))
         self.block_size += end - pos
         self.block_frames += 1
@@ -409,7 +416,7 @@ class Session:
             self._take_block(number, self.block_end_stream, block)
 
     def _take_block(self, number: int, end_stream: bool, block: bytes) -> None:
-        """Take a complete field block: that of a request or of trailers."""
+        """Read a complete field block: the head of a request, or trailers."""
         if number <= self.last_stream:
             self._take_trailers(number, end_stream, block)
             return
@@ -417,9 +424,9 @@ class Session:
         if self.ending or self.active >= self.max_streams:
             self.reader.skip(block)
             self._abandon(number)
-            # If the session is ending, GOAWAY has announced that the stream is not served (section 6.8).
+            # If the session is ending, GOAWAY has told the client already that new streams are ignored (section 6.8).
             if not self.ending:
-                # The client may not know the limit yet, or that some streams still count: this is no mistake to log.
+                # Not logged as an error: the client may not know the limit yet, or that closed streams can still count.
                 self.output.put_control(RST_STREAM, 0, number, REFUSED_STREAM.to_bytes(4, "big"))
                 self._spend_reset()
             return
@@ -444,7 +451,7 @@ class Session:
             if self.reader.priority >= 0:
                 stream.priority = self.reader.priority
             elif self.reader.tunnel:
-                # A tunnel has no end that other streams could wait for, so it shares the connection.
+                # Other streams cannot wait for the end of a tunnel, so it is sent incrementally with them.
                 stream.priority = DEFAULT_PRIORITY | 1
             if self.early_priorities:
                 stream.priority = self.early_priorities.pop(number, stream.priority)
@@ -459,7 +466,7 @@ class Session:
             self.events.append((REJECTED, stream, rejected))
 
     def _take_trailers(self, number: int, end_stream: bool, block: bytes) -> None:
-        """Take a second field block of a stream (section 8.1)."""
+        """Read trailers: the second field block of a stream (section 8.1)."""
         stream = self.streams.get(number)
         if stream is None:
             if number not in self.abandoned:
@@ -472,7 +479,7 @@ class Session:
             return
         if stream.tunnel:
             self.reader.skip(block)
-            # Section 8.5.
+            # A tunnel has only DATA (section 8.5).
             self._reset(stream, PROTOCOL_ERROR, "HEADERS within a tunnel")
             return
         try:
@@ -486,7 +493,7 @@ class Session:
             self._end_body(stream)
 
     def _take_data(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
-        """DATA (section 6.1)."""
+        """Read DATA (section 6.1)."""
         flow = end - pos
         if not number:
             raise ConnectionFault(PROTOCOL_ERROR, "DATA on no stream")
@@ -514,7 +521,7 @@ class Session:
         stream.window -= flow
         size = end - pos
         if flow > size:
-            # Credit for padding goes back at once: no application takes it.
+            # The window of the padding is given back at once, because no application takes the padding.
             self._owe(flow - size)
             self._owe_stream(stream, flow - size)
         if stream.remaining >= 0:
@@ -532,7 +539,7 @@ class Session:
             self._end_body(stream)
 
     def _take_late_data(self, number: int) -> None:
-        """DATA of a stream that is not open."""
+        """Handle DATA on a stream that is not open."""
         if number > self.last_stream or number & 1 == 0:
             raise ConnectionFault(PROTOCOL_ERROR, "DATA on an idle stream")
         if number in self.abandoned:
@@ -541,15 +548,15 @@ class Session:
             self._reset_number(number, STREAM_CLOSED, "DATA on a closed stream")
 
     def _take_part(self, stream: "SessionStream", data: bytes, pos: int, end: int) -> None:
-        """Keep a part of a body until it is given out; those of one read are one event."""
+        """Keep a part of a body for its event. All parts of one read become one event."""
         size = end - pos
         stream.body_size += size
         if stream.abandoned_body:
             self._owe(size)
             return
         if stream.tunnel:
-            # A tunnel lasts: it must not stop other streams until its application takes something. Only its own window
-            # waits for that.
+            # The window of the connection is given back at once: a slow WebSocket must not block other streams. Its own
+            # window waits until its application takes the bytes.
             self._owe(size)
         elif 0 <= self.limit_body < stream.body_size:
             self._owe(size)
@@ -560,33 +567,34 @@ class Session:
             stream.unread += size
         if stream.body is None:
             stream.body = [cut(data, pos, end)]
-            self._tell_of_body(stream)
+            self._report_body(stream)
         else:
             stream.body.append(cut(data, pos, end))
 
-    def _tell_of_body(self, stream: "SessionStream") -> None:
+    def _report_body(self, stream: "SessionStream") -> None:
+        """Make an event for the body, unless one is waiting already."""
         if not stream.body_pending:
             stream.body_pending = True
             self.events.append((BODY, stream, None))
 
     def _end_body(self, stream: "SessionStream") -> None:
-        """The client has ended the stream."""
+        """Called when the client has ended the stream."""
         if stream.remaining > 0:
             self._reset(stream, PROTOCOL_ERROR, "a body shorter than its content-length")
             return
         stream.more_body = False
         stream.state = HALF_CLOSED_REMOTE
         if not stream.abandoned_body:
-            self._tell_of_body(stream)
+            self._report_body(stream)
 
-    # Priorities (RFC 9218, and what is left of those of RFC 7540)
+    # Priorities (RFC 9218; those of RFC 7540 are only checked)
 
     def _check_dependency(self, number: int, data: bytes, pos: int) -> None:
         if get_uint32(data, pos) & MAX_STREAM_ID == number:
             raise ConnectionFault(PROTOCOL_ERROR, "a stream that depends on itself")
 
     def _take_priority(self, number: int, data: bytes, pos: int, end: int) -> None:
-        """PRIORITY (section 6.3), which says nothing any more."""
+        """Read PRIORITY (section 6.3). It is deprecated, so only its format is checked."""
         if not number:
             raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY on no stream")
         if end - pos != 5:
@@ -595,7 +603,7 @@ class Session:
         self._spend_frame()
 
     def _take_priority_update(self, number: int, data: bytes, pos: int, end: int) -> None:
-        """PRIORITY_UPDATE (RFC 9218 section 7.1)."""
+        """Read PRIORITY_UPDATE (RFC 9218 section 7.1)."""
         if number:
             raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE on a stream")
         if end - pos < 4:
@@ -614,7 +622,7 @@ class Session:
     # The connection
 
     def _take_rst_stream(self, number: int, size: int) -> None:
-        """RST_STREAM (section 6.4)."""
+        """Read RST_STREAM (section 6.4)."""
         if not number:
             raise ConnectionFault(PROTOCOL_ERROR, "RST_STREAM on no stream")
         if size != 4:
@@ -630,7 +638,7 @@ class Session:
             self._spend_frame()
 
     def _take_settings(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
-        """SETTINGS (section 6.5)."""
+        """Read SETTINGS (section 6.5)."""
         if number:
             raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS on a stream")
         if (end - pos) % 6 or (flags & ACK and end > pos):
@@ -639,7 +647,7 @@ class Session:
         if flags & ACK:
             return
         initial_window = self.initial_window
-        # Each pass consumes a setting.
+        # Each pass of this loop consumes one setting.
         while pos < end:
             name = data[pos] << 8 | data[pos + 1]
             value = get_uint32(data, pos + 2)
@@ -660,7 +668,7 @@ class Session:
         self.output.put_control(SETTINGS, ACK, 0, b"")
 
     def _change_initial_window(self, initial_window: int) -> None:
-        """Streams that are open have the new window too (section 6.9.2)."""
+        """Change the initial window, which also changes the windows of open streams (section 6.9.2)."""
         change = initial_window - self.initial_window
         self.initial_window = initial_window
         for stream in self.streams.values():
@@ -669,7 +677,7 @@ class Session:
                 raise ConnectionFault(FLOW_CONTROL_ERROR, "a window above 2^31-1")
 
     def _take_ping(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
-        """PING (section 6.7)."""
+        """Read PING (section 6.7)."""
         if number:
             raise ConnectionFault(PROTOCOL_ERROR, "PING on a stream")
         if end - pos != 8:
@@ -682,7 +690,7 @@ class Session:
         self._spend_frame()
 
     def _take_goaway(self, number: int, size: int) -> None:
-        """GOAWAY (section 6.8): the client accepts no push, of which there is none."""
+        """Read GOAWAY (section 6.8). It only says that the client accepts no pushed streams, and we push none."""
         if number:
             raise ConnectionFault(PROTOCOL_ERROR, "GOAWAY on a stream")
         if size < 8:
@@ -690,7 +698,7 @@ class Session:
         self._spend_frame()
 
     def _take_window_update(self, number: int, data: bytes, pos: int, end: int) -> None:
-        """WINDOW_UPDATE (section 6.9)."""
+        """Read WINDOW_UPDATE (section 6.9)."""
         if end - pos != 4:
             raise ConnectionFault(FRAME_SIZE_ERROR, "WINDOW_UPDATE is not of 4 bytes")
         self._spend_frame()
@@ -716,25 +724,28 @@ class Session:
     # Limits
 
     def _spend_frame(self) -> None:
-        """Count a frame that moves nothing forward."""
+        """Take a token for a frame that neither makes a request nor carries data."""
         self.idle_frames -= 1
         if self.idle_frames < 0:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "too many frames without a request or data")
 
     def _spend_reset(self) -> None:
-        """Count a stream that the client has reset, or made us reset."""
+        """Take a token for a stream that the client has reset, or has made us reset."""
         self.resets -= 1
         if self.resets < 0:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "too many streams were reset")
 
     def _earn_frames(self, count: int) -> None:
-        """Count frames of data: those of the client move something forward, ours are answered by WINDOW_UPDATE."""
+        """Add tokens for frames of data, in both directions.
+
+        The client needs tokens for the WINDOW_UPDATE frames with which it answers our data.
+        """
         self.idle_frames = min(self.idle_frames + IDLE_FRAMES_PER_DATA * count, IDLE_FRAMES_BURST)
 
     # The end of streams
 
     def _reset(self, stream: "SessionStream", code: int, reason: str) -> None:
-        """Reset a stream for a mistake of the client's."""
+        """Reset a stream because of an error of the client."""
         self.output.put_control(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
         self._abandon(stream.number)
         self._close(stream)
@@ -742,20 +753,20 @@ class Session:
         self.events.append((STREAM_ERROR, stream, reason))
 
     def _reset_number(self, number: int, code: int, reason: str) -> None:
-        """As `_reset`, for a stream that is not open."""
+        """Reset a stream that is not open."""
         self.output.put_control(RST_STREAM, 0, number, code.to_bytes(4, "big"))
         self._abandon(number)
         self._spend_reset()
         self.events.append((STREAM_ERROR, None, reason))
 
     def _abandon(self, number: int) -> None:
-        """Ignore frames that the client sent before it knew of the end of the stream."""
+        """Remember a stream, to ignore frames that the client sends before it learns that the stream is closed."""
         if len(self.abandoned) >= ABANDONED_MAX:
             del self.abandoned[next(iter(self.abandoned))]
         self.abandoned[number] = None
 
     def _close(self, stream: "SessionStream") -> None:
-        """The stream is closed; nothing of it is sent or read any more."""
+        """Mark a stream as closed, and drop what was not sent or taken."""
         stream.state = CLOSED
         del self.streams[stream.number]
         if not stream.given_out:
@@ -767,7 +778,7 @@ class Session:
             stream.body = None
 
     def _fail(self, fault: ConnectionFault) -> None:
-        """End the connection for a mistake of the client's (section 5.4.1)."""
+        """End the connection because of an error of the client (section 5.4.1)."""
         self.output.put_goaway(self.last_served if self.ending else self.last_stream, fault.code, fault.reason.encode())
         self.state = FAULTY
         self.events.append((FAULT, None, fault))
@@ -775,23 +786,23 @@ class Session:
     # Called by the wire
 
     def release(self, stream: "SessionStream") -> None:
-        """The application of a stream has returned, or there is none."""
+        """Called when the application of a stream has returned, or was never called."""
         stream.given_out = False
         if stream.state == CLOSED:
             self.active -= 1
 
     def reset(self, stream: "SessionStream", code: int) -> None:
-        """Reset a stream for a reason of our own."""
+        """Reset a stream for a reason that is not an error of the client."""
         if stream.state != CLOSED:
             self.output.put(RST_STREAM, 0, stream.number, code.to_bytes(4, "big"))
             self._abandon(stream.number)
             self._close(stream)
 
     def credit(self, stream: "SessionStream") -> bool:
-        """The application has taken what it was given of the body, or waits for more: the client may send more.
+        """Called when the application has taken a part of the body, or waits for one. Gives the window back.
 
         Returns:
-            Whether it waits: all had been taken before.
+            Whether the application waits: it had taken everything before this call.
         """
         size = stream.unread
         waits = not size
@@ -806,7 +817,7 @@ class Session:
         return waits
 
     def credit_tunnel(self, stream: "SessionStream", size: int) -> None:
-        """`size` bytes of a tunnel were taken: the client may send more."""
+        """Called when `size` bytes of a tunnel were taken. Gives the window back."""
         if stream.more_body and stream.state != CLOSED:
             if stream.framer.head_sent:
                 size += STREAM_WINDOW - stream.window_target
@@ -814,14 +825,14 @@ class Session:
             self._owe_stream(stream, size)
 
     def widen(self, size: int) -> None:
-        """Let the client send `size` bytes on all streams together before they are taken."""
+        """Enlarge the receive window of the connection to `size` bytes."""
         size -= self.window_target
         if size > 0:
             self.window_target += size
             self._owe(size)
 
     def _owe(self, size: int) -> None:
-        """Give the connection's window back, half a window at a time."""
+        """Give window of the connection back to the client. WINDOW_UPDATE is sent when half of the window is due."""
         self.owed += size
         if self.owed * 2 >= self.window_target:
             self.output.put(WINDOW_UPDATE, 0, 0, self.owed.to_bytes(4, "big"))
@@ -829,7 +840,7 @@ class Session:
             self.owed = 0
 
     def _owe_stream(self, stream: "SessionStream", size: int) -> None:
-        """As `_owe`, for the stream's window."""
+        """Give window of a stream back to the client, as `_owe` does."""
         stream.owed += size
         if stream.owed * 2 >= stream.window_target:
             self.output.put(WINDOW_UPDATE, 0, stream.number, stream.owed.to_bytes(4, "big"))
@@ -837,33 +848,35 @@ class Session:
             stream.owed = 0
 
     def begin_shutdown(self) -> None:
-        """Ask the client to open no more streams; those that are under way are served (section 6.8)."""
-        # The PING comes first: for clients that use the library h2, a PING after a GOAWAY is an error.
+        """Ask the client to open no more streams (section 6.8). Until `end_shutdown`, new streams are still served."""
+        # The PING is sent first, because the library h2, which clients use, treats a PING after GOAWAY as an error.
         self.output.put(PING, 0, 0, _PING_OF_SHUTDOWN)
         self.output.put_goaway(MAX_STREAM_ID, NO_ERROR, b"")
 
     def end_shutdown(self) -> None:
-        """Serve only the streams that have come."""
+        """Serve only the streams that are open, and ignore new ones."""
         if not self.ending:
             self.ending = True
             self.last_served = self.last_stream
             self.output.put_goaway(self.last_served, NO_ERROR, b"")
 
     def refuse(self, code: int, reason: str) -> None:
-        """End the connection for a reason that no frame has given."""
+        """End the connection with an error that the wire has found."""
         if self.state != FAULTY:
             self._fail(ConnectionFault(code, reason))
 
     # Responses
 
     def start(self, stream: "SessionStream", message: Any, default_headers: list[tuple[bytes, bytes]]) -> None:
-        """Accept `http.response.start`; the head goes out with the first part of the body, or with `send_head`.
+        """Accept `http.response.start`. The head is sent with the first part of the body, or by `send_head`.
 
         Args:
-            default_headers: of each response, names lower-cased.
+            stream: the stream.
+            message: the message.
+            default_headers: the default headers; names are in lower case.
 
         Raises:
-            RuntimeError, TypeError: the application's mistake; nothing counts as started.
+            RuntimeError, TypeError: the message is not valid; the response does not count as started.
         """
         stream.framer.start(message, default_headers)
 
@@ -871,10 +884,11 @@ class Session:
         """Accept `http.response.body`.
 
         Returns:
-            EXPECT_BODY, QUEUED or COMPLETE.
+            COMPLETE after the last part; QUEUED if bytes wait for the window of the client; otherwise EXPECT_BODY, or
+            EXPECT_TRAILERS after the last part before trailers.
 
         Raises:
-            RuntimeError, TypeError: as `start`; nothing of the message counts as sent.
+            RuntimeError, TypeError: the message is not valid; nothing of it counts as sent.
         """
         framer = stream.framer
         data = framer.body(message)
@@ -888,12 +902,12 @@ class Session:
         return state
 
     def send_bytes(self, stream: "SessionStream", data: bytes, ends: bool) -> None:
-        """Send bytes of a tunnel, whose head was sent; with `ends`, the last ones."""
+        """Send bytes of a tunnel. `ends` says that they are the last ones."""
         if stream.state != CLOSED:
             self._send_data(stream, data, ends)
 
     def send_head(self, stream: "SessionStream") -> None:
-        """Send the head of a response that has started, unless it was sent with a part of the body."""
+        """Send the head of a response that has started, if it was not sent yet."""
         framer = stream.framer
         if framer.state == EXPECT_BODY and not framer.head_sent and stream.state != CLOSED:
             self.output.put_block(stream.number, 0, framer.head())
@@ -902,13 +916,13 @@ class Session:
         """Send an informational response (RFC 9110 section 15.2).
 
         Raises:
-            RuntimeError, TypeError: as `start`; nothing is sent.
+            RuntimeError, TypeError: a field is not valid; nothing was sent.
         """
         if stream.state != CLOSED:
             self.output.put_block(stream.number, 0, stream.framer.interim(status, headers))
 
     def take_back(self, stream: "SessionStream") -> None:
-        """Forget a start of which nothing was sent: another response takes its place."""
+        """Forget a response that was started but not sent, so that another one can be sent instead."""
         stream.framer = new_http2_framer(self.encoder, stream.framer.flags)
 
     def _send_data(self, stream: "SessionStream", data: bytes, ends: bool) -> None:
@@ -916,7 +930,7 @@ class Session:
         size = len(data)
         framer = stream.framer
         if ends and framer.trailers is not None:
-            # The data before them has gone, or is queued.
+            # The trailers are sent now, or after the queued data.
             if stream.queue is None:
                 self._put_trailers(stream)
             else:
@@ -935,23 +949,23 @@ class Session:
                 self._end_response(stream)
 
     def _put_trailers(self, stream: "SessionStream") -> None:
-        """HEADERS that end the stream (RFC 9113 section 8.1)."""
+        """Send the trailers, which end the stream (RFC 9113 section 8.1)."""
         self.output.put_block(stream.number, END_STREAM, stream.framer.trailer_block())
         self._end_response(stream)
 
     def _end_response(self, stream: "SessionStream") -> None:
-        """END_STREAM was sent."""
+        """Called when END_STREAM was sent."""
         if stream.more_body:
-            # The rest of the body is not needed (section 8.1).
+            # The rest of the request body is not needed (section 8.1).
             self.output.put(RST_STREAM, 0, stream.number, b"\0\0\0\0")
             self._abandon(stream.number)
         self._close(stream)
 
     def take_output(self) -> bytes:
-        """What is to be written now."""
+        """Return the bytes to write now."""
         output = self.output
         if output.blocked:
-            # Each pass sends a frame.
+            # Each pass of this loop sends one frame.
             while output.has_room():
                 stream = output.pick()
                 if stream is None:

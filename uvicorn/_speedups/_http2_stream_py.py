@@ -1,6 +1,6 @@
-"""One stream of HTTP/2: one source, run as it is or compiled as `_http2_stream_c`.
+"""The data of one HTTP/2 stream. This source runs as it is, and compiled as `_http2_stream_c`.
 
-`Session` decides what happens to it, and `Output` what of it is sent when.
+`Session` (`_http2_py.py`) changes the state of a stream, and `Output` (`_http2_output_py.py`) sends its data.
 """
 
 from typing import Any
@@ -9,21 +9,21 @@ from uvicorn._speedups.http2_codes import DEFAULT_PRIORITY, DEFAULT_WINDOW, OPEN
 
 
 class Stream:
-    """One stream, of which a request has come.
+    """One stream, from the head of its request on.
 
     Args:
-        number: its identifier.
-        send_window: bytes that the client takes at first.
+        number: the identifier of the stream.
+        send_window: the initial send window, in bytes.
 
     Attributes:
         state: OPEN, HALF_CLOSED_REMOTE or CLOSED.
-        more_body: whether more of the request's body follows.
-        body_pending: whether some of it, or its end, has come and was not given out.
-        framer: of the response.
-        queued: bytes of the response that wait for a window, or for their turn.
-        sent: bytes of the response that were put into the output.
-        send_window: bytes that the client takes now; it may be negative.
-        owner: what the wire keeps with it, until a response that is complete need not be queued.
+        more_body: whether more of the request body follows.
+        body_pending: whether an event for the body is waiting.
+        framer: the framer of the response.
+        queued: how many bytes of the response wait for a window, or for their turn.
+        sent: how many bytes of the response were put into frames.
+        send_window: how many bytes the client accepts now; may be negative.
+        owner: the object that the wire has for this stream; None when the response was sent completely.
     """
 
     __slots__ = (
@@ -54,20 +54,26 @@ class Stream:
     )
 
     def begin(self, number: int, send_window: int) -> None:
-        """Expect nothing yet: `new_stream` makes a stream, for half the cost of a call of the class."""
+        """Initialize. `new_stream` calls this; it costs half as much as calling the class with an `__init__`."""
         self.number = number
         self.send_window = send_window
         self.state = OPEN
         self.priority = DEFAULT_PRIORITY
         self.turn = 0
         self.owner: Any = None
-        # Whether the wire has the stream; it then releases it.
+        # Whether the wire has got the stream with an event. It then calls `Session.release`.
         self.given_out = False
-        # Whether the stream carries bytes of another protocol in both directions, not a body and a response.
+        # Whether the stream carries the bytes of a WebSocket, not a request body and a response.
         self.tunnel = False
-        # The body of the request, in bytes. remaining: to come, by its content-length, or -1. body_size: come so far.
-        # body: not given out. unread: not taken by the application. window: what the client may send.
-        # window_target: what it may send once all is taken. owed: credit that it has not got yet.
+        # The body of the request; all numbers are bytes.
+        # abandoned_body: whether the rest of the body is dropped.
+        # remaining: how many are missing, by Content-Length; -1 without it.
+        # body_size: how many have arrived.
+        # body: the parts that no event has returned.
+        # unread: how many the application has not taken.
+        # window: how many the client may send now.
+        # window_target: how many it may send when the application has taken everything.
+        # owed: how many of the window have to be given back.
         self.more_body = True
         self.abandoned_body = False
         self.remaining = -1
@@ -78,7 +84,7 @@ class Stream:
         self.window = DEFAULT_WINDOW
         self.window_target = DEFAULT_WINDOW
         self.owed = 0
-        # The response.
+        # The response. end_queued: whether END_STREAM follows the queue.
         self.framer: Any = None
         self.queue: list[bytes] | None = None
         self.queue_pos = 0
@@ -88,7 +94,7 @@ class Stream:
 
 
 def new_stream(number: int, send_window: int) -> Stream:
-    """A stream that has just come. Compiled modules cannot import a class from each other, only functions."""
+    """Make a stream. Other compiled modules call this function, because they cannot import the class."""
     stream = Stream.__new__(Stream)
     stream.begin(number, send_window)
     return stream

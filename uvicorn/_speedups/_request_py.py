@@ -1,18 +1,20 @@
-"""Reads requests: one source, run as it is or compiled as `_request_c`.
+"""Reads HTTP/1.1 requests. This source runs as it is, and compiled as `_request_c`.
 
-`RequestReader` is the one owner of framing: it alone decides where a message begins and ends, and what its head means
-(RFC 9112 sections 2.2, 3, 6, 7 and 9). It is fed bytes and asked for the next event; not asking is back-pressure.
+`RequestReader` alone decides where a message begins and ends, and what its head means (RFC 9112 sections 2.2, 3, 6, 7
+and 9). Each connection (`uvicorn.protocols.http.http1.Http1`) has a reader: it feeds the bytes of the client, and asks
+for the next event when it can handle one. Handshakes for an HTTP class of another package are read with it too
+(`uvicorn.protocols.websockets.handshake.HeadReader`).
 
-    state     what the next byte belongs to               next state
-    LINE      the request line, or empty lines before it  FIELDS
-    FIELDS    the field section                           LINE, LENGTH, CHUNKS; CLOSED
-    LENGTH    a body with Content-Length                  LINE, CLOSED
-    CHUNKS    a chunked body                              TRAILERS
-    TRAILERS  the trailer section                         LINE, CLOSED
-    CLOSED    no message: the client asked for the end of the connection, or a message was refused
+    state     what the next byte belongs to                 next state
+    LINE      the request line, or empty lines before it    FIELDS
+    FIELDS    the field section                             LINE, LENGTH, CHUNKS, CLOSED
+    LENGTH    a body with Content-Length                    LINE, CLOSED
+    CHUNKS    a chunked body                                TRAILERS
+    TRAILERS  the trailer section                           LINE, CLOSED
+    CLOSED    nothing: the last request asked for the end of the connection, or a message was refused
 
-Clients repeat themselves (RFC 7541 section 1.1). A request line or field line that equals, byte for byte, the line at
-its place in the last head of the connection means what it meant there; it is neither parsed nor judged again.
+Clients send the same lines again and again. If a request line or field line equals the line at the same place in the
+last head of the connection, byte for byte, it is neither parsed nor judged again.
 
 Rule of the compiled modules: every pass of a loop over input consumes bytes, changes the state or raises.
 """
@@ -56,32 +58,34 @@ from uvicorn._speedups.tables import (
 
 LINE, FIELDS, LENGTH, CHUNKS, TRAILERS, CLOSED = range(6)
 
-# Lines up to this size, in bytes, are kept to compare the next head with.
+# The longest line, in bytes, that is kept and compared with the next head.
 _REUSED_MAX = 1024
 
 _HTTP_1_1 = b"HTTP/1.1\r\n"
 
-# What the scopes of a connection have in common: the scope of a GET without a query; its "asgi"; the root path, as text
-# and as bytes; its "extensions".
+# What the scopes of a connection have in common: the scope of a GET without a query, its "asgi", the root path as text
+# and as bytes, and its "extensions".
 ScopeTemplate = tuple[dict[str, Any], dict[str, str], str, bytes, dict[str, Any]]
 
-# Raises RequestRejected if the lines of a field section, each with its CRLF, do not follow the grammar.
+# Gets lines of a field section, each with its CRLF. Raises RequestRejected if they do not follow the grammar.
 Judge = Callable[[bytes], None]
 
 
 def _split_list(value: bytes) -> list[bytes]:
-    """#element, in lower case (RFC 9110 section 5.6.1)."""
+    """Split a comma-separated list, in lower case (RFC 9110 section 5.6.1)."""
     return [element.strip(b" \t") for element in value.lower().split(b",")]
 
 
 class RequestLine:
-    """What the first line of a request says, or the pseudo-header fields of HTTP/2.
+    """The contents of the first line of a request, or of the pseudo-header fields of HTTP/2.
 
     Attributes:
-        flags: KEEP_ALIVE and so on, of `flags`.
-        target: as sent.
-        path: percent-decoded.
-        raw_path: as sent, without the query.
+        flags: KEEP_ALIVE and other flags of `uvicorn._speedups.flags`.
+        method: the method as sent.
+        target: the request target as sent.
+        path: the path, percent-decoded.
+        raw_path: the path as sent, without the query.
+        query_string: the query as sent, without the question mark.
         http_version: "1.0", "1.1" or "2"; a higher minor version counts as 1.1 (RFC 9110 section 2.5).
     """
 
@@ -96,7 +100,7 @@ class RequestLine:
     http_version: str
 
     def describe(self, template: ScopeTemplate) -> dict[str, Any]:
-        """The part of the HTTP scope that does not depend on fields; its dicts are to be copied."""
+        """The part of the HTTP scope that does not depend on header fields. The caller has to copy the dicts in it."""
         common, _, root_path, raw_root_path, _ = template
         scope = common.copy()
         if self.method != "GET":
@@ -113,11 +117,12 @@ class RequestLine:
 
 
 class RequestHead(RequestLine):
-    """What a request asks for.
+    """The head of a request.
 
     Attributes:
-        headers: in the order of the wire, names lower-cased.
-        upgrade: the lower-cased Upgrade value if Connection names it too, or the `:protocol` of HTTP/2; else b"".
+        headers: pairs of name and value in the order of the request; names are in lower case.
+        upgrade: the value of Upgrade in lower case, if Connection has the option `upgrade`. In HTTP/2 the value of
+            `:protocol`. Otherwise b"".
     """
 
     __slots__ = ("headers", "upgrade")
@@ -126,11 +131,11 @@ class RequestHead(RequestLine):
     upgrade: bytes
 
     def build_scope(self, template: ScopeTemplate, state: dict[str, Any]) -> dict[str, Any]:
-        """The HTTP scope of the request (ASGI specification, HTTP).
+        """Make the HTTP scope of the request (ASGI specification, HTTP).
 
         Args:
-            template: with the client and the version too.
-            state: of the lifespan, which is copied.
+            template: the template of the connection, with its client and version.
+            state: the state of the lifespan; the scope gets a copy.
         """
         scope = self.describe(template)
         asgi = template[1]
@@ -138,7 +143,7 @@ class RequestHead(RequestLine):
         scope["asgi"] = asgi.copy()
         scope["headers"] = self.headers
         scope["state"] = state.copy()
-        # Middleware adds to it.
+        # A copy, because middleware adds to it.
         scope["extensions"] = extensions.copy()
         return scope
 
@@ -148,9 +153,9 @@ class KeptLine(RequestLine):
 
     Attributes:
         raw: the line with its CRLF; b"" if it is too long to be kept.
-        authority: of a target in absolute-form, else None.
-        scope: as `describe` gives it; None until the line is sent again.
-        is_reused: whether it was.
+        authority: the authority of a target in absolute-form; None for other targets.
+        scope: the result of `describe`; None until the line was sent twice.
+        is_reused: whether the line was sent twice.
     """
 
     __slots__ = ("authority", "is_reused", "raw", "scope")
@@ -162,12 +167,12 @@ class KeptLine(RequestLine):
 
 
 def new_head() -> RequestHead:
-    """A head to be filled in. Compiled modules cannot import a class from each other, only functions."""
+    """Make an empty head. Other compiled modules call this function, because they cannot import the class."""
     return RequestHead.__new__(RequestHead)
 
 
 def split_target(line: RequestLine, target: bytes, path: int) -> None:
-    """Split a target whose path ends at `path`."""
+    """Set path and query of a line. `path` is the length of the path in the target."""
     if path == len(target):
         line.raw_path = target
         line.query_string = b""
@@ -176,7 +181,7 @@ def split_target(line: RequestLine, target: bytes, path: int) -> None:
         line.query_string = cut(target, path + 1, len(target))
     text = line.raw_path.decode("ascii")
     if "%" in text:
-        # The import takes long, and few paths are percent-encoded.
+        # Imported here, because the import takes long and few paths are percent-encoded.
         from urllib.parse import unquote
 
         text = unquote(text)
@@ -184,10 +189,10 @@ def split_target(line: RequestLine, target: bytes, path: int) -> None:
 
 
 def parse_content_length(value: bytes) -> int:
-    """Content-Length = 1*DIGIT (RFC 9110 section 8.6)."""
+    """Parse Content-Length = 1*DIGIT (RFC 9110 section 8.6). Raises RequestRejected."""
     if not value.isdigit():
         raise RequestRejected(400, "malformed Content-Length")
-    # Zeros before a number are digits too.
+    # Leading zeros are allowed, but more than 20 digits are not converted.
     length = int(value) if len(value) <= 20 else MAX_CONTENT_LENGTH + 1
     if length > MAX_CONTENT_LENGTH:
         raise RequestRejected(400, "Content-Length too large")
@@ -200,7 +205,7 @@ class FieldLine:
     Attributes:
         raw: the line with its CRLF; b"" if it is too long to be kept.
         name: the field name as it was sent.
-        kind: what it decides about: PLAIN, HOST and so on, of `tables`.
+        kind: the kind of the field: PLAIN, HOST and others of `uvicorn._speedups.tables`.
     """
 
     __slots__ = ("kind", "name", "raw")
@@ -215,7 +220,7 @@ def _take_method(line: KeptLine, name: bytes) -> None:
     if method is None:
         method = other_method(name)
         if method == "CONNECT":
-            # After this head, the client speaks another protocol, whatever the answer is.
+            # After the head, the client expects to speak another protocol. No other request can follow.
             line.flags &= ~KEEP_ALIVE
     elif name == b"HEAD":
         line.flags |= HEAD_REQUEST
@@ -223,7 +228,7 @@ def _take_method(line: KeptLine, name: bytes) -> None:
 
 
 def _parse_target(line: KeptLine, target: bytes) -> None:
-    """Split the query off a target of any form (RFC 9112 section 3.2)."""
+    """Parse a request target in any of its four forms (RFC 9112 section 3.2)."""
     line.target = target
     line.authority = None
     path = -1 if line.method == "CONNECT" else find_path_end(target)
@@ -236,7 +241,7 @@ def _parse_target(line: KeptLine, target: bytes) -> None:
 
 
 def _take_other_target(line: KeptLine, target: bytes) -> bytes:
-    """The path and query of a target that is not in origin-form."""
+    """Parse a target that is not in origin-form. Returns its path and query."""
     try:
         text = target.decode("ascii")
     except UnicodeDecodeError:
@@ -259,14 +264,15 @@ class RequestReader:
     """Reads the requests of one connection, one after the other.
 
     Args:
-        judge: is shown the field lines that were not in the last head, all of a head at once. The reader itself judges
-            the fields that decide about the message, and keeps them to itself.
-        limits: (request line in bytes, number of fields, whole head in bytes, body in bytes or -1).
+        judge: called once for each head, with the field lines that were not in the last head. The fields that frame or
+            route the message are left out: the reader itself checks them.
+        limits: the bytes of a request line, the number of fields, the bytes of a head, and the bytes of a body (-1: no
+            limit).
 
     Attributes:
         state: LINE, FIELDS, LENGTH, CHUNKS, TRAILERS or CLOSED.
-        more_body: whether more of the body of this message follows.
-        remaining: bytes of the body that were not read; -1 for a chunked body.
+        more_body: whether more of the body of the current message follows.
+        remaining: the number of bytes of the body that were not read; -1 for a chunked body.
     """
 
     __slots__ = (
@@ -312,7 +318,7 @@ class RequestReader:
         self.later: list[bytes] | None = None
         self.partial: bytearray | None = None
         self.line: KeptLine | None = None
-        # `kept_fields` has the fields of `lines`; both are without lines that are too long to be kept.
+        # The lines of the last head, and the field of each line. A line that is too long to be kept has no field.
         self.lines: list[FieldLine] = []
         self.kept_fields: list[tuple[bytes, bytes] | None] = []
         self.headers: list[tuple[bytes, bytes]] = []
@@ -327,7 +333,13 @@ class RequestReader:
         self.head_size = 0
 
     def set_template(self, template: ScopeTemplate, client: tuple[str, int] | None, state: dict[str, Any]) -> None:
-        """Say what the scopes of the connection have in common; the lifespan's state is copied into each."""
+        """Set what the scopes of the connection have in common.
+
+        Args:
+            template: see `uvicorn.protocols.scope.get_http_template`.
+            client: the peer's (host, port), or None.
+            state: the state of the lifespan; each scope gets a copy.
+        """
         self.template = template
         self.client = client
         self.lifespan_state = state
@@ -337,15 +349,15 @@ class RequestReader:
         return self.state == FIELDS or self.partial is not None
 
     def in_message(self) -> bool:
-        """Whether a message was begun and not read to its end."""
+        """Whether a part of a message was read, but not its end."""
         return self.state == LENGTH or self.state == CHUNKS or self.state == TRAILERS or self.in_head()
 
     def has_unread(self) -> bool:
-        """Whether there are bytes that were fed and not read."""
+        """Whether there are bytes that were fed, but not read."""
         return self.unread > 0
 
     def feed(self, data: bytes) -> None:
-        """Take bytes; they are read when `next` is asked."""
+        """Take bytes. They are read when `next` or `read_head` is called."""
         if self.unread:
             if self.later is None:
                 self.later = []
@@ -361,7 +373,7 @@ class RequestReader:
         return self.read_head()
 
     def take_rest(self) -> bytes:
-        """Give away the bytes that were not read."""
+        """Return the unread bytes, and read nothing more."""
         rest = self._take_unread()
         self.data = b""
         self.pos = 0
@@ -370,14 +382,14 @@ class RequestReader:
         return rest
 
     def next(self) -> "RequestHead | bytes | None":
-        """The next event.
+        """Read the next event.
 
         Returns:
-            A head; or bytes of the body, which may be empty at its end, with `more_body`; or None if more bytes are
-            needed. A body follows a head only if its flags have BODY_FOLLOWS.
+            A head, or a part of the body, or None if more bytes are needed. A body follows a head only if its flags
+            have BODY_FOLLOWS. `more_body` says whether a part is the last one; the last part may be empty.
 
         Raises:
-            RequestRejected: nothing is read after it.
+            RequestRejected: the message is not valid. Nothing more is read.
         """
         if self.state == LINE or self.state == FIELDS:
             return self.get_head() if self.read_head() >= 0 else None
@@ -395,13 +407,13 @@ class RequestReader:
         return None
 
     def read_head(self) -> int:
-        """Read a head: what `next` does between two messages, without making a `RequestHead`.
+        """Read a head. Unlike `next`, this does not make a `RequestHead`; `get_head` and `build_scope` use the result.
 
         Returns:
-            Its flags, of `flags`, and UNREAD if bytes follow it; -1 if more bytes are needed.
+            The flags of the head, with UNREAD if bytes follow it; -1 if more bytes are needed.
 
         Raises:
-            RequestRejected: nothing is read after it.
+            RequestRejected: the message is not valid. Nothing more is read.
         """
         if self.later is not None:
             self._join_unread()
@@ -418,10 +430,10 @@ class RequestReader:
             self._consume(len(self.data))
         return -1
 
-    # What was read last
+    # The head that was read last
 
     def get_head(self) -> RequestHead:
-        """The head that was read last."""
+        """Make a `RequestHead` of the head that was read last."""
         head = RequestHead()
         line: Any = self.line
         head.flags = self.flags
@@ -436,7 +448,7 @@ class RequestReader:
         return head
 
     def build_scope(self) -> dict[str, Any]:
-        """The HTTP scope of the head that was read last (ASGI specification, HTTP), once."""
+        """Make the HTTP scope of the head that was read last (ASGI specification, HTTP). Call it once for each head."""
         line: Any = self.line
         scope: dict[str, Any] = line.scope
         if scope is None:
@@ -445,7 +457,7 @@ class RequestReader:
             if line.http_version != "1.1":
                 scope["http_version"] = line.http_version
             if line.is_reused:
-                # Only the keys that differ are set.
+                # The next scope of this line is a copy, in which only the differing keys are set.
                 line.scope = scope.copy()
         else:
             scope = scope.copy()
@@ -454,7 +466,7 @@ class RequestReader:
         scope["asgi"] = asgi.copy()
         scope["headers"] = self.headers
         scope["state"] = self.lifespan_state.copy()
-        # Middleware adds to it.
+        # A copy, because middleware adds to it.
         scope["extensions"] = extensions.copy()
         return scope
 
@@ -472,12 +484,12 @@ class RequestReader:
         self.pos = 0
 
     def _consume(self, pos: int) -> None:
-        """Drop the bytes before `pos`, which were read."""
+        """Drop the bytes before `pos`: they were read."""
         self.unread = len(self.data) - pos
         if self.unread:
             self.pos = pos
         else:
-            # An idle connection keeps no bytes.
+            # An idle connection should use no memory for bytes.
             self.data = b""
             self.pos = 0
 
@@ -515,14 +527,14 @@ class RequestReader:
             reason = SPEAKS_TLS if part[0] == TLS_HANDSHAKE else "a request line begins with a method"
             raise RequestRejected(400, reason)
         if part[-1] != 10:
-            # A CR may be the first half of the line's end.
+            # A CR at the end may belong to the CRLF, so it is not counted.
             if len(part) - (part[-1] == 13) > self.limit_line:
                 raise RequestRejected(414, "request line too long")
             return
         line = bytes(part)
         self.partial = None
         if line == b"\r\n":
-            # Here a client that sends nothing but empty lines is refused.
+            # This ends a connection on which a client sends only empty lines.
             self.head_size += 2
             if self.head_size > self.limit_line:
                 raise RequestRejected(400, "too many empty lines")
@@ -530,7 +542,7 @@ class RequestReader:
             self._parse_line(line, 0, len(line))
 
     def _parse_line(self, data: bytes, pos: int, end: int) -> None:
-        """request-line = method SP request-target SP HTTP-version CRLF."""
+        """Parse request-line = method SP request-target SP HTTP-version CRLF."""
         self.head_size += end - pos
         if end - pos - 2 > self.limit_line:
             raise RequestRejected(414, "request line too long")
@@ -569,7 +581,7 @@ class RequestReader:
         self.upgrade = b""
         self._begin_fields(FIELDS)
 
-    # The field section, and the trailer section, which is one too (RFC 9112 sections 5 and 7.1.2)
+    # The field section and the trailer section, which have the same grammar (RFC 9112 sections 5 and 7.1.2)
 
     def _begin_fields(self, state: int) -> None:
         self.state = state
@@ -577,7 +589,7 @@ class RequestReader:
         self.field_count = 0
 
     def _read_section(self) -> bool:
-        """Read the lines of a field section. Return whether its end was reached."""
+        """Read the lines of a field section. Returns whether its end was reached."""
         data = self.data
         pos = self.pos
         size = len(data)
@@ -606,7 +618,7 @@ class RequestReader:
         return False
 
     def _reuse_lines(self, data: bytes, pos: int) -> int:
-        """Take the lines that equal those at their places in the last head; return where the first other one begins."""
+        """Read the lines that equal those of the last head. Returns the position of the first line that differs."""
         lines = self.lines
         start = count = self.field_count
         begin = pos
@@ -628,7 +640,7 @@ class RequestReader:
         return pos
 
     def _take_field_part(self, data: bytes) -> bool:
-        """Take a line that arrives in parts. Return whether it is the empty line."""
+        """Take a part of a line. Returns whether it completes the empty line at the end of the section."""
         if self.partial is None:
             self.partial = bytearray()
         self.partial += data
@@ -645,7 +657,7 @@ class RequestReader:
         return False
 
     def _parse_field(self, data: bytes, start: int, end: int) -> None:
-        """field-line = field-name ":" OWS field-value OWS CRLF (RFC 9112 section 5)."""
+        """Parse field-line = field-name ":" OWS field-value OWS CRLF (RFC 9112 section 5)."""
         stop = end - 2
         colon = find_colon(data, start, stop) if stop > start and data[stop] == 13 else -1
         if colon < 0:
@@ -676,7 +688,7 @@ class RequestReader:
         self.field_count = count + 1
         if self.state == TRAILERS:
             if kind > FORWARDED:
-                # RFC 9110 section 6.5.1.
+                # Such a field must not be a trailer (RFC 9110 section 6.5.1).
                 raise RequestRejected(400, "a trailer field that decides about the message")
             return
         field = (name, cut(data, first, stop))
@@ -696,6 +708,7 @@ class RequestReader:
             self._decide(kind, field[1])
 
     def _decide(self, kind: int, value: bytes) -> None:
+        """Apply a field that frames or routes the message."""
         if kind == FORWARDED:
             self.flags |= HAS_FORWARDED
         elif kind == HOST:
@@ -723,7 +736,7 @@ class RequestReader:
             self.flags |= EXPECTS_CONTINUE
 
     def _take_content_length(self, value: bytes) -> None:
-        """It comes once (RFC 9112 section 6.3)."""
+        """Content-Length may be given only once (RFC 9112 section 6.3)."""
         if self.content_length >= 0:
             raise RequestRejected(400, "more than one Content-Length field")
         self.content_length = parse_content_length(value)
@@ -731,7 +744,7 @@ class RequestReader:
     # The head
 
     def _end_head(self) -> None:
-        """Decide what the head means."""
+        """Called at the end of a head: check it, and decide what it means."""
         if len(self.lines) > self.field_count:
             del self.lines[self.field_count :]
             del self.kept_fields[self.field_count :]
@@ -756,7 +769,7 @@ class RequestReader:
             self._end()
 
     def _check_host(self, old: bool) -> None:
-        """RFC 9112 sections 3.2 and 3.2.2."""
+        """Check the Host field (RFC 9112 sections 3.2 and 3.2.2)."""
         host = self.host
         if host is None:
             if not old:
@@ -773,7 +786,7 @@ class RequestReader:
             if old or self.content_length >= 0:
                 raise RequestRejected(400, "Transfer-Encoding in HTTP/1.0 or beside Content-Length")
             if self.coding != b"chunked":
-                # RFC 9112 section 6.1: 501 for a coding that is not understood.
+                # 501 is for a transfer coding that the server does not know (RFC 9112 section 6.1).
                 malformed = not self.coding or b"chunked" in self.coding
                 raise RequestRejected(400 if malformed else 501, "unsupported Transfer-Encoding")
             self.chunks: Any = new_chunks()

@@ -15,8 +15,8 @@ cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
 cdef frozenset _CONNECTION_FIELDS, _NO_TRAILERS
 cdef tuple _NOTHING
 
-# Not `cdef tuple _memo`: without the GIL, a C global that is assigned again can be freed while another thread reads it.
-# An attribute of the module cannot.
+# There is no `cdef tuple _memo`: without the GIL, a C global that is assigned again can be freed while another thread
+# reads it. An attribute of the module cannot.
 cdef object as_bytes
 
 cdef tuple _remember(bytes line, bytes default_block)

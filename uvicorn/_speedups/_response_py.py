@@ -1,7 +1,15 @@
-"""Frames responses: one source, run as it is or compiled as `_response_c`.
+"""Turns the messages of responses into bytes. This source runs as it is, and compiled as `_response_c`.
 
-No message of an application makes a wrong byte (RFC 9112 sections 4, 6 and 7, RFC 9113 section 8), but an error for the
-developer. `Response` knows what every version of HTTP checks.
+A message that would make an invalid response raises an exception, which the developer of the application sees (RFC 9112
+sections 4, 6 and 7, RFC 9113 section 8). `Response` has the checks for every version of HTTP. `Http1` uses
+`ResponseFramer`, and the `Session` of HTTP/2 uses `Http2Framer`.
+
+    state            the application may send              next state
+    EXPECT_START     http.response.start                   EXPECT_BODY
+    EXPECT_BODY      http.response.body                    EXPECT_TRAILERS or COMPLETE after the last part
+    SENDING_FILE     nothing: a file is being sent         EXPECT_BODY
+    EXPECT_TRAILERS  http.response.trailers                EXPECT_BODY, for the empty last part that ends them
+    COMPLETE         nothing
 """
 
 from typing import Any
@@ -42,28 +50,27 @@ from uvicorn._speedups.tables import (
     describe_field,
 )
 
-# Digits of a content-length that a signed 64-bit number has room for.
+# The most digits of a Content-Length: with them, a signed 64-bit integer cannot overflow.
 _MAX_DIGITS = 18
 
 COMPILED = not __name__.endswith("_py")
 
-# Names that are known to be tokens: the common ones, and others until the dict is full.
+# Names that are known to be tokens -> their field. A full dict is emptied, except for the common names.
 _good_names = KNOWN_FIELDS.copy()
 _GOOD_NAMES_MAX = 1024
 
-
-# (status line, default headers, both without the end of the last line) of the last head: the next one begins alike.
-# It is one object, so that another thread never sees a part of a change.
+# The beginning of the last head: the status line, the default headers, and both together without the last CRLF. Most
+# heads begin alike. It is one tuple, so that another thread never sees a part of a change.
 _memo: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 
-# The size lines of small chunks: formatting such a line would take longer than the rest of the work.
+# Size -> the first line of a small chunk. Formatting this line would take longer than the rest of the work.
 _chunk_heads: dict[int, bytes] = {}
 _SMALL = 1024
 
-# Fields that HTTP/2 drops, like Upgrade (RFC 9113 section 8.2.2).
+# Fields that are dropped in HTTP/2, as Upgrade is (RFC 9113 section 8.2.2).
 _CONNECTION_FIELDS = frozenset((b"keep-alive", b"proxy-connection"))
 
-# Fields that say how the body is to be read, so they cannot be trailers (RFC 9110 section 6.5.1).
+# Fields that say how to read the body, so they cannot be trailers (RFC 9110 section 6.5.1).
 _NO_TRAILERS = _CONNECTION_FIELDS | {b"content-encoding", b"content-range", b"content-type", b"te", b"trailer"}
 
 _NOTHING: tuple[Any, ...] = ()
@@ -90,9 +97,9 @@ def _check_name(name: Any) -> Field:
 
 
 def _is_clean(value: bytes) -> bool:
-    """Whether a field value has no control character but HTAB (RFC 9110 section 5.5)."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
-        for c in value:  # noqa: SIM110  # a generator would not become a loop in C
+    """Whether a field value has no control characters except HTAB (RFC 9110 section 5.5)."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
+        for c in value:  # noqa: SIM110  # Cython makes a C loop only of this form
             if (c < 32 and c != 9) or c == 127:
                 return False
         return True
@@ -104,19 +111,20 @@ def _check_value(value: Any) -> bytes:
         value = as_bytes(value, "header value")
     if not _is_clean(value):
         raise RuntimeError("Invalid HTTP header value.")
-    return value  # type: ignore[no-any-return]  # of which it was made sure
+    return value  # type: ignore[no-any-return]  # as_bytes has converted it
 
 
 class Response:
-    """The messages of one response, checked.
+    """Checks the messages of one response. The base of the framers.
 
     Attributes:
-        state: EXPECT_START, EXPECT_BODY, SENDING_FILE, EXPECT_TRAILERS or COMPLETE.
-        status: once the start was accepted.
-        keep_alive: may be set to False until the head is given out.
-        head_sent: whether the head was given out.
-        sent: bytes of the body that were accepted, and belong on the wire.
-        framing: what ends the body, once the start was accepted: NO_BODY and so on, of `flags`.
+        state: see the table of the module.
+        status: the status code, after the start was accepted.
+        keep_alive: whether the connection may persist. May be set to False until the head is returned.
+        head_sent: whether the head was returned.
+        sent: the number of bytes of the body that were accepted, without those that are dropped.
+        framing: how the end of the body is marked, after the start was accepted: NO_BODY or another constant of
+            `uvicorn._speedups.flags`.
     """
 
     __slots__ = (
@@ -148,13 +156,13 @@ class Response:
     sent: int
     state: int
     status: int
-    # (name, value) of those that go out with the end of the body.
+    # Pairs of name and value.
     trailers: list[tuple[bytes, bytes]] | None
 
     def _decide(self, kind: int, value: bytes, status: int) -> bytes | None:
-        """The value as it is to be written, or None."""
+        """Apply a field that frames the message. Returns the value to write, or None to drop the field."""
         if kind == CONTENT_LENGTH:
-            # A 204 has none (RFC 9110 section 8.6).
+            # A 204 has no Content-Length (RFC 9110 section 8.6).
             return None if status == 204 else self._take_length(value)
         if kind == TRANSFER_ENCODING:
             if status != 204:
@@ -166,7 +174,7 @@ class Response:
         return value
 
     def _take_length(self, value: bytes) -> bytes | None:
-        """Note a content-length; its digits, or None if they were noted before."""
+        """Apply a Content-Length. Returns its digits, or None if the field was given before."""
         length = _parse_length(value)
         if length < 0:
             value = value.strip(b" \t")
@@ -181,7 +189,7 @@ class Response:
         return value
 
     def _take_codings(self, value: bytes) -> None:
-        """Note whether the body is to be chunked."""
+        """Apply a Transfer-Encoding."""
         for coding in _split_list(value):
             name = coding.lower()
             if name == b"chunked":
@@ -190,7 +198,7 @@ class Response:
                 raise RuntimeError("Unsupported transfer-encoding: only 'chunked' can be sent.")
 
     def _take_options(self, value: bytes) -> None:
-        """Note connection options: they are written in one line, with `close` where it applies."""
+        """Apply a Connection field. Its options are written later, in one line, perhaps with `close`."""
         options = self.options
         if options is None:
             options = self.options = []
@@ -201,7 +209,7 @@ class Response:
                 options.append(option)
 
     def _take_body(self, message: Any) -> bytes:
-        """Accept `http.response.body`; what of it belongs on the wire."""
+        """Accept `http.response.body`. Returns the bytes to send."""
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.body":
             raise UnexpectedMessage(EXPECT_BODY, fields["type"])
@@ -230,7 +238,7 @@ class Response:
                 raise RuntimeError("Response content shorter than Content-Length")
 
     def skip(self, size: int) -> None:
-        """Count bytes of a body with a content-length that were sent without this framer, as a file."""
+        """Count bytes of a body with Content-Length that were sent without this framer, by `sendfile`."""
         self.expected -= size
         self.sent += size
 
@@ -244,10 +252,14 @@ class Response:
             self.state = EXPECT_BODY
 
     def add_trailers(self, headers: Any, wanted: bool) -> None:
-        """Accept fields of `http.response.trailers`; they are dropped unless they are wanted and have a place.
+        """Accept fields of `http.response.trailers`.
+
+        Args:
+            headers: pairs of name and value.
+            wanted: whether the client wants trailers. If not, or if the message cannot have any, they are dropped.
 
         Raises:
-            RuntimeError, TypeError: they would make no valid trailer section; none of them counts as accepted.
+            RuntimeError, TypeError: a field is not valid; none of them counts as accepted.
         """
         taken = []
         for name, value in headers:
@@ -259,15 +271,16 @@ class Response:
             self.trailers = taken if self.trailers is None else self.trailers + taken
 
     def has_trailers(self) -> bool:
-        """Whether the message has a place for trailers."""
+        """Whether the message can have trailers."""
         return self.framing != NO_BODY
 
     def end_trailers(self) -> None:
-        """The trailers are complete. They go out with an empty last part of the body, which has to follow."""
+        """Called when the trailers are complete. The caller then sends an empty last part, which writes them."""
         self.state = EXPECT_BODY
         self.last = COMPLETE
 
     def end(self) -> int:
+        """What follows: OPEN, PERSISTS or CLOSES of `uvicorn._speedups.flags`."""
         if self.state != COMPLETE:
             return OPEN
         return PERSISTS if self.keep_alive else CLOSES
@@ -277,10 +290,10 @@ class ResponseFramer(Response):
     """Turns the messages of one response into the bytes of HTTP/1.1.
 
     Args:
-        flags: of the request: KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST.
+        flags: the flags of the request: KEEP_ALIVE, OLD_VERSION and HEAD_REQUEST.
 
     Attributes:
-        begun: whether the last call of `body` gave out the head.
+        begun: whether the last call of `body` returned the head.
     """
 
     __slots__ = ("begun", "lines")
@@ -302,7 +315,7 @@ class ResponseFramer(Response):
         self.sent = 0
 
     def interim(self, status: int, headers: Any) -> bytes:
-        """An informational response (RFC 9110 section 15.2); nothing for HTTP/1.0, which has none."""
+        """Make an informational response (RFC 9110 section 15.2). Empty for HTTP/1.0, which does not have them."""
         lines = [STATUS_LINES[status][:-2]]
         for name, value in headers:
             lines.append(_check_name(name)[2])
@@ -314,10 +327,11 @@ class ResponseFramer(Response):
         """Accept `http.response.start`.
 
         Args:
-            default_block: the default headers in their wire form.
+            message: the message.
+            default_block: the default headers as bytes, each line with its CRLF.
 
         Raises:
-            RuntimeError, TypeError: it would make no valid head; nothing counts as started.
+            RuntimeError, TypeError: the message is not valid; the response does not count as started.
         """
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.start":
@@ -350,7 +364,7 @@ class ResponseFramer(Response):
         if not self.persist:
             self.keep_alive = False
         self.trailers = None
-        # Nearly all messages have three items; to look for another costs more than to count.
+        # Nearly all messages have three items. Counting them is cheaper than looking for `trailers`.
         has_more = len(fields) > 3 or headers is _NOTHING
         self.last = EXPECT_TRAILERS if has_more and fields.get("trailers") else COMPLETE
         self.lines = lines
@@ -358,9 +372,9 @@ class ResponseFramer(Response):
         self.state = EXPECT_BODY
 
     def _frame(self, lines: list[bytes], status: int) -> None:
-        """Decide what ends the body (RFC 9112 section 6.3)."""
+        """Decide how the end of the body is marked (RFC 9112 section 6.3)."""
         if self.coded and self.expected >= 0:
-            # The coding overrides the length, and must stand alone.
+            # Transfer-Encoding overrides Content-Length, and both must not be sent.
             index = lines.index(b"\r\ncontent-length: ")
             del lines[index : index + 2]
             self.expected = -1
@@ -381,10 +395,11 @@ class ResponseFramer(Response):
         """Accept `http.response.body`.
 
         Returns:
-            The bytes for the wire: the head too, if this is the first part.
+            The bytes to write. The first part begins with the head.
 
         Raises:
-            RuntimeError, TypeError: it does not go with what was announced; nothing of it counts as sent.
+            RuntimeError, TypeError: the message is not valid, or does not fit Content-Length; nothing of it counts as
+                sent.
         """
         data = self._take_body(message)
         size = len(data)
@@ -401,7 +416,7 @@ class ResponseFramer(Response):
         self.lines = None
         self.begun = self.head_sent = True
         if self.keep_alive and self.options is None and framing != CLOSE:
-            # The usual case of _end_head, inlined.
+            # This is the common case of _end_head, inlined.
             lines.append(b"\r\n\r\n")
         else:
             lines.append(self._end_head())
@@ -410,7 +425,7 @@ class ResponseFramer(Response):
         return join(lines)
 
     def _last_chunk(self) -> bytes:
-        """The last chunk and the trailers (RFC 9112 section 7.1.2)."""
+        """Make the last chunk and the trailers (RFC 9112 section 7.1.2)."""
         lines = [b"0"]
         for name, value in self.trailers or ():
             lines.append(b"\r\n%b: " % name)
@@ -419,11 +434,11 @@ class ResponseFramer(Response):
         return join(lines)
 
     def has_trailers(self) -> bool:
-        """Whether the message has a place for trailers: only chunks have one (RFC 9112 section 7.1)."""
+        """Whether the message can have trailers: only a chunked body can (RFC 9112 section 7.1)."""
         return self.framing == CHUNKED
 
     def head(self) -> bytes:
-        """The head alone, once, after the start and before any part of the body."""
+        """Return the head alone. Call it after the start, once, if no part of the body was sent."""
         lines = self.lines or []
         self.lines = None
         self.head_sent = True
@@ -431,7 +446,7 @@ class ResponseFramer(Response):
         return join(lines)
 
     def _end_head(self) -> bytes:
-        """The end of the head, from which on `keep_alive` stays as it is."""
+        """Make the end of the head. After it, `keep_alive` must not change."""
         options = self.options
         if not self.keep_alive or self.framing == CLOSE:
             self.keep_alive = False
@@ -444,7 +459,7 @@ class ResponseFramer(Response):
         return b"\r\nconnection: %b\r\n\r\n" % b", ".join(options)
 
     def send(self, message: Any, default_block: bytes) -> bytes | None:
-        """The bytes for the wire, None for the start."""
+        """Accept a start or a part of the body. Returns the bytes to write; None for the start."""
         if self.state == EXPECT_BODY:
             return self.body(message)
         if self.state == EXPECT_START:
@@ -456,11 +471,11 @@ class ResponseFramer(Response):
 class Http2Framer(Response):
     """Turns the messages of one response into a field block and data of HTTP/2.
 
-    The block is made when the head is given out: blocks must leave in the order in which they were made.
+    The block is encoded when the head is returned, because field blocks have to be sent in the order of encoding.
 
     Args:
-        encoder: of the connection.
-        flags: of the request: KEEP_ALIVE and HEAD_REQUEST.
+        encoder: the HPACK encoder of the connection.
+        flags: the flags of the request: KEEP_ALIVE and HEAD_REQUEST.
     """
 
     __slots__ = ("encoder", "fields")
@@ -485,10 +500,11 @@ class Http2Framer(Response):
         """Accept `http.response.start`.
 
         Args:
-            default_headers: names lower-cased.
+            message: the message.
+            default_headers: the default headers; names are in lower case.
 
         Raises:
-            RuntimeError, TypeError: it would make no valid head; nothing counts as started.
+            RuntimeError, TypeError: the message is not valid; the response does not count as started.
         """
         fields = message if type(message) is dict else dict(message)
         if fields["type"] != "http.response.start":
@@ -523,7 +539,7 @@ class Http2Framer(Response):
             else:
                 taken.append(field)
         if self.coded and self.expected >= 0:
-            # As HTTP/1.1 does.
+            # As in HTTP/1.1, Transfer-Encoding overrides Content-Length.
             taken = [field for field in taken if field.kind != CONTENT_LENGTH]
             self.expected = -1
         if status == 204 or status == 304 or self.flags & HEAD_REQUEST:
@@ -540,12 +556,12 @@ class Http2Framer(Response):
         self.state = EXPECT_BODY
 
     def interim(self, status: int, headers: Any) -> bytes:
-        """The field block of an informational response (RFC 9110 section 15.2)."""
+        """Make the field block of an informational response (RFC 9110 section 15.2)."""
         fields = [self._make_field(name, value) for name, value in headers]
         return self.encoder.encode(status, fields)  # type: ignore[no-any-return]  # of the encoder
 
     def _take_defaults(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """Make fields of the default headers, which stay the same for a second."""
+        """Make the fields of the default headers. These change only once a second, with the date."""
         taken: list[Any] = []
         for header in headers:
             name, value = header
@@ -556,7 +572,7 @@ class Http2Framer(Response):
         self.encoder.default_headers = headers
 
     def _make_field(self, name: Any, value: Any) -> Any:
-        """The field of a header; UPGRADE is the kind of those that HTTP/2 drops."""
+        """Make or find the field of a header. Fields that HTTP/2 drops get the kind UPGRADE."""
         known = _good_names.get(name) if type(name) is bytes else None
         if known is None:
             known = _check_name(name)
@@ -568,29 +584,30 @@ class Http2Framer(Response):
         return field
 
     def body(self, message: Any) -> bytes:
-        """Accept `http.response.body`; its data. The head comes before it.
+        """Accept `http.response.body`. Returns its data, without the head.
 
         Raises:
-            RuntimeError, TypeError: it does not go with what was announced; nothing of it counts as sent.
+            RuntimeError, TypeError: the message is not valid, or does not fit Content-Length; nothing of it counts as
+                sent.
         """
         if self.state != EXPECT_BODY:
             raise UnexpectedMessage(self.state, message["type"])
         return self._take_body(message)
 
     def trailer_block(self) -> bytes:
-        """The field block of the trailers."""
+        """Make the field block of the trailers."""
         fields = [self._make_field(name, value) for name, value in self.trailers or ()]
         return self.encoder.encode(0, fields)  # type: ignore[no-any-return]  # of the encoder
 
     def head(self) -> bytes:
-        """The field block, once, after the start."""
+        """Make the field block of the head. Call it once, after the start."""
         fields, self.fields = self.fields, None
         self.head_sent = True
         return self.encoder.encode(self.status, fields)  # type: ignore[no-any-return]  # of the encoder
 
 
 def _chunk(data: bytes, size: int, more_body: bool) -> bytes:
-    """One chunk, and the last one behind it (RFC 9112 section 7.1)."""
+    """Make a chunk, followed by the last chunk unless more of the body follows (RFC 9112 section 7.1)."""
     if not size:
         return b"" if more_body else b"0\r\n\r\n"
     head = _chunk_heads.get(size)
@@ -602,7 +619,7 @@ def _chunk(data: bytes, size: int, more_body: bool) -> bytes:
 
 
 def _unusual_status_line(status: object) -> bytes:
-    """The phrase may be empty (RFC 9112 section 4)."""
+    """Make the status line of a status without a known phrase; the phrase is empty (RFC 9112 section 4)."""
     if not isinstance(status, int) or isinstance(status, bool):
         raise TypeError(f"status must be an int, got {type(status).__name__}: {status!r}")
     if not 200 <= status <= 999:
@@ -611,9 +628,9 @@ def _unusual_status_line(status: object) -> bytes:
 
 
 def _parse_length(value: bytes) -> int:
-    """The number of a content-length, -1 if it is none."""
+    """Parse a Content-Length; -1 if it is not valid."""
     length = 0
-    # Zeros in front count: some clients take twenty digits only.
+    # Leading zeros count as digits too, because some clients accept only twenty digits.
     if not 0 < len(value) <= _MAX_DIGITS:
         return -1
     for c in value:
@@ -624,14 +641,14 @@ def _parse_length(value: bytes) -> int:
 
 
 def _split_list(value: bytes) -> list[bytes]:
-    """The members of a list (RFC 9110 section 5.6.1)."""
+    """Split a comma-separated list (RFC 9110 section 5.6.1)."""
     members = [member.strip(b" \t") for member in value.split(b",")]
     return [member for member in members if member]
 
 
 def new_http2_framer(encoder: Any, flags: int) -> Http2Framer:
-    """A framer that expects a response. Compiled modules cannot import a class from each other, only functions."""
+    """Make a framer. Other compiled modules call this function, because they cannot import the class."""
     framer = Http2Framer.__new__(Http2Framer)
-    # Half the cost of a call of the class.
+    # This costs half as much as a call of the class.
     framer.begin(encoder, flags)
     return framer

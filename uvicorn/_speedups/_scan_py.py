@@ -1,8 +1,8 @@
-"""The few loops over bytes that are written twice: one source, run as it is or compiled as `_scan_c`.
+"""Loops over bytes. This source runs as it is, and compiled as `_scan_c`.
 
-In C a loop over bytes takes a third of the instructions that the methods of bytes do, or fewer; in Python it takes many
-times as many. So each function here has two bodies, and a property test compares them. Apart from this module, only
-that of WebSocket payloads asks whether it is compiled.
+In C, a loop over bytes takes at most a third of the instructions that the methods of bytes take. In Python, it takes
+many times as many. So each function here has two bodies, one for each build, and a property test compares them. All
+other compiled modules have one body, except `_payload_py.py` and one function of `_response_py.py`.
 """
 
 import struct
@@ -20,35 +20,35 @@ from uvicorn._speedups.tables import (
 
 COMPILED = not __name__.endswith("_py")
 
-# Up to this many bytes, a loop of ours is faster than a call of bytes.find.
+# Up to this many bytes, a loop in C is faster than a call of bytes.find.
 _NEAR = 128
 
 # 1 for each byte that a token may have (RFC 9110 section 5.6.2).
 _TOKEN_TABLE = bytes(byte in TOKEN_CHARS for byte in range(256))
 
-# 1 for each ASCII character that a path is logged with as it is.
+# 1 for each ASCII character that a path in the access log has unchanged.
 _PATH_TABLE = bytes(PLAIN_PATH.fullmatch(chr(code)) is not None for code in range(128))
 
-# The head of a frame of HTTP/2 (RFC 9113 section 4.1), with the first byte of its length apart.
+# The head of a frame of HTTP/2 (RFC 9113 section 4.1): the 24 bits of the length are one byte and two.
 _FRAME_HEAD = struct.Struct(">BHBBL")
 
 
 def cut(data: bytes, start: int, stop: int) -> bytes:
-    """`data[start:stop]`, where 0 <= start <= stop <= len(data), in a tenth of the instructions of Cython's slice."""
+    """Return `data[start:stop]`, where 0 <= start <= stop <= len(data). Cython's own slice takes ten times as long."""
     buf = data
     return buf[start:stop]
 
 
 def join(parts: list[bytes]) -> bytes:
-    """b"".join(parts), for parts that are bytes, in half of the instructions."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Return b"".join(parts). All parts must be bytes, not subclasses; so the C body takes half of the instructions."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         return join_in_c(parts)  # type: ignore[name-defined,no-any-return]  # noqa: F821  # in the .pxd
     return b"".join(parts)
 
 
 def find_byte(data: bytes, byte: int, start: int, stop: int) -> int:
-    """The index of the first `byte` in `data[start:stop]`, -1 if there is none."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Find the first `byte` in `data[start:stop]`. Returns its index in `data`, or -1."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         buf = data
         near = stop if stop - start <= _NEAR else start + _NEAR
         for i in range(start, near):
@@ -59,8 +59,8 @@ def find_byte(data: bytes, byte: int, start: int, stop: int) -> int:
 
 
 def find_path_end(target: bytes) -> int:
-    """The index at which the path of a target in origin-form ends (RFC 9112 section 3.2.1), -1 for another form."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Return the length of the path of a target in origin-form (RFC 9112 section 3.2.1); -1 for another form."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         buf = target
         size = len(target)
         if not size or buf[0] != 47:
@@ -77,8 +77,8 @@ def find_path_end(target: bytes) -> int:
 
 
 def find_colon(data: bytes, start: int, stop: int) -> int:
-    """The index of the colon after a field name that begins at `start`; -1 if no token with a colon is there."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Find the colon after a field name that begins at `start`. Returns its index, or -1 if there is no such name."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         buf = data
         table = _TOKEN_TABLE
         for i in range(start, stop):
@@ -90,11 +90,11 @@ def find_colon(data: bytes, start: int, stop: int) -> int:
 
 
 def is_field_value(data: bytes, start: int, stop: int) -> bool:
-    """Whether `data[start:stop]` has no control character but HTAB (RFC 9110 section 5.5)."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Whether `data[start:stop]` has no control characters except HTAB (RFC 9110 section 5.5)."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         buf = data
         bad = 0
-        # Without an early exit, the compiler checks 16 bytes at a time.
+        # The loop has no early exit, so that the compiler can check 16 bytes at a time.
         for i in range(start, stop):
             bad |= ((buf[i] < 32) & (buf[i] != 9)) | (buf[i] == 127)
         return not bad
@@ -102,8 +102,8 @@ def is_field_value(data: bytes, start: int, stop: int) -> bool:
 
 
 def parse_hex(data: bytes, start: int, stop: int) -> int:
-    """The number that `data[start:stop]` is in hexadecimal; -1 if it is none, or has more than 15 digits."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Parse `data[start:stop]` as a hexadecimal number. -1 if it is not one, or has more than 15 digits."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         buf = data
         if not 0 < stop - start <= 15:
             return -1
@@ -122,10 +122,10 @@ def parse_hex(data: bytes, start: int, stop: int) -> int:
 
 
 def is_plain_path(text: str) -> bool:
-    """Whether a path is logged as it is."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Whether the access log shows a path unchanged."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         table = _PATH_TABLE
-        for c in text:  # noqa: SIM110  # a generator would not become a loop in C
+        for c in text:  # noqa: SIM110  # Cython makes a C loop only of this form
             if ord(c) >= 128 or not table[ord(c)]:
                 return False
         return True
@@ -133,9 +133,9 @@ def is_plain_path(text: str) -> bool:
 
 
 def is_plain_query(text: str) -> bool:
-    """Whether a query is logged as it is: all of it is printable ASCII, and nothing is a space."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
-        for c in text:  # noqa: SIM110  # a generator would not become a loop in C
+    """Whether the access log shows a query unchanged: it is printable ASCII without spaces."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
+        for c in text:  # noqa: SIM110  # Cython makes a C loop only of this form
             if not 32 < ord(c) < 127:
                 return False
         return True
@@ -143,9 +143,9 @@ def is_plain_query(text: str) -> bool:
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether a text may stand between quotes as it is: printable ASCII, without a quote or a backslash."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
-        for c in text:  # noqa: SIM110  # a generator would not become a loop in C
+    """Whether a text between quotes can stay unchanged: it is printable ASCII without a quote or a backslash."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
+        for c in text:  # noqa: SIM110  # Cython makes a C loop only of this form
             if not 32 <= ord(c) < 127 or ord(c) == 34 or ord(c) == 92:
                 return False
         return True
@@ -153,9 +153,9 @@ def is_plain_text(text: str) -> bool:
 
 
 def frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
-    """The head of a frame of HTTP/2 (RFC 9113 section 4.1)."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
-        # The bytes are written into a new object: no call into Python, no copy.
+    """Make the head of a frame of HTTP/2 (RFC 9113 section 4.1)."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
+        # The bytes are written into a new object, without a call of Python and without a copy.
         head: bytes = new_bytes(9)  # type: ignore[name-defined]  # noqa: F821  # in the .pxd
         buf = head
         buf[0] = length >> 16  # type: ignore[index]  # in C it is a pointer
@@ -172,8 +172,8 @@ def frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
 
 
 def get_uint32(data: bytes, start: int) -> int:
-    """The 32-bit number at `data[start:start + 4]`."""
-    if COMPILED:  # pragma: no cover - never true where coverage can see it
+    """Read the 32-bit number `data[start:start + 4]`, most significant byte first."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         buf = data
         number = 0
         for i in range(start, start + 4):

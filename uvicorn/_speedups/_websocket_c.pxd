@@ -18,7 +18,7 @@ cdef int _FIN, _RSV1, _OPCODE, _CONTROL, _TEXT, _BINARY, _CLOSE, _PING
 cdef Py_ssize_t _LONGEST_HEADER, _SMALL_PART, _AHEAD
 cdef int _MAX_CONTROL
 cdef Py_ssize_t _REMEMBERED_MIN, _REMEMBERED_MAX
-# Not `cdef tuple _last`, which other threads read too: see _response_c.pxd.
+# There is no `cdef tuple _last`, because other threads read it too: see _response_c.pxd.
 
 @cython.locals(last=tuple, built=bytes)
 cdef bytes _build_once(message)

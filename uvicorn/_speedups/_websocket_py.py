@@ -1,15 +1,18 @@
-"""Reads and writes WebSocket frames, the server's side: one source, run as it is or compiled as `_websocket_c`.
+"""Reads and writes WebSocket frames. This source runs as it is, and compiled as `_websocket_c`.
 
-`WebSocketCodec` is fed bytes and gives what they complete (RFC 6455 section 5). A payload is unmasked as it comes,
-straight into what the application gets. A message in one frame is copied once, also if it comes in several reads. If it
-comes in several frames, or little of it at first, it is put together at its end: no byte is copied more than twice.
+`WebSocketCodec` is the codec of `--ws builtin` (`uvicorn.protocols.websockets.codec.Codec`): the WebSocket protocol
+feeds it bytes, and it returns the messages and other events that are complete (RFC 6455 section 5).
 
-    state    what the next byte belongs to           next state
-    HEADER   the header of a frame                   PAYLOAD; ENDED
-    PAYLOAD  the payload of that frame, if it has one  HEADER; ENDED
-    ENDED    nothing: the peer has closed, or has failed
+Bytes are unmasked when they arrive. A message in one frame is unmasked straight into the object that the application
+gets, so its bytes are copied once, also if it arrives in several reads. A message in several frames, or of which only
+little arrives at first, is joined at its end, so its bytes are copied twice.
 
-Each pass of the loop over the frames takes a header or the rest of the bytes, or it raises.
+    state    what the next byte belongs to              next state
+    HEADER   the header of a frame                      PAYLOAD, ENDED
+    PAYLOAD  the payload of the frame; may be empty     HEADER, ENDED
+    ENDED    nothing: the peer has closed, or has broken a rule
+
+Rule of the compiled modules: every pass of a loop over input consumes bytes, changes the state or raises.
 """
 
 import codecs
@@ -39,61 +42,62 @@ HEADER, PAYLOAD, ENDED = range(3)
 
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
-# The first byte of a frame.
+# Bits and values of the first byte of a frame.
 _FIN, _RSV1, _OPCODE, _CONTROL = 0x80, 0x40, 0x0F, 0x08
 _TEXT, _BINARY, _CLOSE, _PING = 0x81, 0x82, 0x88, 0x89
 
-# 1 for each first byte that a frame may have: defined opcodes, control frames whole (RFC 6455 sections 5.2 and 5.5),
-# and with permessage-deflate RSV1 on the first frame of a message (RFC 7692 section 6).
+# 1 for each valid first byte of a frame: defined opcodes only, and control frames always have FIN (RFC 6455 sections
+# 5.2 and 5.5). With permessage-deflate, the first frame of a message may have RSV1 (RFC 7692 section 6).
 _ALLOWED = bytes(first in (0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A) for first in range(256))
 _ALLOWED_DEFLATE = bytes(_ALLOWED[first] or first in (0x41, 0x42, 0xC1, 0xC2) for first in range(256))
 
-# Bytes of the longest header: two, the length in eight more, the mask.
+# The length of the longest header in bytes: two, eight for the length, four for the mask.
 _LONGEST_HEADER = 14
 
 _MAX_CONTROL = 125
 
-# Parts of a message up to this size are put together: each is an object, and many small ones would take many times
-# the memory that the limit of a message allows.
+# A part is appended to the part before it if that is shorter than this, in bytes. Each part is an object of its own:
+# many small ones would take many times the memory of the message.
 _SMALL_PART = 4096
 
-# A message in one frame gets all of its memory at once, untouched, if its first part is at least 1/16 of it. Parts take
-# twice the memory, which the C library gives back to the system after each message: half of the time at 1 MiB.
+# If at least a sixteenth of a message in one frame has arrived, memory for the whole message is allocated at once.
+# Separate parts would take twice the memory. The C library returns that much memory to the system after each message,
+# which took half of the time for messages of 1 MiB.
 _AHEAD = 16
 
-# The last message of the process that was put into a frame, and that frame. A broadcast sends the same object to each
-# connection: the frames of 1,000 clients that are slow are then one. A frame of 64 KiB that is not built saves 5 us, or
-# 50 us if memory has to be found for it.
+# The last message of this process that was put into a frame, and this frame. A broadcast sends the same object to each
+# connection, so all connections share one frame. That saves memory if clients are slow. It also saves 5 us for each
+# frame of 64 KiB, or 50 us if its memory has to be allocated.
 _last: tuple[Any, bytes] = (None, b"")
 
-# Bytes of a message that is remembered: to build a small frame takes no longer than to remember it. What is remembered
-# is kept until another takes its place; for 1 MiB that cost more than it saved.
+# The sizes of messages that are remembered in this way, in bytes. Building a smaller frame takes no longer than
+# remembering it. A remembered frame uses memory until another replaces it; for 1 MiB this cost more than it saved.
 _REMEMBERED_MIN, _REMEMBERED_MAX = 1 << 10, 1 << 18
 
 
 def _build_once(message: Any) -> bytes:
-    """The frame of a message; the last frame again if the message is the same object as the last one."""
+    """Make the frame of a message, or return the last frame again if the message is the same object as the last one."""
     global _last
     last = _last
     if last[0] is message:
         return last[1]
     built = text_frame(_TEXT, message) if isinstance(message, str) else frame(_BINARY, message)
     if len(message) <= _REMEMBERED_MAX:
-        # One assignment, because other threads may read it.
+        # A single assignment, because other threads may read `_last`.
         _last = (message, built)
     return built
 
 
 class WebSocketCodec:
-    """The server's side of one WebSocket connection, after an accepted handshake.
+    """The frames of one WebSocket connection, from the accepted handshake on.
 
     Args:
-        max_size: bytes of the largest message that is taken.
-        deflate: permessage-deflate if it was negotiated, else None.
+        max_size: the largest message to accept, in bytes.
+        deflate: permessage-deflate if it was negotiated, otherwise None.
 
     Attributes:
         state: HEADER, PAYLOAD or ENDED.
-        replies: what `feed` wants to be sent: pongs and close frames. The caller sends them and empties the list.
+        replies: frames that `feed` has made: pongs and close frames. The caller sends them and empties the list.
     """
 
     __slots__ = (
@@ -119,18 +123,19 @@ class WebSocketCodec:
 
     def __init__(self, max_size: int, deflate: Any) -> None:
         self.max_size = max_size
-        # Bytes that the current message may still grow by.
+        # How many more bytes the current message may have.
         self.budget = max_size
         self.deflate = deflate
         self.allowed = _ALLOWED if deflate is None else _ALLOWED_DEFLATE
         self.state = HEADER
-        # A part of a header.
+        # The bytes of an incomplete header.
         self.header = b""
-        # Of the current frame:
+        # The current frame: its first byte, its mask, and the number of bytes that are missing.
         self.first = 0
         self.mask = 0
         self.remaining = 0
-        # What has come of a control frame, of a message that has all of its memory, of a message in several parts.
+        # The bytes that have arrived: of a control frame, of a message whose memory was allocated at once (`filled`
+        # bytes), and of a message in several parts.
         self.control = b""
         self.message: Any = None
         self.filled = 0
@@ -142,7 +147,7 @@ class WebSocketCodec:
         self.replies: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Any]:
-        """What the peer's bytes complete; nothing comes after `PeerClosed` or `Failed`."""
+        """Read bytes of the peer. Returns the complete events; none follows `PeerClosed` or `Failed`."""
         events: list[Any] = []
         if self.state == ENDED:
             return events
@@ -155,23 +160,23 @@ class WebSocketCodec:
         return events
 
     def text(self, message: str) -> bytes:
-        """A frame. Raises UnicodeEncodeError for lone surrogates."""
+        """Make the frame of a text message. Raises UnicodeEncodeError for lone surrogates."""
         if self.deflate is None:
             return text_frame(_TEXT, message) if len(message) < _REMEMBERED_MIN else _build_once(message)
         return frame(_TEXT | _RSV1, self.deflate.compress(message.encode()))
 
     def binary(self, message: bytes) -> bytes:
-        """A frame."""
+        """Make the frame of a binary message."""
         if self.deflate is None:
             return frame(_BINARY, message) if len(message) < _REMEMBERED_MIN else _build_once(message)
         return frame(_BINARY | _RSV1, self.deflate.compress(message))
 
     def ping(self) -> bytes:
-        """A frame without a payload."""
+        """Make a ping without payload."""
         return frame(_PING, b"")
 
     def close(self, code: int, reason: str) -> bytes:
-        """The close frame. `code` must be sendable, `reason` fitting."""
+        """Make a close frame. `code` must be one of SENDABLE_CODES, `reason` at most 123 bytes long."""
         self.close_sent = True
         return frame(_CLOSE, code.to_bytes(2, "big") + reason.encode())
 
@@ -184,7 +189,7 @@ class WebSocketCodec:
         events.append(failed)
 
     def _read(self, data: bytes, events: list[Any]) -> None:
-        """Take all of the bytes, up to the end of the connection."""
+        """Read all bytes, until the connection ends."""
         pos = 0
         size = len(data)
         known = len(self.header)
@@ -192,12 +197,12 @@ class WebSocketCodec:
             header = self.header + data[: _LONGEST_HEADER - known]
             begin = self._take_header(header, 0, len(header))
             if not begin:
-                # This part is shorter than the longest header, so all of the data is in it.
+                # Together, the bytes are shorter than the longest header, so all of the data is in them.
                 self.header = header
                 return
             self.header = b""
             pos = begin - known
-        # Each pass takes a header, or the last of the bytes.
+        # Each pass of this loop reads a header, or the last bytes.
         while self.state != ENDED:
             if self.state == HEADER:
                 begin = self._take_header(data, pos, size)
@@ -217,9 +222,16 @@ class WebSocketCodec:
                 return
 
     def _take_header(self, data: bytes, pos: int, size: int) -> int:
-        """Take the header at `pos` (RFC 6455 section 5.2); the index of the byte after it, 0 if it is not complete.
+        """Read the header at `pos` (RFC 6455 section 5.2).
 
-        What a frame is refused for is known before the rest of it has come, and before memory is taken for it.
+        A frame is refused here, before its payload arrives and before memory is allocated for it.
+
+        Returns:
+            The index of the first byte after the header; 0 if the header is not complete.
+
+        Raises:
+            FrameRejected: the frame is not allowed.
+            MessageTooBig: the message would be too long.
         """
         buf = data
         if size - pos < 2:
@@ -261,7 +273,7 @@ class WebSocketCodec:
             raise MessageTooBig
 
     def _take_payload(self, data: bytes, start: int, stop: int, events: list[Any]) -> None:
-        """Take `data[start:stop]`, which is the rest of a payload unless `remaining` is more than nothing."""
+        """Read `data[start:stop]`: the end of a payload if `remaining` is 0, otherwise a part before the end."""
         first = self.first
         if first & _CONTROL:
             self.control += unmask(data, start, stop, self.mask)
@@ -289,13 +301,13 @@ class WebSocketCodec:
             self.mask = (self.mask << turn | self.mask >> (32 - turn)) & 0xFFFFFFFF
 
     def _take_piece(self, first: int, data: bytes, start: int, stop: int, events: list[Any]) -> None:
-        """Take a part of a message in one frame to the place that it has in the message."""
+        """Unmask a part of a message in one frame into the memory of the message."""
         text = first == _TEXT
         if self.message is None:
             self.message = new_message(stop - start + self.remaining, text)
             self.filled = 0
         if not unmask_into(self.message, self.filled, data, start, stop, self.mask) and text:
-            # What was taken so far is ASCII; the rest has to be decoded.
+            # The bytes before this part are ASCII. This part is not, so it has to be decoded.
             self.parts = [take_message(self.message, self.filled, True)]
             self.text_message = True
             self.compressed = False
@@ -308,7 +320,7 @@ class WebSocketCodec:
             self.message = None
 
     def _take_part(self, first: int, data: bytes, start: int, stop: int, events: list[Any]) -> None:
-        """Take a part of a message (RFC 6455 section 5.4)."""
+        """Read a part of a message that is joined at its end (RFC 6455 section 5.4)."""
         parts = self.parts
         if parts is None:
             parts = self.parts = []
@@ -323,9 +335,9 @@ class WebSocketCodec:
         else:
             part = unmask(data, start, stop, self.mask)
         self.budget -= len(part)
+        # While all parts are ASCII, no decoder is needed.
         if self.text_message and (self.decoder is not None or not isinstance(part, str)):
             part = self._decode(part, last)
-        # As long as all is ASCII, no decoder is needed.
         if parts and len(parts[-1]) < _SMALL_PART:
             parts[-1] += part
         else:
@@ -337,13 +349,13 @@ class WebSocketCodec:
             self.budget = self.max_size
 
     def _decode(self, part: Any, last: bool) -> str:
-        """The text of a part, up to the last whole character in it."""
+        """Decode a part up to its last complete character."""
         if self.decoder is None:
             self.decoder = _UTF8()
         return self.decoder.decode(part.encode() if isinstance(part, str) else part, last)
 
     def _on_control(self, first: int, payload: bytes, events: list[Any]) -> None:
-        """RFC 6455 section 5.5."""
+        """Handle a control frame (RFC 6455 section 5.5)."""
         if first == _CLOSE:
             self._on_close(payload, events)
         elif first != _PING:
@@ -361,7 +373,7 @@ class WebSocketCodec:
         self.state = ENDED
         self.parts = None
         if not self.close_sent:
-            # The peer's own code and reason go back (RFC 6455 section 5.5.1).
+            # The answer has the code and the reason of the peer (RFC 6455 section 5.5.1).
             self.close_sent = True
             self.replies.append(frame(_CLOSE, payload))
         events.append(PeerClosed(code, reason))

@@ -1,4 +1,4 @@
-"""What an access line may be made of: the kinds of its parts, which `uvicorn.access_format` finds in a format."""
+"""The kinds of parts that an access line can have. `uvicorn.access_format` finds them in a format."""
 
 (
     TEXT,
@@ -22,5 +22,5 @@
     RESPONSE_FIELD,
 ) = range(19)
 
-# Those that are known when the response has ended.
+# The kinds whose value is known only when the response has ended.
 OF_THE_END = frozenset((SIZE, SIZE_OR_DASH, SECONDS, MILLISECONDS, MICROSECONDS, DECIMAL_SECONDS, RESPONSE_FIELD))

@@ -1,4 +1,4 @@
-# The compiled bodies of _payload_py.py that need the C API: objects are made of their size and filled in place.
+# The C bodies of _payload_py.py that need the C API: they allocate an object of the right size and write into it.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_1BYTE_DATA, PyUnicode_New
 from libc.stdint cimport uint64_t
@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 cdef inline uint64_t _apply_mask(
     unsigned char *out, const unsigned char *payload, Py_ssize_t size, uint64_t mask
 ) noexcept:
-    # Returns a number that has a high bit in a byte where one of the payload has.
+    # Returns a number in which a byte has its high bit set if any byte of the payload has.
     cdef unsigned char key[8]
     cdef uint64_t repeated, word, seen = 0
     cdef Py_ssize_t i, words = size // 8
@@ -44,7 +44,7 @@ cdef inline object unmask_into_text(bytes data, Py_ssize_t start, Py_ssize_t sto
     text = PyUnicode_New(size, 127)
     out = <unsigned char *>PyUnicode_1BYTE_DATA(text)
     if _apply_mask(out, <const unsigned char *>PyBytes_AS_STRING(data) + start, size, mask) & 0x8080808080808080U:
-        # The object that calls itself ASCII and is not goes no further.
+        # The str claims to be ASCII, but is not. It is dropped here.
         return PyBytes_FromStringAndSize(<char *>out, size)
     return text
 
@@ -60,7 +60,7 @@ cdef inline object new_bytes(Py_ssize_t size):
 cdef inline bint unmask_into_message(
     object message, Py_ssize_t place, bytes data, Py_ssize_t start, Py_ssize_t stop, uint64_t mask
 ):
-    # Only the codec has the object yet, so that it may still change. If text is not ASCII, it goes no further.
+    # The object may be changed, because only the codec has it. If a text is not ASCII, the codec drops the object.
     cdef unsigned char *out
     if isinstance(message, str):
         out = <unsigned char *>PyUnicode_1BYTE_DATA(message)

@@ -1,21 +1,21 @@
-"""Why a request is refused, or a message of the application."""
+"""Exceptions for requests of clients and messages of applications that are refused."""
 
 from uvicorn._speedups.flags import EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS, SENDING_FILE
 
-# The reason to refuse what begins with a TLS handshake (RFC 8446 section 5.1). No request begins with that byte.
+# The first byte of a TLS handshake (RFC 8446 section 5.1), with which no request begins, and the reason to refuse it.
 TLS_HANDSHAKE = 22
 SPEAKS_TLS = "The client speaks TLS (https) to a port without it."
 
 
 class RequestRejected(Exception):
-    """A request that must not reach the application.
+    """A request is not valid, or exceeds a limit.
 
     Args:
-        status: the status code that the RFC gives for the fault.
+        status: the status code of the answer.
         reason: what is wrong, for the log.
 
     Attributes:
-        text: the body of the answer, if a hook has chosen it.
+        text: the body of the answer, if a hook has set it.
     """
 
     text: str | None = None
@@ -30,10 +30,10 @@ class RequestRejected(Exception):
 
 
 class UnexpectedMessage(RuntimeError):
-    """A message that is neither the start of a response nor a part of its body, or is so at the wrong time.
+    """A message is neither `http.response.start` nor `http.response.body`, or is not allowed now.
 
     Args:
-        state: of the response, of `flags`.
+        state: the state of the response (`uvicorn._speedups.flags`).
         kind: the type of the message.
     """
 
@@ -54,15 +54,15 @@ _EXPECTED = {
 
 
 class HpackError(Exception):
-    """A field block that cannot be decoded: a connection error COMPRESSION_ERROR (RFC 9113 section 4.3)."""
+    """A field block cannot be decoded. The connection ends with COMPRESSION_ERROR (RFC 9113 section 4.3)."""
 
 
 class ConnectionFault(Exception):
-    """An error that ends a connection of HTTP/2 (RFC 9113 section 5.4.1).
+    """An error that ends an HTTP/2 connection (RFC 9113 section 5.4.1).
 
     Args:
-        code: of RFC 9113 section 7.
-        reason: what is wrong: the debug data of the GOAWAY frame, and for the log.
+        code: the error code (RFC 9113 section 7).
+        reason: what is wrong, for the log and for the debug data of the GOAWAY frame.
     """
 
     def __init__(self, code: int, reason: str) -> None:

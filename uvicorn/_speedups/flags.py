@@ -1,16 +1,17 @@
 """Flags of a request and states of its response: numbers that both builds share."""
 
-# One bit for each fact about a request. Without any bit from HAS_FORWARDED on, the request has no body and no special
-# wish: it only has to be answered. UNREAD: more bytes follow the head.
+# Flags of a request. The order matters: a request whose flags are less than HAS_FORWARDED has no body and needs no
+# special treatment. UNREAD means that more bytes follow the head.
 KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, UNREAD, BODY_FOLLOWS, EXPECTS_CONTINUE, WANTS_UPGRADE = (
     1 << bit for bit in range(8)
 )
 
-# How far a response is (ASGI specification, HTTP).
+# States of a response: what the application may send next (ASGI specification, HTTP).
 EXPECT_START, EXPECT_BODY, SENDING_FILE, EXPECT_TRAILERS, COMPLETE = range(5)
 
-# What ends the body of a response (RFC 9112 section 6.3); STREAM is a flag of its last frame in HTTP/2.
+# How the end of a response body is marked (RFC 9112 section 6.3). STREAM: by END_STREAM, in HTTP/2.
 NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM = range(5)
 
-# Whether the response goes on, and whether the connection does after it; OPEN is false.
+# What follows a part of a response. OPEN: more parts (the value is false). PERSISTS: the response is complete, and the
+# connection stays open. CLOSES: the response is complete, and the connection ends.
 OPEN, PERSISTS, CLOSES = range(3)

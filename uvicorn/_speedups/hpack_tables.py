@@ -1,6 +1,6 @@
 """The tables of HPACK that both builds of the speedups share (RFC 7541 appendices A and B)."""
 
-# The static table: index 1 comes first.
+# The static table. The first entry has the index 1.
 STATIC_TABLE: tuple[tuple[bytes, bytes], ...] = (
     (b":authority", b""),
     (b":method", b"GET"),
@@ -31,8 +31,9 @@ STATIC_NAMES: dict[bytes, int] = {}
 for _index, (_name, _) in enumerate(STATIC_TABLE, 1):
     STATIC_NAMES.setdefault(_name, _index)
 
-# Bits of the code of each byte. The code is canonical: codes of one length follow each other in the order of the bytes,
-# and shorter ones come first. Code 256 is the end of the string (EOS): 30 ones, of which padding is a part.
+# The length of the Huffman code of each byte, in bits. The lengths define the codes, because the code is canonical:
+# codes are numbered in the order of their lengths, and codes of one length in the order of the bytes. The end of the
+# string (EOS) has the code of 30 ones. Padding is a part of it.
 HUFFMAN_LENGTHS = bytes(
     (
         *(13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28),
@@ -57,12 +58,13 @@ LONGEST_CODE = 30
 
 # The bytes in the order of their codes.
 HUFFMAN_SYMBOLS = bytes(sorted(range(256), key=lambda byte: (HUFFMAN_LENGTHS[byte], byte)))
-# For each length: the first code that is longer, with that many bits; and what to take off a code for its place in
-# HUFFMAN_SYMBOLS.
+# For each length: the first number that is not a code of this length or a shorter one; and the number to subtract from
+# a code to get its index in HUFFMAN_SYMBOLS.
 HUFFMAN_ENDS: list[int] = [0]
 HUFFMAN_OFFSETS: list[int] = [0]
 HUFFMAN_CODES: list[int] = [0] * 256
-# For each possible next eight bits: the byte whose code they begin with, and its length; 0 if it is longer.
+# For each value of the next eight bits: the byte whose code they begin with, and the length of this code. The length is
+# 0 if the code is longer than eight bits.
 _short_symbols = bytearray(256)
 _short_lengths = bytearray(256)
 

@@ -6,14 +6,14 @@ import socket
 from uvicorn._speedups.errors import RequestRejected
 from uvicorn._speedups.tables import METHODS, TOKEN_CHARS
 
-# Hosts that were checked. The set is emptied when it is full. A name longer than any in the DNS is not kept (RFC 1035
-# section 2.3.4).
+# Valid hosts, so that each is checked only once. A full set is emptied. Values longer than any name of the DNS are not
+# kept (RFC 1035 section 2.3.4).
 GOOD_AUTHORITIES: set[bytes] = set()
 _GOOD_AUTHORITIES_MAX = 1024
 _GOOD_HOST_SIZE = 255 + len(":65535")
 
-# uri-host [ ":" port ] (RFC 3986 section 3.2.2) without the comma, which would stand between two joined Host fields.
-# There are two patterns because the matcher keeps a hundred bytes for each repetition of a group.
+# uri-host [ ":" port ] (RFC 3986 section 3.2.2). A comma is not accepted, because proxies join Host fields with one.
+# Percent-encoding has a pattern of its own, because `re` needs a hundred bytes for each repetition of a group.
 _REG_NAME = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+;=%]*(?::[0-9]*)?")
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _IP_LITERAL = re.compile(rb"\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\](?::[0-9]*)?")
@@ -45,7 +45,7 @@ def is_authority(value: bytes) -> bool:
 
 
 def other_version(word: bytes) -> str:
-    """A higher minor version counts as 1.1."""
+    """Parse a version other than 1.0 and 1.1. A higher minor version counts as 1.1. Raises RequestRejected."""
     match = _VERSION.fullmatch(word)
     if match is None:
         raise RequestRejected(400, "malformed HTTP version")
@@ -55,7 +55,7 @@ def other_version(word: bytes) -> str:
 
 
 def other_method(name: bytes) -> str:
-    """Any token, but not a common method in another case (RFC 9110 section 9.1)."""
+    """Check a method that is not common: any token, but not a common method in lower case (RFC 9110 section 9.1)."""
     if not name or name.strip(TOKEN_CHARS):
         raise RequestRejected(400, "a method is a token")
     if name.upper() in METHODS:
@@ -64,7 +64,7 @@ def other_method(name: bytes) -> str:
 
 
 def split_absolute_form(text: str, method: str) -> tuple[bytes, str]:
-    """The authority of an absolute-form target, and its path and query (section 3.2.2)."""
+    """Split a target in absolute-form into its authority, and its path and query (RFC 9112 section 3.2.2)."""
     match = _ABSOLUTE_FORM.fullmatch(text)
     if match is None:
         raise RequestRejected(400, "a target is a path, or an http URI")
@@ -79,15 +79,15 @@ def split_absolute_form(text: str, method: str) -> tuple[bytes, str]:
 
 
 def replace_host(fields: list[tuple[bytes, bytes]], authority: bytes) -> list[tuple[bytes, bytes]]:
-    """The fields with the authority of an absolute-form target for Host, which is ignored beside it (section 3.2.2)."""
+    """Replace the value of Host by the authority of a target in absolute-form (RFC 9112 section 3.2.2)."""
     if all(name != b"host" for name, _ in fields):
-        # HTTP/1.0 has none. Elsewhere it comes first (RFC 9110 section 7.2).
+        # HTTP/1.0 may have no Host field. It is added as the first one (RFC 9110 section 7.2).
         return [(b"host", authority), *fields]
     return [(name, authority if name == b"host" else value) for name, value in fields]
 
 
 def is_same_host(authority: bytes, host: bytes, secure: bool) -> bool:
-    """Whether Host identifies what `:authority` does (RFC 9113 section 8.3.1, RFC 3986 section 6.2.3)."""
+    """Whether Host and `:authority` are equivalent (RFC 9113 section 8.3.1, RFC 3986 section 6.2.3)."""
     port = b":443" if secure else b":80"
     first, second = (value.lower().removesuffix(port).removesuffix(b":") for value in (authority, host))
     return first == second

@@ -3,8 +3,8 @@
 import re
 from http import HTTPStatus
 
-# Kinds of fields: those that frame or route the message (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1), and
-# those in which a proxy names the client.
+# Kinds of fields. PLAIN: no meaning for the server. FORWARDED: a proxy names the client. The others frame or route the
+# message (RFC 9112 sections 3.2, 6 and 9, RFC 9110 section 10.1.1).
 PLAIN, FORWARDED, HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, EXPECT = range(8)
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
@@ -20,7 +20,7 @@ _KINDS = {
     b"expect": EXPECT,
 }
 
-# Field names of requests. Those of responses are added when they are first sent.
+# Common field names of requests. The names of responses are added when they are sent for the first time.
 _COMMON_NAMES = (
     *("Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Access-Control-Request-Headers"),
     *("Access-Control-Request-Method", "Authorization", "Cache-Control", "Connection", "Content-Encoding"),
@@ -34,7 +34,7 @@ _COMMON_NAMES = (
     *("X-Forwarded-Proto", "X-Real-IP", "X-Request-ID", "X-Requested-With"),
 )
 
-# (lower-cased name, kind, the name behind the end of a line, as it stands in a response).
+# The name in lower case, the kind, and the bytes that begin a line with this name in a response (CRLF, name, ": ").
 Field = tuple[bytes, int, bytes]
 
 
@@ -42,7 +42,7 @@ def describe_field(lower: bytes) -> Field:
     return (lower, _KINDS.get(lower, PLAIN), b"\r\n" + lower + b": ")
 
 
-# Field name, as it is commonly written, to field.
+# Field names in their common spellings -> the field.
 KNOWN_FIELDS: dict[bytes, Field] = {}
 for _name in _COMMON_NAMES:
     _field = describe_field(_name.lower().encode())
@@ -52,7 +52,7 @@ for _name in _COMMON_NAMES:
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 TOKEN_CHARS = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-# Methods that both parsers know. CONNECT is handled apart.
+# The methods that both parsers know. CONNECT is not here, because it needs special treatment.
 METHODS = {
     name.encode(): name
     for name in (
@@ -61,16 +61,17 @@ METHODS = {
     )
 }
 
-# Not in a field-value, which is VCHAR, obs-text, SP and HTAB (RFC 9110 section 5.5).
+# Bytes that are forbidden in a field value: all but VCHAR, obs-text, SP and HTAB (RFC 9110 section 5.5).
 FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 # absolute-path [ "?" query ] (RFC 9112 section 3.2.1).
 ORIGIN_FORM = re.compile(rb"(/[!\"$->@-~]*)(?:\?[!\"$-~]*)?")
 
-# What the access log shows as it is: of a path what `urllib.parse.quote` leaves alone, of a query printable ASCII.
+# Paths and queries that the access log shows unchanged: paths of characters that `urllib.parse.quote` keeps, queries of
+# printable ASCII.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
 PLAIN_QUERY = re.compile(r"[!-~]*")
-# What a line in a format of the user's shows as it is.
+# Text that a line of a custom format shows unchanged.
 PLAIN_TEXT = re.compile(r"[ !#-\[\]-~]*")
 
 # chunk-size [ chunk-ext ] CRLF (RFC 9112 section 7.1).
@@ -81,10 +82,10 @@ CHUNK_LINE = re.compile(
 
 HEX_NUMBER = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
-# The largest signed 64-bit number, with which parsers count.
+# The largest signed 64-bit integer: other parsers cannot count further.
 MAX_CONTENT_LENGTH = 2**63 - 1
 
-# Bytes of chunk extensions in one body. Applications cannot read them.
+# The most bytes of chunk extensions in one body. Applications cannot read them, so more are an attack.
 MAX_CHUNK_EXTENSIONS = 16 * 1024
 
 STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}

@@ -1,10 +1,10 @@
-"""The events of a WebSocket codec: pongs, the end of a connection, and why it fails (RFC 6455)."""
+"""The events of a WebSocket codec besides messages: pongs, and the end of the connection (RFC 6455)."""
 
 import enum
 
 
 class CloseCode(enum.IntEnum):
-    """Those that the server itself gives or reports (RFC 6455 section 7.4.1)."""
+    """The close codes that the server itself uses (RFC 6455 section 7.4.1)."""
 
     NORMAL_CLOSURE = 1000
     PROTOCOL_ERROR = 1002
@@ -16,8 +16,8 @@ class CloseCode(enum.IntEnum):
     SERVICE_RESTART = 1012
 
 
-# What a close frame may carry: the codes of IANA's registry but for those that stand for the lack of a frame, then the
-# ranges of RFC 6455 section 7.4.2.
+# The codes that a close frame may have: those of the IANA registry, except the ones that mean that there was no close
+# frame, and the ranges for libraries and applications (RFC 6455 section 7.4.2).
 SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 _FAILURE_REASONS = {
@@ -28,7 +28,7 @@ _FAILURE_REASONS = {
 
 
 class Pong(enum.Enum):
-    """Asked for or not (RFC 6455 section 5.5.3)."""
+    """A pong has arrived, as an answer to a ping or unasked (RFC 6455 section 5.5.3)."""
 
     RECEIVED = enum.auto()
 
@@ -53,33 +53,36 @@ class _Closed:
 
 
 class PeerClosed(_Closed):
-    """The peer's close frame, code 1005 where it had none; ours is among the replies, unless sent before."""
+    """The peer has sent a close frame. The code is 1005 if the frame had none.
+
+    The answer is in the replies of the codec, unless our close frame was sent before.
+    """
 
     __slots__ = ()
 
 
 class Failed(_Closed):
-    """The peer broke the protocol or a limit: so says our close frame among the replies."""
+    """The peer has broken the protocol or a limit. Our close frame with this code is in the replies of the codec."""
 
     __slots__ = ()
 
 
 def failure(code: CloseCode) -> Failed:
-    """The failure of this code, in our words."""
+    """Make the event for a code, with the reason that we send."""
     return Failed(code, _FAILURE_REASONS[code])
 
 
 class FrameRejected(Exception):
-    """Why a connection fails.
+    """The peer has broken the protocol.
 
     Attributes:
-        code: what it is closed with.
+        code: the close code.
     """
 
     code = CloseCode.PROTOCOL_ERROR
 
 
 class MessageTooBig(FrameRejected):
-    """A message is over the limit, or would be when inflated."""
+    """A message is longer than the limit, or would be after decompression."""
 
     code = CloseCode.MESSAGE_TOO_BIG

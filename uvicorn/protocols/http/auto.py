@@ -1,4 +1,4 @@
-"""The HTTP protocol that `--http auto` picks: httptools where it is installed, else h11."""
+"""`--http auto`: uses httptools if it is installed, otherwise h11."""
 
 from uvicorn.protocols.http.http1 import Http1
 

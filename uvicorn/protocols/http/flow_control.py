@@ -1,4 +1,4 @@
-"""Back-pressure in both directions, and the answer if no capacity is left."""
+"""Flow control in both directions, and the limit of concurrency."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
     from uvicorn.server_state import ServerState
 
-# Bytes that wait for the application before reading pauses.
+# Reading pauses when more than this many bytes wait for the application.
 HIGH_WATER_LIMIT = 65536
 
 
 class FlowControl:
-    """Whether a transport may be read from and written to.
+    """The flow control of one transport.
 
     Args:
-        transport: `pause_reading` and `resume_reading` are called on it.
+        transport: the transport. Only its `pause_reading` and `resume_reading` are called.
+
+    Attributes:
+        read_paused: whether reading is paused.
+        write_paused: whether the buffer of the transport is full.
     """
 
     __slots__ = ("_transport", "_waiters", "read_paused", "write_paused")
@@ -32,7 +36,7 @@ class FlowControl:
         self.write_paused = False
 
     async def drain(self) -> None:
-        """Return once writing is possible."""
+        """Wait until writing is not paused."""
         while self.write_paused:
             if self._waiters is None:
                 self._waiters = Waiters()
@@ -49,11 +53,11 @@ class FlowControl:
             self._transport.resume_reading()
 
     def pause_writing(self) -> None:
-        """The transport's buffer is full."""
+        """Called when the buffer of the transport is full."""
         self.write_paused = True
 
     def resume_writing(self) -> None:
-        """The transport's buffer has drained, or the connection is lost."""
+        """Called when the buffer of the transport has room, or the connection is lost."""
         if self.write_paused:
             self.write_paused = False
             if self._waiters is not None:
@@ -61,7 +65,7 @@ class FlowControl:
 
 
 def exceeds_limit(server_state: "ServerState", limit: int, logger: "logging.Logger") -> bool:
-    """Whether `limit_concurrency` is reached, which is logged."""
+    """Whether `limit_concurrency` is reached. If so, this is counted and logged."""
     if not server_state.is_full(limit):
         return False
     server_state.rejected[503] += 1
@@ -70,6 +74,6 @@ def exceeds_limit(server_state: "ServerState", limit: int, logger: "logging.Logg
 
 
 async def service_unavailable(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    """The application for a request that exceeds `limit_concurrency`."""
+    """The ASGI application for requests that exceed `limit_concurrency`: it answers 503."""
     for message in build_answer(503, headers=((b"connection", b"close"),)):
         await send(message)

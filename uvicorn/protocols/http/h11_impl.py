@@ -1,4 +1,4 @@
-"""HTTP/1.1 with h11 as the judge of field lines."""
+"""`--http h11`: HTTP/1.1 with h11 as the judge, which checks the grammar of field lines."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +11,12 @@ from uvicorn.protocols.http import upgrade
 from uvicorn.protocols.http.hooks import Hooks, hook
 from uvicorn.protocols.http.http1 import Http1
 
-# HTTP/1.0 has no field that is demanded.
+# HTTP/1.0, because HTTP/1.1 would require a Host field.
 _REQUEST_LINE = b"GET / HTTP/1.0\r\n"
 
 
 def judge(lines: bytes) -> None:
-    """Have h11 check field lines, as those of a request without a body."""
+    """Let h11 check field lines, as the fields of a request without a body. Raises RequestRejected."""
     head = b"%b%b\r\n" % (_REQUEST_LINE, lines)
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head))
     connection.receive_data(head)
@@ -27,7 +27,7 @@ def judge(lines: bytes) -> None:
 
 
 class H11Protocol(Http1):
-    """The HTTP connection, with h11 as the judge."""
+    """An HTTP/1.1 connection with h11 as the judge. `uvicorn.protocols.http.http1.Http1` has the arguments."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ class H11Protocol(Http1):
 
     @hook
     def handle_events(self) -> None:
-        """Read what has come. Called after each read of the transport."""
+        """Handle the bytes that were read. Called after each read of the transport."""
         self.read_events()
 
     def call_upgrade_hook(self, hooks: Hooks) -> None:
@@ -52,15 +52,15 @@ class H11Protocol(Http1):
         self.handle_websocket_upgrade(event)
 
     @hook
-    def handle_websocket_upgrade(self, event: h11.Request | None) -> None:  # type: ignore[override]  # as h11 tells it
+    def handle_websocket_upgrade(self, event: h11.Request | None) -> None:  # type: ignore[override]  # the signature of uvicorn
         """Give the connection to the WebSocket class."""
         upgrade.switch(self)
 
     def get_judge(self) -> Callable[[bytes], None]:
-        """What is asked whether field lines follow the grammar."""
+        """The function that checks the grammar of field lines."""
         return judge
 
     def request_limits(self) -> tuple[int, int, int, int]:
-        """As everywhere, but `h11_max_incomplete_event_size` bounds the head if it is given."""
+        """The limits of the base class. If `h11_max_incomplete_event_size` is given, it is the limit of the head."""
         line, fields, head, body = super().request_limits()
         return line, fields, self.config.h11_max_incomplete_event_size or head, body

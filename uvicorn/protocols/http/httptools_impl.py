@@ -1,4 +1,4 @@
-"""HTTP/1.1 with httptools (llhttp) as the judge of field lines."""
+"""`--http httptools`: HTTP/1.1 with httptools (llhttp) as the judge, which checks the grammar of field lines."""
 
 import re
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from uvicorn._speedups.tables import FORBIDDEN_IN_VALUE, STATUS_LINES, TOKEN_CHA
 from uvicorn.protocols.exchange import RequestResponseCycle as RequestResponseCycle
 from uvicorn.protocols.http.http1 import Http1
 
-# Used by other projects: the status lines by code, and what must not be in a field name or value.
+# Other projects import these: the status lines, and the bytes that are forbidden in a field name or value.
 STATUS_LINE = {status: STATUS_LINES.get(status, b"HTTP/1.1 %d \r\n" % status) for status in range(100, 600)}
 HEADER_RE = re.compile(b"[^" + re.escape(TOKEN_CHARS) + b"]")
 HEADER_VALUE_RE = FORBIDDEN_IN_VALUE
 
 
 class LlhttpJudge:
-    """Has llhttp check field lines, as those of a request without a body.
+    """Lets llhttp check field lines, as the fields of a request without a body.
 
-    The fields that frame a message are not among them, so a parser is at the start of a message after each call, and
-    one serves all connections.
+    `RequestReader` never passes fields that frame a message, such as Content-Length. So after each call the parser is
+    at the start of a message, and all connections can share one.
     """
 
     __slots__ = ("_parser",)
@@ -33,7 +33,7 @@ class LlhttpJudge:
         parser = self._parser
         if parser is None:
             parser = self._parser = httptools.HttpRequestParser(object())
-            # Of a `Proxy-Connection: close`.
+            # Without this, bytes after a request with `Proxy-Connection: close` would be an error.
             parser.set_dangerous_leniencies(lenient_keep_alive=True)
         try:
             parser.feed_data(b"GET / HTTP/1.1\r\n%b\r\n" % lines)
@@ -46,7 +46,7 @@ judge = LlhttpJudge()
 
 
 class HttpToolsProtocol(Http1):
-    """The HTTP connection, with llhttp as the judge."""
+    """An HTTP/1.1 connection with llhttp as the judge. `uvicorn.protocols.http.http1.Http1` has the arguments."""
 
     __slots__ = ()
 
@@ -56,5 +56,5 @@ class HttpToolsProtocol(Http1):
         return RequestResponseCycle
 
     def get_judge(self) -> Callable[[bytes], None]:
-        """What is asked whether field lines follow the grammar."""
+        """The function that checks the grammar of field lines."""
         return judge

@@ -1,5 +1,7 @@
-"""Which HTTP a client speaks, if it may choose: by ALPN over TLS (RFC 7301), by its first bytes without (RFC 9113
-section 3.3)."""
+"""Finds out whether a client speaks HTTP/1.1 or HTTP/2, if the server offers both.
+
+With TLS, ALPN says it (RFC 7301). Without TLS, the first bytes of the client say it (RFC 9113 section 3.3).
+"""
 
 import asyncio
 import re
@@ -14,15 +16,15 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
-# A first line of three words of which the last names no version of HTTP: it can only be a wrong preface.
+# A first line of three words whose last word is not a version of HTTP. It can only be a wrong preface of HTTP/2.
 _NO_VERSION = re.compile(rb"[!-~]+ [!-~]+ (?!HTTP/)[!-~]+\r\n")
 
 
 class Negotiation(asyncio.Protocol):
-    """A connection until it is known what is spoken on it. It then goes to a protocol of that.
+    """The first protocol of a connection. It gives the transport to a protocol for the version that the client speaks.
 
     Args:
-        config, server_state, app_state: as for the protocol classes.
+        config, server_state, app_state: the arguments of the protocol classes.
     """
 
     http2_class: Any = Http2
@@ -54,13 +56,13 @@ class Negotiation(asyncio.Protocol):
             self._give_to(self.config.http_protocol_class)
 
     def eof_received(self) -> bool | None:
-        """Let HTTP/1.1 answer a request that is cut off."""
+        """Let HTTP/1.1 answer an incomplete request."""
         protocol = self._give_to(self.config.http_protocol_class)
         kept: bool | None = protocol.eof_received()
         return kept
 
     def _give_to(self, protocol_class: Any) -> Any:
-        """Give the transport, and the bytes that have come, to a protocol."""
+        """Make a protocol of this class, and give it the transport and the bytes that were read."""
         connection = self.connection
         transport = connection.transport
         read, self._read = self._read, b""
@@ -73,7 +75,7 @@ class Negotiation(asyncio.Protocol):
         return protocol
 
     def pause_writing(self) -> None:
-        """Nothing is written here."""
+        """Do nothing: this protocol does not write."""
 
     resume_writing = pause_writing
 
@@ -81,7 +83,7 @@ class Negotiation(asyncio.Protocol):
         self.connection.lost()
 
     def on_due(self, due: Due) -> None:
-        """The client has sent nothing, or a part of the preface."""
+        """Called when the client was too slow: it has sent nothing, or only a part of the preface."""
         self._give_to(self.config.http_protocol_class).on_due(due)
 
     def shutdown(self) -> None:

@@ -1,4 +1,4 @@
-"""What the connections of one protocol class have in common. The first of them looks it up, and the others share it."""
+"""What the connections of one protocol class share. It is made for the first connection of the class."""
 
 import contextvars
 from collections.abc import Callable
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
     from uvicorn.config import Config
 
-# Seconds of work on one connection after which the others have their turn.
+# The longest time, in seconds, that one connection may be served before it is the turn of the others.
 PASS_SECONDS = 0.002
 
 
 def request_limits(config: "Config") -> tuple[int, int, int, int]:
-    """(request line in bytes, number of fields, whole head in bytes, body in bytes or -1)."""
+    """The limits for `RequestReader`.
+
+    Returns:
+        The bytes of a request line, the number of fields, the bytes of a head, and the bytes of a body (-1: no limit).
+    """
     limit_body = config.limit_request_body
     return (
         config.limit_request_line,
@@ -29,22 +33,22 @@ def request_limits(config: "Config") -> tuple[int, int, int, int]:
 
 
 class Service:
-    """What the connections of one class have in common, on a server and a loop.
+    """What the connections of one class share, on one server and one event loop.
 
     Args:
         http: the first connection.
-        cycle_class: what its requests are served by.
+        cycle_class: the class of the exchanges.
 
     Attributes:
-        scheduler: of the loop.
-        new_cycle: makes the exchanges.
+        scheduler: the scheduler of the loop.
+        new_cycle: makes an exchange.
         make_task: makes the task of an application.
-        middleware: reads the fields of proxies, or None.
-        app: the application, without that middleware.
-        is_eager: whether `app` is called outside of its task, which begins at once.
-        context: in which applications are started whose requests had to wait.
-        limits: of requests.
-        timeout_keep_alive: in seconds.
+        middleware: the middleware for the header fields of proxies, or None.
+        app: the application without that middleware.
+        is_eager: whether `app` is called directly, in a task that begins at once.
+        context: the context in which applications of waiting requests are started.
+        limits: the limits of requests, as `request_limits` returns them.
+        timeout_keep_alive: seconds.
     """
 
     def __init__(self, http: Any, cycle_class: Any) -> None:
@@ -69,7 +73,7 @@ class Service:
         if self.middleware is not None and self.app is self.middleware:
             self.app = self.middleware.app
         self.is_eager = self.starts_at_once(self.app)
-        # An application is not started in the context of the one before it.
+        # A waiting request must not be started in the context of the request before it.
         self.context = contextvars.copy_context()
         self.limits = request_limits(config)
         self.timeout_keep_alive = float(config.timeout_keep_alive)
@@ -80,7 +84,12 @@ class Service:
 
 
 def get_service(http: Any, make: Callable[[Any], Any]) -> Any:
-    """The service of a connection; it is made for the first one of its class."""
+    """Get the service for a connection.
+
+    Args:
+        http: the connection.
+        make: makes the service, if this is the first connection of its class.
+    """
     services = http.server_state.services
     key = (type(http), http.loop)
     service = services.get(key)

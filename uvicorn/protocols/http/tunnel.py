@@ -1,12 +1,14 @@
-"""WebSockets over HTTP/2 (RFC 8441): a stream as a transport, and the answer to a handshake.
+"""WebSockets over HTTP/2 (RFC 8441): a transport for a stream, and the answer to a handshake.
 
-    on the stream                         for the WebSocket
-    DATA                                  data_received
-    END_STREAM of the client              eof_received, then close
-    RST_STREAM, the end of the connection connection_lost
-    window of the client is closed        pause_writing, until all that was queued is sent
+`Http2` makes a `StreamTransport` for an extended CONNECT. The WebSocket protocol uses it like any other transport:
 
-Reading pauses by its window: credit is given back for what was read while the WebSocket does not pause.
+    on the stream                            call of the WebSocket protocol
+    DATA                                     data_received
+    END_STREAM of the client                 eof_received, then the stream is closed
+    RST_STREAM, the end of the connection    connection_lost
+    the window of the client is used up      pause_writing; resume_writing when all queued bytes were sent
+
+While the WebSocket pauses reading, the client gets no more window, so it has to stop sending.
 """
 
 import asyncio
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class StreamTransport(asyncio.Transport):
-    """A stream that became a WebSocket, as its transport; to the connection, the owner of the stream.
+    """The transport of a WebSocket over a stream. For `Http2`, it is the owner of the stream, like an `Http2Stream`.
 
     Args:
         http2: the connection.
-        stream: the session's part of the stream.
-        protocol: of the WebSocket.
+        stream: the stream in the session.
+        protocol: the WebSocket protocol.
     """
 
     __slots__ = (
@@ -45,9 +47,9 @@ class StreamTransport(asyncio.Transport):
         "stream",
     )
 
-    # There is no deadline here: the WebSocket watches the client with `get_write_buffer_size`.
+    # `Http2` sets no deadline for this stream: the WebSocket itself checks that the client takes bytes.
     due = Due.SEND
-    # A request has an exchange.
+    # There is no exchange, unlike for an HTTP request.
     cycle = None
 
     def __init__(self, http2: "Http2", stream: "SessionStream", protocol: Any) -> None:
@@ -55,18 +57,19 @@ class StreamTransport(asyncio.Transport):
         self.stream = stream
         self._protocol = protocol
         self._closing = False
-        # Whether the stream is closed, `connection_lost` of the protocol was called, and its application has returned.
+        # Whether the stream is closed, whether `connection_lost` was called, and whether the application has returned.
         self._ended = False
         self._lost = False
         self._returned = False
-        # Bytes for which the client has no credit yet; those that came while reading was paused.
+        # The number of bytes for which the client has not got its window back, and the bytes that arrived while reading
+        # was paused.
         self._uncredited = 0
         self._paused = False
         self._unread = bytearray()
         stream.owner = self
 
     def serve(self, head: "RequestHead") -> None:
-        """Give the handshake to the WebSocket."""
+        """Give the handshake to the WebSocket protocol."""
         protocol = self._protocol
         protocol.connection_made(self)
         task = protocol.handle_upgrade(head, b"", Http2Answer(self, self._http2))
@@ -77,7 +80,7 @@ class StreamTransport(asyncio.Transport):
             self._look_for_end()
 
     def _on_returned(self, task: Any) -> None:
-        """The application has returned, or was not called."""
+        """Called when the application has returned, or was not called at all."""
         self._returned = True
         if self._lost:
             self._http2.release(self.stream)
@@ -85,14 +88,14 @@ class StreamTransport(asyncio.Transport):
     # The transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As the connection's, but without its socket: a stream must not set options of it."""
+        """The value of the connection. The socket is left out, because one stream must not change its options."""
         return default if name == "socket" else self._http2.transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
         return self._closing
 
     def can_write_eof(self) -> bool:
-        """No: after END_STREAM of ours nothing is read any more."""
+        """No: after END_STREAM is sent, nothing more is read."""
         return False
 
     def get_write_buffer_size(self) -> int:
@@ -105,13 +108,13 @@ class StreamTransport(asyncio.Transport):
             self.on_sent()
 
     def on_sent(self) -> None:
-        """Something was given to the session."""
+        """Called when bytes were given to the session."""
         if self.stream.queued > HIGH_WATER_LIMIT:
             self._protocol.pause_writing()
         self._http2.flush_soon()
 
     def close(self) -> None:
-        """End the stream, once all is sent."""
+        """End the stream after the queued bytes."""
         if self._closing:
             return
         stream = self.stream
@@ -120,7 +123,7 @@ class StreamTransport(asyncio.Transport):
             self.abort()
             return
         self._closing = True
-        # A response that is complete has ended it.
+        # This does nothing if a complete response has ended the stream already.
         session.send_bytes(stream, b"", True)
         if not stream.queued:
             self._end()
@@ -144,7 +147,7 @@ class StreamTransport(asyncio.Transport):
             self._http2.flush_soon()
 
     def _read(self, data: bytes) -> None:
-        """Give the WebSocket what has come, and the client credit for it, unless it is enough."""
+        """Give bytes to the WebSocket, and their window back to the client unless reading is paused."""
         if data:
             self._protocol.data_received(data)
         self._uncredited += len(data)
@@ -154,14 +157,14 @@ class StreamTransport(asyncio.Transport):
             self._look_for_end()
 
     def _look_for_end(self) -> None:
-        """Close if the client has ended the stream, and all that it sent was read."""
+        """Close if the client has ended the stream and all its bytes were read."""
         stream = self.stream
         if not (stream.more_body or stream.body_pending or self._unread or self._closing):
             self._protocol.eof_received()
             self.close()
 
     def _end(self) -> None:
-        """The stream is closed."""
+        """Called when the stream is closed."""
         self._closing = True
         self._unread.clear()
         self.stream.owner = None
@@ -176,30 +179,30 @@ class StreamTransport(asyncio.Transport):
         if self._returned:
             self._http2.release(self.stream)
 
-    # The owner of the stream
+    # Called by `Http2`
 
     def take_body(self, data: bytes) -> None:
-        """Bytes have come, or the end of the stream."""
+        """Called when bytes have arrived, or the end of the stream."""
         if self._paused:
             self._unread += data
         elif not self._closing:
             self._read(data)
 
     def on_drained(self) -> None:
-        """All that was queued is sent."""
+        """Called when all queued bytes were sent."""
         if self._closing:
             self._end()
         else:
             self._protocol.resume_writing()
 
     def reset(self, code: int) -> None:
-        """Reset the stream."""
+        """Reset the stream with this error code."""
         self._http2.reset(self.stream, code)
         self.lose()
         self._http2.flush_soon()
 
     def lose(self) -> None:
-        """The stream is closed: nothing reaches the client any more."""
+        """Called when the stream is closed: nothing reaches the client any more."""
         self._end()
 
 
@@ -221,10 +224,10 @@ class Http2Answer:
         return int(self._transport.stream.framer.framing)
 
     def check(self) -> None:
-        """Nothing is left to check: the reader of the fields accepts only extended CONNECT with `:protocol`."""
+        """Do nothing: `FieldsReader` has checked the rules of an extended CONNECT already."""
 
     def accept(self, fields: Iterable[tuple[bytes, bytes]]) -> int:
-        """Send a 200, without the fields of an upgrade (RFC 8441 section 5)."""
+        """Send the status 200. The fields of an HTTP/1.1 upgrade are not used (RFC 8441 section 5)."""
         self.start({"type": "http.response.start", "status": 200, "headers": fields})
         self._http2.session.send_head(self._transport.stream)
         self._transport.on_sent()

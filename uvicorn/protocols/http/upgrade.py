@@ -1,4 +1,4 @@
-"""From HTTP to WebSocket (RFC 9110 section 7.8)."""
+"""Turns an HTTP/1.1 connection into a WebSocket (RFC 9110 section 7.8). `Http1` and its hooks call it."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 
 def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logger: logging.Logger) -> bool:
-    """Whether the connection becomes a WebSocket; any other upgrade is served as plain HTTP."""
+    """Whether the connection becomes a WebSocket. Requests for other upgrades are served as plain HTTP, with a warning.
+
+    Raises:
+        RequestRejected: a WebSocket handshake has a body.
+    """
     if head.upgrade == b"websocket" and ws_protocol_class is not None:
         if has_body:
             raise RequestRejected(400, "a WebSocket handshake has no body")
@@ -25,7 +29,7 @@ def is_accepted(head: RequestHead, has_body: bool, ws_protocol_class: Any, logge
 
 
 def switch(http: "Http1") -> None:
-    """Give the connection, the handshake and the bytes after it to a WebSocket."""
+    """Give the connection, the handshake and the bytes after it to the WebSocket class."""
     head, http.upgrade = http.upgrade, None
     if head is None or http.is_closed or http.transport.is_closing():
         return
@@ -45,7 +49,7 @@ def switch(http: "Http1") -> None:
         protocol.connection_made(transport)
         protocol.handle_upgrade(head, rest)
     else:
-        # A foreign class knows no `Connection`, and reads the request itself.
+        # A class of another package does not know our `Connection`. It gets the request as bytes, and reads it itself.
         connection.lost()
         protocol = protocol_class(**arguments)
         protocol.connection_made(transport)
