@@ -162,7 +162,7 @@ def test_an_application_of_another_interface(app: Any, interface: str, message: 
     assert str(caught.value).endswith(message)
 
 
-def test_what_cannot_be_called_gives_no_coroutine() -> None:
+def test_an_object_that_cannot_be_called_gives_no_coroutine() -> None:
     assert not is_coroutine_callable(3)
 
 
@@ -209,7 +209,7 @@ def test_a_declared_factory_with_a_type_error() -> None:
 
 
 @pytest.mark.parametrize("app", [None, 3, {}])
-def test_what_cannot_be_called_is_no_application(app: Any) -> None:
+def test_an_object_that_cannot_be_called_is_no_application(app: Any) -> None:
     with pytest.raises(AppLoadingError, match=rf"Error loading ASGI app\. {app!r} is not callable\."):
         load_app(app, factory=False)
 

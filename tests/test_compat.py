@@ -77,7 +77,7 @@ def test_remaining_tasks_are_cancelled() -> None:
     assert str(context["exception"]) == "loud"
 
 
-def test_a_loop_runs_no_other_loop() -> None:
+def test_running_a_loop_within_a_loop_raises() -> None:
     async def inner() -> None:
         """Never run."""
 

@@ -140,7 +140,7 @@ def test_streams_end_and_other_requests_finish(loop: str, messages: Callable[[],
     assert not [message for message in messages() if message.startswith("Cancel")]
 
 
-async def test_they_are_ended_once(monkeypatch: pytest.MonkeyPatch, messages: Callable[[], list[str]]) -> None:
+async def test_streams_are_ended_once(monkeypatch: pytest.MonkeyPatch, messages: Callable[[], list[str]]) -> None:
     """An application that does not listen is cancelled in the end."""
     monkeypatch.setattr(server_module, "LATE_STREAM_GRACE", 0.0)
     app = App()

@@ -89,7 +89,7 @@ def test_requests_of_many_clients(front: Front) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_what_the_proxy_says_of_the_client(front: Front, scheme: str) -> None:
+def test_the_proxy_passes_the_address_of_the_client(front: Front, scheme: str) -> None:
     url = front.url if scheme == "http" else front.secure_url
     seen = json.loads(httpx.get(f"{url}/scope", verify=False, timeout=PATIENCE).content)
     assert seen == {"http_version": "2", "scheme": scheme, "client": ["127.0.0.1", 0]}

@@ -307,7 +307,7 @@ def test_a_terminal_that_is_stopped_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("buffering", [-1, 1])
-def test_nothing_waits_where_there_is_always_room(buffering: int) -> None:
+def test_writes_to_a_file_do_not_wait(buffering: int) -> None:
     with open(os.devnull, "w", encoding="utf-8", buffering=buffering) as stream:
         lines = LineStream(stream)
         if buffering != 1:

@@ -28,7 +28,7 @@ GET = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
 RELOADED = "Received SIGHUP, reloading certificates and reopening log files."
 
 
-def test_it_serves_on() -> None:
+def test_the_server_keeps_serving() -> None:
     with serve(HELLO) as server:
         for count in (1, 2):
             server.send_signal(signal.SIGHUP)

@@ -126,7 +126,7 @@ async def test_a_flag_that_is_set_is_not_waited_for() -> None:
     assert server.should_exit
 
 
-async def test_two_servers_in_one_loop() -> None:
+async def test_two_servers_share_a_loop() -> None:
     servers = [Server(config_of(State())) for _ in range(2)]
     async with serving(servers[0]) as first, serving(servers[1]) as second:
         for server in servers:

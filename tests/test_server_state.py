@@ -15,7 +15,7 @@ async def waiting(connections: Connections) -> "asyncio.Task[None]":
     return task
 
 
-async def test_no_connections_are_not_waited_for() -> None:
+async def test_waiting_without_connections_ends_at_once() -> None:
     connections = Connections()
     await asyncio.wait_for(connections.wait_empty(), 5)
     assert not connections._waiters
@@ -86,7 +86,7 @@ async def test_a_connection_that_is_being_set_up_is_waited_for(ends: str) -> Non
     await asyncio.wait_for(task, 5)
 
 
-async def test_who_no_longer_waits_does_no_harm() -> None:
+async def test_a_waiter_that_has_gone_is_skipped() -> None:
     connections = Connections(["a"])
     task, other = await waiting(connections), await waiting(connections)
     task.cancel()

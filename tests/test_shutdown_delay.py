@@ -26,7 +26,7 @@ def is_served(port: int) -> bool:
 
 @ONE_OR_WORKERS
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_on_until_a_second_signal(workers: list[str], second: signal.Signals) -> None:
+def test_the_server_keeps_serving_until_a_second_signal(workers: list[str], second: signal.Signals) -> None:
     with serve(HELLO, "--shutdown-delay", "1000", *workers) as server:
         server.wait_stderr("Application startup complete.", count=max(1, 2 * len(workers) // 2))
         eventually(lambda: is_served(server.port))

@@ -6,7 +6,7 @@ from tests.waiting import turns
 from uvicorn.waiters import Waiters
 
 
-async def test_all_are_woken_and_wait_no_more() -> None:
+async def test_all_waiters_are_woken_once() -> None:
     waiters = Waiters()
     assert not waiters
     waiting = [asyncio.ensure_future(waiters.wait()) for _ in range(3)]
@@ -29,7 +29,7 @@ async def test_a_wake_is_not_remembered() -> None:
     await asyncio.wait_for(waiting, 20)
 
 
-async def test_one_that_is_cancelled_does_not_wait() -> None:
+async def test_a_cancelled_waiter_is_forgotten() -> None:
     waiters = Waiters()
     cancelled, waiting = [asyncio.ensure_future(waiters.wait()) for _ in range(2)]
     await asyncio.sleep(0)

@@ -322,7 +322,7 @@ class Protocol:
 
 
 @pytest.mark.parametrize("given", [Protocol, "tests.config.test_config:Protocol"], ids=["class", "string"])
-def test_protocols_of_others(given: Any) -> None:
+def test_protocol_classes_of_other_packages(given: Any) -> None:
     config = loaded(http=given, ws=given)
     assert config.http_protocol_class is Protocol
     assert config.ws_protocol_class is Protocol
@@ -353,7 +353,7 @@ def test_a_protocol_without_its_library(monkeypatch: pytest.MonkeyPatch, capsys:
     )
 
 
-def test_a_protocol_of_the_users_own_that_misses_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_custom_protocol_that_lacks_an_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "protocol_of_mine.py").write_text("import no_such_dependency\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):

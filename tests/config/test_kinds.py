@@ -208,7 +208,7 @@ def test_python_values_that_are_refused(kind: Kind, value: object, error: type[E
         kind.check(value)
 
 
-def test_what_python_alone_has_is_not_read_from_text() -> None:
+def test_python_only_values_are_not_read_from_text() -> None:
     with pytest.raises(NotImplementedError):
         Callback("a callable").parse("text")
 
@@ -242,7 +242,7 @@ def test_a_loop_may_be_anything() -> None:
     assert kind.check(None) == "none"
 
 
-def test_what_to_do_instead() -> None:
+def test_an_error_suggests_what_to_use_instead() -> None:
     kind = ChoiceOrImport(["auto", "h11"], "Class", absent={"zttp": "zttp is not here"})
     assert kind.hint("ZTTP") == "zttp is not here"
     assert kind.hint("h12") == "Did you mean 'h11'?"

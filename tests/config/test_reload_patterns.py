@@ -26,7 +26,7 @@ def test_directories(tree: Path) -> None:
     assert not is_dir(Path("missing"))
 
 
-def test_what_cannot_be_looked_at_is_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_cannot_be_read_is_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(self: Path, strict: bool = False) -> Path:
         raise OSError("File name too long")
 
@@ -34,7 +34,7 @@ def test_what_cannot_be_looked_at_is_no_directory(monkeypatch: pytest.MonkeyPatc
     assert not is_dir(Path("anything"))
 
 
-def test_patterns_stay_in_order_and_come_once(tree: Path) -> None:
+def test_patterns_keep_their_order_without_duplicates(tree: Path) -> None:
     patterns, directories = resolve_reload_patterns(["*.html", "*.css", "*.html", ".*"], [])
     assert patterns == ["*.html", "*.css", ".*"]
     assert directories == []
@@ -91,7 +91,7 @@ def test_includes_and_excludes(tree: Path) -> None:
     assert watched.reload_excludes == ["*.tmp", "ext", "app/src"]
 
 
-def test_what_lies_in_an_excluded_directory_is_not_watched(tree: Path) -> None:
+def test_files_in_an_excluded_directory_are_not_watched(tree: Path) -> None:
     watched = Config(APP, reload=True, reload_dirs=["app/src", "ext/nested"], reload_excludes="ext")
     assert watched.reload_dirs == [tree / "app" / "src"]
 

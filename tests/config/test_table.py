@@ -183,7 +183,7 @@ def test_an_option_is_printed_in_its_form() -> None:
     assert {option.form for option in OPTIONS.values()} == set(Form)
 
 
-def test_the_default_in_words() -> None:
+def test_the_default_is_described() -> None:
     assert OPTIONS["log_config"].default_text == "built in"
     assert OPTIONS["access_log"].default_text == "on"
     assert OPTIONS["reload"].default_text == ""

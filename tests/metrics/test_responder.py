@@ -90,7 +90,7 @@ def test_a_client_that_resets(listener: socket.socket) -> None:
     responder.close()
 
 
-def test_no_more_clients_than_there_may_be(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_clients_is_limited(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CLIENTS_MAX", 1)
     responder = Responder([listener], respond)
     first = socket.create_connection(listener.getsockname())
@@ -116,7 +116,7 @@ def _received(sock: socket.socket) -> bool:
         return False
 
 
-def test_clients_that_are_there_at_the_end(listener: socket.socket) -> None:
+def test_clients_are_closed_at_the_end(listener: socket.socket) -> None:
     responder = Responder([listener], respond)
     with socket.create_connection(listener.getsockname()) as client:
         eventually(lambda: responder.step() or responder._clients)

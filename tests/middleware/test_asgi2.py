@@ -25,7 +25,7 @@ def test_a_class_is_built_for_each_call() -> None:
         assert (conversation.status, conversation.body) == (200, method.encode())
 
 
-def test_what_the_application_returns_is_left_to_the_server_to_judge() -> None:
+def test_the_return_value_of_the_application_is_passed_on() -> None:
     def app(scope: Any) -> Any:
         async def instance(receive: Any, send: Any) -> Any:
             return scope["path"]

@@ -80,7 +80,7 @@ def test_any_message_can_be_logged(message: Any, shown: str, caplog: pytest.LogC
     assert conversation.sent == [message]
 
 
-def test_what_the_application_returns_is_left_to_the_server_to_judge() -> None:
+def test_the_return_value_of_the_application_is_passed_on() -> None:
     async def returning(scope: Any, receive: Any, send: Any) -> Any:
         return 17
 

@@ -70,7 +70,7 @@ def forwarded_for(value: str, trusted: list[str] | str = "127.0.0.1", client: An
         ("127.0.0.1", "", False),
     ],
 )
-def test_who_is_believed(trusted: list[str] | str, peer: str, believed: bool) -> None:
+def test_trusted_peers(trusted: list[str] | str, peer: str, believed: bool) -> None:
     client = (peer, 54321)
     expected = ("1.2.3.4", 0) if believed else client
     assert forwarded_for("1.2.3.4", trusted, client) == expected
@@ -145,7 +145,7 @@ def test_the_peers_of_a_unix_socket_are_covered_by_the_star_alone(trusted: list[
         (" , 1.2.3.4 \t, x", "*", PEER),
     ],
 )
-def test_which_address_it_is(value: str, trusted: str, expected: tuple[str, int]) -> None:
+def test_the_address_of_the_client(value: str, trusted: str, expected: tuple[str, int]) -> None:
     assert forwarded_for(value, trusted) == expected
 
 
@@ -193,7 +193,7 @@ def test_garbage_in_the_place_of_the_client_is_not_skipped() -> None:
     assert forwarded_for("6.6.6.6, unknown, 10.0.0.1", "127.0.0.1,10.0.0.1") == PEER
 
 
-def test_an_empty_line_ends_the_walk() -> None:
+def test_an_empty_line_ends_the_search() -> None:
     lines = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"")]
     assert seen(*lines)[0] == PEER
 
@@ -230,7 +230,7 @@ def test_scheme(values: list[bytes], http: str, websocket: str) -> None:
     assert seen(*headers, trusted="10.0.0.1") == (PEER, "http")
 
 
-def test_both_at_once_and_other_headers_left_alone() -> None:
+def test_scheme_and_client_change_and_other_headers_stay() -> None:
     headers = [
         (b"x-forwarded-proto", b"https"),
         (b"x-forwarded-host", b"other.org"),
@@ -293,7 +293,7 @@ def _seconds(value: bytes, trusted: str) -> float:
 @pytest.mark.timing
 @pytest.mark.parametrize("element", [b",", b" ,\t", b"127.0.0.1,", b"1.2.3.4,", b"unknown,", b"[::1]:1,"])
 @pytest.mark.parametrize("trusted", ["127.0.0.1", "127.0.0.1,0.0.0.0/0,::/0", "*"])
-def test_the_time_grows_no_faster_than_the_header(element: bytes, trusted: str) -> None:
+def test_parsing_takes_linear_time(element: bytes, trusted: str) -> None:
     # Eight times the length takes 8 times as long, and more than 20 times as long where each step copies what is left.
     # A busy machine is given several chances to come in below 14; what takes less than 400 us is not worth measuring.
     for _ in range(10):
@@ -399,7 +399,7 @@ def test_the_host(value: bytes, host: bytes | None) -> None:
     assert changes_of("x-forwarded", (b"x-forwarded-host", value)) == ({} if host is None else {"host": host})
 
 
-def test_the_last_line_holds() -> None:
+def test_the_last_line_counts() -> None:
     lines = [(b"x-forwarded-host", b"forged.example"), (b"x-forwarded-host", b"public.example")]
     assert changes_of("x-forwarded", *lines) == {"host": b"public.example"}
 

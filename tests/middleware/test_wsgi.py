@@ -637,7 +637,7 @@ def test_a_body_cut_short_raises_in_the_application_alone(serve: Any, handled: b
     ] * handled
 
 
-def test_an_error_like_ours_that_is_not_ours_reaches_the_server(serve: Any) -> None:
+def test_a_client_disconnected_error_of_the_application_reaches_the_server(serve: Any) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         raise ClientDisconnected
 

@@ -253,7 +253,7 @@ def test_every_address_of_a_name_is_bound_once_with_one_port(monkeypatch: pytest
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="IPv6 is not there")
-def test_an_address_that_this_machine_has_not_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_of_other_machines_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve_to(monkeypatch, (INET6, ("2001:db8::1", 0, 0, 0)), (INET, ("127.0.0.1", 0)))
     (sock,) = Config(None, host="both", port=0).open_binds()[0].sockets
     with sock:

@@ -44,7 +44,7 @@ def pair() -> "list[socket.socket]":
     return moved
 
 
-def test_all_that_were_passed(
+def test_all_sockets_that_were_passed(
     monkeypatch: pytest.MonkeyPatch, pair: list[socket.socket], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pass_sockets(monkeypatch, *pair)
@@ -57,7 +57,7 @@ def test_all_that_were_passed(
         sock.close()
 
 
-def test_those_of_one_name(monkeypatch: pytest.MonkeyPatch, pair: list[socket.socket]) -> None:
+def test_sockets_of_one_name(monkeypatch: pytest.MonkeyPatch, pair: list[socket.socket]) -> None:
     pass_sockets(monkeypatch, *pair, names="web:admin")
     web, admin = Config(None, bind=["systemd:web", "systemd:admin"]).open_binds()
     assert [bind.sockets[0].getsockname() for bind in (web, admin)] == [sock.getsockname() for sock in pair]
@@ -97,7 +97,7 @@ def test_sockets_of_another_process(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "systemd has passed no sockets to this process (LISTEN_PID)" in refusal(capsys, "systemd")
 
 
-def test_how_addresses_are_shown(tmp_path: Path) -> None:
+def test_addresses_of_sockets_are_described(tmp_path: Path) -> None:
     assert bind_module._shown(("::1", 80, 0, 0)) == "[::1]:80"
     assert bind_module._shown("/run/app.sock") == "/run/app.sock"
 

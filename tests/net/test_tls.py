@@ -178,7 +178,7 @@ def test_the_function_takes_its_arguments_by_position(files: Files) -> None:
         ({"ssl_certfile": "both", "ssl_ca_certs": "garbage"}, "garbage.pem': not in PEM format"),
     ],
 )
-def test_what_makes_no_context_is_reported_in_one_line(
+def test_wrong_tls_options_are_reported_in_one_line(
     options: dict[str, str], message: str, files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config(None, **{name: getattr(files, value, value) for name, value in options.items()})  # type: ignore[arg-type]  # strings, all of them

@@ -38,9 +38,7 @@ def members(wheel: Path) -> set[str]:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
 
 
-def test_the_sdist_has_all_sources_and_nothing_that_was_made_from_them(
-    sdist: Path, sources: tuple[Path, list[str]]
-) -> None:
+def test_the_sdist_has_all_sources_and_no_generated_files(sdist: Path, sources: tuple[Path, list[str]]) -> None:
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive if member.isfile()}
     made = {"PKG-INFO", "setup.cfg", *(name for name in names if name.startswith("uvicorn.egg-info/"))}

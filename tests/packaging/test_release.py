@@ -78,7 +78,7 @@ def test_the_same_sources_make_the_same_archive(
 
 
 @pytest.mark.parametrize("program", ["twine", "check_wheel_contents"])
-def test_the_archives_pass_what_checks_them_before_they_are_published(
+def test_the_archives_pass_the_checks_before_publishing(
     program: str, sdist: Path, pure_wheel: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip(program)

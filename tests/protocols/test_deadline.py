@@ -73,7 +73,7 @@ async def test_a_loop_that_was_busy_past_both() -> None:
     assert await due.wait() == ["b"]
 
 
-async def test_moving_nearer_arms_anew() -> None:
+async def test_moving_nearer_arms_a_new_timer() -> None:
     due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.5)
     timer = due.deadline.handle

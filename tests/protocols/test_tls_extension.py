@@ -129,7 +129,7 @@ def test_a_certificate_that_is_not_valid_ends_the_handshake(files: Files) -> Non
         assert ask_http1(server, files.client_context(False))["client_cert_chain"] == []
 
 
-def test_there_is_none_in_clear_text() -> None:
+def test_there_is_no_tls_extension_in_clear_text() -> None:
     with serve(APP) as server:
         assert httpx.get(server.url, trust_env=False, timeout=PATIENCE).json()["tls"] == "missing"
 

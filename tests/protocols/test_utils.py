@@ -119,7 +119,7 @@ def test_addresses_of_real_sockets() -> None:
         ({"type": "websocket", "path": "/ws"}, "WebSocket /ws"),
     ],
 )
-def test_what_a_log_line_says_of_a_request(scope: Any, expected: str) -> None:
+def test_the_description_of_a_request_in_a_log_line(scope: Any, expected: str) -> None:
     assert describe_request(scope) == expected
 
 

@@ -45,7 +45,7 @@ def test_shares_see_each_other(shares: list[Share]) -> None:
     assert shares[1].read() == [ABSENT, ABSENT, 0, 5]
 
 
-def test_a_place_is_given_back(scoreboard: Scoreboard, shares: list[Share]) -> None:
+def test_a_slot_is_returned(scoreboard: Scoreboard, shares: list[Share]) -> None:
     scoreboard.give_back(shares[2])
     assert shares[0].read() == [ABSENT, 0, 0]
     scoreboard.give_back(shares[0])
@@ -61,19 +61,19 @@ def test_on_windows_nothing_is_shared(monkeypatch: pytest.MonkeyPatch, shares: l
         shares[0].__reduce__()
 
 
-def test_places_are_limited(monkeypatch: pytest.MonkeyPatch, scoreboard: Scoreboard, shares: list[Share]) -> None:
+def test_slots_are_limited(monkeypatch: pytest.MonkeyPatch, scoreboard: Scoreboard, shares: list[Share]) -> None:
     monkeypatch.setattr(module, "CELLS", 4)
     assert scoreboard.take() is None
 
 
-def test_who_is_not_ahead_accepts(shares: list[Share]) -> None:
+def test_a_worker_that_is_not_ahead_accepts(shares: list[Share]) -> None:
     courtesy = Courtesy(shares[0])
     assert not courtesy.is_due(0.0)
     shares[0].publish(SLACK)
     assert not courtesy.is_due(0.0)
 
 
-def test_who_is_ahead_leaves_the_connection_to_the_others(shares: list[Share]) -> None:
+def test_a_worker_that_is_ahead_leaves_connections_to_the_others(shares: list[Share]) -> None:
     courtesy = Courtesy(shares[0])
     shares[0].publish(SLACK + 1)
     assert courtesy.is_due(0.0)

@@ -104,7 +104,7 @@ async def test_a_worker_that_is_ahead_waits_a_little() -> None:
         writer.close()
 
 
-async def test_what_another_worker_has_taken_is_not_missed() -> None:
+async def test_a_connection_that_another_worker_took_is_no_error() -> None:
     async with listening() as worker:
         worker.share.publish(SLACK + 1)
         worker.other.publish(0)

@@ -171,7 +171,7 @@ def test_foreign_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     assert forking._foreign_modules() == {"application"}
 
 
-def test_what_every_worker_needs_is_loaded_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_that_every_worker_needs_are_loaded_before(monkeypatch: pytest.MonkeyPatch) -> None:
     imported: list[Any] = []
     monkeypatch.setattr(forking, "import_from_string", imported.append)
     forking.preload(Config(APP, loop="asyncio", http="h11", lifespan="off", proxy_headers=False))
@@ -198,7 +198,7 @@ def test_workers_import_nothing_but_the_application() -> None:
     assert [name for name, count in imported.items() if name.partition(".")[0] in ours and count > 1] == []
 
 
-def test_what_cannot_be_loaded_is_left_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_that_cannot_be_loaded_are_left_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn.loops.uvloop", None)
     forking.preload(Config(APP, loop="uvloop"))
     with serve(APP, "--workers", "2", "--http", "tests.nothing:Protocol", ready=False) as server:
@@ -253,7 +253,7 @@ def sockets_of(pid: int) -> set[str]:
     return {link for link in links if link.startswith("socket:")}
 
 
-def test_what_the_application_has_registered_runs_at_exit(two: ServerProcess, tmp_path: Path) -> None:
+def test_exit_functions_of_the_application_run(two: ServerProcess, tmp_path: Path) -> None:
     left = tmp_path / "left"
     pid = int(get(two, f"/at-exit{left}"))
     two.send_signal(signal.SIGHUP)
@@ -261,7 +261,7 @@ def test_what_the_application_has_registered_runs_at_exit(two: ServerProcess, tm
     assert left.read_text() == str(pid)
 
 
-def test_a_worker_learns_of_the_end_of_its_parent_whatever_the_others_do(two: ServerProcess) -> None:
+def test_a_worker_ends_with_its_parent_while_another_hangs(two: ServerProcess) -> None:
     first, second = workers_of(two)
     os.kill(second, signal.SIGSTOP)  # It goes on holding all that it has inherited.
     try:

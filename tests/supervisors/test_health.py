@@ -23,7 +23,7 @@ def test_a_hang_is_found_within_the_timeout() -> None:
     assert health.hangs(105.0)
 
 
-def test_an_answer_begins_it_anew() -> None:
+def test_an_answer_restarts_the_timeout() -> None:
     health = HealthCheck(5.0)
     health.answered(100.0)
     health.asked(100.5)

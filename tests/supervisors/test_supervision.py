@@ -204,7 +204,7 @@ def test_a_restart_says_when_it_is_complete(run: Callable[..., Running], caplog:
     ("code", "text"),
     [(0, "exit code 0"), (7, "exit code 7"), (-9, "killed by SIGKILL"), (-1000, "killed by signal 1000")],
 )
-def test_how_a_worker_has_ended(code: int, text: str) -> None:
+def test_the_end_of_a_worker_is_described(code: int, text: str) -> None:
     assert supervisor_module._describe_end(code) == text
 
 
@@ -404,7 +404,7 @@ def process() -> Iterator[Process]:
         process.close()
 
 
-def test_signs_of_life(process: Process) -> None:
+def test_is_alive_asks_the_worker(process: Process) -> None:
     assert process.is_alive(PATIENCE)
     assert process.exitcode is None
     os.kill(process.pid, signal.SIGSTOP)
@@ -501,7 +501,7 @@ def test_stacks_for_another_program_are_not_mixed_in(process: Process) -> None:
 
 
 @pytest.mark.parametrize("digits", [b"%x", b"%X"], ids=["CPython", "PyPy"])
-def test_where_a_dump_ends(digits: bytes) -> None:
+def test_the_end_of_a_dump_is_found(digits: bytes) -> None:
     def dump(*threads: int) -> bytes:
         ids = [digits % id for id in threads]
         return b"".join(b"Thread 0x%b (most recent call first):\n  File x, line 1 in y\n\n" % id for id in ids)

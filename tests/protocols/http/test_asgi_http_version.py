@@ -144,7 +144,7 @@ async def test_other_errors_are_logged(connect: Any, gone: bool, logged: Any) ->
     assert logged() == [(logging.ERROR, "Exception in ASGI application: GET /\n")]
 
 
-async def test_a_client_that_only_sends_no_more_gets_its_response(connect: Any) -> None:
+async def test_a_half_closed_client_gets_its_response(connect: Any) -> None:
     app = Sending()
     connection = await ask(connect, app, asgi_http_version="2.4")
     connection.protocol.eof_received()

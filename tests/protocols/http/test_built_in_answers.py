@@ -28,7 +28,7 @@ async def test_bad_request(connect: Any, caplog: pytest.LogCaptureFixture) -> No
     assert "Invalid HTTP request received." in caplog.text
 
 
-async def test_who_sent_a_bad_request_and_why_it_is_bad_is_logged_at_level_debug(
+async def test_the_client_and_the_reason_of_a_bad_request_are_logged_at_level_debug(
     connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")

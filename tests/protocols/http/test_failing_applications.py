@@ -284,7 +284,7 @@ class Resource:
 
 
 @pytest.mark.parametrize("turns_before", [0, 1])
-async def test_what_a_failed_application_held_is_released_at_once(
+async def test_objects_of_a_failed_application_are_released_at_once(
     connect: Any, turns_before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not by the collector, which may take minutes to come: generators are to be closed, and files."""

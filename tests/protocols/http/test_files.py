@@ -485,9 +485,7 @@ async def test_a_socket_that_is_full_after_all(http_protocol_cls: Any, make_file
     assert sendfile.sent == 5 << 20
 
 
-async def test_what_the_transport_holds_back_comes_before_the_file(
-    http_protocol_cls: Any, make_file: Any, sendfile: Sendfile
-) -> None:
+async def test_unsent_bytes_go_out_before_the_file(http_protocol_cls: Any, make_file: Any, sendfile: Sendfile) -> None:
     part = b"b" * 32768
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

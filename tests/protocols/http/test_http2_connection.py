@@ -110,7 +110,7 @@ async def test_a_body_that_comes_after_a_response_that_waits(connect_http2: Any)
     assert connection.answer(1).reset == codes.NO_ERROR
 
 
-async def test_looking_for_a_disconnect_while_a_response_waits(connect_http2: Any) -> None:
+async def test_receive_while_a_response_waits(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         await send(body(b"x" * 10, True))

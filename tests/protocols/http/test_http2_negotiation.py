@@ -71,7 +71,7 @@ async def test_the_preface(client: Any, step: int) -> None:
 
 
 @pytest.mark.parametrize("first", [b"P", b"PRI * HTTP/2.0\r\n\r\n"])
-async def test_what_only_begins_as_the_preface_does(client: Any, first: bytes) -> None:
+async def test_bytes_that_only_begin_like_the_preface(client: Any, first: bytes) -> None:
     peer = client()
     peer.connect()
     peer.feed(first)

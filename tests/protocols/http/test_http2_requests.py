@@ -369,7 +369,7 @@ async def test_a_client_that_resets_its_stream(connect_http2: Any) -> None:
     await until(lambda: not connection.state.tasks)
 
 
-async def test_looking_for_a_disconnect_http2(connect_http2: Any) -> None:
+async def test_receive_after_the_body_waits_for_a_disconnect(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         look = asyncio.ensure_future(receive())

@@ -170,7 +170,7 @@ async def test_nothing_is_read_after_a_refusal(connect: Any) -> None:
     assert connection.statuses == [200, 400]
 
 
-async def test_what_follows_a_refusal_is_dropped_up_to_64_kib(connect: Any) -> None:
+async def test_bytes_after_a_refusal_are_dropped_up_to_64_kib(connect: Any) -> None:
     app = Echo()
     connection = connect(app, full=True).feed(b"\x00\r\n\r\n")
     assert connection.statuses == [400]
@@ -337,7 +337,7 @@ async def test_the_time_for_the_rest_of_a_body_is_not_that_of_the_next_request(c
     assert connection.statuses == [200, 200]
 
 
-async def test_a_client_that_owes_the_rest_of_a_body_has_to_read_first(
+async def test_the_time_for_the_rest_of_a_body_starts_when_the_client_has_read(
     connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = connect(respond(), full=True, timeout_send=7)

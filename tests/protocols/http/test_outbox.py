@@ -161,7 +161,7 @@ async def test_empty_parts_are_nothing_on_the_wire(http_protocol_cls: Any) -> No
     assert body == b"".join(b"1\r\n%c\r\n" % letter for letter in b"abcdef") + b"0\r\n\r\n"
 
 
-async def test_much_does_not_wait(http_protocol_cls: Any) -> None:
+async def test_large_parts_do_not_wait(http_protocol_cls: Any) -> None:
     large = b"x" * (OUTBOX_MAX + 1)
     transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", large, b"d"))
     assert transport.writes[2] == b"1\r\nc\r\n%x\r\n%b\r\n" % (len(large), large)

@@ -201,7 +201,7 @@ async def test_websocket_without_a_class(connect: Any, ws: Any, caplog: pytest.L
     assert [record.getMessage() for record in caplog.records] == [UNSUPPORTED, NO_LIBRARY]
 
 
-async def test_upgrade_in_http_10_means_nothing(connect: Any) -> None:
+async def test_upgrade_in_http_10_is_ignored(connect: Any) -> None:
     connection = await connect(respond(), ws=Seamed).run(HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert connection.statuses == [200]
     assert Seamed.made == []

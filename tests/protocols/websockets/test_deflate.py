@@ -214,7 +214,7 @@ class Uncopied:
     unconsumed_tail = property(lambda self: self._decompressor.unconsumed_tail)
 
 
-def test_what_cannot_be_measured_is_bounded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_that_cannot_be_measured_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zlib, "decompressobj", Uncopied)
     message = bytes(1 << 20)
     assert PerMessageDeflate(PLAIN).decompress(_packed(message), True, len(message)) == message

@@ -196,7 +196,7 @@ async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-async def test_a_body_of_nothing_is_no_body(connect: Any, entry: Any) -> None:
+async def test_a_body_of_length_zero_is_accepted(connect: Any, entry: Any) -> None:
     connection = await connect(entry).open(request(b"Content-Length: 0"))
     assert not connection.transport.closed
 

@@ -316,7 +316,7 @@ async def test_an_application_that_does_not_receive_stops_its_client_alone(make:
     assert 65_535 + connection_credit - sent >= 32_768
 
 
-async def test_what_fills_the_queue_has_no_credit_until_it_is_taken(make: Any) -> None:
+async def test_messages_reopen_the_window_when_they_are_taken(make: Any) -> None:
     client = await make(ws_max_queue=1).open()
     message = ws_frame(BINARY, b"x" * 40_000)
     client.feed(*[data(1, message[pos : pos + 16384]) for pos in range(0, len(message), 16384)])

@@ -93,7 +93,7 @@ async def test_nothing_is_received_of_an_unmasked_frame(connect: Any, size: int)
     assert await connection.disconnect() == (1002, REASONS[1002])
 
 
-async def test_what_came_before_is_received(connect: Any) -> None:
+async def test_messages_before_a_violation_are_received(connect: Any) -> None:
     connection = await connect().open()
     connection.feed(frame(TEXT, b"good") + frame(TEXT, b"\xff") + frame(TEXT, b"unseen"))
     assert (await connection.receive())["text"] == "good"
