@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from tests.cases.case import head
 from tests.cases.outcome import Response, parse_responses
@@ -139,6 +139,16 @@ class Peer:
         self.transport.protocol = self.protocol
         self.protocol.connection_made(self.transport)
 
+    @property
+    def wire(self) -> bytes:
+        """What was written and not cleared."""
+        return bytes(self.transport.buffer)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client has seen the end of the connection."""
+        return bool(self.transport.closed or getattr(self.transport, "eof_written", False))
+
     def fill(self, unsent: int) -> None:
         """The client takes nothing more: this number of bytes waits in the transport."""
         self.transport.unsent = unsent
@@ -153,6 +163,23 @@ class Peer:
             self.fill(self.transport.unsent + len(data))
 
         self.transport.write = keep
+
+
+P = TypeVar("P", bound=Peer)
+
+
+def connections_of(make: Callable[..., P]) -> Iterator[Callable[..., P]]:
+    """What a fixture yields that makes connections; the tasks that they have not run are closed at the end."""
+    connections: list[P] = []
+
+    def connect(*arguments: Any, **options: Any) -> P:
+        connections.append(make(*arguments, **options))
+        return connections[-1]
+
+    yield connect
+    for connection in connections:
+        if isinstance(connection.loop, MockLoop):
+            connection.loop.discard()
 
 
 class Http1Connection(Peer):
@@ -210,15 +237,6 @@ class Http1Connection(Peer):
         response = self.responses()[-1]
         self.transport.clear_buffer()
         return response
-
-    @property
-    def wire(self) -> bytes:
-        return bytes(self.transport.buffer)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the client has seen the end of the connection."""
-        return bool(self.transport.closed or getattr(self.transport, "eof_written", False))
 
     def responses(self, *methods: str) -> tuple[Response, ...]:
         return parse_responses(self.wire, list(methods), ended=self.ended)

@@ -72,8 +72,3 @@ class Http2Connection(Peer):
         """The response on a stream, once it is complete or the stream is reset."""
         await until(lambda: self.answer(stream).ended or self.answer(stream).reset is not None)
         return self.answer(stream)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the client has seen the end of the connection."""
-        return bool(self.transport.closed or self.transport.eof_written)

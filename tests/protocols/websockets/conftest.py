@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.http.classes import protocol_class
+from tests.protocols.http.connection import connections_of
 from tests.protocols.websockets.connection import WebSocketConnection
 
 
@@ -20,13 +21,9 @@ def entry(request: pytest.FixtureRequest, ws_protocol_cls: Any) -> Any:
 
 @pytest.fixture
 def connect(ws_protocol_cls: Any) -> Iterator[Callable[..., WebSocketConnection]]:
-    """Make connections of the class under test; they are ended with the test."""
-    connections: list[WebSocketConnection] = []
+    """Make connections of the class under test."""
 
     def make(protocol_class: Any = None, **options: Any) -> WebSocketConnection:
-        connections.append(WebSocketConnection(protocol_class or ws_protocol_cls, ws=ws_protocol_cls, **options))
-        return connections[-1]
+        return WebSocketConnection(protocol_class or ws_protocol_cls, ws=ws_protocol_cls, **options)
 
-    yield make
-    for connection in connections:
-        connection.loop.discard()
+    yield from connections_of(make)

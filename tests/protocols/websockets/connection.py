@@ -7,10 +7,9 @@ from typing import Any
 from tests.cases.case import head
 from tests.cases.outcome import Response, parse_responses
 from tests.doubles import FullTransport, MockLoop, MockTransport
+from tests.protocols.http.connection import Peer
 from tests.protocols.websockets.frames import ServerFrame, close, read_frames
 from tests.waiting import turns
-from uvicorn.config import Config
-from uvicorn.server_state import ServerState
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # for that key, both from RFC 6455 section 1.3
@@ -65,15 +64,35 @@ async def settle() -> None:
     await turns()
 
 
-class WebSocketConnection:
+class Conversation:
+    """What a `Script` does for the test.
+
+    Attributes:
+        script: the application.
+    """
+
+    script: Script
+
+    async def send(self, kind: str, **message: Any) -> None:
+        """The application sends `websocket.<kind>`."""
+        await asyncio.wait_for(self.script.send({"type": f"websocket.{kind}", **message}), 5)
+
+    async def receive(self) -> dict[str, Any]:
+        """What the application receives next."""
+        event: dict[str, Any] = await asyncio.wait_for(self.script.receive(), 5)
+        return event
+
+
+class WebSocketConnection(Conversation, Peer):
     """One connection, made.
 
     Args:
         protocol_class: what takes the request: a WebSocket class, or an HTTP class that hands over.
-        ws: the WebSocket class, where `protocol_class` is the HTTP class.
+        ws: the WebSocket class, if `protocol_class` is the HTTP class.
         app: the application; a `Script` if not given.
         full: whether the transport can half-close, abort and count.
-        options: of the `Config`.
+        transport: a `MockTransport` unless given.
+        options: as for `Peer`.
     """
 
     def __init__(
@@ -84,33 +103,22 @@ class WebSocketConnection:
         app: Callable[..., Any] | None = None,
         full: bool = False,
         transport: MockTransport | None = None,
-        app_state: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
         self.script = Script()
-        settings: dict[str, Any] = {
-            "lifespan": "off",
-            "log_config": None,
-            "proxy_headers": False,
-            "interface": "asgi3",
-            **options,
-        }
-        self.config = Config(app or self.script, ws=ws or protocol_class, **settings)
-        self.config.load()
-        self.loop = MockLoop()
-        self.transport: Any = transport or (FullTransport() if full else MockTransport())
-        self.state = ServerState()
-        self.state.default_headers = [(b"server", b"uvicorn")]
-        protocol = protocol_class(
-            config=self.config, server_state=self.state, app_state=app_state or {}, _loop=self.loop
-        )
-        self.transport.protocol = protocol
         self.task: asyncio.Task[None] | None = None
-        protocol.connection_made(self.transport)
+        transport = transport or (FullTransport() if full else MockTransport())
+        options = {"interface": "asgi3", "ws": ws or protocol_class, **options}
+        super().__init__(protocol_class, app or self.script, loop=MockLoop(), transport=transport, **options)
 
     @property
     def protocol(self) -> Any:
+        """The HTTP protocol hands the transport over to the WebSocket."""
         return self.transport.protocol
+
+    @protocol.setter
+    def protocol(self, protocol: Any) -> None:
+        self.transport.protocol = protocol
 
     def feed(self, data: bytes) -> "WebSocketConnection":
         """Have the server receive the bytes; the connection."""
@@ -133,15 +141,6 @@ class WebSocketConnection:
         self.transport.clear_buffer()
         return self
 
-    async def send(self, kind: str, **message: Any) -> None:
-        """The application sends `websocket.<kind>`."""
-        await asyncio.wait_for(self.script.send({"type": f"websocket.{kind}", **message}), 5)
-
-    async def receive(self) -> dict[str, Any]:
-        """What the application receives next."""
-        event: dict[str, Any] = await asyncio.wait_for(self.script.receive(), 5)
-        return event
-
     async def disconnect(self) -> tuple[int, str | None]:
         """The code and the reason that the application is told; None if the event has no reason."""
         event = await self.receive()
@@ -160,15 +159,6 @@ class WebSocketConnection:
     def lose(self, error: Exception | None = None) -> None:
         """The connection is gone."""
         self.protocol.connection_lost(error)
-
-    @property
-    def wire(self) -> bytes:
-        return bytes(self.transport.buffer)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the client has seen the end of the connection."""
-        return bool(self.transport.closed or getattr(self.transport, "eof_written", False))
 
     def response(self, method: str = "GET") -> Response:
         """The one response on the wire."""

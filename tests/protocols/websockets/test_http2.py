@@ -11,7 +11,7 @@ import pytest
 from tests.doubles import FullTransport
 from tests.http2 import block, connect, data, frame, headers, reset, settings, window_update
 from tests.protocols.http.http2 import Http2Connection, until
-from tests.protocols.websockets.connection import Script
+from tests.protocols.websockets.connection import Conversation, Script
 from tests.protocols.websockets.frames import BINARY, CLOSE, PING, PONG, TEXT, ServerFrame, close, deflated, read_frames
 from tests.protocols.websockets.frames import frame as ws_frame
 from uvicorn._speedups import http2_codes as codes
@@ -26,7 +26,7 @@ def ask(stream: int, *fields: tuple[bytes, bytes], **options: Any) -> bytes:
     return connect(stream, VERSION, *fields, **options)
 
 
-class Client(Http2Connection):
+class Client(Conversation, Http2Connection):
     """A connection, and the WebSocket on its first stream."""
 
     def __init__(self, build: str, **options: Any) -> None:
@@ -48,13 +48,6 @@ class Client(Http2Connection):
         await until(lambda: self.answer(1).heads)
         assert self.answer(1).status == 200
         return self
-
-    async def send(self, kind: str, **message: Any) -> None:
-        await asyncio.wait_for(self.script.send({"type": f"websocket.{kind}", **message}), 5)
-
-    async def receive(self) -> dict[str, Any]:
-        event: dict[str, Any] = await asyncio.wait_for(self.script.receive(), 5)
-        return event
 
     async def turns(self) -> None:
         for _ in range(5):
