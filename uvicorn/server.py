@@ -1,15 +1,16 @@
-"""The life of one process that serves: it binds, starts the application, serves, and shuts down.
+"""The life of one serving process: bind, start the application, serve, shut down.
 
-`uvicorn.run`, programs, workers and reloaders call `run` or `serve`. A `Server` goes through these states once:
+`uvicorn.run`, other programs, workers and reloaders call `run` or `serve`. A `Server` goes through these states once:
 
-    state     what is going on                                              shown by
-    starting  sockets are bound, the application is imported and started    neither of the following
-    serving   connections are accepted; `main_loop` ticks                   started
-    delayed   `--shutdown-delay`: as serving, but probes answer 503         is_delayed
-    stopping  nothing is accepted; what was begun is finished or cut off    should_exit
-    forced    as stopping, without waiting and without the lifespan's end   force_exit
+    state     what happens                                                      attribute that is true
+    starting  sockets are bound, the application is imported and started        none
+    serving   connections are accepted; `main_loop` ticks                       started
+    delayed   `--shutdown-delay`: as "serving", but probes answer 503           is_delayed
+    stopping  nothing is accepted; running requests are completed or cut off    should_exit
+    forced    as "stopping", but nothing is waited for, and the application     force_exit
+              gets no lifespan shutdown
 
-Signals, `--limit-max-requests` and programs set `should_exit` and `force_exit`, from any thread.
+Signals, `--limit-max-requests` and programs set `should_exit` and `force_exit`. They can do so from any thread.
 """
 
 import asyncio
@@ -47,21 +48,22 @@ if sys.platform == "win32":
 # Signals that an application may use for itself; none of them exists on Windows.
 OPTIONAL_SIGNALS = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGUSR1") if hasattr(signal, name))
 
-# How often an overridden `on_tick` is called, in seconds, and what its counter counts.
+# An overridden `on_tick` is called every TICK seconds. Its counter counts these ticks, from 0 on each day.
 TICK = 0.1
 TICKS_PER_SECOND = 10
 TICKS_PER_DAY = 864_000
 
-# Seconds between checks whether the files of certificates have changed.
+# Seconds between checks for changed certificate files.
 CERTIFICATES_INTERVAL = 60.0
 
-# Seconds that a connection which is being set up when the shutdown begins has until its first request is here.
+# Seconds that a shutdown waits for the first request of connections that are still being set up, by a TLS handshake for
+# example.
 SETUP_GRACE = 2.0
 
-# Seconds that cancelled applications have for their `finally` clauses.
+# Seconds that a shutdown waits for applications to end after they were cancelled.
 CANCELLATION_GRACE = 1.0
 
-# Seconds that a response which starts late in a shutdown has at least, before it is ended as a stream.
+# Seconds that a response which starts late in a shutdown has before it is treated as an endless stream.
 LATE_STREAM_GRACE = 1.0
 
 # The names in a date (RFC 9110 section 5.6.7).
@@ -78,11 +80,12 @@ class Server:
     """Serves one application in one event loop.
 
     Args:
-        config: what to serve and how; loaded by `run` or `serve`, if it has not been.
+        config: what to serve, and how. `run` and `serve` load it if that was not done.
 
     Attributes:
-        manager: notifies systemd, or another process manager, of the states of this process.
-        servers: what listens; set when the server starts.
+        started: whether connections are accepted.
+        manager: reports the state of this process to systemd or another process manager.
+        servers: the listening servers of asyncio; set when the server starts.
     """
 
     servers: list[AnyServer]
@@ -99,9 +102,9 @@ class Server:
         self.last_notified = 0.0
         self.limit_max_requests: int | None = None
         if config.limit_max_requests is not None:
-            import random  # Only here: the import takes a fiftieth of the time of a start.
+            import random  # Imported here, because the import takes a fiftieth of the time of a start.
 
-            # The jitter keeps workers from being replaced together.
+            # The jitter prevents that all workers are replaced at the same time.
             self.limit_max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
         self._captured_signals: list[int] = []
         self._former_handlers: dict[int, Any] = {}
@@ -112,7 +115,7 @@ class Server:
         self._certificates_due = time.monotonic() + CERTIFICATES_INTERVAL
 
     def _flag(self, name: str) -> ExitFlag:
-        # Made on first use: a subclass may set it before our __init__.
+        # Made when it is used first: a subclass may set it before it calls our __init__.
         flag: ExitFlag = self.__dict__.setdefault(name, ExitFlag())
         return flag
 
@@ -135,41 +138,42 @@ class Server:
         self._flag("_force").set(value)
 
     def run(self, sockets: list[socket] | None = None) -> None:
-        """Serve in an event loop of our own until asked to exit.
+        """Make an event loop, and serve in it until asked to exit.
 
-        The application is imported before the loop runs, because modules call `asyncio.run` at import.
+        The application is imported before the loop runs, because some modules call `asyncio.run` when they are
+        imported.
 
         Args:
             sockets: as for `serve`.
 
         Raises:
-            SystemExit: as for `serve`.
+            SystemExit: the server cannot start; the reason was logged.
         """
         loop_factory = self.config.get_loop_factory()
         self._prepare(sockets)
         try:
             asyncio_run(self.serve(sockets=sockets), loop_factory=loop_factory)
         finally:
-            self._release()  # In a thread whose loop runs already, `serve` does not begin.
+            self._release()  # `serve` does not begin if this thread runs a loop already.
             self._close_metrics()
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve in the running event loop until asked to exit.
 
         Args:
-            sockets: where to listen, instead of the addresses of the config; closed at the end.
+            sockets: sockets to listen on, instead of the addresses of the config. They are closed at the end.
 
         Raises:
-            SystemExit: the server cannot start; the reason has been logged.
+            SystemExit: the server cannot start; the reason was logged.
         """
-        # Before the signals are captured: the application may replace `handle_exit` when it is imported.
+        # Before signals are captured, because the application may replace `handle_exit` when it is imported.
         self._prepare(sockets)
         with self.capture_signals():
             try:
                 with self.manager:
                     await self._serve(sockets)
             finally:
-                # A signal that is raised again may end the process.
+                # Done here, because `capture_signals` raises the signals again, which may end the process.
                 self._release()
                 self._close_metrics()
                 if self.server_state.access_log is not None:
@@ -185,7 +189,7 @@ class Server:
         try:
             await self.main_loop()
         except asyncio.CancelledError:
-            # The program that cancels this task wants it to end now.
+            # A program that cancels this task wants it to end now.
             self._leave(sockets)
             await self._cut_off()
             await self.lifespan.shutdown()
@@ -197,10 +201,10 @@ class Server:
         log_process("Finished server process [%d]", os.getpid())
 
     def _prepare(self, sockets: list[socket] | None) -> None:
-        """Bind, then load the application, which may take long: a taken port is found at once."""
+        """Bind, then load the application. Loading may take long, so a port in use is reported first."""
         try:
             self._observe()
-            # A `startup` that is not ours may bind for itself.
+            # A `startup` that overrides ours may bind itself.
             if getattr(self.startup, "__func__", None) is Server.startup:
                 self._bind(sockets)
             if not self.config.loaded:
@@ -211,13 +215,13 @@ class Server:
             raise
 
     def _observe(self) -> None:
-        """Set up the log and the metrics of responses, once: before the first, and in the process that serves."""
+        """Set up the access log and the metrics. Done once, in the process that serves."""
         if self._observes:
             return
         self._observes = True
         config = self.config
         if config.access_log and config.access_log_format != "default":
-            from uvicorn.access_log import set_up  # else imported for the first line
+            from uvicorn.access_log import set_up  # otherwise imported for the first line
 
             set_up(self.server_state, config.access_log_format)
         if config.metrics is not None:
@@ -234,7 +238,7 @@ class Server:
             metrics.stop()
 
     def _bind(self, sockets: list[socket] | None) -> Listeners:
-        """Bind, unless that is done; clients are refused until `startup` listens."""
+        """Bind if that was not done. Connections are refused until `startup` listens."""
         if self._listeners is None:
             self._listeners = self._create_listeners()
             if sockets is None:
@@ -245,19 +249,19 @@ class Server:
         return self._listeners
 
     def _release(self) -> None:
-        """Close the bound sockets, for whatever reason the server ends."""
+        """Close the bound sockets."""
         if self._listeners is not None:
             self._listeners.close()
             self._listeners = None
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Bind if `serve` has not, start the application, then listen; sets `started`.
+        """Bind if that was not done, start the application, then listen and set `started`.
 
         Args:
             sockets: as for `serve`.
         """
         listeners = self._bind(sockets)
-        # A second Ctrl-C ends the wait for an application that hangs in its startup.
+        # A second Ctrl-C ends the waiting, if the startup of the application hangs.
         if not await self._unless_forced(self.lifespan.startup()):
             return
         if self.lifespan.should_exit:
@@ -271,7 +275,7 @@ class Server:
         self.server_state.on_request_limit = self._on_request_limit
         try:
             await listeners.open(sockets)
-        except OSError as exc:  # Another server has begun to listen there meanwhile.
+        except OSError as exc:  # Another server has started to listen on the address after we bound it.
             logger.error(exc)
             await self.lifespan.shutdown()
             sys.exit(STARTUP_FAILURE)
@@ -291,7 +295,9 @@ class Server:
     def _create_protocol(self) -> asyncio.Protocol:
         protocol_class = self.config.http_protocol_class
         if self.config.http2:
-            from uvicorn.protocols.http.negotiation import Negotiation  # most servers do without
+            from uvicorn.protocols.http.negotiation import (
+                Negotiation,
+            )  # imported here, because most servers do not need it
 
             protocol_class = Negotiation
         protocol: asyncio.Protocol = protocol_class(
@@ -302,26 +308,31 @@ class Server:
     # --- Ticking ------------------------------------------------------------------------------------------------------
 
     async def main_loop(self) -> None:
-        """Tick until asked to exit."""
+        """Call `on_tick` at intervals until asked to exit."""
         counter = 0
         ticking = (
             type(self).on_tick is not Server.on_tick
             or "on_tick" in self.__dict__
-            or type(self).should_exit is not Server.should_exit  # Setting this attribute does not wake us.
+            or type(self).should_exit is not Server.should_exit  # Setting an attribute of a subclass does not wake us.
         )
         while not await self.on_tick(counter):
             counter = (counter + (1 if ticking else TICKS_PER_SECOND)) % TICKS_PER_DAY
             delay = TICK if ticking else self._next_tick()
-            if self.should_exit:  # An overridden `on_tick` goes on anyway: sleep, or this would be a busy loop.
+            if (
+                self.should_exit
+            ):  # An overridden `on_tick` has returned False. Without a sleep, this would be a busy loop.
                 await asyncio.sleep(delay)
             else:
                 await self._flag("_exit").wait(delay)
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to end. Called every 0.1 s if it is overridden, else once a second.
+        """Called every 0.1 seconds if it is overridden, otherwise once a second.
 
         Args:
-            counter: tenths of a second, starting over once a day.
+            counter: tenths of a second; starts at 0 again once a day.
+
+        Returns:
+            Whether the server has to exit.
         """
         await self._tick()
         return self.should_exit
@@ -331,7 +342,7 @@ class Server:
         now = time.time()
         if int(now) != self._date:
             self._refresh_default_headers()
-            # Protocol classes that count for themselves do not call `count_request`.
+            # Protocol classes of other packages count requests, but do not call `count_request`.
             if self.limit_max_requests is not None and self.server_state.total_requests >= self.limit_max_requests:
                 self._on_request_limit()
             if time.monotonic() >= self._certificates_due:
@@ -343,7 +354,7 @@ class Server:
             await self.config.callback_notify()
 
     def _next_tick(self) -> float:
-        """How many seconds remain until there is something to do."""
+        """The seconds until the next tick is needed."""
         now = time.time()
         delay = min(1.0 - now % 1.0, max(self.manager.watchdog_due - time.monotonic(), TICK))
         if self.config.callback_notify is not None:
@@ -374,7 +385,7 @@ class Server:
     # --- Shutting down ------------------------------------------------------------------------------------------------
 
     async def _delay_shutdown(self, seconds: float) -> None:
-        """Go on serving until load balancers have stopped sending requests here."""
+        """Go on serving, so that load balancers can notice the shutdown and send requests elsewhere."""
         if self.is_delayed and not self.force_exit:
             logger.info("Shutting down in %g s, serving on until then. (CTRL+C to skip)", seconds)
             ticking = asyncio.ensure_future(self._go_on_ticking())
@@ -384,11 +395,15 @@ class Server:
 
     @property
     def is_delayed(self) -> bool:
-        """Whether the server is to shut down, and serves on for a while."""
+        """Whether the server has been asked to exit, but still serves because of `--shutdown-delay`."""
         return self.should_exit and self.config.shutdown_delay > 0 and not self._delay_is_over
 
     def skip_delay(self) -> bool:
-        """End the delay of the shutdown; return whether there is one. Any thread or signal handler may call it."""
+        """End the delay of the shutdown. Any thread or signal handler may call this.
+
+        Returns:
+            Whether there was a delay.
+        """
         if not self.is_delayed:
             return False
         self._delay_is_over = True
@@ -403,12 +418,12 @@ class Server:
         """
         logger.info("Shutting down")
         self._leave(sockets)
-        # One pass of the loop for what has been accepted or received already.
+        # One turn of the loop, for connections and bytes that have arrived already.
         await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             connection.shutdown()
 
-        # Meanwhile the `Date` header stays true, and the process manager gets signs of life.
+        # While we wait, the Date header is kept current, and the process manager is notified.
         ticking = asyncio.ensure_future(self._go_on_ticking())
         work = self._wait_for_connections_and_tasks()
         completed = await self._unless_forced(work, timeout=self.config.timeout_graceful_shutdown)
@@ -421,10 +436,10 @@ class Server:
             await self.lifespan.shutdown()
 
     def _leave(self, sockets: list[socket] | None) -> None:
-        """Accept no more connections, set `uvicorn.shutdown`, and end streams when their time is over."""
+        """Stop accepting, set the event `uvicorn.shutdown`, and start the timer that ends streams."""
         self.server_state.ready = False
         self._close_listeners(sockets)
-        # For connections that are being set up; those that are there are told by `shutdown`.
+        # For connections that are still being set up. For the others, `shutdown` calls their method of that name.
         self.server_state.draining = True
         self.server_state.shutdown_event.set()
         seconds = self._stream_seconds
@@ -433,14 +448,14 @@ class Server:
 
     @property
     def _stream_seconds(self) -> float | None:
-        """Seconds that streaming responses may go on; None if they are treated like all others."""
+        """The seconds that streaming responses may go on; None without a limit of their own."""
         config = self.config
         if config.timeout_stream_shutdown is not None or config.timeout_graceful_shutdown is None:
             return config.timeout_stream_shutdown
         return config.timeout_graceful_shutdown / 2
 
     async def _end_streams(self, seconds: float) -> None:
-        """Give `http.disconnect` to the applications that are streaming, and to those that begin to later."""
+        """Wait, then give `http.disconnect` to all applications that are streaming, and to those that start later."""
         await asyncio.sleep(seconds)
         streaming = self._find_streaming()
         ended: set[Any] = set()
@@ -451,12 +466,12 @@ class Server:
             for exchange in to_end:
                 exchange.end_streaming()
             ended |= to_end
-            # A response that has just begun may be short, although it has several parts: give it time.
+            # A response that has just started may be a short one, so it gets some time.
             streaming = self._find_streaming()
             await asyncio.sleep(max(seconds, LATE_STREAM_GRACE))
 
     def _find_streaming(self) -> set[Any]:
-        """The exchanges whose response has begun. Foreign protocol classes have no list of them."""
+        """The exchanges whose response has started. Protocol classes of other packages have no list of exchanges."""
         connections = self.server_state.connections
         exchanges = [one for connection in connections for one in getattr(connection, "exchanges", ())]
         return {one for one in exchanges if one.is_streaming}
@@ -480,11 +495,11 @@ class Server:
             logger.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
             while state.tasks:
                 await asyncio.wait(set(state.tasks))
-                # A task leaves the set in a callback, which may run after ours.
+                # Tasks are removed from the set by a callback, which may not have run yet.
                 await asyncio.sleep(0)
 
     async def _end_setups(self) -> None:
-        """Answer the first request of a connection that is being set up, or close it if there is none in time."""
+        """Wait for connections that are being set up. Each is closed after its first request, or if none arrives."""
         connections = self.server_state.connections
         earlier = set(connections)
         with contextlib.suppress(asyncio.TimeoutError):
@@ -494,7 +509,7 @@ class Server:
             connection.shutdown()
 
     async def _cut_off(self) -> None:
-        """Cancel the applications that still run, and abort the connections that are still open."""
+        """Cancel the applications that still run, and abort the open connections."""
         self.server_state.connections.give_up_setups()
         if self._ending_streams is not None:
             self._ending_streams.cancel()
@@ -509,7 +524,15 @@ class Server:
                 transport.abort()
 
     async def _unless_forced(self, awaitable: Awaitable[Any], timeout: float | None = None) -> bool:
-        """Wait for something, or until `force_exit` is set; returns whether it was completed."""
+        """Wait for an awaitable, or until `force_exit` is set.
+
+        Args:
+            awaitable: what to wait for. It is cancelled if it does not complete.
+            timeout: the longest time to wait, in seconds.
+
+        Returns:
+            Whether it was completed.
+        """
         work = asyncio.ensure_future(awaitable)
         forced = asyncio.ensure_future(self._flag("_force").wait())
         try:
@@ -526,9 +549,9 @@ class Server:
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Let `handle_exit` handle signals while the block runs; then raise the captured ones again, last first.
+        """Let `handle_exit` handle signals in this block. Afterwards, raise the captured signals again, last first.
 
-        Only the main thread can install handlers (`signal.signal`); in other threads this does nothing.
+        Only the main thread can install signal handlers. In other threads, this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -545,26 +568,26 @@ class Server:
             signal.raise_signal(captured)
 
     def install_signal_handlers(self) -> None:
-        """Install `handle_exit`. Assign a function that does nothing to keep the handlers that are there."""
+        """Install `handle_exit`. To keep the existing handlers, assign a function that does nothing."""
         for sig in HANDLED_SIGNALS:
-            # Kept, since `handle_exit` may be replaced while we run.
+            # Remembered, because `handle_exit` may be replaced while the server runs.
             self._installed_handlers[sig] = handler = self.handle_exit
             signal.signal(sig, handler)
         handlers = {"SIGHUP": self.handle_reload, "SIGUSR1": handle_reopen}
         for sig in OPTIONAL_SIGNALS:
-            # If the application handles one of these itself, its handler stays.
+            # If the application has installed a handler for this signal, that handler stays.
             if self._former_handlers[sig] in (signal.SIG_DFL, handle_reopen):
                 self._installed_handlers[sig] = handler = handlers[sig.name]
                 signal.signal(sig, handler)
         self._has_terminal = has_terminal()
         if sys.platform != "win32" and signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL:
-            # This handler is written in C: it works even while an extension keeps Python from running handlers.
-            # It fails if standard error is no file.
+            # This handler is written in C, so it works even while an extension module blocks Python. Installing it
+            # fails if standard error is not a file.
             with contextlib.suppress(AttributeError, OSError, ValueError):
                 faulthandler.register(signal.SIGUSR2, all_threads=True)
 
     def _restore_signal_handlers(self) -> None:
-        """Put back the handlers that were there before, whatever the application has installed since."""
+        """Restore the earlier handlers, also if the application has installed others since."""
         later = _capturing[_capturing.index(self) + 1 :]
         _capturing.remove(self)
         if sys.platform != "win32" and not _capturing:
@@ -574,11 +597,14 @@ class Server:
             former = self._former_handlers[sig]
             if successor is None:
                 _restore_handler(sig, former)
-            else:  # That server still serves; at its end it puts back the handler that we found.
+            else:  # That server still serves. At its end it will restore the handler that we found.
                 successor._former_handlers[sig] = former
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal: the first asks to exit, a second skips the delay, a second SIGINT asks to exit at once."""
+        """Handle a signal.
+
+        The first asks to exit. The next ends the delay, if there is one. SIGINT then forces the exit.
+        """
         self._captured_signals.append(sig)
         if self.skip_delay():
             return
@@ -588,7 +614,7 @@ class Server:
             self.should_exit = True
 
     def handle_reload(self, sig: int, frame: FrameType | None) -> None:
-        """The handler of SIGHUP: read the certificates again and reopen the log files. Exit if the terminal is gone."""
+        """Handle SIGHUP: reload certificates and reopen log files. If the terminal was closed, exit instead."""
         if self._has_terminal and not has_terminal():
             self.handle_exit(sig, frame)
             return
@@ -603,13 +629,13 @@ class Server:
 def write_stacks() -> None:
     """Write the stacks of all threads to standard error."""
     logger.info("The stacks of process [%d]:", os.getpid())
-    # Standard error may be an object that is no file.
+    # Fails if standard error is not a file.
     with contextlib.suppress(AttributeError, OSError, ValueError):
         faulthandler.dump_traceback(all_threads=True)
 
 
 def has_terminal() -> bool:
-    """Whether there is a terminal that controls this process."""
+    """Whether this process has a controlling terminal."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | getattr(os, "O_NOCTTY", 0)))
     except OSError:
@@ -618,12 +644,19 @@ def has_terminal() -> bool:
 
 
 def handle_reopen(sig: int, frame: FrameType | None) -> None:
-    """The handler of SIGUSR1: reopen the log files."""
+    """Handle SIGUSR1: reopen the log files."""
     reopen_logs()
 
 
 def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -> None:
-    """Log a message whose `%d` is `pid`; the number and the given words are coloured if colours are on."""
+    """Log a message about a process.
+
+    Args:
+        message: the message; its `%d` becomes `pid`.
+        pid: the id of the process.
+        words: words of the message that are coloured, as the id is, if colours are on.
+        bold: whether they are bold too.
+    """
     coloured = message
     for word in ("%d", *words):
         coloured = coloured.replace(word, style(word, fg="cyan", bold=bold))
@@ -631,19 +664,19 @@ def log_process(message: str, pid: int, *words: str, bold: bool | None = None) -
 
 
 def http_date(seconds: float) -> bytes:
-    """A time as an IMF-fixdate (RFC 9110 section 5.6.7); `strftime` would follow the locale."""
+    """Format a time as IMF-fixdate (RFC 9110 section 5.6.7). `strftime` depends on the locale, so it is not used."""
     now = time.gmtime(seconds)
     day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
     return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (day, now.tm_mday, month, now.tm_year, *now[3:6])
 
 
 def _restore_handler(sig: int, handler: Any) -> None:
-    # RuntimeError: no loop runs. NotImplementedError: on Windows loops take no signals.
+    # RuntimeError: no loop runs. NotImplementedError: on Windows, loops do not handle signals.
     with contextlib.suppress(RuntimeError, NotImplementedError):
         loop = asyncio.get_running_loop()
-        # A callback that the application gave to the loop would still be called. If the loop had one before we came,
-        # the handler is the loop's own, and the callback stays.
+        # The application may have called `loop.add_signal_handler`. Without this, its callback would still be called.
+        # But if the handler to restore belongs to the loop, the callback was there before us, and stays.
         if getattr(handler, "__module__", None) not in {kind.__module__ for kind in type(loop).__mro__}:
             loop.remove_signal_handler(sig)
-    # None: the handler was installed by C code and cannot be read from Python.
+    # None means that C code has installed the handler. Python cannot restore it.
     signal.signal(sig, signal.SIG_DFL if handler is None else handler)

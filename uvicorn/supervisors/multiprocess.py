@@ -1,17 +1,17 @@
-"""The supervisor of several workers.
+"""The supervisor of worker processes (`--workers`).
 
-`uvicorn.run` runs a `Multiprocess` if workers need one. It starts them, replaces those that die, hang or reach
-a limit, restarts them one after the other at SIGHUP, and stops them. It has no thread and no event loop: each pass of
-`run` waits for a signal, a message or the end of a worker, or the next time at which something is due.
+`uvicorn.run` makes a `Multiprocess` and calls its `run`; other programs do so too. The supervisor starts workers. It
+replaces workers that die, hang or reach a limit. At SIGHUP it restarts all of them, one after the other. It has no
+thread and no event loop: each pass of `run` waits for a signal, for a message or the end of a worker, or for the next
+time at which something is due.
 
-Each worker has a `Slot`. The state of its process (`uvicorn.supervisors.process.ProcessState`) is STARTING, SERVING or
-STOPPING. The states of the supervisor:
+Each worker has a `Slot`. The state of its process is in `uvicorn.supervisors.process`. The supervisor has these states:
 
-    state       what is going on                                                  next
-    running     missing workers are started                                       restarting, stopping
-    restarting  `_requests` has the slots that get a new worker, `_replacement`   running, stopping
-                the worker that starts beside the old one
-    stopping    workers end; none is started                                      the end of `run`
+    state       what happens                                                    next state
+    running     missing workers are started                                     restarting, stopping
+    restarting  `_requests` has the slots that need a new worker;               running, stopping
+                `_replacement` has the new worker that is starting
+    stopping    the workers end, and none is started                            `run` returns
 """
 
 import contextlib
@@ -44,17 +44,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SIGNALS", "Multiprocess", "Process"]
 
-# Seconds between checks of a worker that has closed its pipe and not ended yet.
+# Seconds between checks of a worker that has closed its pipe, but has not ended yet.
 ENDING_INTERVAL = 0.05
-# A worker that has served for less than this has died early; in seconds.
+# A worker that dies after less than this many seconds of serving has died early.
 STABLE_AFTER = 2.0
-# The first early death may be an accident. After the second there is a pause, and each pause is twice as long.
+# After the second early death in a row, the next start waits this many seconds. Each later pause is twice as long.
 PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
-# Seconds that a new worker may take to start while the old one still serves.
+# Seconds that the replacement of a worker has to start, while the old worker still serves.
 REPLACEMENT_TIMEOUT = 60.0
 
-# What the supervisor acts on, where the platform has it.
+# The signals that the supervisor handles, if the platform has them.
 SIGNALS: dict[int, str] = {
     getattr(signal, f"SIG{name}"): name
     for name in ("INT", "TERM", "BREAK", "HUP", "TTIN", "TTOU", "USR1", "USR2")
@@ -65,7 +65,11 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class SignalQueue:
-    """Signals as the supervisor takes them: collected by handlers that wake it once it is open."""
+    """Collects signals. A pipe wakes the supervisor when there is one.
+
+    Attributes:
+        reader: the end of the pipe that is readable while there are signals; set by `open`.
+    """
 
     def __init__(self) -> None:
         self._signals: deque[int] = deque()
@@ -73,23 +77,24 @@ class SignalQueue:
         self._former: dict[int, Any] = {}
 
     def open(self) -> None:
-        # The reader is readable when there is a signal.
+        """Open the pipe."""
         self.reader, self._writer = spawn.Pipe(duplex=False)
         if self._signals:
             self.wake()
 
     def put(self, sig: int) -> None:
-        """Enter a signal; may be called from a handler and from any thread."""
+        """Add a signal. May be called from a signal handler and from any thread."""
         self._signals.append(sig)
-        if len(self._signals) == 1:  # Otherwise the pipe is readable already, and must not fill up.
+        if len(self._signals) == 1:  # Otherwise the pipe is readable already. It must not become full.
             self.wake()
 
     def wake(self) -> None:
-        """Make the reader readable; may be called from a handler and from any thread."""
+        """Make the reader readable. May be called from a signal handler and from any thread."""
         if self._writer is not None:
             self._writer.send_bytes(b"!")
 
     def take_all(self) -> list[int]:
+        """Remove and return all signals, oldest first."""
         while self.reader.poll():
             self.reader.recv_bytes()
         taken = []
@@ -99,7 +104,7 @@ class SignalQueue:
 
     @contextlib.contextmanager
     def capture(self, signals: Iterable[int]) -> Generator[None, None, None]:
-        """Put these signals into the queue while the block runs, if this is the main thread."""
+        """Collect these signals in this block. In other threads than the main thread, do nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -115,7 +120,10 @@ class SignalQueue:
 
     @contextlib.contextmanager
     def held_back(self) -> Generator[None, None, None]:
-        """Block these signals while the block runs: a child forked there would handle them as the supervisor does."""
+        """Block the signals in this block, in which a child is forked.
+
+        A new child would otherwise handle signals as the supervisor does, until it has called `let_go`.
+        """
         if sys.platform == "win32":
             yield
             return
@@ -126,7 +134,7 @@ class SignalQueue:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def let_go(self) -> None:
-        """In a child that was forked while signals were blocked, undo the capture."""
+        """Called in a child that was forked in `held_back`: restore the handlers, and unblock the signals."""
         self._restore()
         self.close()
         if sys.platform != "win32":
@@ -156,7 +164,12 @@ class ExitEvent(threading.Event):
 
 
 class Slot:
-    """The place of one worker. `start_at` is the time (`time.monotonic`) at which the next one may start."""
+    """The place of one worker.
+
+    Attributes:
+        process: the worker, or None.
+        start_at: the time at which the next worker may start, of `time.monotonic`.
+    """
 
     def __init__(self, process: Process | None = None) -> None:
         self.process = process
@@ -165,14 +178,23 @@ class Slot:
 
     @property
     def is_waiting(self) -> bool:
+        """Whether the slot needs a new worker."""
         return self.process is None or self.process.limit_reached
 
     @property
     def is_serving(self) -> bool:
+        """Whether the worker accepts connections."""
         return self.process is not None and self.process.state is ProcessState.SERVING
 
     def start_later(self, served: float) -> float:
-        """Seconds to wait before the next start; more if workers keep dying early."""
+        """Set `start_at` after the end of a worker.
+
+        Args:
+            served: the seconds that the worker has served.
+
+        Returns:
+            The seconds until the next start. They increase if workers die early again and again.
+        """
         pause = 0.0
         if served >= STABLE_AFTER:
             self._early_deaths = 0
@@ -185,7 +207,7 @@ class Slot:
 
 
 class Replacement:
-    """A worker that starts while the one whose place it will take still serves."""
+    """A worker that starts while the old worker of its slot still serves."""
 
     def __init__(self, slot: Slot, process: Process) -> None:
         self.slot = slot
@@ -196,7 +218,7 @@ class Replacement:
 def _describe_end(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
         return f"exit code {exitcode}"
-    with contextlib.suppress(ValueError):  # a real-time signal
+    with contextlib.suppress(ValueError):  # real-time signals have no name
         return f"killed by {signal.Signals(-exitcode).name}"
     return f"killed by signal {-exitcode}"
 
@@ -205,12 +227,12 @@ class Multiprocess:
     """Runs `config.workers` workers.
 
     Args:
-        config: what they serve; the application must be an import string.
-        sockets: what they listen on. They stay open here, so that no restart refuses a connection.
+        config: what the workers serve. Its application must be an import string.
+        sockets: the listening sockets. They stay open in the supervisor, so no connection is refused during a restart.
 
     Attributes:
-        should_exit: an event that stops the workers, from any thread; True may be assigned too.
-        manager: notifies systemd, or another process manager, of the states of this process.
+        should_exit: an event; setting it, from any thread, stops the workers. It may also be replaced by True.
+        manager: reports the state of this process to systemd or another process manager.
     """
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
@@ -225,7 +247,7 @@ class Multiprocess:
         self._metrics: SupervisorMetrics | None = None
         self._slots: list[Slot] = []
         self._living: list[Process] = []
-        self._requests: deque[Slot] = deque()  # whose workers are to be replaced, one after the other
+        self._requests: deque[Slot] = deque()  # slots whose workers are replaced, one after the other
         self._replacement: Replacement | None = None
         self._restarting = False
         self._stopping = False
@@ -234,7 +256,7 @@ class Multiprocess:
 
     @property
     def processes(self) -> list[Process]:
-        """The workers that serve, or start in order to."""
+        """The workers that serve or start."""
         return [slot.process for slot in self._slots if slot.process is not None]
 
     @processes.setter
@@ -246,7 +268,7 @@ class Multiprocess:
         """Run the workers until a signal stops them.
 
         Raises:
-            SystemExit: a worker could not start.
+            SystemExit: a worker could not start; the reason was logged.
         """
         if self.config.worker_max_rss is not None and read_rss(os.getpid()) is None:
             exit_with_startup_failure("--worker-max-rss needs the file system /proc of Linux, which is not there.")
@@ -334,7 +356,7 @@ class Multiprocess:
             else:
                 process = Process(self.config, self.sockets, share, number=number, cells=cells)
                 process.start()
-        except OSError as exc:  # The system has no more processes, files or memory.
+        except OSError as exc:  # The system has no processes, files or memory left.
             logger.error("A child process cannot be started: %s", exc)
             slot.start_later(served=0.0)
             return None
@@ -344,7 +366,7 @@ class Multiprocess:
         return process
 
     def _let_go(self) -> None:
-        """In a forked worker, give up what belongs to the supervisor."""
+        """Called in a forked worker: close everything that belongs to the supervisor."""
         self.signals.let_go()
         if self._metrics is not None:
             self._metrics.let_go()
@@ -393,14 +415,14 @@ class Multiprocess:
             process.terminate()
 
     def _is_to_start(self, slot: Slot) -> bool:
-        """Whether a worker will be started for the slot when `start_at` has come."""
+        """Whether the slot gets a worker at `start_at`."""
         return slot.is_waiting and slot not in self._requests and not self._is_being_replaced(slot)
 
     def _is_being_replaced(self, slot: Slot) -> bool:
         return self._replacement is not None and self._replacement.slot is slot
 
     def _replace(self) -> None:
-        """Go on replacing workers: the old one is stopped only once the new one serves."""
+        """Continue to replace workers. An old worker is stopped when the new one serves."""
         now = time.monotonic()
         for slot in self._slots:
             if slot.process is not None and slot.process.limit_reached and slot.start_at <= now:
@@ -418,7 +440,7 @@ class Multiprocess:
                 replacement.deadline = math.inf
         while self._replacement is None and self._requests:
             slot = self._requests.popleft()
-            # If the worker has died, `_start_missing` starts another one anyway.
+            # If the worker has died, `_start_missing` starts a new one.
             if slot.process is not None and (process := self._start_process(slot)) is not None:
                 self._replacement = Replacement(slot, process)
         if self._restarting and self._replacement is None and all(slot.is_serving for slot in self._slots):
@@ -427,7 +449,7 @@ class Multiprocess:
             self._announce_ready()
 
     def _count_replaced(self, reason: str) -> None:
-        """Count a worker that is replaced by another one."""
+        """Count a worker that is replaced, for the metrics."""
         if self._metrics is not None:
             self._metrics.replaced(reason)
 
@@ -436,7 +458,7 @@ class Multiprocess:
             self._requests.append(slot)
 
     def _replacement_failed(self, replacement: Replacement) -> None:
-        """Keep the workers that serve."""
+        """Give up the restart, and keep the workers that serve."""
         self._replacement = None
         self._restarting = False
         self._requests.clear()
@@ -448,7 +470,7 @@ class Multiprocess:
         replacement.slot.start_later(served=0.0)
 
     def handle_int(self) -> None:
-        """Stop; a second time without the delay, or without waiting for the workers' connections."""
+        """Stop. The second call skips the delay; without one, the workers end without waiting for connections."""
         logger.info("Received SIGINT, exiting.")
         if self._stopping and not self._skip_delay():
             for process in self._living:
@@ -456,19 +478,19 @@ class Multiprocess:
         self._stop()
 
     def handle_term(self) -> None:
-        """Stop; a second time without the delay."""
+        """Stop. The second call skips the delay."""
         logger.info("Received SIGTERM, exiting.")
         self._skip_delay()
         self._stop()
 
     def handle_break(self) -> None:
-        """As SIGTERM."""
+        """Stop, as for SIGTERM."""
         logger.info("Received SIGBREAK, exiting.")
         self._skip_delay()
         self._stop()
 
     def _skip_delay(self) -> bool:
-        """End the delay of the shutdown; return whether there is one."""
+        """End the delay of the shutdown. Returns whether there was one."""
         if time.monotonic() >= self._delayed_until:
             return False
         self._delayed_until = 0.0
@@ -481,11 +503,11 @@ class Multiprocess:
         logger.info("Received SIGHUP, restarting processes.")
         self.manager.reloading()
         self._restarting = True
-        # Also the slot whose worker starts right now: it may have loaded the old code.
+        # This includes a slot whose worker is starting now, because it may have loaded the old code.
         self._requests.extend(slot for slot in self._slots if slot not in self._requests)
 
     def handle_usr1(self) -> None:
-        """Open the files of the log anew, here and in the workers."""
+        """Reopen the log files, here and in the workers."""
         logger.info("Received SIGUSR1, reopening log files.")
         reopen_logs()
         for process in self._living:
@@ -498,11 +520,13 @@ class Multiprocess:
             process.write_stacks()
 
     def handle_ttin(self) -> None:
+        """Add a worker."""
         logger.info("Received SIGTTIN, increasing the number of processes.")
         self.processes_num += 1
         self._slots.append(Slot())
 
     def handle_ttou(self) -> None:
+        """Stop a worker."""
         logger.info("Received SIGTTOU, decreasing number of processes.")
         if self.processes_num <= 1:
             logger.info("Already reached one process, cannot decrease the number of processes anymore.")

@@ -1,12 +1,12 @@
-"""One worker as the supervisor sees it.
+"""One worker process, from the side of the supervisor.
 
-    state     what the worker does                          next
-    STARTING  loads and starts the application              SERVING; STOPPING; its end
-    SERVING   accepts connections, and answers questions    STOPPING; its end
-    STOPPING  was asked to end                              its end
+`Multiprocess` makes a `Process` for each worker. They exchange messages over a pipe; `worker.py` has the other end. A
+worker that does not answer is killed, after the stacks of its threads were written to the log.
 
-Both ends of a pipe exchange messages: `worker.py` has the other end. A worker that does not answer is killed, after the
-stacks of its threads were written to the log.
+    state     what the worker does                            next state
+    STARTING  imports and starts the application              SERVING, STOPPING, the end of the process
+    SERVING   accepts connections and answers messages        STOPPING, the end of the process
+    STOPPING  was asked to end                                the end of the process
 """
 
 import enum
@@ -33,33 +33,38 @@ from uvicorn.supervisors.worker import DRAIN_TIMEOUT, DUMP_SIGNAL, Message, Work
 if TYPE_CHECKING:
     from uvicorn.metrics.cells import SharedCells
 
-# Seconds to wait for the stacks of a worker that hangs; and seconds of silence after which a dump is taken to be over.
-# Nothing else marks its end, and with a shorter silence two dumps could mix.
+# Seconds to wait for the stacks of a worker, and seconds without output after which a dump counts as complete. Nothing
+# else marks the end of a dump. With less time, two dumps could mix.
 DUMP_TIMEOUT = 5.0
 DUMP_SILENCE = 0.5
-# The size of a pipe's buffer, in bytes.
+# The size of the buffer of a pipe, in bytes.
 PIPE_SIZE = 65536
-# How `faulthandler` begins the stack of a thread; PyPy writes the id in capitals.
+# The first line that `faulthandler` writes for a thread. PyPy writes the id in capitals.
 _THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
 NO_STACKS = "They could not be had."
-# Seconds that an application's own shutdown may take after `timeout_graceful_shutdown`.
+# Seconds that the lifespan shutdown of an application may take after `timeout_graceful_shutdown`.
 SHUTDOWN_ALLOWANCE = 30.0
-# The share of the timeout between an answer and the next question; the rest is for the answer.
+# The part of the timeout between an answer and the next question. The rest of the timeout is for the answer.
 INTERVAL_SHARE = 0.1
 
 logger = logging.getLogger("uvicorn.error")
 
 
 class ProcessState(enum.Enum):
+    """The states of a worker; the docstring of the module has a table."""
+
     STARTING = enum.auto()
     SERVING = enum.auto()
     STOPPING = enum.auto()
 
 
 class HealthCheck:
-    """When a worker is asked for a sign of life, and when it counts as hanging: after `timeout` seconds.
+    """Decides when to ask a worker whether it is alive, and when it hangs.
 
-    The first answer is that the worker is ready: while it starts, an import may hold the GIL.
+    Checks begin when the worker is ready. Before, an import may block Python for a long time.
+
+    Args:
+        timeout: the seconds without an answer after which a worker hangs.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -70,6 +75,7 @@ class HealthCheck:
 
     @property
     def due(self) -> float:
+        """The time of the next question or of the missing answer, of `time.monotonic`."""
         return min(self._question_due, self._answer_due)
 
     def asked(self, now: float) -> None:
@@ -91,7 +97,12 @@ class HealthCheck:
 
 
 class LoopCheck:
-    """Whether the event loop of a worker is blocked. It is asked with each question of the health check."""
+    """Decides whether the event loop of a worker is blocked. It is checked with each question of the health check.
+
+    Args:
+        timeout: the seconds after which a blocked loop is logged.
+        kill_after: the seconds after which its worker is killed; None for never.
+    """
 
     def __init__(self, timeout: float, kill_after: float | None) -> None:
         self._timeout = timeout
@@ -108,7 +119,7 @@ class LoopCheck:
         self._is_logged = False
 
     def blocked(self, now: float) -> float:
-        """For how many seconds the loop has been blocked."""
+        """The seconds for which the loop has been blocked."""
         return 0.0 if self._asked_at is None else now - self._asked_at
 
     @property
@@ -118,7 +129,7 @@ class LoopCheck:
         return self._asked_at + (self._kill_after if self._is_logged else min(self._timeout, self._kill_after))
 
     def must_log(self, now: float) -> bool:
-        """Whether to log that the loop is blocked; True once."""
+        """Whether to log that the loop is blocked. True only once for each time that it is blocked."""
         log = not self._is_logged and self.blocked(now) >= self._timeout
         self._is_logged = self._is_logged or log
         return log
@@ -131,12 +142,12 @@ class Process:
     """A worker process.
 
     Args:
-        config: what it serves.
-        sockets: what it listens on.
-        share: its place on the scoreboard.
-        let_go: closes what a forked child inherits; without it, it is spawned.
-        number: of the worker, from 1 on.
-        cells: of its metrics, if there are any.
+        config: what the worker serves.
+        sockets: the listening sockets.
+        share: the place of the worker on the scoreboard, or None.
+        let_go: called in the forked child, to close what it has inherited. None: the process is spawned, not forked.
+        number: the number of the worker, from 1 on.
+        cells: the memory for the metrics of the worker, or None.
     """
 
     def __init__(
@@ -151,8 +162,8 @@ class Process:
         self.config = config
         self.share = share
         self.state = ProcessState.STARTING
-        self.limit_reached = False  # It waits for a replacement.
-        self.hangs = False  # It was killed for that.
+        self.limit_reached = False  # A replacement has to be started.
+        self.hangs = False  # It was killed because it hung.
         self.channel, worker_channel = spawn.Pipe(duplex=True)
         self._dump, worker_dump = spawn.Pipe(duplex=False)
         self._worker_ends = (worker_channel, worker_dump)
@@ -174,12 +185,12 @@ class Process:
     def start(self) -> None:
         """Start the process."""
         self.process.start()
-        for end in self._worker_ends:  # Only the worker's being open, either side notices the other's end.
+        for end in self._worker_ends:  # Only then does each side notice the end of the other.
             end.close()
         self._pidfd = open_pidfd(self.pid)
 
     def _become_worker(self) -> None:
-        """In the forked child."""
+        """Called in the forked child."""
         assert self._let_go is not None
         self._let_go()
         self.close()
@@ -195,23 +206,27 @@ class Process:
 
     @property
     def sentinel(self) -> int:
-        """What becomes readable when the process ends; `multiprocessing`'s waits for its children, too."""
+        """A descriptor that is readable when the process has ended.
+
+        The sentinel of `multiprocessing` is readable only when the children of the worker have ended too.
+        """
         return self.process.sentinel if self._pidfd is None else self._pidfd
 
     @property
     def failed_to_start(self) -> bool:
-        """Whether it has ended because it could not serve."""
+        """Whether the process has ended because the server could not start."""
         return self.ready_at is None and self.exitcode == STARTUP_FAILURE
 
     @property
     def served(self) -> float:
+        """The seconds since the worker was ready."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
     def is_alive(self, timeout: float = 5.0) -> bool:
-        """Ask the process for a sign of life.
+        """Ask the process whether it is alive.
 
         Args:
-            timeout: how long it may take to answer, in seconds.
+            timeout: the longest time to wait for the answer, in seconds.
         """
         if not self.process.is_alive():
             return False
@@ -235,7 +250,7 @@ class Process:
             os.kill(self.pid, signal.SIGTERM)
 
     def skip_delay(self) -> None:
-        """End the delay of the process's shutdown."""
+        """Ask the process to end the delay of its shutdown."""
         self._stop(0.0)
         self._send(Message.SKIP)
 
@@ -252,20 +267,20 @@ class Process:
             self._end_due = time.monotonic() + delay + graceful + SHUTDOWN_ALLOWANCE
 
     def interrupt(self) -> None:
-        """Ask the process to end without waiting for anything."""
+        """Ask the process to end without waiting for connections."""
         self._stop(0.0)
         if self.process.exitcode is None:
-            # Not by a second signal: if two come at once, the worker takes the one with the lower number first.
+            # A message, not a second signal: of two pending signals, the one with the lower number is handled first.
             self._send(Message.FORCE)
 
     def reopen_logs(self) -> None:
         """Ask the process to reopen its log files."""
-        # Not by SIGUSR1: a process that does not handle it yet would be killed.
+        # A message, not SIGUSR1: that signal kills a process which has not installed its handler yet.
         self._send(Message.REOPEN)
 
     def write_stacks(self) -> None:
         """Ask the worker to write the stacks of its threads."""
-        # Not by SIGUSR2, for the same reason.
+        # A message, not SIGUSR2, for the same reason.
         self._send(Message.STACKS)
 
     def kill(self) -> None:
@@ -278,7 +293,7 @@ class Process:
         self.process.join()
 
     def close(self) -> None:
-        """Close our ends of the pipes, and what else belongs to the process."""
+        """Close the pipes and the other descriptors of the process."""
         self.channel_open = False
         self.channel.close()
         self._dump.close()
@@ -294,7 +309,7 @@ class Process:
         return True
 
     def receive(self) -> list[Message]:
-        """Take what the worker has sent, without waiting."""
+        """Handle the messages of the worker, without waiting. Returns them."""
         messages = list(self._received())
         for message in messages:
             if message is Message.READY:
@@ -330,6 +345,7 @@ class Process:
         return due
 
     def check(self, now: float) -> None:
+        """Do what is due: ask the worker, log, kill it, or request a replacement."""
         if self.health.hangs(now):
             self.kill_hanging("does not answer")
         elif now >= self._end_due:
@@ -347,7 +363,7 @@ class Process:
                 self._replace_because(f"has served for {self.served:.0f} s")
 
     def _check_loop(self, now: float) -> None:
-        """Log a blocked event loop, or kill its worker. A thread answers health checks, even then."""
+        """Log a blocked event loop, or kill its worker. The health check does not find it: a thread answers that."""
         if self.loop_check.must_kill(now):
             self.loop_check.answered()
             self.kill_hanging(f"has blocked its event loop for {self.config.timeout_worker_loop:g} s")
@@ -365,7 +381,7 @@ class Process:
 
     def _lifetime(self) -> float:
         lifetime = self.config.worker_max_lifetime
-        # The jitter keeps workers from being replaced together.
+        # The jitter prevents that all workers are replaced at the same time.
         return math.inf if lifetime is None else lifetime + random.uniform(0, self.config.worker_max_lifetime_jitter)
 
     def _replace_because(self, reason: str) -> None:
@@ -373,7 +389,7 @@ class Process:
         self.limit_reached = True
 
     def kill_hanging(self, reason: str) -> None:
-        """Kill the process, and log what it has failed to do, and its stacks."""
+        """Kill the process. Log the reason and the stacks of its threads before."""
         self.health.end()
         self.hangs = True
         self._end_due = math.inf
@@ -385,25 +401,26 @@ class Process:
         if DUMP_SIGNAL is None or sys.platform == "win32":
             return ""
         if self._dump.poll():
-            os.read(self._dump.fileno(), PIPE_SIZE)  # stacks that someone else has asked for
+            os.read(self._dump.fileno(), PIPE_SIZE)  # the rest of an earlier dump
         os.kill(self.pid, DUMP_SIGNAL)
-        os.kill(self.pid, signal.SIGCONT)  # A stopped process writes nothing.
+        os.kill(self.pid, signal.SIGCONT)  # A process that was stopped by a signal would write nothing.
         dumps = b""
         deadline = time.monotonic() + DUMP_TIMEOUT
         while (left := deadline - time.monotonic()) > 0 and not _is_complete(dumps):
-            # Ask again only if it has not begun: two threads that take a signal at once would both write.
+            # The signal is sent again after silence, not earlier: two threads could handle two signals at the same
+            # time, and mix their dumps.
             if not self._dump.poll(min(left, DUMP_SILENCE) if dumps else left):
                 os.kill(self.pid, DUMP_SIGNAL)
                 continue
             piece = os.read(self._dump.fileno(), PIPE_SIZE)
-            if not piece:  # pragma: no cover - it died while it was asked
+            if not piece:  # pragma: no cover - it has died in the meantime
                 break
             dumps += piece
         return _first_of(dumps).decode(errors="replace")
 
 
 def _first_of(dumps: bytes) -> bytes:
-    """The first of several dumps, each of which has every thread once."""
+    """Cut several dumps after the first one. Each dump has every thread once."""
     threads = set()
     for header in _THREAD.finditer(dumps):
         if header[1] in threads:

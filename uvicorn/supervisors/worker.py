@@ -1,4 +1,4 @@
-"""A server in a child process, and the thread in it that talks to the supervisor."""
+"""The server in a worker process, and its thread that exchanges messages with the supervisor."""
 
 import asyncio
 import contextlib
@@ -23,44 +23,45 @@ if TYPE_CHECKING:
     from uvicorn.metrics.cells import SharedCells
     from uvicorn.metrics.server_metrics import ServerMetrics
 
-# This signal makes a worker write the stacks of its threads, as in a JVM, even while an extension keeps the GIL.
+# The signal with which the supervisor asks for the stacks of the threads. `faulthandler` writes them in C, so this
+# works even while an extension module holds the GIL.
 DUMP_SIGNAL: int | None = None
 if sys.platform != "win32":
     DUMP_SIGNAL = signal.SIGQUIT
 
-# Seconds after which a retiring worker closes its connections.
+# Seconds after which a retired worker closes its connections.
 DRAIN_TIMEOUT = 30.0
 
 
 class Message(bytes, enum.Enum):
-    """What the supervisor and a worker say to each other over their pipe."""
+    """The messages between the supervisor and a worker."""
 
-    # From the supervisor.
+    # From the supervisor to the worker.
     PING = b"ping"
-    RETIRE = b"retire"  # A replacement serves: stop accepting, and end when the connections have.
-    STOP = b"stop"  # Shut down. Where there are signals, SIGTERM says it.
+    RETIRE = b"retire"  # Stop accepting, because a replacement serves; end when all connections have ended.
+    STOP = b"stop"  # Shut down. Used on Windows; elsewhere SIGTERM is sent.
     STACKS = b"stacks"  # Write the stacks of your threads.
-    SKIP = b"skip"  # Do not delay the shutdown any longer.
-    FORCE = b"force"  # Shut down without waiting for anything.
-    REOPEN = b"reopen"  # Open the files of the log anew.
+    SKIP = b"skip"  # End the delay of the shutdown.
+    FORCE = b"force"  # Shut down without waiting for connections.
+    REOPEN = b"reopen"  # Reopen the log files.
 
-    # From the worker.
+    # From the worker to the supervisor.
     PONG = b"pong"
-    TURN = b"turn"  # Its event loop has run since the last PING.
-    READY = b"ready"  # It accepts connections.
-    LIMIT = b"limit"  # It has served its maximum of requests, and serves on until its replacement is ready.
+    TURN = b"turn"  # The event loop has run since the last PING.
+    READY = b"ready"  # Connections are accepted.
+    LIMIT = b"limit"  # The limit of requests was reached; the worker serves until a replacement is ready.
 
 
 class Worker:
-    """Runs a server in a child process, to which it is pickled.
+    """Runs a server in a child process. The object is pickled to a spawned process.
 
     Args:
-        config: what is served.
+        config: what to serve.
         channel: the pipe to the supervisor.
-        dump: the pipe that takes the stacks of our threads.
-        share: our place on the scoreboard, if there is one.
-        number: of the worker, from 1 on.
-        cells: of its metrics, if there are any.
+        dump: the pipe for the stacks of the threads.
+        share: the place of this worker on the scoreboard, or None.
+        number: the number of the worker, from 1 on.
+        cells: the memory for the metrics of this worker, or None.
     """
 
     def __init__(
@@ -85,23 +86,25 @@ class Worker:
         if sys.platform != "win32":
             assert DUMP_SIGNAL is not None
             faulthandler.register(DUMP_SIGNAL, file=self._dump.fileno(), all_threads=True)
-            # A terminal sends SIGINT to all its processes, but the supervisor decides. (SIG_IGN would be inherited.)
+            # A closed terminal sends SIGHUP to all of its processes, but only the supervisor acts on it. SIG_IGN cannot
+            # be used, because programs that the application starts would inherit it.
             signal.signal(signal.SIGHUP, _leave_to_supervisor)
-            # The default would end this process while the application is imported.
+            # Without a handler, this signal would end the process while the application is imported.
             signal.signal(signal.SIGUSR1, handle_reopen)
-        self._lock = threading.Lock()  # Both threads write to the pipe.
-        # Before the application is imported, which may take long.
+        self._lock = threading.Lock()  # Two threads write to the pipe.
+        # Made before the application is imported, which may take long: the thread needs it for its messages.
         self._server = server = WorkerServer(self._config, self, self._share)
         threading.Thread(target=self._listen, daemon=True, name="uvicorn-supervisor-channel").start()
         server.run(sockets)
 
     def send(self, message: Message) -> None:
-        # OSError: the supervisor is gone; the thread that watches it (`uvicorn.supervisors.spawn`) ends us.
+        """Send a message to the supervisor. May be called from any thread."""
+        # OSError: the supervisor has gone. A thread of `uvicorn.supervisors.spawn` notices that, and ends this process.
         with self._lock, contextlib.suppress(OSError):
             self._channel.send_bytes(message)
 
     def _listen(self) -> None:
-        with contextlib.suppress(EOFError, OSError):  # As above.
+        with contextlib.suppress(EOFError, OSError):  # The supervisor has gone, as in `send`.
             while True:
                 self._obey(Message(self._channel.recv_bytes()))
 
@@ -127,9 +130,17 @@ def _leave_to_supervisor(sig: int, frame: FrameType | None) -> None:
 
 
 class WorkerServer(Server):
+    """The server of a worker.
+
+    Args:
+        config: what to serve.
+        worker: sends messages to the supervisor.
+        share: the place of this worker on the scoreboard, or None.
+    """
+
     def __init__(self, config: Config, worker: Worker, share: Share | None) -> None:
         super().__init__(config)
-        self.manager = ProcessManager()  # Without a file and a socket: systemd watches the supervisor.
+        self.manager = ProcessManager()  # It reports nothing: systemd watches the supervisor.
         self._worker = worker
         self._retiring = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -155,7 +166,7 @@ class WorkerServer(Server):
             self._worker.send(Message.READY)
 
     def report_turn(self) -> None:
-        """Let the event loop send TURN. Called from another thread."""
+        """Let the event loop send TURN, which shows that it is not blocked. Called from another thread."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # The loop has been closed.
                 self._loop.call_soon_threadsafe(self._worker.send, Message.TURN)
@@ -165,7 +176,7 @@ class WorkerServer(Server):
         self._worker.send(Message.LIMIT)
 
     def retire(self) -> None:
-        """Exit, but let connections end by themselves; may be called from any thread."""
+        """Exit when all connections have ended. May be called from any thread."""
         self._retiring = True
         self.should_exit = True
 
@@ -175,26 +186,29 @@ class WorkerServer(Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """As `Server.handle_exit`, but only the supervisor skips the delay: a terminal sends signals to us too."""
+        """Handle a signal like `Server.handle_exit`, but ignore it during the delay of a shutdown.
+
+        A terminal sends signals to all of its processes. The supervisor decides, and sends SKIP.
+        """
         if not self.is_delayed:
             super().handle_exit(sig, frame)
 
     async def _delay_shutdown(self, seconds: float) -> None:
-        if self._retiring:  # A replacement serves.
+        if self._retiring:  # No delay is needed, because a replacement serves.
             self._delay_is_over = True
         await super()._delay_shutdown(seconds)
 
     async def _drain(self, sockets: list[socket] | None) -> None:
-        """End each connection with its next response, or when it has been idle for long enough.
+        """Stop accepting, and wait until each connection has ended: with its next response, or by its idle timeout.
 
-        To close it would fail a request that is on its way.
+        Closing an idle connection could lose a request that the client has just sent.
         """
         self._leave(sockets)
-        self.should_exit = False  # A signal sets it again, and ends the drain.
+        self.should_exit = False  # A signal sets it again, which ends the waiting.
         emptied = asyncio.ensure_future(self.server_state.connections.wait_empty())
         emptied.add_done_callback(self._drained)
         ticking = asyncio.ensure_future(self._go_on_ticking())
-        # By then the idle connections are closed.
+        # After this time, the idle connections are closed.
         await self._flag("_exit").wait(min(self.config.timeout_keep_alive, DRAIN_TIMEOUT))
         ticking.cancel()
         emptied.cancel()
