@@ -1,4 +1,4 @@
-"""What systemd, or another process manager, learns of this process: notifications and a file with its id."""
+"""Reports the state of this process to systemd or another process manager: notifications, and a file with its id."""
 
 import contextlib
 import logging
@@ -15,15 +15,15 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class ProcessManager:
-    """Notifies the process manager of the states of this process; without a file and a socket it does nothing.
+    """Reports the state of this process. Without a file and a socket, it does nothing.
 
-    It is used as a context manager while the process serves. The file is there during that time.
+    It is a context manager: in its block, the file with the process id exists.
 
     Args:
-        pid_file: the path of the file.
+        pid_file: the path of the file; None without a file.
 
     Attributes:
-        watchdog_due: when `keep_alive` has something to do, by `time.monotonic`.
+        watchdog_due: the time of the next notification of the watchdog, of `time.monotonic`.
     """
 
     def __init__(self, pid_file: str | None = None) -> None:
@@ -33,16 +33,16 @@ class ProcessManager:
         self.watchdog_due = math.inf
 
     def connect(self) -> None:
-        """Notify systemd from now on, if it has started this process with `Type=notify` (sd_notify(3))."""
+        """Send notifications from now on, if systemd has started this process with `Type=notify` (sd_notify(3))."""
         address = os.environ.get("NOTIFY_SOCKET", "")
-        # Without this variable, or on a system without systemd, there is nothing to notify.
+        # Without this variable, systemd does not wait for notifications.
         if sys.platform == "win32" or address[:1] not in ("/", "@"):
             return
-        # A name in the abstract namespace of Linux (unix(7)).
+        # An address that begins with @ is in the abstract namespace of Linux (unix(7)).
         self._address = address.replace("@", "\0", 1) if address.startswith("@") else address
         microseconds = os.environ.get("WATCHDOG_USEC", "")
         if microseconds.isdecimal() and os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid()):
-            # sd_watchdog_enabled(3) recommends half of the interval.
+            # sd_watchdog_enabled(3) recommends to send a notification after half of the interval.
             self._watchdog_interval = int(microseconds) / 2_000_000
             self.watchdog_due = time.monotonic() + self._watchdog_interval
 
@@ -50,10 +50,10 @@ class ProcessManager:
         """Write the file.
 
         Raises:
-            SystemExit: the file cannot be written; the reason has been logged.
+            SystemExit: the file cannot be written; the reason was logged.
         """
         if self._pid_file is not None:
-            # Written elsewhere and renamed, so that it is never read half-written.
+            # Written to another file which is then renamed, so that no process reads an incomplete file.
             new = f"{self._pid_file}.{os.getpid()}"
             try:
                 with open(new, "w", encoding="ascii") as file:
@@ -67,25 +67,25 @@ class ProcessManager:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pid_file is not None:
-            # If another server has written the file meanwhile, the file stays.
+            # If another server has replaced the file, it stays.
             with contextlib.suppress(OSError, ValueError), open(self._pid_file, encoding="ascii") as file:
                 if int(file.read()) == os.getpid():
                     os.unlink(self._pid_file)
 
     def ready(self, status: str) -> None:
-        """The server serves, for the first time or after `reloading`."""
+        """Report that the server serves. Called after the start, and after `reloading`."""
         self._notify("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """The server loads the application, or its certificates, again."""
+        """Report that the server loads the application or its certificates again."""
         self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=Reloading")
 
     def stopping(self) -> None:
-        """The server has begun to shut down."""
+        """Report that the server shuts down."""
         self._notify("STOPPING=1", "STATUS=Shutting down")
 
     def keep_alive(self) -> None:
-        """Send the watchdog a sign of life, if it is time."""
+        """Notify the watchdog, if it is time."""
         now = time.monotonic()
         if now >= self.watchdog_due:
             self.watchdog_due = now + self._watchdog_interval

@@ -1,8 +1,8 @@
 """The state that the connections of one server share.
 
-`Server` makes one `ServerState` and gives it to each protocol. Protocols enter and remove themselves and their tasks,
-and count requests; `Server` waits at the shutdown until `connections` and `tasks` are empty. `ExitFlag` is the wish to
-exit, which threads and signal handlers set.
+`Server` makes one `ServerState` and gives it to each protocol. Protocols add and remove themselves and their tasks, and
+count requests. At a shutdown, `Server` waits until `connections` and `tasks` are empty. Threads and signal handlers set
+an `ExitFlag` to ask the server to exit.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Connections(set[Any]):
-    """The open connections of a server; protocol classes, foreign ones too, only add and discard themselves.
+    """The open connections of a server. Protocols, also those of other packages, add and discard themselves.
 
     Attributes:
-        setups: the tasks that make connections: the header of a proxy is read, or a TLS handshake is going on.
+        setups: the tasks of connections that are being set up: they read a PROXY header, or do a TLS handshake.
     """
 
     def __init__(self, protocols: Iterable[Any] = ()) -> None:
@@ -33,17 +33,17 @@ class Connections(set[Any]):
         self._waiters = Waiters()
 
     def set_up(self, connecting: Coroutine[Any, Any, None]) -> None:
-        """Run what makes a connection that has been accepted."""
+        """Start the task that sets up an accepted connection."""
         loop = asyncio.get_running_loop()
         if sys.version_info < (3, 12):
             setup = loop.create_task(connecting)
-        else:  # An eager task saves a pass of the loop.
+        else:  # An eager task saves a turn of the loop.
             setup = asyncio.Task(connecting, loop=loop, eager_start=True)
         self.setups.add(setup)
         setup.add_done_callback(self._is_set_up)
 
     def _is_set_up(self, setup: asyncio.Task[None]) -> None:
-        """The connection has been added, or has failed."""
+        """Called when the setup of a connection has ended, with or without success."""
         self.setups.discard(setup)
         if not self.setups:
             self._waiters.wake()
@@ -68,15 +68,15 @@ class Connections(set[Any]):
         self._waiters.wake()
 
     async def wait_empty(self) -> None:
-        """Return as soon as no connection is left, and none is being set up."""
+        """Wait until no connection is open or being set up."""
         while self or self.setups:
             await self._waiters.wait()
 
 
 class ExitFlag:
-    """A wish to exit, which any thread or signal handler sets, and event loops wait for.
+    """A flag that any thread or signal handler may set, and that coroutines wait for.
 
-    These are not `Waiters`, which only the thread of their loop may wake.
+    `Waiters` are not enough here, because only the thread of their loop may wake them.
     """
 
     def __init__(self) -> None:
@@ -84,18 +84,19 @@ class ExitFlag:
         self._waiters: list[asyncio.Future[None]] = []
 
     def set(self, value: bool) -> None:
+        """Set the value, and wake the coroutines that wait if it is True."""
         self.value = value
         if value:
             for waiter in list(self._waiters):
-                # RuntimeError: that loop has been closed since.
+                # RuntimeError: that loop was closed.
                 with contextlib.suppress(RuntimeError):
                     waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Return as soon as the flag is set, or after `seconds`."""
+        """Wait until the flag is True, or for this many seconds."""
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
-        # The waiter is entered before the value is read: else a `set` between the two would be missed.
+        # The waiter is added before the value is read. Otherwise a call of `set` between the two would be missed.
         self._waiters.append(waiter)
         timer = None if seconds is None else loop.call_later(seconds, _resolve, waiter)
         try:
@@ -113,24 +114,24 @@ def _resolve(waiter: asyncio.Future[None]) -> None:
 
 
 class ServerState:
-    """The state that every connection of one server shares.
+    """The state that all connections of one server share.
 
     Attributes:
         connections: the protocols whose transport is open.
         tasks: the tasks of applications that have not returned.
-        total_requests: requests and WebSocket handshakes so far.
-        draining: whether each response is to be the last of its connection.
-        shutdown_event: set when the server shuts down; applications wait for it.
+        total_requests: the number of requests so far, including WebSocket handshakes.
+        draining: whether each response has to be the last one of its connection.
+        shutdown_event: set when the server shuts down. Applications wait for it.
         request_limit: the count at which `on_request_limit` is called.
-        access_log: None before the first response.
-        ready: whether the server takes requests; False as soon as it is stopping.
+        access_log: the access log; None before the first response.
+        ready: whether the server takes requests. False as soon as it is stopping.
         on_ready: called with each new value of `ready`.
-        websockets: how many are open.
-        resets_sent, resets_received: streams of HTTP/2 that were reset, by us and by clients.
-        rejected: how many requests the server has refused by itself, by status.
-        observers: called at the end of each exchange; to be set before the first connection.
-        keeps_headers: whether one of them asks for the headers of responses.
-        wide_windows: the HTTP/2 connections whose clients may send more than 64 KiB before it is taken.
+        websockets: the number of open WebSockets.
+        resets_sent, resets_received: the number of HTTP/2 streams that were reset, by us and by clients.
+        rejected: status -> the number of requests that the server itself has refused with it.
+        observers: functions that are called at the end of each exchange. Set them before the first connection.
+        keeps_headers: whether an observer needs the headers of responses.
+        wide_windows: the number of HTTP/2 connections with a large receive window.
     """
 
     def __init__(self) -> None:
@@ -153,9 +154,9 @@ class ServerState:
         self.resets_received = 0
         self.rejected: Counter[int] = Counter()
         self.default_headers = []
-        # What HTTP connections have in common, by class and loop.
+        # What HTTP connections share: (class, loop) -> service.
         self.services: dict[Any, Any] = {}
-        # By loop; and by our address and whether the connection is encrypted.
+        # Loop -> scheduler; (our address, whether TLS is used) -> template of scopes.
         self.schedulers: dict[Any, Any] = {}
         self.scope_templates: dict[Any, Any] = {}
 
@@ -171,7 +172,7 @@ class ServerState:
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers that every response starts with, names lower-cased."""
+        """The headers that every response starts with. Names are in lower case."""
         return self._default_headers
 
     @default_headers.setter
@@ -179,12 +180,12 @@ class ServerState:
         self._default_headers = headers
         options = [value for name, value in headers if name == b"connection"]
         if b"close" in [option.strip(b" \t") for value in options for option in value.lower().split(b",")]:
-            # `--header "connection: close"` was given: each response says so.
+            # `--header "connection: close"` was given, so every response is the last one of its connection.
             self.draining = True
         self.default_block = b"".join([b"%b: %b\r\n" % field for field in headers if field[0] != b"connection"])
 
     def _open_access_log(self, access_logger: Any, scope: Any, status: int) -> None:
-        """Write the first line of the access log; the module is imported only now."""
+        """Write the first line of the access log. Its module is imported only now."""
         from uvicorn.access_log import AccessLog
 
         self.access_log = AccessLog()

@@ -6,9 +6,9 @@ from uvicorn.waiters import Waiters
 
 
 class ShutdownEvent:
-    """Set when a server no longer accepts connections, in order to end; the extension `uvicorn.shutdown` offers it.
+    """Set when a server shuts down and accepts no more connections. Scopes have it in the extension `uvicorn.shutdown`.
 
-    There is one for each server, whatever copies a scope. A copy in another process is never set.
+    Each server has one event. Copies of a scope have the same event. In another process, the event is never set.
     """
 
     __slots__ = ("_is_set", "_waiters")
@@ -18,17 +18,17 @@ class ShutdownEvent:
         self._waiters = Waiters()
 
     def is_set(self) -> bool:
-        """Whether the server shuts down; any thread may ask."""
+        """Whether the server shuts down. May be called from any thread."""
         return self._is_set
 
     async def wait(self) -> bool:
-        """Return True once the server shuts down. To be awaited in the event loop of the server."""
+        """Wait until the server shuts down; return True. Call it in the event loop of the server."""
         if not self._is_set:
             await self._waiters.wait()
         return True
 
     def set(self) -> None:
-        """The server shuts down. To be called in its event loop."""
+        """Called by the server, in its event loop, when it shuts down."""
         self._is_set = True
         self._waiters.wake()
 

@@ -1,10 +1,10 @@
-"""Waits until something happens: a connection is lost, a body part arrives, the server shuts down."""
+"""Lets coroutines wait for an event, such as the end of a connection or the arrival of a body part."""
 
 import asyncio
 
 
 class Waiters:
-    """The coroutines that wait for one thing. Nothing is remembered: a wait ends with the next `wake`."""
+    """The coroutines that wait for one event. There is no state: each wait ends with the next call of `wake`."""
 
     __slots__ = ("_futures",)
 
@@ -15,7 +15,7 @@ class Waiters:
         return bool(self._futures)
 
     async def wait(self) -> None:
-        """Return at the next `wake`."""
+        """Wait for the next call of `wake`."""
         future = self.add()
         try:
             await future
@@ -24,17 +24,21 @@ class Waiters:
             raise
 
     def add(self) -> "asyncio.Future[None]":
-        """A future of the next `wake`. A coroutine that is cancelled while it awaits the future has to discard it."""
+        """Make a future that the next `wake` completes.
+
+        A coroutine that is cancelled while it awaits the future has to discard it.
+        """
         future = asyncio.get_running_loop().create_future()
         self._futures.append(future)
         return future
 
     def discard(self, future: "asyncio.Future[None]") -> None:
-        """Forget a future that is not awaited any more; it may have been woken."""
+        """Forget a future that is no longer awaited. It may be completed already."""
         if future in self._futures:
             self._futures.remove(future)
 
     def wake(self) -> None:
+        """Wake all coroutines that wait. Call it in the thread of their event loop."""
         futures = self._futures
         if not futures:
             return

@@ -18,7 +18,7 @@ from tests.waiting import eventually
 from uvicorn import supervisors
 from uvicorn.config import Config
 from uvicorn.supervisors import basereload as module
-from uvicorn.supervisors.basereload import BaseReload, Message, ObedientTarget
+from uvicorn.supervisors.basereload import BaseReload, ControlledTarget, Message
 from uvicorn.supervisors.statreload import StatReload
 
 APP = "tests.supervisors.apps:app"
@@ -165,7 +165,7 @@ def test_messages_to_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
         eventually(lambda: len(done) == 3)
 
     try:
-        ObedientTarget(target, listener)(sockets=[])
+        ControlledTarget(target, listener)(sockets=[])
     finally:
         signal.signal(signal.SIGTERM, former)
     assert served == [[]]

@@ -1,8 +1,8 @@
-"""What the user asked for: checked once, then loaded.
+"""The configuration of a server.
 
-The command, `uvicorn.run` and programs make a `Config`; `Server` and the supervisors read it. `Config(...)` checks the
-options and sets up logging. `load` imports the application and chooses the protocol classes; it sets `loaded`. A
-supervisor does not load: its workers do.
+The command, `uvicorn.run` and other programs make a `Config`. `Server` and the supervisors read it. `Config(...)`
+checks the options and sets up logging. `load` imports the application, chooses the protocol classes and sets `loaded`.
+In a server with several processes, only the processes that serve call `load`.
 """
 
 import contextlib
@@ -48,13 +48,13 @@ SSL_PROTOCOL_VERSION = OPTIONS["ssl_version"].default
 
 
 class UvicornDeprecationWarning(UserWarning):
-    """Programs filter warnings by this class. The server itself gives none of them."""
+    """Other programs filter warnings by this class. The server itself does not issue such warnings."""
 
 
-# The exit code.
+# The exit code if the server cannot start.
 STARTUP_FAILURE = 3
 
-# What --log-level sets.
+# The loggers whose level --log-level sets.
 LEVELLED_LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 DEFAULT_WORKERS = 1
 DEFAULT_FORWARDED_ALLOW_IPS = "127.0.0.1,::1"
@@ -63,7 +63,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 def name_by_flag(message: str) -> str:
-    """A message that begins with the name of an option, with its flag in place of the name."""
+    """If a message begins with the name of an option, replace the name by the flag of the command line."""
     name, space, rest = message.partition(" ")
     if name not in OPTIONS or OPTIONS[name].group is Group.API:
         return message
@@ -71,7 +71,7 @@ def name_by_flag(message: str) -> str:
 
 
 def exit_with_startup_failure(message: object) -> NoReturn:
-    """Log why the server cannot start, and exit. Options are named by their flags, as in all log lines."""
+    """Log why the server cannot start, and exit. The name of an option is replaced by its flag."""
     logger.error(name_by_flag(str(message)))
     sys.exit(STARTUP_FAILURE)
 
@@ -89,16 +89,16 @@ class Config(Options):
     """The configuration of a server.
 
     Args:
-        app: the application, or its import string; it may be None until `load`.
+        app: the application, or its import string. It may be None until `load`.
         host, ...: the options of `uvicorn.config.table.Options`.
 
     Raises:
-        OptionError: a value is not accepted; a ValueError, and where the type is at fault a TypeError too.
-        OSError: `log_config` cannot be read.
-        ImportError: the library that reads it is not installed.
+        OptionError: a value is not valid. It is a ValueError; for a wrong type it is also a TypeError.
+        OSError: the file `log_config` cannot be read.
+        ImportError: the library that reads this file is not installed.
     """
 
-    # What the checks make of a value.
+    # The types of options after the checks.
     host: str
     port: int
     uds: str | None
@@ -122,7 +122,7 @@ class Config(Options):
     access_log_file: str | None
     metrics_buckets: tuple[float, ...]
 
-    # What `load` makes of it.
+    # Set by `load`.
     loaded_app: Any
     http_protocol_class: Any
     _ws_protocol_class: Any
@@ -139,7 +139,7 @@ class Config(Options):
         self.configure_logging()
         if self.env_file is not None:
             _load_environment(self.env_file)
-        # After the environment file was loaded, which may set these variables.
+        # The environment file was loaded above, because it may set the following variables.
         if self.workers is None:
             # An empty variable counts as unset.
             self.workers = _from_environment("workers", "WEB_CONCURRENCY") or DEFAULT_WORKERS
@@ -155,12 +155,12 @@ class Config(Options):
 
     @property
     def asgi_version(self) -> Literal["2.0", "3.0"]:
-        """The application's version of ASGI, once it is loaded."""
+        """The version of ASGI that the application supports; known after `load`."""
         return "2.0" if self.interface == "asgi2" else "3.0"
 
     @property
     def is_ssl(self) -> bool:
-        """Whether the server speaks TLS."""
+        """Whether the server uses TLS."""
         return bool(self.ssl_keyfile or self.ssl_certfile or self.ssl_context_factory)
 
     @property
@@ -174,7 +174,7 @@ class Config(Options):
         return bool(self.reload or self.workers > 1 or self.worker_max_lifetime or self.worker_max_rss)
 
     def configure_logging(self) -> None:
-        """Set up logging as the options say; a child process does it again."""
+        """Set up logging by the options. Each child process calls this again."""
         logging.addLevelName(TRACE_LOG_LEVEL, "TRACE")
         if self.log_config is not None:
             apply_log_config(self.log_config, self.use_colors)
@@ -206,10 +206,10 @@ class Config(Options):
 
     @property
     def ws_protocol_class(self) -> Any:
-        """The class of WebSocket connections after `load`; None if WebSockets are refused.
+        """The class of WebSocket connections, after `load`. None if WebSockets are refused.
 
-        `auto` is imported at the first handshake. At the start, it would take a quarter of the time, and most servers
-        see no WebSocket.
+        The class of `auto` is imported at the first handshake. The import would take a quarter of the time of a start,
+        and most servers have no WebSockets.
         """
         if isinstance(self._ws_protocol_class, str):
             self._ws_protocol_class = import_from_string(self._ws_protocol_class)
@@ -221,7 +221,7 @@ class Config(Options):
 
     @property
     def has_http2_websockets(self) -> bool:
-        """Whether the class of WebSocket connections takes streams of HTTP/2; it is not imported to find out."""
+        """Whether the class of WebSocket connections supports HTTP/2. The class is not imported to find out."""
         ws_protocol_class = self._ws_protocol_class
         return isinstance(ws_protocol_class, str) or hasattr(ws_protocol_class, "handle_upgrade")
 
@@ -229,9 +229,9 @@ class Config(Options):
         """Make the TLS context, pick the classes and load the application.
 
         Raises:
-            SystemExit: something cannot be loaded; the reason has been logged.
+            SystemExit: something cannot be loaded; the reason was logged.
             OptionTypeError: `ssl_context_factory` does not return a context.
-            Exception: whatever the user's module or factory raises.
+            Exception: any exception of the module or the factory of the user.
         """
         if self.is_ssl:
             try:
@@ -259,18 +259,18 @@ class Config(Options):
         from uvicorn.net.tls import Certificates, load_ssl_context
 
         if self.ssl_context_factory is None:
-            # The supervisor of several workers may have made the context.
+            # The supervisor of several workers may have made the context already.
             self.certificates = Certificates(self, self.ssl)
             self.ssl = self.certificates.context
         else:
             self.ssl = load_ssl_context(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state for a child process, which loads its certificates itself."""
+        """The state to pickle for a child process. The child loads its certificates itself."""
         return {**self.__dict__, "ssl": None, "certificates": None}
 
     def _warn_of_hooks(self) -> None:
-        """A hook may be there for security."""
+        """Warn if a class has hooks, because requests over HTTP/2 do not call them. A hook may be a security check."""
         from uvicorn.protocols.http.hooks import find_overridden
 
         names = find_overridden(self.http_protocol_class)
@@ -282,16 +282,16 @@ class Config(Options):
         """Import the application, and call it if it is a factory.
 
         Raises:
-            SystemExit, Exception: as `load`.
+            SystemExit, Exception: as for `load`.
         """
         with _exit_with_loading_error():
             return load_app(self.app, self.factory)
 
     def get_loop_factory(self) -> Callable[[], AbstractEventLoop] | None:
-        """Return the callable that makes the event loop; None leaves it to asyncio.
+        """Return the callable that makes the event loop; None if asyncio should make it.
 
         Raises:
-            SystemExit: it cannot be imported; the reason has been logged.
+            SystemExit: the callable cannot be imported; the reason was logged.
         """
         factory = self._import("loop", LOOP_FACTORIES)
         if factory is not None and not callable(factory):
@@ -301,10 +301,13 @@ class Config(Options):
         return cast("Callable[[], AbstractEventLoop] | None", factory)
 
     def bind_socket(self) -> socket.socket:
-        """Bind to the first that the options name, and to the first address of a host; children may inherit the socket.
+        """Bind to one address: the first of `--bind`, and the first address of a host name.
+
+        Returns:
+            The socket. Child processes may inherit it.
 
         Raises:
-            SystemExit: it cannot be bound; the reason has been logged.
+            SystemExit: the address cannot be bound; the reason was logged.
         """
         bind = binds_of(self)[0]
         try:
@@ -316,10 +319,10 @@ class Config(Options):
         return sock
 
     def open_binds(self) -> list[Bind]:
-        """As `bind_socket`, to all that the options name, and all addresses of a host; the caller closes them.
+        """Bind to all addresses: all of `--bind`, and all addresses of a host name. The caller has to close them.
 
         Raises:
-            SystemExit: as `bind_socket`.
+            SystemExit: an address cannot be bound; the reason was logged.
         """
         first, *others = binds = binds_of(self)
         first.adopt(self.bind_socket())
@@ -351,7 +354,7 @@ class Config(Options):
             )
             exit_with_startup_failure(f"Error loading --{name} {asked}. {reason}")
         except ImportError as exc:
-            if asked not in choices:  # A module of the user: its error is shown with its traceback.
+            if asked not in choices:  # The error is in a module of the user, and is shown with its traceback.
                 raise
             library = (exc.name or asked).partition(".")[0]
             exit_with_startup_failure(f"Error loading --{name} {asked}. {exc}. To install it: pip install {library}")
@@ -376,7 +379,7 @@ class Config(Options):
             middleware = ProxyHeadersMiddleware(self.loaded_app, self.forwarded_allow_ips, self.forwarded_header)
             self.loaded_app = middleware
             if self.forwarded_header is None:
-                # The connection calls it for those requests that have one of its two fields.
+                # Connections call the middleware only for requests that have one of its two header fields.
                 self.proxy_headers_middleware = middleware
 
 
@@ -392,6 +395,6 @@ def _load_environment(path: str) -> None:
 
 
 def _from_environment(name: str, variable: str) -> Any:
-    """The value of an option in a variable: None if that is unset, and "" if it is empty."""
+    """The value of an option in an environment variable. None if the variable is not set, "" if it is empty."""
     text = os.environ.get(variable)
     return OPTIONS[name].check(text, f"${variable}") if text else text

@@ -10,20 +10,26 @@ from uvicorn.config.kinds import OptionError, Password
 from uvicorn.config.schema import Group, close_match
 from uvicorn.config.table import OPTIONS
 
-# A file of this name has the options in a table, since they are not all that it holds.
+# In a file of this name, the options are in a table, because other tools use the same file.
 PYPROJECT = "pyproject.toml"
 TABLE = ("tool", "uvicorn")
 
 
 class ConfigFile(NamedTuple):
-    """A file that was read; `values` has what it says, by the names of options."""
+    """A configuration file that was read.
+
+    Attributes:
+        path: the path of the file.
+        text: its text.
+        values: the name of an option -> its value.
+    """
 
     path: str
     text: str
     values: dict[str, Any]
 
     def where(self, name: str) -> str:
-        """The file and the line on which a key begins."""
+        """The path and the line number of a key."""
         return f"{self.path}:{dict(_find_lines(self.path, self.text))[name]}"
 
 
@@ -31,9 +37,9 @@ def read_config_file(path: str) -> ConfigFile:
     """Read a file and check its values.
 
     Raises:
-        OptionError: it is no TOML, or has an unknown key or a wrong value; the message names the line.
-        OSError: it cannot be read.
-        ImportError: the library that reads it is not installed.
+        OptionError: the file is not TOML, or has an unknown key or an invalid value. The message has the line number.
+        OSError: the file cannot be read.
+        ImportError: the library that reads TOML is not installed.
     """
     loads, decode_error = _toml_reader()
     try:
@@ -60,7 +66,7 @@ def _toml_reader() -> tuple[Any, type[ValueError]]:
         except ImportError:
             raise ImportError("a configuration file needs tomli on Python 3.10: pip install tomli") from None
         return tomli.loads, tomli.TOMLDecodeError
-    import tomllib  # 10 milliseconds, and most servers have no file
+    import tomllib  # the import takes 10 milliseconds, and most servers have no file
 
     return tomllib.loads, tomllib.TOMLDecodeError
 
@@ -74,10 +80,10 @@ def _find_table(path: str, document: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _find_lines(path: str, text: str) -> Iterator[tuple[str, int]]:
-    """Each key of the table, and the line on which it begins.
+    """Find each key of the table and its line number.
 
-    Readers of TOML do not give line numbers. But the lines up to the end of a value are valid TOML, and those up to a
-    place within a value are not.
+    TOML libraries do not return line numbers. But the lines up to the end of a value are valid TOML, and the lines up
+    to a position inside of a value are not.
     """
     loads, decode_error = _toml_reader()
     lines = text.split("\n")
@@ -113,7 +119,15 @@ def _check(name: str, value: Any) -> None:
 
 
 def format_setting(name: str, value: Any, origin: str) -> str:
-    """A line of the file that gives an option this value; a comment if the file cannot, or if it is a password."""
+    """Format the line of a configuration file that sets an option.
+
+    The line is a comment if a file cannot set this value, or if it is a password.
+
+    Args:
+        name: the option.
+        value: its value.
+        origin: where the value comes from, for a comment at the end of the line.
+    """
     option = OPTIONS.get(name)
     if option is not None and isinstance(option.kind, Password) and value is not None:
         return f"# {name}: not shown  # {origin}"
@@ -127,5 +141,5 @@ def _format_value(value: Any) -> str:
         return (
             "[" + ", ".join(_format_value(":".join(item) if isinstance(item, tuple) else item) for item in value) + "]"
         )
-    # The escapes of JSON are those of TOML, which has one more.
+    # JSON and TOML have the same escapes, except that TOML also escapes DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

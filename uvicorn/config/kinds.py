@@ -1,4 +1,4 @@
-"""The kinds of values that options take, as text or as objects."""
+"""The kinds of values that options have. Values come as text, from the command line, or as objects, from Python."""
 
 import math
 import os
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from uvicorn.net.bind import bind_to
 
-# The words that click accepts.
+# The words for booleans that click accepts.
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 
@@ -18,25 +18,25 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110, section 5.5: visible characters, spaces and tabs, in Latin-1.
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
-# listen(2) and descriptors take a C int.
+# The largest C int, which listen(2) and descriptors use.
 INT_MAX = 2**31 - 1
 
 
 class OptionError(ValueError):
-    """An option has a value that it does not accept."""
+    """The value of an option is not valid."""
 
 
 class OptionTypeError(OptionError, TypeError):
-    """An option has a value of a type that it does not accept."""
+    """The value of an option has a wrong type."""
 
 
 class Kind:
-    """A kind of values.
+    """The base of the kinds.
 
     Attributes:
-        expected: what is accepted, in words.
+        expected: what values are valid, in words. It follows "must be" in errors.
         metavar: the placeholder in `--help`.
-        separator: of values in an environment variable; None is white space.
+        separator: what separates several values in an environment variable; None means white space.
     """
 
     expected: str
@@ -44,24 +44,27 @@ class Kind:
     separator: str | None = None
 
     def parse(self, text: str) -> Any:
-        """Return what `text` means, or raise ValueError."""
+        """Convert a text. Raises ValueError if it is not valid."""
         raise NotImplementedError
 
     def check(self, value: Any) -> Any:
-        """Return the value of an option that was given as an object or as text; raise ValueError or TypeError.
+        """Check a value that was given as an object or as text, and convert it.
 
-        For None, raise TypeError if it is no value of this kind. The option then takes its default.
+        Raises:
+            ValueError: the value is not valid.
+            TypeError: its type is wrong. If None is not a value of this kind, None raises this too, and the option gets
+                its default.
         """
         if isinstance(value, str):
             return self.parse(value)
         raise TypeError
 
     def read(self, value: Any) -> Any:
-        """Like `check`, for a value from the command line or a file: what the text names must exist."""
+        """Check a value from the command line or a configuration file. Files and directories must exist."""
         return self.parse(value) if isinstance(value, str) else self.check(value)
 
     def hint(self, value: Any) -> str:
-        """Return a sentence about what to do instead of giving `value`, which was refused; or an empty string."""
+        """Return a sentence that says what to give instead of the refused `value`, or an empty string."""
         return ""
 
 
@@ -74,7 +77,7 @@ class Text(Kind):
 
 
 class Host(Text):
-    """An address to bind; None is the empty one, all interfaces."""
+    """A host to bind. None and the empty string mean all interfaces."""
 
     expected = "a host name or an IP address"
     metavar = "HOST"
@@ -84,7 +87,7 @@ class Host(Text):
 
 
 class Address(Text):
-    """An address to listen on, as `uvicorn.net.bind.bind_to` takes it."""
+    """An address to listen on, for `uvicorn.net.bind.bind_to`."""
 
     expected = "host:port, [IPv6]:port, unix:PATH, fd:N, systemd or systemd:NAME"
     metavar = "ADDRESS"
@@ -104,7 +107,7 @@ class Address(Text):
 
 
 class FileMode(Kind):
-    """Permissions; in Python a number."""
+    """Permissions of a file, as octal text, or in Python as a number."""
 
     expected = "an octal number from 0 to 777"
     metavar = "OCTAL"
@@ -124,13 +127,15 @@ class FileMode(Kind):
 
 
 class Password(Text):
-    """What `ssl.SSLContext.load_cert_chain` takes; it is never shown."""
+    """A password for `ssl.SSLContext.load_cert_chain`. It is never shown."""
 
     def check(self, value: Any) -> Any:
         return value if isinstance(value, bytes | bytearray) or callable(value) else super().check(value)
 
 
 class Flag(Kind):
+    """A boolean."""
+
     expected = "a boolean: true or false, yes or no, on or off, 1 or 0"
     metavar = "BOOLEAN"
 
@@ -143,17 +148,17 @@ class Flag(Kind):
         raise ValueError
 
     def check(self, value: Any) -> Any:
-        # None is false: `reload=None` has always meant no reload.
+        # None means False: programs pass `reload=None`.
         if value is None or isinstance(value, int):
             return bool(value)
         return super().check(value)
 
 
 class Number(Kind):
-    """A number. A boolean is refused, although Python counts it as an integer.
+    """A number. A boolean is refused, although it is an integer in Python.
 
     Attributes:
-        zero_is_off: whether zero, or None in Python, switches something off. The option's value is then None.
+        zero_is_off: whether zero, or None in Python, switches something off. The value of the option is then None.
     """
 
     metavar = "INTEGER"
@@ -171,7 +176,7 @@ class Number(Kind):
         return None if number == 0 and self.zero_is_off else number
 
     def _check_number(self, value: Any) -> Any:
-        # Programs compute numbers and pass floats such as 8000.0.
+        # Some programs compute numbers, and pass floats such as 8000.0.
         if isinstance(value, float) and float not in self.types and value.is_integer():
             value = int(value)
         if isinstance(value, self.types) and not isinstance(value, bool):
@@ -188,7 +193,14 @@ class Number(Kind):
 
 
 class Integer(Number):
-    """An integer from `least` to `most`, both included; `zero` says what zero switches off."""
+    """An integer.
+
+    Args:
+        least: the least valid number.
+        most: the greatest valid number; None without a limit.
+        unit: what is counted, for errors.
+        zero: what zero means, if it switches something off.
+    """
 
     def __init__(self, least: int, most: int | None = None, unit: str = "", zero: str = "") -> None:
         self.least = least
@@ -204,7 +216,7 @@ class Integer(Number):
 
 
 class Bytes(Integer):
-    """A number of bytes, as text with a unit; zero switches something off."""
+    """A number of bytes, as text with or without a unit. Zero switches something off."""
 
     metavar = "BYTES"
     _units: ClassVar = {"k": 2**10, "m": 2**20, "g": 2**30}
@@ -220,7 +232,12 @@ class Bytes(Integer):
 
 
 class Seconds(Number):
-    """A duration. Zero can be accepted, be refused or switch something off."""
+    """A duration in seconds.
+
+    Args:
+        zero: whether zero is valid.
+        zero_is_off: whether zero switches something off.
+    """
 
     metavar = "SECONDS"
     types = (int, float)
@@ -243,7 +260,7 @@ class Seconds(Number):
 
 
 class Choice(Kind):
-    """One of several names, in any case."""
+    """One of several names, in upper or lower case."""
 
     def __init__(self, names: Iterable[str], hidden: Sequence[str] = ()) -> None:
         self.names = list(names)
@@ -258,27 +275,27 @@ class Choice(Kind):
         raise ValueError
 
     def hint(self, value: Any) -> str:
-        import difflib  # takes a millisecond, and is needed for errors only
+        import difflib  # the import takes a millisecond, and only errors need it
 
         close = difflib.get_close_matches(str(value).lower(), self.shown, 1)
         return f"Did you mean {close[0]!r}?" if close else ""
 
 
 class Version(Choice):
-    """One of several versions; a number counts as its digits."""
+    """One of several versions. A float is converted to text."""
 
     def check(self, value: Any) -> Any:
         return super().check(str(value) if isinstance(value, float) else value)
 
 
 class ChoiceOrImport(Choice):
-    """One of several names, an import string, or in Python the object itself; None is "none", if that is a name.
+    """One of several names, an import string, or in Python the object itself.
 
     Args:
-        names: all of them.
-        what: what an import string names.
-        hidden: those that are accepted and not shown.
-        absent: those that are refused, and a sentence for each.
+        names: the valid names. If "none" is one of them, None in Python means the same.
+        what: what an import string names, for errors.
+        hidden: names that are valid, but not shown.
+        absent: names that are not valid -> a sentence that says so.
     """
 
     def __init__(
@@ -303,7 +320,10 @@ class ChoiceOrImport(Choice):
 
 
 class Loop(ChoiceOrImport):
-    """Accepts anything: programs pass the loop that they run themselves. `Config.get_loop_factory` checks it."""
+    """An event loop. Every value is accepted, because some programs pass the loop that they run themselves.
+
+    `Config.get_loop_factory` checks the value.
+    """
 
     def parse(self, text: str) -> str:
         try:
@@ -316,7 +336,7 @@ class Loop(ChoiceOrImport):
 
 
 class LogLevel(Choice):
-    """The name of a level; in Python also its number."""
+    """The name of a log level; in Python also its number."""
 
     def check(self, value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -325,7 +345,7 @@ class LogLevel(Choice):
 
 
 class Path(Text):
-    """A path. On the command line it has to exist; in Python, this is checked when it is used."""
+    """A path. In Python, it is checked only when it is used."""
 
     expected = "a path"
     metavar = "PATH"
@@ -355,7 +375,7 @@ class ExistingFile(Path):
 
 
 class ExistingDirectory(Path):
-    """The empty one is the current directory."""
+    """A directory. The empty string means the current directory."""
 
     expected = "a directory that exists"
     metavar = "DIRECTORY"
@@ -367,7 +387,7 @@ class ExistingDirectory(Path):
 
 
 class LogConfig(ExistingFile):
-    """A file; in Python also a dict, a `RawConfigParser` or an open file."""
+    """The file of a logging configuration; in Python also a dict, a `RawConfigParser` or an open file."""
 
     def read(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -381,7 +401,7 @@ class LogConfig(ExistingFile):
 
 
 class LineFormat(Choice):
-    """The name of a format of log lines, or a format with places in it."""
+    """The name of a format of log lines, or a format with placeholders."""
 
     def __init__(self, names: Iterable[str], example: str) -> None:
         super().__init__(names)
@@ -395,8 +415,8 @@ class LineFormat(Choice):
         return text
 
     def check_format(self, text: str) -> None:
-        """Raises ValueError, which says what is wrong and what is accepted."""
-        raise NotImplementedError  # pragma: no cover - each kind has its own
+        """Check a format. Raises ValueError that says what is wrong and what is valid."""
+        raise NotImplementedError  # pragma: no cover - every subclass overrides it
 
     def hint(self, value: Any) -> str:
         if "%" not in str(value):
@@ -412,7 +432,7 @@ class AccessLogFormat(LineFormat):
     """A format of access lines."""
 
     def check_format(self, text: str) -> None:
-        from uvicorn.access_format import KNOWN, compile_format  # most servers have the default
+        from uvicorn.access_format import KNOWN, compile_format  # imported here, because most servers use the default
 
         try:
             compile_format(text)
@@ -421,10 +441,10 @@ class AccessLogFormat(LineFormat):
 
 
 class LogFormat(LineFormat):
-    """A format of the lines of the server."""
+    """A format of the log lines of the server."""
 
     def check_format(self, text: str) -> None:
-        from uvicorn.logging import check_log_format  # which imports this module
+        from uvicorn.logging import check_log_format  # imported here, because that module imports this one
 
         check_log_format(text)
 
@@ -437,7 +457,7 @@ class Header(Kind):
         name, colon, value = text.partition(":")
         if not colon:
             raise ValueError
-        # RFC 9112, section 5: white space around a field value is no part of it.
+        # White space around a field value does not belong to it (RFC 9112 section 5).
         return self._grammatical(name, value.strip(" \t"))
 
     def check(self, value: Any) -> Any:
@@ -465,7 +485,9 @@ class Buckets(Kind):
         return text
 
     def check(self, value: Any) -> tuple[float, ...]:
-        from uvicorn._speedups.metric_cells import BUCKETS_MAX  # not before UVICORN_SPEEDUPS is looked at
+        from uvicorn._speedups.metric_cells import (
+            BUCKETS_MAX,
+        )  # imported here, so that UVICORN_SPEEDUPS can still be set
 
         if isinstance(value, str):
             value = [float(number) for number in value.split(",")]
@@ -481,7 +503,7 @@ class Buckets(Kind):
 
 
 class TrustedHosts(Kind):
-    """The proxies that are trusted."""
+    """The trusted proxies."""
 
     expected = "a comma-separated list of addresses, CIDR networks and literals, or *"
     metavar = "LIST"
@@ -514,18 +536,24 @@ class TrustedHosts(Kind):
 
 
 def network(host: str, strict: bool = True) -> Any:
-    """Return the IP network that `host` names, or None if it names none; raise ValueError for a wrong one.
+    """Parse an IP network.
 
-    A text that begins like a network and is none is an error. Taken as a literal, it would trust no proxy.
+    A text that begins like a network, but is not one, is an error. As a literal, it would not match any proxy.
 
     Args:
         host: a trusted proxy.
         strict: whether host bits, as in 10.0.0.1/8, are an error.
+
+    Returns:
+        The network; None if the text is not a network.
+
+    Raises:
+        ValueError: the network is not valid.
     """
     address, slash, _ = host.partition("/")
     if not slash:
         return None
-    import ipaddress  # takes two milliseconds, and few options name a network
+    import ipaddress  # the import takes two milliseconds, and few options have a network
 
     try:
         ipaddress.ip_address(address)
@@ -535,7 +563,7 @@ def network(host: str, strict: bool = True) -> Any:
 
 
 class Callback(Kind):
-    """A callable, which only Python code can pass."""
+    """A callable, which can be passed only in Python."""
 
     metavar = "CALLABLE"
 
@@ -555,7 +583,7 @@ class SSLVersion(Number):
 
 
 class SSLMinVersion(Kind):
-    """A version of TLS; in Python a member of `ssl.TLSVersion` too."""
+    """A version of TLS; in Python also a member of `ssl.TLSVersion`."""
 
     versions: ClassVar = {
         "1.0": ssl.TLSVersion.TLSv1,
@@ -587,7 +615,7 @@ class SSLCiphers(Kind):
     metavar = "CIPHERS"
 
     def parse(self, text: str) -> str:
-        if not text:  # OpenSSL's own
+        if not text:  # the default of OpenSSL
             return text
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(text)

@@ -1,4 +1,4 @@
-"""What a reloader watches: patterns of file names, and the directories that hold the files."""
+"""Finds what a reloader watches: patterns of file names, and directories."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path  # takes a millisecond to import, and few servers reload
+    from pathlib import Path  # the import takes a millisecond, and few servers reload
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -17,7 +17,7 @@ DEFAULT_EXCLUDES = (".*", ".py[cod]", ".sw.*", "~*")
 
 
 def is_dir(path: "Path") -> bool:
-    """Whether `path` is a directory that can be looked at."""
+    """Whether `path` is a directory that can be accessed."""
     try:
         return path.resolve().is_dir()
     except OSError:
@@ -30,18 +30,18 @@ def resolve_reload_patterns(
     """Separate patterns from directories.
 
     Args:
-        patterns_list: glob patterns and paths; those of directories add them.
-        directories_list: paths of directories; those that do not exist are left out.
+        patterns_list: glob patterns and paths. Directories that they match are added to the directories.
+        directories_list: paths of directories. Those that do not exist are left out.
 
     Returns:
-        The patterns, each once, and the resolved directories, without those inside others.
+        The patterns without duplicates, and the resolved directories. A directory inside another one is left out.
     """
     from pathlib import Path
 
     patterns = list(dict.fromkeys(os.fspath(pattern) for pattern in patterns_list))
     candidates = [Path(directory) for directory in directories_list]
     for pattern in patterns:
-        # ".*" means hidden files, not hidden directories.
+        # The default pattern ".*" is for hidden files. It must not add hidden directories.
         if pattern != ".*":
             candidates += _matches(Path(pattern))
     directories = dict.fromkeys(candidate.resolve() for candidate in candidates if is_dir(candidate))
@@ -59,7 +59,11 @@ def _matches(pattern: "Path") -> "list[Path]":
 def resolve_watched(
     directories: Sequence[FilePath] | None, includes: Sequence[FilePath] | None, excludes: Sequence[FilePath] | None
 ) -> "tuple[list[Path], list[Path], list[str], list[str]]":
-    """Return the directories to watch, the directories to leave out, and the same for patterns."""
+    """Return what to watch and what to exclude.
+
+    Returns:
+        The directories to watch, the directories to exclude, the patterns to watch, and the patterns to exclude.
+    """
     from pathlib import Path
 
     included_patterns, included = resolve_reload_patterns(includes or (), directories or ())

@@ -1,4 +1,4 @@
-"""The processes that supervise others, imported when they are used."""
+"""The supervisors of child processes. Each is imported when it is used."""
 
 from typing import TYPE_CHECKING, Any
 

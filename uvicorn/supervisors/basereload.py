@@ -1,8 +1,8 @@
-"""Reloading: a child serves, and is replaced when a file changes.
+"""Reloading (`--reload`): a child process serves, and is replaced when a file changes.
 
-The parent binds the sockets, so that clients wait while no child serves. Subclasses say what has changed
-(`should_restart`): the system notifies `WatchFilesReload`, `StatReload` compares times. A child that fails is not
-started again before the next change, or SIGHUP.
+The parent binds the sockets, so clients wait while no child serves. The subclasses find changes: the operating system
+notifies `WatchFilesReload`, and `StatReload` compares modification times. A child that fails is started again only
+after the next change, or SIGHUP.
 """
 
 import contextlib
@@ -24,29 +24,33 @@ from uvicorn.process_manager import ProcessManager
 from uvicorn.server import HANDLED_SIGNALS, has_terminal, log_process, write_stacks
 from uvicorn.supervisors.spawn import PipeEnd, get_subprocess, spawn
 
-# Seconds by which open streams may delay a reload, unless the user sets a time; and for the application after that.
+# Seconds that a reload waits for open streams, unless `--timeout-graceful-shutdown` is set, and for the lifespan
+# shutdown after them.
 RELOAD_GRACE = 2
 SHUTDOWN_ALLOWANCE = 5.0
 
-# What systemd shows.
+# The status that systemd shows.
 STATUS = "Serving, and watching files"
 
 logger = logging.getLogger("uvicorn.error")
 
 
 class Message(bytes, enum.Enum):
-    """What the reloader says to its child over their pipe. A signal could come before the child has its handler."""
+    """The messages of the reloader to its child, over a pipe.
 
-    STOP = b"stop"  # Shut down, on Windows. Elsewhere SIGTERM says it.
-    REOPEN = b"reopen"  # Open the files of the log anew.
-    STACKS = b"stacks"  # Write the stacks of your threads.
+    Signals are not used, because a signal could arrive before the child has installed its handler.
+    """
+
+    STOP = b"stop"  # Shut down. Used on Windows; elsewhere SIGTERM is sent.
+    REOPEN = b"reopen"  # Reopen the log files.
+    STACKS = b"stacks"  # Write the stacks of all threads.
 
 
-class ObedientTarget:
-    """Serves in the child, where a thread listens to the reloader's pipe.
+class ControlledTarget:
+    """Serves in the child, and handles the messages of the reloader in a thread.
 
     Args:
-        target: serves, called with `sockets=`.
+        target: the function that serves; called with the argument `sockets`.
         channel: the pipe from the reloader.
     """
 
@@ -59,7 +63,7 @@ class ObedientTarget:
         self._target(sockets=sockets)
 
     def _listen(self) -> None:
-        with contextlib.suppress(EOFError, OSError):  # Another thread notices the end of the reloader.
+        with contextlib.suppress(EOFError, OSError):  # The reloader has ended. Another thread notices that.
             while True:
                 message = Message(self._channel.recv_bytes())
                 if message is Message.REOPEN:
@@ -71,15 +75,15 @@ class ObedientTarget:
 
 
 class BaseReload:
-    """A reloader; iterating it yields the files that have changed, or None.
+    """A reloader. Iterating over it yields lists of changed files, or None.
 
     Args:
         config: what is served and watched.
-        target: serves in the child process, called with `sockets=`.
-        sockets: stay open here, so that no reload refuses a connection.
+        target: the function that serves in the child process; called with the argument `sockets`.
+        sockets: the sockets. They stay open in this process, so no connection is refused during a reload.
 
     Attributes:
-        manager: notifies systemd, or another process manager, of the states of this process.
+        manager: reports the state of this process to systemd or another process manager.
     """
 
     reloader_name: str | None = None
@@ -100,13 +104,13 @@ class BaseReload:
             config.timeout_graceful_shutdown = RELOAD_GRACE
 
     def signal_handler(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; a second signal does not wait for the child."""
+        """Handle a signal: stop. A second signal kills the child."""
         if self.should_exit.is_set():
             self.process.kill()
         self.should_exit.set()
 
     def handle_hup(self, sig: int, frame: FrameType | None) -> None:
-        """Restart the child at the next look, as for a change. Exit if the terminal is gone."""
+        """Handle SIGHUP: restart the child at the next check. If the terminal was closed, exit instead."""
         if self._has_terminal and not has_terminal():
             self.signal_handler(sig, frame)
             return
@@ -114,18 +118,18 @@ class BaseReload:
         self._restart_requested = True
 
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
-        """Open the files of the log anew, here and in the child."""
+        """Handle SIGUSR1: reopen the log files, here and in the child."""
         logger.info("Received SIGUSR1, reopening log files.")
         reopen_logs()
-        self._tell(Message.REOPEN)
+        self._send(Message.REOPEN)
 
     def handle_usr2(self, sig: int, frame: FrameType | None) -> None:
-        """Write the stacks of all threads, here and in the child."""
+        """Handle SIGUSR2: write the stacks of all threads, here and in the child."""
         write_stacks()
-        self._tell(Message.STACKS)
+        self._send(Message.STACKS)
 
     def run(self) -> None:
-        """Serve, reloading at every change, until a signal comes."""
+        """Serve until a signal stops it, and reload at every change."""
         self.startup()
         self.manager.ready(STATUS)
         for changes in self:
@@ -142,10 +146,10 @@ class BaseReload:
         self.shutdown()
 
     def pause(self) -> None:
-        """Wait before the next look.
+        """Wait until the next check.
 
         Raises:
-            StopIteration: the reloader shall exit.
+            StopIteration: the reloader has to exit.
         """
         if self.should_exit.wait(self.config.reload_delay):
             raise StopIteration()
@@ -162,7 +166,7 @@ class BaseReload:
         message = f"Started reloader process [%d] using {self.reloader_name}"
         log_process(message, self.pid, str(self.reloader_name), bold=True)
         for sock in self.sockets:
-            # A client that comes while no child is ready waits.
+            # From now on, clients can connect. They wait until a child is ready.
             sock.listen(self.config.backlog)
         self._start()
 
@@ -172,14 +176,14 @@ class BaseReload:
         self._has_terminal = has_terminal()
         handlers: dict[int, Any] = dict.fromkeys(HANDLED_SIGNALS, self.signal_handler)
         for name in ("HUP", "USR1", "USR2"):
-            sig = getattr(signal, f"SIG{name}", None)  # Windows has none of them.
-            # A handler of the program stays, and a SIGHUP that is ignored (`nohup`) stays ignored.
+            sig = getattr(signal, f"SIG{name}", None)  # Windows does not have these signals.
+            # A handler of the program stays, and so does SIG_IGN for SIGHUP, which `nohup` sets.
             if sig is not None and signal.getsignal(sig) is signal.SIG_DFL:
                 handlers[sig] = getattr(self, f"handle_{name.lower()}")
         self._former_handlers = {sig: signal.signal(sig, handler) for sig, handler in handlers.items()}
 
     def restart(self) -> None:
-        """Replace the child, also one that has died."""
+        """Replace the child, whether it still runs or not."""
         self.manager.reloading()
         self._stop()
         self._start()
@@ -187,12 +191,12 @@ class BaseReload:
 
     def _start(self) -> None:
         listener, self._channel = spawn.Pipe(duplex=False)
-        target = ObedientTarget(self.target, listener)
+        target = ControlledTarget(self.target, listener)
         self.process = get_subprocess(config=self.config, target=target, sockets=self.sockets)
         self.process.start()
         listener.close()
 
-    def _tell(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         if self._channel is not None:
             with contextlib.suppress(OSError):  # The child has ended.
                 self._channel.send_bytes(message)
@@ -212,7 +216,7 @@ class BaseReload:
 
     def _terminate(self) -> None:
         if sys.platform == "win32":
-            self._tell(Message.STOP)
+            self._send(Message.STOP)
         else:
             self.process.terminate()
 
@@ -227,10 +231,10 @@ class BaseReload:
         log_process("Stopping reloader process [%d]", self.pid, bold=True)
 
     def should_restart(self) -> list[Path] | None:
-        """Return the files that have changed since the last look, or None.
+        """Return the files that have changed since the last call, or None.
 
         Raises:
-            StopIteration: the reloader shall exit.
+            StopIteration: the reloader has to exit.
         """
         raise NotImplementedError("Reload strategies should override should_restart()")
 

@@ -1,4 +1,8 @@
-"""Listeners of a worker that lets others accept first when it is ahead, by a scoreboard."""
+"""Spreads connections evenly over workers.
+
+Each worker publishes its number of connections in shared memory, the scoreboard. A worker that has more than the others
+waits a moment before it accepts, so that another worker can take the connection.
+"""
 
 import asyncio
 import contextlib
@@ -15,23 +19,24 @@ from uvicorn.config import Config
 from uvicorn.net.listeners import Connector, Listeners, get_accept_delay
 from uvicorn.server_state import Connections
 
-# One slot for each worker; the first slot has the number of slots that may be in use after it.
+# The scoreboard is an array of 32-bit numbers: one cell for each worker. The first cell has the number of cells after
+# it that may be in use.
 CELLS = 4096
 CELL_SIZE = 4
 SIZE = CELLS * CELL_SIZE
-# In the cell of a worker that does not accept.
+# The value in the cell of a worker that does not accept.
 ABSENT = 0x7FFFFFFF
 
-# By how many connections a worker may be ahead of the least loaded one. Fewer make the shares more even; with too few,
-# workers that wake up together would wait for each other each time.
+# A worker may have this many connections more than the worker with the fewest. A smaller number spreads connections
+# more evenly. But if it is too small, workers that wake up at the same time wait for each other again and again.
 SLACK = 2
-SLACK_SHIFT = 3  # and an eighth of what the least loaded one has
+SLACK_SHIFT = 3  # and an eighth of the connections of the worker with the fewest
 
-# Seconds for which a connection is left to the others: a process may take some milliseconds to wake up.
+# Seconds for which a worker leaves a connection to the others. A process can take some milliseconds to wake up.
 COURTESY_DELAY = 0.02
 
-# A worker that leaves this many connections waiting is busy, or hangs. The others then disregard it for some time, each
-# time twice as long, until it has accepted something.
+# If others have left this many connections to a worker, and it has not accepted any, it is busy or hangs. It is then
+# not considered for DISREGARD_MIN seconds, and twice as long each further time, until it accepts a connection.
 PATIENCE = 3
 DISREGARD_MIN = 0.1
 DISREGARD_MAX = 1.0
@@ -40,9 +45,9 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class Scoreboard:
-    """The shared memory with the number of connections of each worker. Each worker writes its own cell only: no lock.
+    """The shared memory. The supervisor has it, and pickles a `Share` to each worker.
 
-    The supervisor has it, and pickles a `Share` to each worker.
+    It needs no lock, because each worker writes only to its own cell.
     """
 
     def __init__(self) -> None:
@@ -52,7 +57,7 @@ class Scoreboard:
         self._taken: set[int] = set()
 
     def take(self) -> "Share | None":
-        """A share for one more worker; None if all are taken."""
+        """Make a share for one more worker; None if no cell is free."""
         index = next((index for index in range(1, CELLS) if index not in self._taken), None)
         if index is None:
             return None
@@ -71,7 +76,7 @@ class Scoreboard:
 
 
 def open_scoreboard() -> Scoreboard | None:
-    """A scoreboard; None if workers cannot share memory, which is logged."""
+    """Make a scoreboard. None if workers cannot share memory, which is logged."""
     if sys.platform == "win32":  # The event loops of Windows cannot watch a listening socket.
         return None
     try:
@@ -82,10 +87,10 @@ def open_scoreboard() -> Scoreboard | None:
 
 
 def open_unnamed_file(name: str) -> IO[bytes]:
-    """A file for memory that processes share; `name` appears in /proc."""
+    """Open a file without a path, for memory that processes share. Linux shows `name` in /proc."""
     memfd_create = getattr(os, "memfd_create", None)
     if memfd_create is not None:
-        # It needs no file system: that of a container may be read-only. An old kernel or a sandbox refuses it.
+        # This needs no file system, which may be read-only in a container. Old kernels and sandboxes refuse it.
         with contextlib.suppress(OSError):
             return open(memfd_create(name), "r+b", buffering=0)
     import tempfile
@@ -94,7 +99,7 @@ def open_unnamed_file(name: str) -> IO[bytes]:
 
 
 class Share:
-    """One worker's place on the scoreboard: the cell `index` of the shared memory."""
+    """The place of one worker on the scoreboard: the cell `index`."""
 
     def __init__(self, fd: int, index: int) -> None:
         self._fd = fd
@@ -115,15 +120,15 @@ class Share:
         return self._cells
 
     def publish(self, connections: int) -> None:
-        """Let the others know how many we have."""
+        """Write the number of our connections."""
         self.cells[self.index] = connections
 
     def withdraw(self) -> None:
-        """Let the others know that we no longer accept."""
+        """Write that we do not accept."""
         self.cells[self.index] = ABSENT
 
     def read(self) -> list[int]:
-        """The number of connections of each worker, at its index; `ABSENT` if it does not accept."""
+        """The number of connections of each worker, at its index. ABSENT for a worker that does not accept."""
         cells = self.cells
         return [ABSENT, *cells[1 : cells[0] + 1]]
 
@@ -137,7 +142,11 @@ def _map(fd: int) -> "memoryview[int]":
 
 
 class Stalled:
-    """A worker that others waited for without success. It counts as having `load` connections until it accepts."""
+    """A worker that did not take a connection that was left to it.
+
+    Args:
+        load: the number of its connections then. If it changes, the worker is at work again.
+    """
 
     def __init__(self, load: int) -> None:
         self.load = load
@@ -146,7 +155,7 @@ class Stalled:
         self._period = DISREGARD_MIN / 2
 
     def count_wait(self, now: float) -> None:
-        """It has left one more connection waiting."""
+        """Count one more connection that it did not take."""
         self._times += 1
         if self._times >= PATIENCE:
             self._period = min(2 * self._period, DISREGARD_MAX)
@@ -154,12 +163,12 @@ class Stalled:
 
 
 class Courtesy:
-    """Decides for one worker when to leave a connection to the others; times are the event loop's."""
+    """Decides for one worker when to leave a connection to the others. Times are those of the event loop."""
 
     def __init__(self, share: Share) -> None:
         self._share = share
         self._stalled: dict[int, Stalled] = {}
-        self._awaited = (0, 0)  # which worker, and how many connections it had
+        self._awaited = (0, 0)  # the worker that should take the connection, and its number of connections
 
     def is_due(self, now: float) -> bool:
         """Whether to leave the next connection to the others."""
@@ -173,7 +182,7 @@ class Courtesy:
         return True
 
     def _leave_out_stalled(self, loads: list[int], now: float) -> None:
-        """Leave out the workers that are disregarded, and forget those whose load has changed since."""
+        """Remove the workers that are not considered. Forget those whose load has changed."""
         for index, worker in list(self._stalled.items()):
             if index >= len(loads) or loads[index] != worker.load:
                 del self._stalled[index]
@@ -181,21 +190,23 @@ class Courtesy:
                 loads[index] = ABSENT
 
     def on_left_waiting(self, now: float) -> None:
-        """No worker has taken the connection that we left to the others."""
+        """Called when no worker has taken the connection that we left to the others."""
         index, load = self._awaited
         loads = self._share.read()
-        if index < len(loads) and loads[index] == load:  # Otherwise that worker is at work.
+        if (
+            index < len(loads) and loads[index] == load
+        ):  # Otherwise that worker has accepted or closed connections, so it is at work.
             self._stalled.setdefault(index, Stalled(load)).count_wait(now)
 
 
 class PublishedConnections(Connections):
-    """As `Connections`; the other workers know how many there are.
+    """The connections of a worker, whose number is published on the scoreboard.
 
     Args:
-        share: our place on the scoreboard.
+        share: the place of the worker on the scoreboard.
 
     Attributes:
-        on_end: called when a connection has ended.
+        on_end: functions that are called when a connection has ended.
     """
 
     def __init__(self, share: Share) -> None:
@@ -205,6 +216,7 @@ class PublishedConnections(Connections):
         self.on_end: set[Callable[[], None]] = set()
 
     def accepting(self, accepting: bool) -> None:
+        """Set whether this worker accepts connections."""
         self._accepting = accepting
         if accepting:
             self.publish()
@@ -212,7 +224,7 @@ class PublishedConnections(Connections):
             self.share.withdraw()
 
     def publish(self) -> None:
-        """Let the others know how many there are, with those being set up."""
+        """Write the number of connections to the scoreboard, including those that are being set up."""
         if self._accepting:
             self.share.publish(len(self) + len(self.setups))
 
@@ -243,10 +255,11 @@ class PublishedConnections(Connections):
 
 
 class FairServer:
-    """Accepts from one socket, and closes it at the end.
+    """Accepts connections from one socket, and closes the socket at the end.
 
-    The loop's `create_server` accepts all it can, and the kernel tends to wake the same process first: one worker would
-    have most of the long-lived connections. `SO_REUSEPORT` spreads them by a hash, unevenly, also to a hanging worker.
+    Two simpler ways are worse. The `create_server` of the loop accepts as many connections as it can, and the kernel
+    tends to wake the same process first, so one worker would get most of the long-lived connections. `SO_REUSEPORT`
+    spreads connections by a hash: unevenly, and also to a worker that hangs.
     """
 
     def __init__(
@@ -268,7 +281,7 @@ class FairServer:
         self._loop.add_reader(sock.fileno(), self._on_readable)
 
     def close(self) -> None:
-        """Stop listening. The other workers take the connections that wait."""
+        """Stop listening. The other workers accept the connections that wait."""
         if self._closed:
             return
         self._closed = True
@@ -283,7 +296,7 @@ class FairServer:
             self._pause(COURTESY_DELAY, self._after_courtesy)
             self._connections.on_end.add(self._reconsider)
         else:
-            # One at a time: while we set it up, the others may take the next.
+            # Accept one connection at a time: while we set it up, another worker can accept the next.
             self._accept()
 
     def _pause(self, delay: float, then: Callable[[], None]) -> None:
@@ -291,7 +304,7 @@ class FairServer:
         self._timer = self._loop.call_later(delay, then)
 
     def _reconsider(self) -> None:
-        # One of our connections has ended while we left the next to the others.
+        # Called when one of our connections ends while we leave a connection to the others.
         if self._timer is not None and not self._courtesy.is_due(self._loop.time()):
             self._timer.cancel()
             self._resume()
@@ -314,7 +327,7 @@ class FairServer:
         try:
             accepted, _ = self._sock.accept()
         except (BlockingIOError, InterruptedError):
-            return  # Another worker was faster.
+            return  # Another worker has accepted it.
         except OSError as exc:
             if delay := get_accept_delay(exc):
                 self._connections.accepting(False)
@@ -325,7 +338,7 @@ class FairServer:
 
 
 class FairListeners(Listeners):
-    """As `Listeners`, for a worker and its connections."""
+    """The listeners of a worker."""
 
     _connections: PublishedConnections
 

@@ -1,4 +1,8 @@
-"""Child processes that serve: spawned, or forked if nothing but this server is loaded."""
+"""Makes child processes that serve.
+
+They are spawned: a new interpreter imports everything again. If the parent process has loaded nothing but this server,
+workers are forked instead, which is faster.
+"""
 
 import atexit
 import contextlib
@@ -23,7 +27,7 @@ from uvicorn.config.table import HTTP_PROTOCOLS, LIFESPAN, LOOP_FACTORIES, WS_PR
 from uvicorn.importer import ImportFromStringError, import_from_string, show_users_traceback
 from uvicorn.net.listeners import adopt_listening
 
-# Forked, a child would inherit the locks and threads of an application.
+# The default method. A forked child would inherit the locks of an application, but not its threads.
 spawn = multiprocessing.get_context("spawn")
 
 if sys.platform == "win32":
@@ -36,11 +40,12 @@ else:
 
     PipeEnd: TypeAlias = "Connection[Any, Any]"
 
-# Seconds that an orphan has for its requests, unless the user sets a time, and then for the application's shutdown.
+# Seconds that a child whose parent has ended gets for its requests, unless `--timeout-graceful-shutdown` is set, and
+# for the lifespan shutdown after them.
 ORPHAN_GRACE = 10.0
 ORPHAN_ALLOWANCE = 2.0
 
-# What the server itself may have imported beside the standard library.
+# The packages that the server itself imports, besides the standard library.
 _OURS = {"uvicorn", "click", "dotenv", "h11", "httptools", "uvloop", "websockets", "wsproto", "yaml", "_yaml"}
 
 
@@ -48,9 +53,9 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
     """Make, but do not start, a process that serves.
 
     Args:
-        config: sets up logging there.
-        target: is called there, with `sockets=`.
-        sockets: bound ones.
+        config: sets up logging in the child.
+        target: the function to call in the child, with the argument `sockets`.
+        sockets: bound sockets.
     """
     arguments = arguments_of_child(config, target, sockets)
     if sys.implementation.name == "pypy" and sys.platform != "win32":
@@ -59,7 +64,7 @@ def get_subprocess(config: Config, target: Callable[..., None], sockets: list[so
 
 
 class _Handed:
-    """A socket on its way to a child of PyPy (see `adopt_listening`)."""
+    """A socket that is pickled to a child on PyPy (see `adopt_listening`)."""
 
     def __init__(self, sock: socket) -> None:
         self._sock = sock
@@ -68,7 +73,7 @@ class _Handed:
         if sys.platform != "win32":
             sock = self._sock
             return _arrive, (DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
-        raise AssertionError("Windows hands sockets over in another way")
+        raise AssertionError("on Windows, multiprocessing pickles sockets itself")
 
 
 def _arrive(fd: Any, family: int, kind: int, protocol: int) -> socket:
@@ -77,10 +82,10 @@ def _arrive(fd: Any, family: int, kind: int, protocol: int) -> socket:
 
 def arguments_of_child(config: Config, target: Callable[..., None], sockets: list[socket]) -> dict[str, Any]:
     """The arguments of `subprocess_started` in the child."""
-    # The terminal, for a debugger: multiprocessing would close it.
+    # `multiprocessing` closes standard input in a child. A debugger in the application needs it.
     try:
         stdin_fileno: int | None = sys.stdin.fileno()
-    except (AttributeError, OSError, ValueError):  # none, replaced by an object without a descriptor, or closed
+    except (AttributeError, OSError, ValueError):  # There is no standard input, it was closed, or it has no descriptor.
         stdin_fileno = None
     return {"config": config, "target": target, "sockets": sockets, "stdin_fileno": stdin_fileno}
 
@@ -92,20 +97,20 @@ def subprocess_started(
 
     Args:
         config, target, sockets: as for `get_subprocess`.
-        stdin_fileno: the descriptor of the parent's standard input.
+        stdin_fileno: the descriptor of the standard input of the parent, or None.
 
     Raises:
         SystemExit: the application could not be loaded.
     """
     if stdin_fileno is not None:
-        with contextlib.suppress(OSError):  # only the descriptors 0 to 2 have come along
+        with contextlib.suppress(OSError):  # A child inherits only the descriptors 0 to 2.
             sys.stdin = os.fdopen(stdin_fileno)
     config.configure_logging()
     _end_with_parent(config.timeout_graceful_shutdown)
     try:
         target(sockets=sockets)
     except KeyboardInterrupt:
-        pass  # The parent has said what there is to say.
+        pass  # The parent logs this.
     except Exception as exc:
         if config.loaded:
             raise
@@ -114,21 +119,22 @@ def subprocess_started(
 
 
 def open_pidfd(pid: int) -> int | None:
-    """A descriptor that becomes readable when a process ends; None if the system has no such descriptors."""
+    """Open a descriptor that becomes readable when a process ends. None if the system does not support it."""
     if sys.platform == "linux":
-        # An old kernel or a sandbox has none, and PyPy no name for it.
+        # OSError: an old kernel, or a sandbox. AttributeError: PyPy.
         with contextlib.suppress(OSError, AttributeError):
             return os.pidfd_open(pid)
     return None
 
 
 def _end_with_parent(timeout_graceful_shutdown: float | None) -> None:
-    """End this process when its parent ends: an orphan would keep the port."""
+    """End this process when its parent ends. Otherwise it would keep the port in use."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         grace = ORPHAN_GRACE if timeout_graceful_shutdown is None else timeout_graceful_shutdown
         assert parent.pid is not None
-        # multiprocessing's own descriptor stays open in children that are forked after us.
+        # The sentinel of multiprocessing is a pipe. Children that are forked later inherit its other end and keep it
+        # open.
         pidfd = open_pidfd(parent.pid)
         sentinel = parent.sentinel if pidfd is None else pidfd
         threading.Thread(target=_watch, args=(sentinel, grace), daemon=True, name="uvicorn-parent").start()
@@ -139,19 +145,19 @@ def _watch(parent_sentinel: int, grace: float) -> None:
     if sys.platform == "win32":
         signal.raise_signal(signal.SIGTERM)
     else:
-        # Not to this thread: the kernel interrupts the main one.
+        # A signal for the process, not for this thread: the kernel then interrupts the main thread.
         os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(grace + ORPHAN_ALLOWANCE)
-    os._exit(1)  # pragma: no cover - it ends before what was covered is saved
+    os._exit(1)  # pragma: no cover - the process ends before coverage is saved
 
 
 def can_fork() -> bool:
-    """Whether only the server is loaded into this process and runs in it, as after a call of the command `uvicorn`.
+    """Whether this process has loaded and runs only this server, as after the command `uvicorn`.
 
-    Of anything else a fork would inherit locks, threads and connections, and a restart would not load it anew.
+    A forked child would inherit the locks and connections of other code, and a restart would not load that code again.
     """
-    pidfd = open_pidfd(os.getpid())  # A forked process needs one to notice the end of its parent.
-    if pidfd is None:  # Also on macOS, where system libraries do not work after a fork.
+    pidfd = open_pidfd(os.getpid())  # A forked process needs it to notice the end of its parent.
+    if pidfd is None:  # This includes macOS, where system libraries do not work after a fork.
         return False
     os.close(pidfd)
     return _runs_one_thread() and _main_module_is_ours() and not _foreign_modules()
@@ -159,29 +165,31 @@ def can_fork() -> bool:
 
 def _runs_one_thread() -> bool:
     try:
-        return len(os.listdir("/proc/self/task")) == 1  # This counts threads that Python did not start, too.
+        return len(os.listdir("/proc/self/task")) == 1  # This also counts threads that Python did not start.
     except OSError:
         return False
 
 
 def _main_module_is_ours() -> bool:
-    """Whether the main module only calls us, as the `uvicorn` script and `python -m uvicorn` do."""
+    """Whether the main module only calls this package, as the script `uvicorn` and `python -m uvicorn` do."""
     allowed = (sys, re, uvicorn, uvicorn.main)
     names = vars(sys.modules["__main__"])
     return all(value in allowed for name, value in names.items() if not name.startswith("__"))
 
 
 def _foreign_modules() -> set[str]:
-    """The modules that were imported besides the server's, for example by a logging configuration."""
+    """The other modules that were imported, for example by a logging configuration."""
     names = list(sys.modules)
     tops = {name.partition(".")[0] for name in names[names.index("uvicorn") :]}
-    # Those without a spec have been made by an extension module.
+    # Modules without a spec were made by an extension module.
     imported = {name for name in tops if getattr(sys.modules.get(name), "__spec__", None) is not None}
-    return imported - _OURS - sys.stdlib_module_names - {"__mp_main__"}  # `multiprocessing`'s name of the main module
+    return (
+        imported - _OURS - sys.stdlib_module_names - {"__mp_main__"}
+    )  # the name that multiprocessing gives to the main module
 
 
 def preload(config: Config) -> None:
-    """Import what every worker needs. Workers themselves import the user's modules."""
+    """Import what every worker needs, before workers are forked. The modules of the user are left to the workers."""
     choices: list[tuple[Any, Mapping[str, str | None]]] = [
         (config.loop, LOOP_FACTORIES),
         (config.http, HTTP_PROTOCOLS),
@@ -190,11 +198,11 @@ def preload(config: Config) -> None:
     if config.ws != "auto":  # `auto` is imported at the first handshake (`Config.ws_protocol_class`).
         choices.append((config.ws, WS_PROTOCOLS))
     for asked, named in choices:
-        # If something cannot be imported, the worker will report it.
+        # The worker will report an error.
         with contextlib.suppress(ImportFromStringError, ImportError):
             found = import_from_string(named.get(asked) if isinstance(asked, str) else None)
             if named is LOOP_FACTORIES and found is not None:
-                found(use_subprocess=True)  # Which imports what `auto` stands for.
+                found(use_subprocess=True)  # This imports the library that `auto` stands for.
     if config.is_ssl and config.ssl_context_factory is None:
         from uvicorn.net.tls import create_shared_context
 
@@ -207,18 +215,18 @@ def preload(config: Config) -> None:
 def get_forked(
     config: Config, target: Callable[..., None], sockets: list[socket], let_go: Callable[[], None]
 ) -> BaseProcess:
-    """As `get_subprocess`, of a forked process, which first calls `let_go`."""
+    """Make, but do not start, a forked process that serves. It calls `let_go` first."""
     arguments = {"let_go": let_go, "started": arguments_of_child(config, target, sockets)}
     fork: Any = multiprocessing.get_context("fork")  # Any: Windows has no such context, and mypy checks for it too
     process: BaseProcess = fork.Process(target=_run, kwargs=arguments)
-    # The name by which applications find out which worker they are in.
+    # Applications read the number of the worker from this name.
     process.name = process.name.replace("Fork", "Spawn")
     return process
 
 
 def _run(let_go: Callable[[], None], started: dict[str, Any]) -> None:
     let_go()
-    # For the application, as in a process that was spawned.
+    # The application gets the start method that it has in a spawned process.
     multiprocessing.set_start_method("spawn", force=True)
     if sys.version_info < (3, 13):
         try:
@@ -227,6 +235,6 @@ def _run(let_go: Callable[[], None], started: dict[str, Any]) -> None:
             threading._shutdown()
             atexit._run_exitfuncs()
     else:
-        # `multiprocessing` calls only the functions that are registered from here on.
+        # In a forked child, multiprocessing calls only exit functions that were registered after the fork.
         atexit.register(logging.shutdown)
         subprocess_started(**started)

@@ -1,4 +1,4 @@
-"""Reloading without watchfiles: by the modification times of files."""
+"""Reloading without watchfiles: compares the modification times of files."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class StatReload(BaseReload):
-    """Watches the Python files of `config.reload_dirs`, as a `BaseReload`."""
+    """Watches the Python files in `config.reload_dirs`."""
 
     reloader_name = "StatReload"
 
@@ -24,7 +24,8 @@ class StatReload(BaseReload):
             logger.warning("--reload-include and --reload-exclude have no effect unless watchfiles is installed.")
 
     def startup(self) -> None:
-        # Before the child starts: otherwise a change after the child has read a file would go unnoticed.
+        # Read the times before the child starts. Otherwise a change between the import of a file and the first check
+        # would not be noticed.
         self.mtimes = dict(self._stat())
         super().startup()
 
@@ -42,7 +43,7 @@ class StatReload(BaseReload):
             try:
                 yield path, path.stat().st_mtime
             except OSError:
-                continue  # The file has been removed since, or must not be read.
+                continue  # The file was removed, or cannot be read.
 
     def iter_py_files(self) -> Iterator[Path]:
         for directory in self.config.reload_dirs:

@@ -14,8 +14,9 @@ from uvicorn.supervisors.basereload import BaseReload
 class FileFilter:
     """Chooses the files whose changes cause a reload.
 
-    A default pattern applies unless `config` names it on the other side. A default exclude does not apply either to a
-    file of an include that it matches as well: `.env` means that file, `*.html` does not mean hidden ones.
+    The patterns of `config` have precedence over the defaults: a default include is not used if it is excluded, and a
+    default exclude is not used if it is included. An include that a default exclude matches has precedence too: with
+    the include `.env`, the default `.*` does not exclude this file. The include `*.html` does not include hidden files.
     """
 
     def __init__(self, config: Config) -> None:
@@ -43,7 +44,7 @@ def _matches(path: Path, patterns: list[str]) -> bool:
 
 
 class WatchFilesReload(BaseReload):
-    """Watches `config.reload_dirs` for what `FileFilter` lets pass, as a `BaseReload`."""
+    """Watches the files in `config.reload_dirs` that `FileFilter` accepts."""
 
     reloader_name = "WatchFiles"
 
@@ -54,9 +55,9 @@ class WatchFilesReload(BaseReload):
             *config.reload_dirs,
             watch_filter=None,
             stop_event=self.should_exit,
-            # The default groups what changes within 1.6 s, however long the group becomes.
+            # The default collects changes for 1.6 s after each change, so a reload could be delayed without a limit.
             debounce=max(int(config.reload_delay * 1000), 1),
-            # The process manager expects signs of life.
+            # At least once a second, `run` has to notify the watchdog of the process manager.
             rust_timeout=1000,
             yield_on_timeout=True,
             ignore_permission_denied=True,
