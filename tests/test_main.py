@@ -316,7 +316,7 @@ def test_an_option_that_is_not_here() -> None:
 def test_without_an_application() -> None:
     code, output = invoke()
     assert code == 2
-    assert "Missing argument 'APP'" in output
+    assert "Missing argument 'APP': the application, as module:attribute, such as main:app." in output
 
 
 def test_errors_of_config_are_usage_errors() -> None:
@@ -528,7 +528,7 @@ def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
         ([APP, "--http", "no.such:Http"], 3, "ERROR:    Error loading --http no.such:Http. Could not import module"),
         ([APP, "--fd", "99"], 3, "ERROR:    [Errno 9] cannot serve file descriptor 99: Bad file descriptor"),
         ([APP, "--uds", "/no/such/x"], 3, "ERROR:    [Errno 2] error while attempting to bind on address '/no/such/x'"),
-        ([APP, "--ssl-certfile", __file__], 3, f"ERROR:    certificate '{__file__}', key '{__file__}': not in PEM"),
+        ([APP, "--ssl-certfile", __file__], 3, f"ERROR:    --ssl-certfile {__file__}: there is no certificate"),
         ([APP, "--log-config", __file__], 2, "Error: --log-config "),
         (
             [APP, "--loop", "zuvloop"],

@@ -262,7 +262,10 @@ def format_access_log(access_format: str, path: str | None, use_colors: bool | N
     """
     access_logger = logging.getLogger("uvicorn.access")
     if path is not None:
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        try:
+            handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        except OSError as exc:
+            raise OSError(exc.errno, f"--access-log-file {path} cannot be opened: {exc.strerror}") from None
         handler.setFormatter(AccessFormatter(ACCESS_FORMAT, use_colors=bool(use_colors)))
         for former in access_logger.handlers:
             if isinstance(former, logging.FileHandler):

@@ -185,6 +185,9 @@ class GroupedCommand(click.Command):
             if ours is None:
                 raise
             raise click.UsageError(f"No such option: {exc.option_name}. Use {ours}.", ctx) from None
+        except click.MissingParameter:
+            message = "Missing argument 'APP': the application, as module:attribute, such as main:app."
+            raise click.UsageError(message, ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str, list[tuple[str, str]]] = {group.value: [] for group in Group}

@@ -445,3 +445,40 @@ def test_a_log_line_names_an_option_by_its_flag(message: str, named: str, caplog
     with pytest.raises(SystemExit):
         exit_with_startup_failure(OSError(message))
     assert caplog.messages == [named]
+
+
+@pytest.mark.parametrize(
+    ("options", "warnings"),
+    [
+        ({"ssl_keyfile_password": "secret"}, ["--ssl-keyfile-password has no effect without --ssl-certfile."]),
+        (
+            {"ssl_min_version": "1.2", "ssl_cert_reqs": 2},
+            ["--ssl-cert-reqs and --ssl-min-version have no effect without --ssl-certfile."],
+        ),
+        (
+            {"limit_max_requests_jitter": 5, "worker_max_lifetime_jitter": 5},
+            [
+                "--limit-max-requests-jitter has no effect without --limit-max-requests.",
+                "--worker-max-lifetime-jitter has no effect without --worker-max-lifetime.",
+            ],
+        ),
+        (
+            {"ssl_certfile": __file__, "ssl_cert_reqs": 1},
+            ["Each client certificate is refused without --ssl-ca-certs, which names the authorities."],
+        ),
+        # What is whole.
+        ({"ssl_certfile": __file__, "ssl_cert_reqs": 2, "ssl_ca_certs": __file__, "ssl_min_version": "1.3"}, []),
+        ({"ssl_context_factory": lambda config, default: default(), "ssl_cert_reqs": 2}, []),
+        ({"limit_max_requests_jitter": 5, "limit_max_requests": 5}, []),
+    ],
+)
+def test_options_that_need_another_one(
+    options: dict[str, Any], warnings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Config(None, **options)
+    assert capsys.readouterr().err.splitlines() == [f"WARNING:  {warning}" for warning in warnings]
+
+
+def test_a_log_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=f"--access-log-file {tmp_path} cannot be opened: Is a directory"):
+        Config(None, access_log_file=tmp_path)

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import errno
 import os
@@ -15,6 +16,8 @@ from tests.processes import exchange, free_port, serve
 from tests.waiting import eventually
 from uvicorn.config import Config
 from uvicorn.net.bind import Bind, InheritedBind, SystemdBind, TcpBind, UnixBind, _is_served, bind_to, binds_of
+from uvicorn.net.listeners import Listeners
+from uvicorn.server_state import Connections
 
 
 @pytest.fixture
@@ -75,9 +78,12 @@ def test_the_addresses_of_bind(address: str, kind: type[Bind], attributes: dict[
         ("8000", "Did you mean 127.0.0.1:8000?"),
         ("::1:8000", "Did you mean [::1]:8000?"),
         ("[::1]", ""),
-        ("localhost:65536", ""),
+        ("[::1:8000", "Did you mean [::1]:8000?"),
+        ("localhost:65536", "The last port is 65535."),
+        ("localhost:" + 5000 * "9", "The last port is 65535."),
         ("localhost:eighty", ""),
-        ("http://localhost:80", ""),
+        ("http://localhost:80", "Did you mean localhost:80?"),
+        ("http://localhost", ""),
         ("unix:", ""),
         ("fd:", ""),
         ("fd:\N{ARABIC-INDIC DIGIT ONE}", ""),
@@ -97,6 +103,72 @@ def test_options_of_one_address_beside_bind(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == ""
     Config(None, bind=["127.0.0.1:0"], port=80)
     assert "--host, --port, --uds and --fd have no effect beside --bind." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        ({"uds": "/tmp/socket", "port": 80}, "--host, --port and --fd have no effect beside --uds."),
+        ({"fd": 3, "host": "0.0.0.0"}, "--host and --port have no effect beside --fd."),
+        ({"fd": 3}, ""),
+        ({"uds": "/tmp/socket"}, ""),
+        ({"host": "0.0.0.0", "port": 80}, ""),
+    ],
+)
+def test_two_places_to_listen_in_one_command(
+    options: dict[str, Any], warning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Config(None, **options)
+    assert capsys.readouterr().err == (f"WARNING:  {warning}\n" if warning else "")
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["127.0.0.1:{port}", "127.0.0.1:{port}"],
+        ["0.0.0.0:{port}", "127.0.0.1:{port}"],
+        ["127.0.0.1:{port}", "0.0.0.0:{port}"],
+        ["unix:{path}", "127.0.0.1:{port}", "unix:{path}"],
+    ],
+    ids=["the same", "all and one", "one and all", "unix"],
+)
+@pytest.mark.parametrize("of_a_supervisor", [False, True])
+def test_one_address_twice(
+    addresses: list[str], of_a_supervisor: bool, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only `listen` would refuse it, after the application has started."""
+    port = free_port()
+    config = Config(None, bind=[address.format(port=port, path=path) for address in addresses])
+    if of_a_supervisor:
+        with pytest.raises(SystemExit):
+            config.open_binds()
+        message = capsys.readouterr().err
+    else:
+        with pytest.raises(OSError, match="--bind names the address") as error:
+            Listeners(config, asyncio.Protocol, Connections()).bind()
+        message = str(error.value)
+    assert re.search(r"--bind names the address (127\.0\.0\.1:\d+|0\.0\.0\.0:\d+|/.+) twice", message)
+    with socket.create_server(("127.0.0.1", port)):  # Nothing stays open.
+        assert not os.path.exists(path)
+
+
+def test_addresses_that_differ(path: str) -> None:
+    """In the port, in the family, or both unix sockets."""
+    port = free_port()
+    binds = [f"127.0.0.1:{port}", f"127.0.0.2:{port}", f"[::1]:{port}", "0.0.0.0:0", f"unix:{path}", f"unix:{path}2"]
+    for bind in Config(None, bind=binds).open_binds():
+        bind.close()
+
+
+async def test_a_server_that_listens_meanwhile(path: str) -> None:
+    with socket.socket() as first, socket.socket() as second:
+        for sock in (first, second):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("127.0.0.1", first.getsockname()[1]))
+        first.listen()
+        message = rf"cannot listen on \('127\.0\.0\.1', {first.getsockname()[1]}\): address already in use"
+        with pytest.raises(OSError, match=message):
+            await Listeners(Config(None), asyncio.Protocol, Connections()).open([second])
 
 
 def test_several_addresses_are_opened_together(path: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -392,6 +464,24 @@ def test_a_unix_socket_in_no_directory(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_unix_socket_of_too_long_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "af_unix path too long" in refused(capsys, uds=str(tmp_path / ("x" * 200)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no unix sockets")
+def test_a_unix_socket_in_a_directory_that_must_not_be_searched(
+    path: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Root may search all, so the errors are made here."""
+
+    class Refusing(socket.socket):
+        def bind(self, address: Any) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    def stat(path: str) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr("uvicorn.net.bind.os.stat", stat)
+    monkeypatch.setattr("uvicorn.net.bind.socket.socket", Refusing)
+    assert refused(capsys, uds=path).endswith(f"attempting to bind on address {path!r}: permission denied")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")

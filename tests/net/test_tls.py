@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -54,6 +55,10 @@ class Files:
             )
         )
         Path(self.garbage).write_text("no PEM")
+        self.other_key = str(directory / "other.pem")
+        self.client.private_key_pem.write_to_path(self.other_key)
+        self.cut_off = str(directory / "cut_off.pem")
+        Path(self.cut_off).write_bytes(certificate.private_key_and_cert_chain_pem.bytes()[:-100])
 
     def client_context(self, with_certificate: bool = False) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -169,13 +174,29 @@ def test_the_function_takes_its_arguments_by_position(files: Files) -> None:
         ({"ssl_certfile": "missing.pem"}, "--ssl-certfile 'missing.pem' does not exist"),
         ({"ssl_certfile": "both", "ssl_keyfile": "missing.pem"}, "--ssl-keyfile 'missing.pem' does not exist"),
         ({"ssl_certfile": "both", "ssl_ca_certs": "missing.pem"}, "--ssl-ca-certs 'missing.pem' does not exist"),
-        ({"ssl_certfile": "garbage"}, "garbage.pem': not in PEM format, or the password is wrong"),
-        ({"ssl_certfile": "certificate"}, "certificate.pem': not in PEM format, or the password is wrong"),
+        ({"ssl_certfile": "garbage"}, "garbage.pem: there is no certificate in PEM format in this file"),
+        ({"ssl_certfile": "key"}, "key.pem: there is no certificate in PEM format in this file"),
+        (
+            {"ssl_certfile": "certificate"},
+            "certificate.pem: there is no private key in this file; --ssl-keyfile names another one",
+        ),
+        (
+            {"ssl_certfile": "certificate", "ssl_keyfile": "garbage"},
+            "garbage.pem: there is no private key in PEM format in this file",
+        ),
+        (
+            {"ssl_certfile": "certificate", "ssl_keyfile": "other_key"},
+            "other.pem: the private key does not belong to the certificate in ",
+        ),
         (
             {"ssl_certfile": "certificate", "ssl_keyfile": "encrypted_key", "ssl_keyfile_password": "wrong"},
-            "encrypted.pem': not in PEM format, or the password is wrong",
+            "encrypted.pem: the private key is encrypted, and --ssl-keyfile-password is not its password",
         ),
-        ({"ssl_certfile": "both", "ssl_ca_certs": "garbage"}, "garbage.pem': not in PEM format"),
+        ({"ssl_certfile": "cut_off"}, "cut_off.pem: not in PEM format ("),
+        (
+            {"ssl_certfile": "both", "ssl_ca_certs": "garbage"},
+            "garbage.pem: there is no certificate in PEM format in this file",
+        ),
     ],
 )
 def test_wrong_tls_options_are_reported_in_one_line(
@@ -189,6 +210,20 @@ def test_wrong_tls_options_are_reported_in_one_line(
     assert len(lines) == 1
     assert lines[0].startswith("ERROR:    ")
     assert message in lines[0]
+
+
+@pytest.mark.parametrize("option", ["ssl_certfile", "ssl_ca_certs"])
+def test_a_file_that_must_not_be_read_is_named(option: str, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python does not name it. Root reads all files, so the error is made here."""
+
+    def refuse(*args: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    method = "load_cert_chain" if option == "ssl_certfile" else "load_verify_locations"
+    monkeypatch.setattr(ssl.SSLContext, method, refuse)
+    options = {"ssl_certfile": files.both, option: files.both}
+    with pytest.raises(PermissionError, match=r"both\.pem cannot be read: Permission denied"):
+        load(**options)
 
 
 def test_a_factory_may_change_the_default(files: Files) -> None:
@@ -429,7 +464,7 @@ def test_the_keys_belong_to_the_certificates_in_their_order(names: Names) -> Non
     (a_cert, a_key), (b_cert, b_key) = (names.issue_parts(name) for name in ("a.example", "b.example"))
     context = load(ssl_certfile=(a_cert, b_cert), ssl_keyfile=[a_key, b_key])
     assert serial_number(context, names, "b.example")[1] == ["b.example"]
-    with pytest.raises(ssl.SSLError, match="not in PEM format, or the password is wrong"):
+    with pytest.raises(ssl.SSLError, match="the private key does not belong to the certificate"):
         load(ssl_certfile=[a_cert, b_cert], ssl_keyfile=[b_key, a_key])
     with pytest.raises(OSError, match="there are 2 certificates and 1 keys"):
         load(ssl_certfile=[a_cert, b_cert], ssl_keyfile=a_key)
@@ -558,7 +593,7 @@ def test_workers_that_cannot_load_a_certificate(files: Files) -> None:
     options = ["--ssl-certfile", files.both, "--ssl-ca-certs", files.garbage, "--workers", "2"]
     with serve("tests.apps:asgi3_app", *options, ready=False) as server:
         assert server.wait() == 3
-        assert "not in PEM format" in server.stderr
+        assert "there is no certificate in PEM format in this file" in server.stderr
 
 
 def test_contexts_stay_in_their_process(files: Files) -> None:

@@ -35,7 +35,7 @@ from uvicorn.importer import (
     load_app,
 )
 from uvicorn.logging import TRACE_LOG_LEVEL, apply_log_config, format_access_log, format_log
-from uvicorn.net.bind import Bind, binds_of
+from uvicorn.net.bind import Bind, binds_of, open_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,12 @@ STARTUP_FAILURE = 3
 
 # The loggers whose level --log-level sets.
 LEVELLED_LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+# Options that have no effect without another one.
+COMPANIONS = {
+    ("ssl_keyfile_password", "ssl_ca_certs", "ssl_ciphers", "ssl_cert_reqs", "ssl_min_version"): "ssl_certfile",
+    ("limit_max_requests_jitter",): "limit_max_requests",
+    ("worker_max_lifetime_jitter",): "worker_max_lifetime",
+}
 DEFAULT_WORKERS = 1
 DEFAULT_FORWARDED_ALLOW_IPS = "127.0.0.1,::1"
 
@@ -67,7 +73,7 @@ def name_by_flag(message: str) -> str:
     name, space, rest = message.partition(" ")
     if name not in OPTIONS or OPTIONS[name].group is Group.API:
         return message
-    return f"{OPTIONS[name].declaration.partition('/')[0]}{space}{rest}"
+    return f"{OPTIONS[name].flag_shown}{space}{rest}"
 
 
 def exit_with_startup_failure(message: object) -> NoReturn:
@@ -149,6 +155,7 @@ class Config(Options):
             trusted = _from_environment("forwarded_allow_ips", "FORWARDED_ALLOW_IPS")
             self.forwarded_allow_ips = DEFAULT_FORWARDED_ALLOW_IPS if trusted is None else trusted
         self._check_addresses()
+        self._check_companions()
         if self.app_dir is not None:
             sys.path.insert(0, self.app_dir)
         self._watch()
@@ -194,8 +201,26 @@ class Config(Options):
     def _check_addresses(self) -> None:
         self.bind = self.bind or []
         single = {name: getattr(self, name) for name in ("host", "port", "uds", "fd")}
-        if self.bind and any(value != OPTIONS[name].default for name, value in single.items()):
-            logger.warning("--host, --port, --uds and --fd have no effect beside --bind.")
+        given = {name for name, value in single.items() if value != OPTIONS[name].default}
+        if self.bind:
+            if given:
+                logger.warning("--host, --port, --uds and --fd have no effect beside --bind.")
+        elif self.uds is not None:
+            if given > {"uds"}:
+                logger.warning("--host, --port and --fd have no effect beside --uds.")
+        elif given > {"fd"}:
+            logger.warning("--host and --port have no effect beside --fd.")
+
+    def _check_companions(self) -> None:
+        """Warn of options that need another one: who sets them believes that they work."""
+        for names, needed in COMPANIONS.items():
+            given = [name for name in names if getattr(self, name) != OPTIONS[name].default]
+            if given and not getattr(self, needed) and not (needed == "ssl_certfile" and self.is_ssl):
+                flags = " and ".join(OPTIONS[name].flag_shown for name in given)
+                verb = "has" if len(given) == 1 else "have"
+                logger.warning("%s %s no effect without %s.", flags, verb, OPTIONS[needed].flag_shown)
+        if self.ssl_certfile and self.ssl_cert_reqs != ssl.CERT_NONE and not self.ssl_ca_certs:
+            logger.warning("Each client certificate is refused without --ssl-ca-certs, which names the authorities.")
 
     def _watch(self) -> None:
         asked = (self.reload_dirs, self.reload_includes, self.reload_excludes)
@@ -327,12 +352,8 @@ class Config(Options):
         first, *others = binds = binds_of(self)
         first.adopt(self.bind_socket())
         try:
-            first.open_others()
-            for bind in others:
-                bind.open()
+            open_all(binds)
         except OSError as exc:
-            for bind in binds:
-                bind.close()
             exit_with_startup_failure(exc)
         for bind in others:
             bind.log_running(self.is_ssl)

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from uvicorn.net.bind import bind_to
+from uvicorn.net.bind import LAST_PORT, bind_to
 
 # The words for booleans that click accepts.
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -97,13 +97,18 @@ class Address(Text):
         return text
 
     def hint(self, value: Any) -> str:
-        text = str(value)
-        host, _, port = text.rpartition(":")
-        if ":" in host and port.isdecimal() and "/" not in host:
-            return f"Did you mean [{host}]:{port}?"
+        text = str(value).partition("://")[2].rstrip("/") or str(value)
         if text.startswith(("/", "./")):
             return f"Did you mean unix:{text}?"
-        return f"Did you mean 127.0.0.1:{text}?" if text.isdecimal() else ""
+        if text.isdecimal():
+            return f"Did you mean 127.0.0.1:{text}?"
+        host, _, port = text.rpartition(":")
+        if not port.isdecimal() or "/" in host:
+            return ""
+        if len(port) > len(str(LAST_PORT)) or int(port) > LAST_PORT:
+            return f"The last port is {LAST_PORT}."
+        meant = f"[{host.strip('[]')}]:{port}" if ":" in host else text
+        return f"Did you mean {meant}?" if meant != value else ""
 
 
 class FileMode(Kind):

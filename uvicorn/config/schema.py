@@ -95,6 +95,11 @@ class Option(NamedTuple):
         return f"{flag}/--no-{flag[2:]}" if self.form is Form.ON_OFF else flag
 
     @property
+    def flag_shown(self) -> str:
+        """Its name on the command line, for messages."""
+        return self.declaration.partition("/")[0]
+
+    @property
     def is_repeatable(self) -> bool:
         return self.form in (Form.MANY, Form.ONE_OR_MANY)
 

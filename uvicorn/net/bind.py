@@ -14,7 +14,7 @@ import socket
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -148,6 +148,47 @@ def bind_to(address: str, uds_mode: int | None = None, flag: str = "") -> Bind:
     if found is None or int(found["port"]) > LAST_PORT:
         raise ValueError(address)
     return TcpBind(found["ipv6"] or found["host"], int(found["port"]), flag)
+
+
+def open_all(binds: Sequence[Bind]) -> None:
+    """Bind to all, or to none; some may be open already, but for their other addresses.
+
+    Raises:
+        OSError: as `Bind.open`, or two of them are the same address.
+    """
+    try:
+        for bind in binds:
+            if bind.sockets:
+                bind.open_others()
+            else:
+                bind.open()
+        _refuse_overlaps(binds)
+    except OSError:
+        for bind in binds:
+            bind.close()
+        raise
+
+
+def _refuse_overlaps(binds: Sequence[Bind]) -> None:
+    """Refuse what only `listen` would refuse, with TCP, or what takes the file of another unix socket away."""
+    earlier: list[tuple[int, Any]] = []
+    for bind in binds:
+        if not isinstance(bind, InheritedBind | SystemdBind):  # Sockets of another process may share an address.
+            for sock in bind.sockets:
+                named = sock.family, sock.getsockname()
+                if any(_overlap(named, other) for other in earlier):
+                    raise OSError(errno.EADDRINUSE, f"--bind names the address {_shown(named[1])} twice")
+                earlier.append(named)
+
+
+def _overlap(one: tuple[int, Any], other: tuple[int, Any]) -> bool:
+    (family, address), (other_family, other_address) = one, other
+    if family != other_family or not isinstance(address, tuple):
+        return one == other
+    host, port, *scope = address
+    other_host, other_port, *other_scope = other_address
+    is_same = (host, scope) == (other_host, other_scope)
+    return port == other_port and (is_same or not {"0.0.0.0", "::"}.isdisjoint((host, other_host)))
 
 
 def _leave_ipv4_to_others(binds: "list[TcpBind]") -> None:
@@ -310,7 +351,7 @@ class UnixBind(Bind):
     def _stat(self) -> os.stat_result | None:
         try:
             return os.stat(self.path) if self._has_file else None
-        except FileNotFoundError:
+        except OSError:  # There is none, or it must not be looked at.
             return None
 
 

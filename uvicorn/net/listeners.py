@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from uvicorn.net.bind import binds_of
+from uvicorn.net.bind import binds_of, open_all
 from uvicorn.server_state import Connections
 
 if TYPE_CHECKING:
@@ -64,6 +64,20 @@ def get_accept_delay(exc: OSError) -> float:
     return ACCEPT_RETRY_DELAY
 
 
+def listen(sock: socket.socket, backlog: int) -> None:
+    """Listen on a socket that is bound.
+
+    Raises:
+        OSError: another server has begun to listen there since; the message names the address.
+    """
+    try:
+        sock.listen(backlog)
+    except OSError as exc:
+        raise OSError(
+            exc.errno, f"cannot listen on {sock.getsockname()!r}: {(exc.strerror or str(exc)).lower()}"
+        ) from None
+
+
 class Connector:
     """Makes connections of accepted sockets, in the running loop.
 
@@ -116,7 +130,7 @@ class AcceptingServer:
         self._connector = connector
         self._connections = connections
         sock.setblocking(False)
-        sock.listen(backlog)
+        listen(sock, backlog)
         self._accepting = asyncio.get_running_loop().create_task(self._accept())
 
     @property
@@ -166,12 +180,7 @@ class Listeners:
 
     def bind(self) -> None:
         """Bind to what the config names, or raise OSError. Clients are refused until it is opened."""
-        try:
-            for bind in self._binds:
-                bind.open()
-        except OSError:
-            self._close_binds()
-            raise
+        open_all(self._binds)
 
     async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """Listen, on sockets that the caller has bound and logged, or on what was bound; or raise OSError."""
@@ -192,6 +201,7 @@ class Listeners:
             connector = Connector(config, self._create_protocol)
             self.servers.append(AcceptingServer(sock, connector, self._connections, config.backlog))
             return
+        listen(sock, config.backlog)  # The errors of a loop do not name the address.
         backlog = min(config.backlog, ACCEPTED_AT_ONCE)
         self.servers.append(await loop.create_server(self._create_protocol, sock=sock, backlog=backlog))
         sock.listen(config.backlog)

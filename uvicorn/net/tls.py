@@ -6,12 +6,10 @@ wants, or with certificates that were read anew. Session tickets stay those of t
 """
 
 import base64
-import contextlib
 import logging
 import os
 import re
 import ssl
-from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -74,8 +72,13 @@ def _bare_context(
         except ValueError:
             raise OSError(f"--ssl-min-version needs --ssl-version {ssl.PROTOCOL_TLS_SERVER:d}") from None
     if ca_certs is not None:
-        with _naming(f"authorities {ca_certs!r}: not in PEM format"):
+        try:
             context.load_verify_locations(ca_certs)
+        except ssl.SSLError as exc:
+            message = f"--ssl-ca-certs {ca_certs}: there is no certificate in PEM format in this file"
+            raise ssl.SSLError(exc.errno, message) from exc
+        except OSError as exc:
+            raise OSError(exc.errno, f"{ca_certs} cannot be read: {exc.strerror}") from None
     if ciphers:
         context.set_ciphers(ciphers)
     context.set_alpn_protocols(alpn_protocols)
@@ -86,13 +89,42 @@ def _load_certificate(
     context: ssl.SSLContext, certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None, password: Any
 ) -> None:
     """Have a context present a certificate, and remember it for `get_server_certificate`."""
-    with _naming(f"certificate {certfile!r}, key {keyfile or certfile!r}: not in PEM format, or the password is wrong"):
+    try:
         context.load_cert_chain(certfile, keyfile, password)
+    except ssl.SSLError as exc:
+        raise ssl.SSLError(exc.errno, _describe_failure(certfile, keyfile, exc)) from exc
+    except OSError as exc:  # It does not name the file.
+        unreadable = next((path for path in (certfile, keyfile) if path and not os.access(path, os.R_OK)), certfile)
+        raise OSError(exc.errno, f"{unreadable} cannot be read: {exc.strerror}") from None
     with open(certfile, "rb") as file:
         # The first one is that of the server; the key may stand before it.
         match = _CERTIFICATE.search(file.read())
     if match is not None:
         _certificates[context] = ssl.DER_cert_to_PEM_cert(base64.decodebytes(match[1]))
+
+
+def _describe_failure(
+    certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None, error: ssl.SSLError
+) -> str:
+    """Why a certificate cannot be loaded. OpenSSL names neither the file nor, for most faults, the reason."""
+    if not _has_label(certfile, b"CERTIFICATE"):
+        return f"--ssl-certfile {certfile}: there is no certificate in PEM format in this file"
+    if keyfile is None and not _has_label(certfile, b"PRIVATE KEY"):
+        return f"--ssl-certfile {certfile}: there is no private key in this file; --ssl-keyfile names another one"
+    key = f"--ssl-keyfile {keyfile}" if keyfile is not None else f"--ssl-certfile {certfile}"
+    if not _has_label(keyfile or certfile, b"PRIVATE KEY"):
+        return f"{key}: there is no private key in PEM format in this file"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"{key}: the private key does not belong to the certificate in {certfile}"
+    if _has_label(keyfile or certfile, b"ENCRYPTED"):
+        return f"{key}: the private key is encrypted, and --ssl-keyfile-password is not its password"
+    return f"{key}: not in PEM format ({error.reason or error.strerror})"
+
+
+def _has_label(path: str | os.PathLike[str], label: bytes) -> bool:
+    """Whether a file has a part in PEM format with these words in its label, or in its header of encryption."""
+    with open(path, "rb") as file:
+        return re.search(rb"^(?:-----BEGIN |Proc-Type: ).*" + label, file.read(), re.MULTILINE) is not None
 
 
 def get_server_certificate(context: ssl.SSLContext) -> str | None:
@@ -240,12 +272,3 @@ def _names_of(certfile: str) -> list[str]:
     # The only decoder that Python has for a certificate in a file; all versions and PyPy have it.
     decoded: Any = ssl._ssl._test_decode_cert(certfile)  # type: ignore[attr-defined]
     return [name.lower() for kind, name in decoded.get("subjectAltName", ()) if kind == "DNS"]
-
-
-@contextlib.contextmanager
-def _naming(what: str) -> Iterator[None]:
-    """Add the file to an error of OpenSSL, which does not name it."""
-    try:
-        yield
-    except ssl.SSLError as exc:
-        raise ssl.SSLError(exc.errno, f"{what} ({exc.reason or exc.strerror})") from exc

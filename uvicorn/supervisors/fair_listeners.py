@@ -16,7 +16,7 @@ from socket import socket
 from typing import IO, Any
 
 from uvicorn.config import Config
-from uvicorn.net.listeners import Connector, Listeners, get_accept_delay
+from uvicorn.net.listeners import Connector, Listeners, get_accept_delay, listen
 from uvicorn.server_state import Connections
 
 # The scoreboard is an array of 32-bit numbers: one cell for each worker. The first cell has the number of cells after
@@ -276,7 +276,7 @@ class FairServer:
         self._timer: asyncio.TimerHandle | None = None
         self._courtesy = Courtesy(connections.share)
         self._closed = False
-        sock.listen(config.backlog)
+        listen(sock, config.backlog)
         sock.setblocking(False)
         self._loop.add_reader(sock.fileno(), self._on_readable)
 
