@@ -318,7 +318,7 @@ def test_responses_as_they_end(http: str) -> None:
             "GET /early 200 6 0 yes",
             f"GET /file 200 {(ROOT / 'tests' / 'access_format_app.py').stat().st_size} 0 -",
             "GET /parts 200 6 0 yes",
-            "GET /raises 500 0 0 -",
+            "GET /raises 500 21 0 -",
             "GET /breaks 200 3 0 yes",
             "GET /nothing 204 0 0 -",
             "GET /view 200 8 0 -",
@@ -355,7 +355,7 @@ def test_http2() -> None:
             assert client.get("/parts").text == "onetwo"
             assert client.get("/raises").status_code == 500
         server.wait_stdout("(?m)^GET /parts 200 6 0 yes HTTP/2$")
-        server.wait_stdout("(?m)^GET /raises 500 0 0 - HTTP/2$")
+        server.wait_stdout("(?m)^GET /raises 500 21 0 - HTTP/2$")
 
 
 def test_websockets() -> None:

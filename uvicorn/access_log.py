@@ -1,7 +1,7 @@
 """The access log: a line per response, written without `logging` if the result is the same.
 
 Wires call `ServerState.log_access`, which is `AccessLog.write`; with a format that has durations or bytes, the end of
-the exchange calls it (`uvicorn.protocols.observed`). As long as the set-up of `uvicorn.access` is the stock one, the
+the exchange calls it (`ServerState.observers`). As long as the set-up of `uvicorn.access` is the stock one, the
 line goes straight into the handler's stream; else it is a record of `logging`. The choice is checked again in each
 pass of the event loop.
 """
@@ -195,7 +195,7 @@ class AccessLog:
         Args:
             access_logger: the logger.
             scope: of the request.
-            response: its status; at the end of a response, what is known of it (`uvicorn._speedups.Ended`).
+            response: its status; at the end of a response, what the client was given (`uvicorn._speedups.Outcome`).
         """
         stock = self._stock
         if stock is None or access_logger is not stock.logger or (self._pass is _NONE and not stock.holds()):
@@ -330,11 +330,14 @@ def set_up(server_state: "ServerState", access_format: str) -> None:
     access_log = server_state.access_log = AccessLog(access_format)
     line = _compile(access_format)
     if line.at_end:
-        server_state.keeps_headers = line.needs_headers
         server_state.log_access = _log_nothing
-        server_state.observers.append(functools.partial(access_log.write, logging.getLogger("uvicorn.access")))
+        server_state.observers.append(functools.partial(_log_outcome, access_log, logging.getLogger("uvicorn.access")))
     else:
         server_state.log_access = access_log.write
+
+
+def _log_outcome(access_log: AccessLog, access_logger: Any, outcome: Any) -> None:
+    access_log.write(access_logger, outcome.scope, outcome)
 
 
 def _log_nothing(access_logger: Any, scope: Any, status: int) -> None:

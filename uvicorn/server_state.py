@@ -17,7 +17,9 @@ from uvicorn.waiters import Waiters
 
 if TYPE_CHECKING:
     from uvicorn.access_log import AccessLog
-    from uvicorn.protocols.observed import Observer
+
+    # Called with what the client was given (`uvicorn._speedups.Outcome`).
+    Observer = Callable[[Any], None]
 
 
 class Connections(set[Any]):
@@ -130,7 +132,6 @@ class ServerState:
         resets_sent, resets_received: the number of HTTP/2 streams that were reset, by us and by clients.
         rejected: status -> the number of requests that the server itself has refused with it.
         observers: functions that are called at the end of each exchange. Set them before the first connection.
-        keeps_headers: whether an observer needs the headers of responses.
         wide_windows: the number of HTTP/2 connections with a large receive window.
     """
 
@@ -146,7 +147,6 @@ class ServerState:
         self.wide_windows = 0
         self.log_access: Callable[[Any, Any, int], None] = self._open_access_log
         self.observers: list[Observer] = []
-        self.keeps_headers = False
         self._ready = False
         self.on_ready: Callable[[bool], None] = _ignore
         self.websockets = 0

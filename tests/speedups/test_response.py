@@ -140,7 +140,7 @@ def test_begins_another_response_like_a_new_framer(speedups: Any, flags: int) ->
         used, new = start(speedups, (b"connection", b"close, a"), status=404), speedups.ResponseFramer(flags)
         if last is not None:
             used.send(last, b"")
-        used.begin(flags)
+        used.begin(flags, None)
         for message in (None, {"type": "http.response.start", "status": 200}, {**LAST, "body": b"hello"}):
             if message is not None:
                 assert used.send(message, b"server: s\r\n") == new.send(message, b"server: s\r\n")

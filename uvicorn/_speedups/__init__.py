@@ -30,12 +30,11 @@ if TYPE_CHECKING:
     from uvicorn._speedups._hpack_py import Encoder as Encoder
     from uvicorn._speedups._http2_fields_py import FieldsReader as FieldsReader
     from uvicorn._speedups._http2_py import Session as Session
-    from uvicorn._speedups._observed_py import Ended as Ended
-    from uvicorn._speedups._observed_py import Observers as Observers
-    from uvicorn._speedups._observed_py import Recorder as Recorder
+    from uvicorn._speedups._recorder_py import Recorder as Recorder
     from uvicorn._speedups._request_py import RequestHead as RequestHead
     from uvicorn._speedups._request_py import RequestReader as RequestReader
     from uvicorn._speedups._response_py import Http2Framer as Http2Framer
+    from uvicorn._speedups._response_py import Outcome as Outcome
     from uvicorn._speedups._response_py import ResponseFramer as ResponseFramer
     from uvicorn._speedups._websocket_py import WebSocketCodec as WebSocketCodec
 
@@ -44,6 +43,7 @@ _MODULES = {
     "AccessLineFormat": "_access_line",
     "ChunkedBody": "_chunked",
     "LineOfParts": "_access_line",
+    "Outcome": "_response",
     "Part": "_access_line",
     "RequestHead": "_request",
     "RequestReader": "_request",
@@ -59,9 +59,7 @@ _OPTIONAL_MODULES = {
     "Encoder": "_hpack",
     "FieldsReader": "_http2_fields",
     "Http2Framer": "_response",
-    "Ended": "_observed",
-    "Observers": "_observed",
-    "Recorder": "_observed",
+    "Recorder": "_recorder",
     "Session": "_http2",
 }
 

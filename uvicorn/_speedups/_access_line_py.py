@@ -160,7 +160,7 @@ class LineOfParts:
 
         Args:
             scope: of the request.
-            response: its status; at its end, what is known of it (`uvicorn._speedups.Ended`).
+            response: its status; at its end, what the client was given (`uvicorn._speedups.Outcome`).
         """
         micros = 0
         size = -1

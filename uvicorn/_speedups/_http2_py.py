@@ -923,7 +923,7 @@ class Session:
 
     def take_back(self, stream: "SessionStream") -> None:
         """Forget a response that was started but not sent, so that another one can be sent instead."""
-        stream.framer = new_http2_framer(self.encoder, stream.framer.flags)
+        stream.framer.begin(self.encoder, stream.framer.flags)
 
     def _send_data(self, stream: "SessionStream", data: bytes, ends: bool) -> None:
         """Send a part of a body, with the head if that was not sent."""

@@ -1,6 +1,7 @@
 # The C types of _response_py.py.
 cimport cython
 
+from uvicorn._speedups cimport c_clock
 from uvicorn._speedups._hpack_c cimport Encoder, HeaderField, new_field
 from uvicorn._speedups._scan_c cimport join
 
@@ -9,6 +10,7 @@ cdef int KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST
 cdef int EXPECT_START, EXPECT_BODY, SENDING_FILE, EXPECT_TRAILERS, COMPLETE
 cdef int NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM
 cdef int OPEN, PERSISTS, CLOSES
+cdef int CLIENT_CLOSED_REQUEST
 cdef bint COMPILED
 cdef Py_ssize_t _MAX_DIGITS, _SMALL
 cdef dict KNOWN_FIELDS, STATUS_LINES, _good_names, _chunk_heads
@@ -17,7 +19,7 @@ cdef tuple _NOTHING
 
 # There is no `cdef tuple _memo`: without the GIL, a C global that is assigned again can be freed while another thread
 # reads it. An attribute of the module cannot.
-cdef object as_bytes
+cdef object as_bytes, monotonic
 
 cdef tuple _remember(bytes line, bytes default_block)
 cdef tuple _check_name(object name)
@@ -32,9 +34,27 @@ cdef long long _parse_length(bytes value)
 cdef list _split_list(bytes value)
 
 
-cdef class Response:
+cdef double _read_clock()
+
+
+cdef class Outcome:
+    cdef public int status
+    cdef readonly long long sent
+    cdef readonly double duration
+    cdef readonly object headers
+    cdef readonly bint on_stream
+    cdef readonly bint observed
+    cdef readonly object scope
+    cdef public list observers
+    cdef double began
+
+    cpdef observe(self, list observers, scope)
+    @cython.locals(observers=list)
+    cpdef report(self)
+
+
+cdef class Response(Outcome):
     cdef readonly int state
-    cdef readonly int status
     cdef public bint keep_alive
     cdef readonly bint head_sent
     cdef readonly int framing
@@ -42,11 +62,11 @@ cdef class Response:
     cdef long long expected
     cdef bint coded
     cdef bint persist
-    cdef readonly long long sent
     cdef list options
     cdef int last
     cdef list trailers
 
+    cdef _keep_headers(self, headers)
     cdef bytes _decide(self, int kind, bytes value, status)
     @cython.locals(length="long long")
     cdef bytes _take_length(self, bytes value)
@@ -56,6 +76,7 @@ cdef class Response:
     cdef _take_options(self, bytes value)
     @cython.locals(fields=dict, size=Py_ssize_t, framing=int, more_body=bint)
     cdef bytes _take_body(self, message)
+    cpdef abandon(self)
     cpdef check_size(self, long long size, bint more_body)
     cpdef skip(self, long long size)
     cpdef suspend(self)
@@ -71,7 +92,7 @@ cdef class ResponseFramer(Response):
     cdef readonly bint begun
     cdef list lines
 
-    cpdef begin(self, int flags)
+    cpdef begin(self, int flags, scope)
     @cython.locals(lines=list)
     cpdef bytes interim(self, int status, headers)
     @cython.locals(fields=dict, line=bytes, lines=list, known=tuple, memo=tuple, has_more=bint)

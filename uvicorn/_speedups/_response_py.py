@@ -10,9 +10,14 @@ sections 4, 6 and 7, RFC 9113 section 8). `Response` has the checks for every ve
     SENDING_FILE     nothing: a file is being sent         EXPECT_BODY
     EXPECT_TRAILERS  http.response.trailers                EXPECT_BODY, for the empty last part that ends them
     COMPLETE         nothing
+
+A response knows when it has ended and what the client was given, so it is also the `Outcome` of its exchange: it calls
+the observers (`uvicorn.server_state.ServerState.observers`).
 """
 
-from typing import Any
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups._hpack_py import new_field
 from uvicorn._speedups._scan_py import join
@@ -20,6 +25,7 @@ from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.errors import UnexpectedMessage
 from uvicorn._speedups.flags import (
     CHUNKED,
+    CLIENT_CLOSED_REQUEST,
     CLOSE,
     CLOSES,
     COMPLETE,
@@ -49,6 +55,10 @@ from uvicorn._speedups.tables import (
     Field,
     describe_field,
 )
+
+if TYPE_CHECKING:
+    # Cython takes the name from _response_c.pxd.
+    from uvicorn._speedups import c_clock  # noqa: TC004  # only the compiled body has it at run time
 
 # The most digits of a Content-Length: with them, a signed 64-bit integer cannot overflow.
 _MAX_DIGITS = 18
@@ -114,7 +124,80 @@ def _check_value(value: Any) -> bytes:
     return value  # type: ignore[no-any-return]  # as_bytes has converted it
 
 
-class Response:
+def _read_clock() -> float:
+    """Return what `time.monotonic` returns."""
+    if COMPILED:  # pragma: no cover - never true where coverage can see it
+        return c_clock.monotonic()
+    return monotonic()
+
+
+class Outcome:
+    """What the client of an exchange was given, and the observers that are called at the end.
+
+    `Http1` and `Http2` call `observe` or `begin` with the scope of a request; the response calls `report`. A WebSocket
+    has an outcome that is no response.
+
+    Args:
+        on_stream: whether the exchange is a stream of HTTP/2.
+
+    Attributes:
+        observers: functions to call with this object at the end of an exchange; None without observers.
+        observed: whether the observers are still to be called.
+        scope: the scope of the exchange; set if there are observers.
+        status: the status code that the client was given, or CLIENT_CLOSED_REQUEST.
+        sent: the number of bytes of the body; -1 for a WebSocket, whose bytes are not counted.
+        duration: seconds from the request to the end.
+        headers: the headers of the response as the application gave them; () after the observers were called.
+    """
+
+    __slots__ = (
+        "began",
+        "duration",
+        "headers",
+        "observed",
+        "observers",
+        "on_stream",
+        "scope",
+        "sent",
+        "status",
+    )
+
+    began: float
+    duration: float
+    headers: Any
+    observed: bool
+    observers: list[Callable[[Any], None]] | None
+    on_stream: bool
+    scope: Any
+    sent: int
+    status: int
+
+    def __init__(self, on_stream: bool) -> None:
+        self.on_stream = on_stream
+        self.observed = False
+        # A response sets these two when it begins.
+        self.status = CLIENT_CLOSED_REQUEST
+        self.sent = -1
+
+    def observe(self, observers: list[Callable[[Any], None]], scope: Any) -> None:
+        """Begin an exchange, at the end of which `observers` are called."""
+        self.observers = observers
+        self.observed = True
+        self.scope = scope
+        self.headers = ()
+        self.began = _read_clock()
+
+    def report(self) -> None:
+        """Call the observers: the exchange has ended. Called once, while `observed` is true."""
+        observers: Any = self.observers
+        self.duration = _read_clock() - self.began
+        self.observed = False
+        for observer in observers:
+            observer(self)
+        self.headers = ()
+
+
+class Response(Outcome):
     """Checks the messages of one response. The base of the framers.
 
     Attributes:
@@ -137,9 +220,7 @@ class Response:
         "last",
         "options",
         "persist",
-        "sent",
         "state",
-        "status",
         "trailers",
     )
 
@@ -153,11 +234,14 @@ class Response:
     last: int
     options: list[bytes] | None
     persist: bool
-    sent: int
     state: int
-    status: int
     # Pairs of name and value.
     trailers: list[tuple[bytes, bytes]] | None
+
+    def _keep_headers(self, headers: Any) -> Any:
+        """Keep headers for the observers, also those of an iterator. Returns them."""
+        self.headers = headers if type(headers) is list else list(headers)
+        return self.headers
 
     def _decide(self, kind: int, value: bytes, status: int) -> bytes | None:
         """Apply a field that frames the message. Returns the value to write, or None to drop the field."""
@@ -227,7 +311,16 @@ class Response:
         self.sent += len(data)
         if not more_body:
             self.state = self.last
+            if self.observed and self.state == COMPLETE:
+                self.report()
         return data
+
+    def abandon(self) -> None:
+        """End the exchange: nothing more reaches the client. Without a head, it was given no response."""
+        if self.observed:
+            if not self.head_sent:
+                self.status = CLIENT_CLOSED_REQUEST
+            self.report()
 
     def check_size(self, size: int, more_body: bool) -> None:
         """Check a part of the body against the content-length. Raises RuntimeError."""
@@ -299,10 +392,19 @@ class ResponseFramer(Response):
     __slots__ = ("begun", "lines")
 
     def __init__(self, flags: int) -> None:
-        self.begin(flags)
+        self.on_stream = self.observed = False
+        self.observers = None
+        self.begin(flags, None)
 
-    def begin(self, flags: int) -> None:
-        """Expect the response to another request."""
+    def begin(self, flags: int, scope: Any) -> None:
+        """Expect the start of a response.
+
+        Args:
+            flags: the flags of the request.
+            scope: the scope of the request; None if this response replaces the one that was begun for it.
+        """
+        if self.observers is not None and scope is not None:
+            self.observe(self.observers, scope)
         self.flags = flags
         self.state = EXPECT_START
         self.status = 0
@@ -349,6 +451,8 @@ class ResponseFramer(Response):
         self.options = None
         self.persist = True
         headers = fields.get("headers", _NOTHING)
+        if self.observed:
+            headers = self._keep_headers(headers)
         for name, value in headers:
             known = _good_names.get(name) if type(name) is bytes else None
             if known is None:
@@ -481,10 +585,12 @@ class Http2Framer(Response):
     __slots__ = ("encoder", "fields")
 
     def __init__(self, encoder: Any, flags: int) -> None:
+        self.observed = False
         self.begin(encoder, flags)
 
     def begin(self, encoder: Any, flags: int) -> None:
-        """Expect the response to a request."""
+        """Expect the start of a response. It may replace one that was begun for the same request."""
+        self.on_stream = True
         self.encoder = encoder
         self.flags = flags
         self.state = EXPECT_START
@@ -522,6 +628,8 @@ class Http2Framer(Response):
         last = encoder.last_fields
         place = len(taken)
         headers = fields.get("headers", _NOTHING)
+        if self.observed:
+            headers = self._keep_headers(headers)
         for name, value in headers:
             field = last[place] if place < len(last) else None
             place += 1
@@ -650,5 +758,6 @@ def new_http2_framer(encoder: Any, flags: int) -> Http2Framer:
     """Make a framer. Other compiled modules call this function, because they cannot import the class."""
     framer = Http2Framer.__new__(Http2Framer)
     # This costs half as much as a call of the class.
+    framer.observed = False
     framer.begin(encoder, flags)
     return framer

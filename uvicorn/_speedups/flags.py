@@ -9,6 +9,9 @@ KEEP_ALIVE, OLD_VERSION, HEAD_REQUEST, HAS_FORWARDED, UNREAD, BODY_FOLLOWS, EXPE
 # States of a response: what the application may send next (ASGI specification, HTTP).
 EXPECT_START, EXPECT_BODY, SENDING_FILE, EXPECT_TRAILERS, COMPLETE = range(5)
 
+# The status that nginx logs, and we too, if the client left before it was answered.
+CLIENT_CLOSED_REQUEST = 499
+
 # How the end of a response body is marked (RFC 9112 section 6.3). STREAM: by END_STREAM, in HTTP/2.
 NO_BODY, LENGTH, CHUNKED, CLOSE, STREAM = range(5)
 

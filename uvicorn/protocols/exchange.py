@@ -299,15 +299,12 @@ class RequestResponseCycle:
             self.progress |= DROPPED
         self.end()
 
-    def disconnect(self, status: int = 0) -> None:
-        """Called when nothing reaches the client any more.
-
-        Args:
-            status: the status code of a response that the server sent instead of the application; 0 without one.
-        """
+    def disconnect(self) -> None:
+        """Called when nothing reaches the client any more."""
         self.client = GONE
         self.progress |= DROPPED
         self.body = None
+        self.stream.framer.abandon()
         if self.waiters is not None:
             self.waiters.wake()
 

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from uvicorn._speedups import RequestRejected
 
 
-# The status that nginx logs, and we too, if the client left before it was answered.
-CLIENT_CLOSED_REQUEST = 499
-
 _INVALID_REQUEST = "Invalid HTTP request received."
 
 # A tuple for isinstance: the expression `list | tuple` would make a new object in each call.

@@ -1,19 +1,38 @@
-"""What observers get at the end of an exchange."""
+"""What is reported to observers at the end of an exchange, once for each."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cases.case import head
 from tests.doubles import MockTransport
+from tests.http2 import headers, reset
 from tests.protocols.http.connection import GET, body, get, respond, send_all, start
-from uvicorn._speedups import ResponseFramer
-from uvicorn._speedups.flags import COMPLETE, EXPECT_BODY, EXPECT_START
-from uvicorn.protocols.exchange import LISTENS, RequestResponseCycle
-from uvicorn.protocols.observed import observe
+from tests.protocols.http.http2 import until
+from uvicorn._speedups import http2_codes as codes
+from uvicorn.protocols.exchange import RequestResponseCycle
 from uvicorn.server_state import ServerState
 
 EARLY_HINT = {"type": "http.response.early_hint", "links": [b"</a>; rel=preload"]}
+WITH_TRAILERS = {**start(), "trailers": True}
+TRAILERS = {"type": "http.response.trailers", "headers": [(b"x-a", b"b")]}
+# The body of an answer of the server itself.
+ERROR = len(b"Internal Server Error")
+MESSAGES = [
+    ([start(), body(b"abc")], 200, 3),
+    ([start(404), body(b"ab", more_body=True), body(b"c")], 404, 3),
+    ([start(), body(memoryview(b"abcdefgh").cast("I"))], 200, 8),  # type: ignore[arg-type]  # as applications do
+    ([EARLY_HINT, start(), body(b"abc")], 200, 3),
+    ([WITH_TRAILERS, body(b"abc"), TRAILERS], 200, 3),
+    ([start(204), body(b"abc")], 204, 0),
+    ([start(304), body(b"")], 304, 0),
+    ([], 500, ERROR),
+    ([start()], 500, ERROR),
+    ([start(), body(b"abc", more_body=True)], 200, 3),
+    ([WITH_TRAILERS, body(b"abc")], 200, 3),
+]
 
 
 class Observed:
@@ -22,11 +41,16 @@ class Observed:
     def __init__(self) -> None:
         self.reports: list[tuple[str, int, int, Any]] = []
         self.state = ServerState()
-        self.state.observers.append(self)  # type: ignore[arg-type]  # it is called
+        self.state.observers.append(self)
 
-    def __call__(self, scope: Any, ended: Any) -> None:
-        assert 0.0 <= ended.duration < 100.0
-        self.reports.append((scope["path"], ended.status, ended.sent, ended.headers))
+    def __call__(self, outcome: Any) -> None:
+        assert 0.0 <= outcome.duration < 100.0
+        self.reports.append((outcome.scope["path"], outcome.status, outcome.sent, outcome.headers))
+
+    @property
+    def given(self) -> list[tuple[int, int]]:
+        """(status, bytes) of each end."""
+        return [report[1:3] for report in self.reports]
 
 
 @pytest.fixture
@@ -34,40 +58,77 @@ def observed() -> Observed:
     return Observed()
 
 
-@pytest.mark.parametrize(
-    ("request_head", "messages", "status", "sent"),
-    [
-        (GET, [start(), body(b"abc")], 200, 3),
-        (GET, [start(404), body(b"ab", more_body=True), body(b"c")], 404, 3),
-        (GET, [start(), body(memoryview(b"abcdefgh").cast("I"))], 200, 8),  # type: ignore[arg-type]
-        (GET, [EARLY_HINT, start(), body(b"abc")], 200, 3),
-        (head(b"HEAD / HTTP/1.1"), [start(), body(b"abc")], 200, 0),
-        (GET, [start(204), body(b"abc")], 204, 0),
-        (GET, [start(304), body(b"")], 304, 0),
-        (GET, [], 500, 0),
-        (GET, [start()], 500, 0),
-        (GET, [start(), body(b"abc", more_body=True)], 200, 3),
-    ],
-)
-async def test_the_end_is_reported_once(
-    connect: Any, observed: Observed, request_head: bytes, messages: list[Any], status: int, sent: int
-) -> None:
+@pytest.mark.parametrize(("messages", "status", "sent"), MESSAGES)
+async def test_an_end(connect: Any, observed: Observed, messages: list[Any], status: int, sent: int) -> None:
     connection = connect(send_all(*messages), server_state=observed.state)
-    connection.protocol.data_received(request_head)
+    connection.protocol.data_received(GET)
     while connection.loop.waiting:
         await connection.loop.run_one()
     connection.protocol.connection_lost(None)
-    assert [(report[1], report[2]) for report in observed.reports] == [(status, sent)]
+    assert observed.given == [(status, sent)]
+
+
+@pytest.mark.parametrize(("messages", "status", "sent"), MESSAGES)
+async def test_an_end_over_http2(
+    connect_http2: Any, observed: Observed, messages: list[Any], status: int, sent: int
+) -> None:
+    connection = connect_http2(send_all(*messages), server_state=observed.state)
+    connection.feed(headers(1))
+    await connection.get(1)
+    connection.protocol.connection_lost(None)
+    assert observed.given == [(status, sent)]
+
+
+async def test_a_head_request(connect: Any, observed: Observed) -> None:
+    connection = connect(respond(b"abc"), server_state=observed.state)
+    await connection.ask(head(b"HEAD / HTTP/1.1"))
+    assert observed.given == [(200, 0)]
+
+
+async def test_requests_of_one_connection(connect: Any, observed: Observed) -> None:
+    connection = connect(respond(b"abc"), server_state=observed.state)
+    connection.protocol.data_received(get("/a") + get("/b") + get("/c"))
+    while connection.loop.waiting:
+        await connection.loop.run_one()
+        connection.loop.run_later(with_delay=0)
+    connection.protocol.connection_lost(None)
+    assert [report[:3] for report in observed.reports] == [("/a", 200, 3), ("/b", 200, 3), ("/c", 200, 3)]
+
+
+@pytest.mark.parametrize("size", [5, 100_000])
+async def test_a_file(connect: Any, observed: Observed, tmp_path: Path, size: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * size)
+    app = send_all(start(), {"type": "http.response.pathsend", "path": str(path)})
+    await connect(app, server_state=observed.state).ask(GET)
+    assert observed.given == [(200, size)]
 
 
 async def test_the_headers_of_the_application(connect: Any, observed: Observed) -> None:
-    app = send_all(start(200, (b"X-A", b"b")), body())
-    await connect(app, server_state=observed.state).ask(get("/a"))
-    asking = Observed()
-    asking.state.keeps_headers = True
-    await connect(app, server_state=asking.state).ask(get("/a"))
-    assert observed.reports == [("/a", 200, 0, ())]
-    assert asking.reports == [("/a", 200, 0, [(b"X-A", b"b")])]
+    connection = connect(send_all(start(200, (b"X-A", b"b")), body()), server_state=observed.state)
+    await connection.ask(get("/a"))
+    assert observed.reports == [("/a", 200, 0, [(b"X-A", b"b")])]
+    # They are kept no longer.
+    assert connection.protocol.framer.headers == ()
+
+
+async def test_headers_that_can_be_read_once(connect: Any, connect_http2: Any, observed: Observed) -> None:
+    def app() -> Any:
+        fields = iter([(b"x-a", b"b")])
+        return send_all({"type": "http.response.start", "status": 200, "headers": fields}, body())
+
+    response = await connect(app(), server_state=observed.state).ask(GET)
+    assert (b"x-a", b"b") in response.headers
+    connection = connect_http2(app(), server_state=observed.state)
+    connection.feed(headers(1))
+    assert (b"x-a", b"b") in (await connection.get(1)).headers
+    assert [report[3] for report in observed.reports] == [[(b"x-a", b"b")]] * 2
+
+
+async def test_without_observers_headers_are_not_kept(connect: Any) -> None:
+    connection = connect(respond())
+    await connection.ask(GET)
+    assert connection.protocol.framer.observed is False
 
 
 async def test_a_client_that_has_left(connect: Any, observed: Observed) -> None:
@@ -75,10 +136,64 @@ async def test_a_client_that_has_left(connect: Any, observed: Observed) -> None:
     connection.protocol.data_received(GET)
     connection.protocol.connection_lost(None)
     await connection.loop.run_one()
-    assert [report[1] for report in observed.reports] == [499]
+    assert observed.given == [(499, 0)]
 
 
-async def test_a_class_of_the_users_own_is_called(observed: Observed) -> None:
+@pytest.mark.parametrize(("more", "given"), [([], (499, 0)), ([body(b"abc", more_body=True)], (200, 3))])
+async def test_a_client_that_leaves_within_the_response(
+    connect: Any, observed: Observed, more: list[Any], given: tuple[int, int]
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in (start(), *more):
+            await send(message)
+        connection.protocol.connection_lost(None)
+        await send(body(b"def"))
+
+    connection = connect(app, server_state=observed.state)
+    connection.protocol.data_received(GET)
+    await connection.loop.run_one()
+    assert observed.given == [given]
+
+
+async def test_a_stream_that_the_client_resets(connect_http2: Any, observed: Observed) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await receive()
+
+    connection = connect_http2(app, server_state=observed.state)
+    connection.feed(headers(1))
+    connection.feed(reset(1, codes.CANCEL))
+    await until(lambda: not connection.state.tasks)
+    connection.protocol.connection_lost(None)
+    assert observed.given == [(499, 0)]
+
+
+async def test_an_answer_in_place_of_the_applications(connect: Any, observed: Observed) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    connection = connect(app, server_state=observed.state, timeout_request_body=4)
+    connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
+    task = connection.loop.start_one()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    connection.loop.run_later(with_delay=4)
+    await asyncio.wait_for(task, 5)
+    connection.protocol.connection_lost(None)
+    assert connection.statuses == [408]
+    assert observed.given == [(408, len(b"Request Timeout"))]
+
+
+async def test_a_request_that_is_refused_has_no_exchange(connect: Any, observed: Observed) -> None:
+    connection = connect(respond(), server_state=observed.state)
+    connection.feed(b"GET / HTTP/1.1\r\n\r\n")
+    connection.protocol.connection_lost(None)
+    assert connection.statuses == [400]
+    assert observed.reports == []
+
+
+async def test_a_class_of_the_users_own(connect: Any, observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = []
 
     class Own(RequestResponseCycle):
@@ -88,31 +203,11 @@ async def test_a_class_of_the_users_own_is_called(observed: Observed) -> None:
             sent.append(message["type"])
             await super().send(message)
 
-    cycle: Any = observe(Own, [observed], False)()  # type: ignore[list-item]  # it is called
-    assert isinstance(cycle, Own)
-    cycle.scope = {"path": "/", "method": "GET"}
-    cycle.progress, cycle.client, cycle.waiters = EXPECT_START, LISTENS, None
-    cycle.stream = Stream(cycle)
-    await cycle.send(start())
-    await cycle.send(body(b"abc"))
+    for library in ("h11", "httptools"):
+        monkeypatch.setattr(f"uvicorn.protocols.http.{library}_impl.RequestResponseCycle", Own)
+    await connect(respond(b"abc"), server_state=observed.state).ask(GET)
     assert sent == ["http.response.start", "http.response.body"]
-    assert [report[1:3] for report in observed.reports] == [(200, 3)]
-
-
-class Stream:
-    """A stream that takes everything."""
-
-    class Flow:
-        write_paused = False
-
-    def __init__(self, cycle: Any) -> None:
-        self.flow = self.Flow()
-        self.framer = ResponseFramer(0)
-        self._cycle = cycle
-
-    def send(self, message: Any) -> None:
-        self.framer.send(message, b"")
-        self._cycle.progress = EXPECT_BODY if message["type"] == "http.response.start" else COMPLETE
+    assert observed.given == [(200, 3)]
 
 
 async def test_an_application_that_had_to_wait(connect: Any, observed: Observed) -> None:
@@ -123,4 +218,4 @@ async def test_an_application_that_had_to_wait(connect: Any, observed: Observed)
     running = connection.loop.start_one()
     connection.protocol.resume_writing()
     await running
-    assert [report[1:3] for report in observed.reports] == [(200, 3)]
+    assert observed.given == [(200, 3)]

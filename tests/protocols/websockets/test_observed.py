@@ -18,9 +18,9 @@ async def test_the_end_is_reported_once(
 ) -> None:
     reports: list[tuple[str, int, int]] = []
 
-    def observer(scope: Any, ended: Any) -> None:
-        assert 0.0 <= ended.duration < 100.0
-        reports.append((scope["path"], ended.status, ended.sent))
+    def observer(outcome: Any) -> None:
+        assert 0.0 <= outcome.duration < 100.0
+        reports.append((outcome.scope["path"], outcome.status, outcome.sent))
 
     connection = connect()
     state: ServerState = connection.protocol.server_state

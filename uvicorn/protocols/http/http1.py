@@ -196,6 +196,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         self.scope: HTTPScope | None = None
         self.cycle: RequestResponseCycle | None = None
         self.framer: Any = self.response_framer_class(0)
+        self.framer.observers = service.observers
         # Set while a response of several parts is being sent.
         self.outbox: Outbox | None = None
 
@@ -455,7 +456,7 @@ class Http1(Hookable, Connected, asyncio.Protocol):
         if state.draining or self.leaving:
             flags &= ~KEEP_ALIVE
         self.scope = scope
-        self.framer.begin(flags)
+        self.framer.begin(flags, scope)
         # The attributes are set here, because an __init__ costs 1,300 instructions.
         cycle: RequestResponseCycle = self._new_cycle()
         cycle.stream = self
@@ -783,20 +784,21 @@ class Http1(Hookable, Connected, asyncio.Protocol):
             text: the body; by default the phrase of the status.
         """
         cycle = self.cycle
-        if cycle is not None:
-            if self.framer.head_sent:
-                self.break_off()
-                return
-            cycle.disconnect(status)
+        framer = self.framer
+        if cycle is not None and framer.head_sent:
+            self.break_off()
+            return
         if status != 500:
             self.server_state.rejected[status] += 1
         request = cycle or self.message
         is_head = request is not None and request.scope["method"] == "HEAD"
         if not self.transport.is_closing():
             start, body = build_answer(status, text.encode() if text else None)
-            framer = self.response_framer_class(HEAD_REQUEST if is_head else 0)
+            framer.begin(HEAD_REQUEST if is_head else 0, None)
             framer.start(start, self.server_state.default_block)
             self.transport.write(framer.body(body))
+        if cycle is not None:
+            cycle.disconnect()
         self._close_gently()
 
     def break_off(self) -> None:

@@ -241,14 +241,14 @@ class Http2Stream:
         session = http2.session
         cycle, self.cycle = self.cycle, None
         self.unwatch()
-        if cycle is not None:
-            cycle.disconnect(status)
         if status != 500:
             http2.server_state.rejected[status] += 1
         session.take_back(stream)
         start, body = build_answer(status)
         session.start(stream, start, http2.server_state.default_headers)
         session.send(stream, body)
+        if cycle is not None:
+            cycle.disconnect()
         http2.flush_soon()
 
     def reset(self, code: int) -> None:
@@ -342,6 +342,7 @@ class Http2(asyncio.Protocol):
         "_flush_scheduled",
         "_make_task",
         "_new_cycle",
+        "_observers",
         "_proxied_app",
         "_queued",
         "_scheduler",
@@ -396,6 +397,7 @@ class Http2(asyncio.Protocol):
         self._scheduler = service.scheduler
         self._make_task = service.make_task
         self._new_cycle = service.new_cycle
+        self._observers = service.observers
         self._eager = service.is_eager
         self.connection = Connection(self, config, server_state, self._scheduler.timers)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set once the connection is made
@@ -557,6 +559,8 @@ class Http2(asyncio.Protocol):
         cycle.stream = owner
         cycle.app = app
         cycle.scope = head.build_scope(self.scope_template, self.app_state)
+        if self._observers is not None:
+            stream.framer.observe(self._observers, cycle.scope)
         cycle.progress = EXPECT_START
         cycle.body = None if more_body else b""
         cycle.more_body = more_body

@@ -42,6 +42,7 @@ class Service:
     Attributes:
         scheduler: the scheduler of the loop.
         new_cycle: makes an exchange.
+        observers: the functions that are called at the end of each exchange; None without observers.
         make_task: makes the task of an application.
         middleware: the middleware for the header fields of proxies, or None.
         app: the application without that middleware.
@@ -57,11 +58,7 @@ class Service:
         if config.asgi_http_version == "2.4":
             cycle_class = raising(cycle_class)
         self.new_cycle: Callable[[], Any] = cycle_class
-        if http.server_state.observers:
-            from uvicorn.protocols.observed import observe  # imported here, because most servers do not need it
-
-            state = http.server_state
-            self.new_cycle = observe(cycle_class, state.observers, state.keeps_headers)
+        self.observers = http.server_state.observers or None
         self.scheduler = get_scheduler(http.server_state, http.loop)
         self._calls_run_asgi = is_overridden(cycle_class, "run_asgi")
         if self._calls_run_asgi and not config.reset_contextvars:

@@ -22,10 +22,9 @@ import contextvars
 import enum
 import logging
 import sys
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from uvicorn._speedups import RequestHead, RequestRejected
+from uvicorn._speedups import Outcome, RequestHead, RequestRejected
 from uvicorn._speedups.buffers import as_bytes
 from uvicorn._speedups.tables import STATUS_LINES
 from uvicorn.protocols.connection import LINGER_SECONDS, Connected, Connection, Due
@@ -34,7 +33,6 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, e
 from uvicorn.protocols.scope import build_websocket_scope
 from uvicorn.protocols.tasks import get_scheduler
 from uvicorn.protocols.utils import (
-    CLIENT_CLOSED_REQUEST,
     ClientDisconnected,
     describe_request,
     get_answer_text,
@@ -115,7 +113,6 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
     """
 
     __slots__ = (
-        "_began",
         "_close_timeout",
         "_connect_given",
         "_denial",
@@ -124,9 +121,9 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         "_inbox",
         "_max_size",
         "_opening",
+        "_outcome",
         "_session",
         "_state",
-        "_status",
         "_timer",
         "app",
         "app_state",
@@ -173,9 +170,8 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
 
         self._max_size = min(config.ws_max_size or sys.maxsize, sys.maxsize)
         self._inbox = Inbox(config.ws_max_queue or sys.maxsize, self._max_size)
-        # For observers: when the application was called, and the status that the client got.
-        self._began = 0.0
-        self._status = CLIENT_CLOSED_REQUEST
+        # What the client was given; None without observers.
+        self._outcome: Outcome | None = None
         self._connect_given = False
         self._disconnect: Disconnect | None = None
         # The object of the state: one each for HEAD, HANDSHAKE and DENIAL, and one for OPEN and CLOSING.
@@ -218,11 +214,8 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             self._end_conversation(CloseCode.NO_STATUS_RECEIVED)
         else:
             self._end_conversation(CloseCode.ABNORMAL_CLOSURE)
-        if self.scope is not None and self.server_state.observers:
-            from uvicorn._speedups import Ended  # imported here, because most servers have no observers
-
-            for observer in self.server_state.observers:
-                observer(self.scope, Ended(self._status, -1, monotonic() - self._began, ()))
+        if self._outcome is not None:
+            self._outcome.report()
 
     def data_received(self, data: bytes) -> None:
         state = self._state
@@ -317,7 +310,9 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
                 self.handle_upgrade(*complete)
 
     def _start_app(self) -> "asyncio.Task[None]":
-        self._began = monotonic()
+        if self.server_state.observers:
+            self._outcome = Outcome(self.scope["http_version"] == "2")
+            self._outcome.observe(self.server_state.observers, self.scope)
         task: asyncio.Task[None]
         if self.config.reset_contextvars:
             task = contextvars.Context().run(self.loop.create_task, self.run_asgi())
@@ -340,7 +335,7 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
         self._opening = None
         self._state = State.OPEN
         self.server_state.websockets += 1
-        self._status = status
+        self._note_status(status)
         self._log_answer("[accepted]")
         self.logger.info("connection open")
         if keepalive is not None:
@@ -567,8 +562,13 @@ class WebSocketProtocol(Connected, asyncio.Protocol):
             '%s - "WebSocket %s" %s', get_client_addr(self.scope), get_path_with_query_string(self.scope), answer
         )
 
+    def _note_status(self, status: int) -> None:
+        """Keep for observers the status that the client was given."""
+        if self._outcome is not None:
+            self._outcome.status = status
+
     def _log_rejection(self, status: int) -> None:
-        self._status = status
+        self._note_status(status)
         line = STATUS_LINES.get(status)
         self.logger.info("connection rejected (%s)", status if line is None else line[9:-2].decode())
 
