@@ -374,24 +374,21 @@ def test_errors_reach_the_server_before_the_response_starts(
     assert conversation.sent == []
 
 
-def test_context_variables_are_visible_in_the_thread(serve: Any) -> None:
+async def test_context_variables_are_visible_in_the_thread(serve: Any) -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
 
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [])
         return [variable.get().encode(), b" ", threading.current_thread().name.encode()]
 
-    async def main() -> Conversation:
-        variable.set("set")
-        conversation = Conversation(EMPTY)
-        await middleware(http_scope(), conversation.receive, conversation.send)
-        return conversation
-
     middleware = serve(app)
-    assert run_async(main()).body.startswith(b"set wsgi")
+    variable.set("set")
+    conversation = Conversation(EMPTY)
+    await middleware(http_scope(), conversation.receive, conversation.send)
+    assert conversation.body.startswith(b"set wsgi")
 
 
-def test_no_more_requests_at_a_time_than_workers(serve: Any) -> None:
+async def test_no_more_requests_at_a_time_than_workers(serve: Any) -> None:
     lock = threading.Lock()
     running: set[int] = set()
     most = 0
@@ -408,13 +405,10 @@ def test_no_more_requests_at_a_time_than_workers(serve: Any) -> None:
         start_response("200 OK", [])
         return []
 
-    async def main() -> list[Conversation]:
-        conversations = [Conversation(EMPTY) for _ in range(6)]
-        await asyncio.gather(*(middleware(http_scope(), each.receive, each.send) for each in conversations))
-        return conversations
-
     middleware = serve(app, workers=2)
-    assert [conversation.status for conversation in run_async(main())] == [200] * 6
+    conversations = [Conversation(EMPTY) for _ in range(6)]
+    await asyncio.gather(*(middleware(http_scope(), each.receive, each.send) for each in conversations))
+    assert [conversation.status for conversation in conversations] == [200] * 6
     assert most == 2
 
 
@@ -458,7 +452,7 @@ def test_a_body_ends_with_an_empty_event_too(serve: Any) -> None:
     assert call(serve(app), Conversation(*events)).body == b"abc|"
 
 
-def test_a_body_is_not_received_before_it_is_read(serve: Any) -> None:
+async def test_a_body_is_not_received_before_it_is_read(serve: Any) -> None:
     reads, read_on = threading.Event(), threading.Event()
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -467,45 +461,39 @@ def test_a_body_is_not_received_before_it_is_read(serve: Any) -> None:
         start_response("200 OK", [])
         return [environ["wsgi.input"].read()]
 
-    async def main() -> Conversation:
-        part = {"type": "http.request", "body": b"x" * 1000, "more_body": True}
-        conversation = Conversation(*[part] * 5, EMPTY)
-        task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, conversation.send))
-        await asyncio.to_thread(reads.wait, PATIENCE)
-        assert conversation.received == 1
-        read_on.set()
-        await task
-        return conversation
-
     middleware = serve(app)
-    assert run_async(main()).body == b"x" * 5000
+    part = {"type": "http.request", "body": b"x" * 1000, "more_body": True}
+    conversation = Conversation(*[part] * 5, EMPTY)
+    task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, conversation.send))
+    await asyncio.to_thread(reads.wait, PATIENCE)
+    assert conversation.received == 1
+    read_on.set()
+    await task
+    assert conversation.body == b"x" * 5000
 
 
-def test_body_and_response_can_be_streamed_in_turns(serve: Any) -> None:
+async def test_body_and_response_can_be_streamed_in_turns(serve: Any) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [])
         while part := environ["wsgi.input"].read1():
             yield part.upper()
 
-    async def main() -> Conversation:
-        conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True})
-        answers: asyncio.Queue[bytes] = asyncio.Queue()
-
-        async def send(message: Any) -> None:
-            await conversation.send(message)
-            answers.put_nowait(message.get("body"))
-
-        task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, send))
-        assert await answers.get() is None
-        assert await answers.get() == b"A"
-        conversation.feed(b"b", True)
-        assert await answers.get() == b"B"
-        conversation.feed(b"c", False)
-        await task
-        return conversation
-
     middleware = serve(app)
-    assert run_async(main()).body == b"ABC"
+    conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True})
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def send(message: Any) -> None:
+        await conversation.send(message)
+        answers.put_nowait(message.get("body"))
+
+    task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, send))
+    assert await answers.get() is None
+    assert await answers.get() == b"A"
+    conversation.feed(b"b", True)
+    assert await answers.get() == b"B"
+    conversation.feed(b"c", False)
+    await task
+    assert conversation.body == b"ABC"
 
 
 # --- Clients that leave, servers that stop ------------------------------------------------------------------------
@@ -539,33 +527,30 @@ def _endless(closed: threading.Event) -> Any:
     [EMPTY, {"type": "http.request", "body": b"unread", "more_body": True}],
     ids=["body complete", "body unread"],
 )
-def test_an_endless_response_ends_with_the_client(
+async def test_an_endless_response_ends_with_the_client(
     serve: Any, first: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wsgi, "_GRACE", 0.01)
     closed = threading.Event()
 
-    async def main() -> Conversation:
-        conversation = Conversation(first)
-        enough = asyncio.Event()
-
-        async def send(message: Any) -> None:
-            await conversation.send(message)
-            if len(conversation.sent) == 3:
-                enough.set()
-
-        task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, send))
-        await enough.wait()
-        conversation.disconnect()
-        await task
-        return conversation
-
     middleware = serve(_endless(closed))
-    assert run_async(main()).status == 200
+    conversation = Conversation(first)
+    enough = asyncio.Event()
+
+    async def send(message: Any) -> None:
+        await conversation.send(message)
+        if len(conversation.sent) == 3:
+            enough.set()
+
+    task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, send))
+    await enough.wait()
+    conversation.disconnect()
+    await task
+    assert conversation.status == 200
     assert closed.is_set()
 
 
-def test_a_client_that_only_closed_its_side_gets_its_response(serve: Any) -> None:
+async def test_a_client_that_only_closed_its_side_gets_its_response(serve: Any) -> None:
     gone = threading.Event()
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -574,21 +559,18 @@ def test_a_client_that_only_closed_its_side_gets_its_response(serve: Any) -> Non
         yield environ["wsgi.input"].read()
         yield b" back"
 
-    async def main() -> Conversation:
-        conversation = Conversation({"type": "http.request", "body": b"all", "more_body": False})
-        task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, conversation.send))
-        conversation.disconnect()
-        while conversation.received < 2:
-            await asyncio.sleep(0)
-        gone.set()
-        await task
-        return conversation
-
     middleware = serve(app)
-    assert run_async(main()).body == b"all back"
+    conversation = Conversation({"type": "http.request", "body": b"all", "more_body": False})
+    task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, conversation.send))
+    conversation.disconnect()
+    while conversation.received < 2:
+        await asyncio.sleep(0)
+    gone.set()
+    await task
+    assert conversation.body == b"all back"
 
 
-def test_a_body_completed_while_the_application_sends_is_kept_for_it(serve: Any) -> None:
+async def test_a_body_completed_while_the_application_sends_is_kept_for_it(serve: Any) -> None:
     fed = threading.Event()
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -597,17 +579,14 @@ def test_a_body_completed_while_the_application_sends_is_kept_for_it(serve: Any)
         assert fed.wait(PATIENCE)
         yield environ["wsgi.input"].read()
 
-    async def main() -> Conversation:
-        conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True})
-        task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, conversation.send))
-        conversation.feed(b"b", True)
-        conversation.feed(b"c", False)
-        fed.set()
-        await task
-        return conversation
-
     middleware = serve(app)
-    assert run_async(main()).body == b"first abc"
+    conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True})
+    task = asyncio.ensure_future(middleware(http_scope(), conversation.receive, conversation.send))
+    conversation.feed(b"b", True)
+    conversation.feed(b"c", False)
+    fed.set()
+    await task
+    assert conversation.body == b"first abc"
 
 
 @pytest.mark.parametrize("handled", [False, True])
@@ -646,7 +625,7 @@ def test_a_client_disconnected_error_of_the_application_reaches_the_server(serve
 
 
 @pytest.mark.parametrize("waits_for", ["read", "send"])
-def test_cancellation_frees_the_thread(serve: Any, waits_for: str) -> None:
+async def test_cancellation_frees_the_thread(serve: Any, waits_for: str) -> None:
     outcome: list[str] = []
     ended = threading.Event()
 
@@ -664,28 +643,25 @@ def test_cancellation_frees_the_thread(serve: Any, waits_for: str) -> None:
             ended.set()
         return []
 
-    async def main() -> None:
-        conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True})
-        waiting = asyncio.Event()
-
-        async def receive() -> Any:
-            if conversation.received == 1:
-                waiting.set()
-            return await conversation.receive()
-
-        async def send(message: Any) -> None:
-            waiting.set()
-            await asyncio.Event().wait()
-
-        task = asyncio.ensure_future(middleware(http_scope(), receive, send))
-        await waiting.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert await asyncio.to_thread(ended.wait, PATIENCE)
-
     middleware = serve(app)
-    run_async(main())
+    conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True})
+    waiting = asyncio.Event()
+
+    async def receive() -> Any:
+        if conversation.received == 1:
+            waiting.set()
+        return await conversation.receive()
+
+    async def send(message: Any) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(middleware(http_scope(), receive, send))
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(ended.wait, PATIENCE)
     assert outcome == ["freed"]
 
 
