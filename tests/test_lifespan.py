@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.processes import run_async
 from tests.waiting import until
 from uvicorn.config import Config
 from uvicorn.lifespan import on as lifespan_on
@@ -45,9 +44,12 @@ def lifespan_of(app: Any, mode: str) -> LifespanOn:
     return LifespanOn(config_of(app, mode))
 
 
-async def from_start_to_end(lifespan: LifespanOn) -> None:
+async def live(app: Any, mode: str) -> LifespanOn:
+    """A lifespan from its start to its end."""
+    lifespan = lifespan_of(app, mode)
     await lifespan.startup()
     await lifespan.shutdown()
+    return lifespan
 
 
 async def well_behaved(scope: Any, receive: Receive, send: Send) -> None:
@@ -58,21 +60,18 @@ async def well_behaved(scope: Any, receive: Receive, send: Send) -> None:
 
 
 @BOTH_MODES
-def test_start_and_stop(mode: str, lines: Callable[[], list[str]]) -> None:
-    async def main() -> None:
-        lifespan = lifespan_of(well_behaved, mode)
-        await lifespan.startup()
-        assert lines() == STARTED
-        assert not lifespan.should_exit
-        await lifespan.shutdown()
-        assert lines() == STARTED + STOPPED
-        assert not lifespan.should_exit
-        assert not lifespan.error_occurred
-
-    run_async(main())
+async def test_start_and_stop(mode: str, lines: Callable[[], list[str]]) -> None:
+    lifespan = lifespan_of(well_behaved, mode)
+    await lifespan.startup()
+    assert lines() == STARTED
+    assert not lifespan.should_exit
+    await lifespan.shutdown()
+    assert lines() == STARTED + STOPPED
+    assert not lifespan.should_exit
+    assert not lifespan.error_occurred
 
 
-def test_scope_and_state() -> None:
+async def test_scope_and_state() -> None:
     scopes: list[Any] = []
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
@@ -80,17 +79,14 @@ def test_scope_and_state() -> None:
         scope["state"]["answer"] = 42
         await well_behaved(scope, receive, send)
 
-    async def main() -> None:
-        lifespan = lifespan_of(app, "on")
-        await lifespan.startup()
-        assert lifespan.state == {"answer": 42}
-        await lifespan.shutdown()
-
-    run_async(main())
+    lifespan = lifespan_of(app, "on")
+    await lifespan.startup()
+    assert lifespan.state == {"answer": 42}
+    await lifespan.shutdown()
     assert scopes == [{"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}]
 
 
-def test_scope_of_an_asgi2_application() -> None:
+async def test_scope_of_an_asgi2_application() -> None:
     scopes: list[Any] = []
 
     class App:
@@ -100,8 +96,7 @@ def test_scope_of_an_asgi2_application() -> None:
         async def __call__(self, receive: Receive, send: Send) -> None:
             await well_behaved(None, receive, send)
 
-    lifespan = lifespan_of(App, "on")
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(App, "on")
     assert scopes == [{"type": "lifespan", "asgi": {"version": "2.0", "spec_version": "2.0"}, "state": {}}]
     assert not lifespan.error_occurred
 
@@ -115,26 +110,24 @@ def test_the_application_is_loaded_once() -> None:
     assert config.loaded_app is loaded_app
 
 
-def test_auto_takes_an_exception_before_the_answer_as_unsupported(lines: Callable[[], list[str]]) -> None:
+async def test_auto_takes_an_exception_before_the_answer_as_unsupported(lines: Callable[[], list[str]]) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
 
-    lifespan = lifespan_of(app, "auto")
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(app, "auto")
     assert lines() == [STARTED[0], UNSUPPORTED, STARTED[1]]
     assert lifespan.error_occurred
     assert not lifespan.should_exit
 
 
-def test_auto_shows_the_exception_of_an_application_that_has_received(
+async def test_auto_shows_the_exception_of_an_application_that_has_received(
     lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         raise RuntimeError("the database is gone")
 
-    lifespan = lifespan_of(app, "auto")
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(app, "auto")
     begun, warned, complete = lines()
     assert [begun, complete] == STARTED
     assert warned.startswith(
@@ -146,14 +139,13 @@ def test_auto_shows_the_exception_of_an_application_that_has_received(
     assert not lifespan.should_exit
 
 
-def test_on_takes_an_exception_before_the_answer_as_failure(
+async def test_on_takes_an_exception_before_the_answer_as_failure(
     lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         raise RuntimeError("no lifespan here")
 
-    lifespan = lifespan_of(app, "on")
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(app, "on")
     assert lines() == [STARTED[0], EXCEPTION, STARTUP_FAILED]
     assert "RuntimeError: no lifespan here" in caplog.text
     assert lifespan.error_occurred
@@ -161,12 +153,11 @@ def test_on_takes_an_exception_before_the_answer_as_failure(
 
 
 @BOTH_MODES
-def test_sys_exit_in_startup_is_a_failure(mode: str, lines: Callable[[], list[str]]) -> None:
+async def test_sys_exit_in_startup_is_a_failure(mode: str, lines: Callable[[], list[str]]) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         raise SystemExit(1)
 
-    lifespan = lifespan_of(app, mode)
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(app, mode)
     assert lines() == [STARTED[0], EXCEPTION, STARTUP_FAILED]
     assert lifespan.should_exit
 
@@ -174,27 +165,23 @@ def test_sys_exit_in_startup_is_a_failure(mode: str, lines: Callable[[], list[st
 @BOTH_MODES
 @pytest.mark.parametrize("raises", [False, True])
 @pytest.mark.parametrize("reason", ["the database is gone", ""])
-def test_startup_failed(mode: str, raises: bool, reason: str, lines: Callable[[], list[str]]) -> None:
+async def test_startup_failed(mode: str, raises: bool, reason: str, lines: Callable[[], list[str]]) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.failed", "message": reason})
         if raises:
             raise RuntimeError("reported already")
 
-    async def main() -> None:
-        lifespan = lifespan_of(app, mode)
-        await from_start_to_end(lifespan)
-        assert lifespan.startup_failed
-        assert lifespan.should_exit
-        assert lifespan.error_occurred is raises
-
-    run_async(main())
+    lifespan = await live(app, mode)
+    assert lifespan.startup_failed
+    assert lifespan.should_exit
+    assert lifespan.error_occurred is raises
     assert lines() == [STARTED[0], *filter(None, [reason]), STARTUP_FAILED]
 
 
 @BOTH_MODES
 @pytest.mark.parametrize("raises", [False, True])
-def test_shutdown_failed(mode: str, raises: bool, lines: Callable[[], list[str]]) -> None:
+async def test_shutdown_failed(mode: str, raises: bool, lines: Callable[[], list[str]]) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
@@ -203,8 +190,7 @@ def test_shutdown_failed(mode: str, raises: bool, lines: Callable[[], list[str]]
         if raises:
             raise RuntimeError("reported already")
 
-    lifespan = lifespan_of(app, mode)
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(app, mode)
     assert lines() == [*STARTED, STOPPED[0], "100 % stuck", SHUTDOWN_FAILED]
     assert lifespan.shutdown_failed
     assert lifespan.should_exit
@@ -212,22 +198,21 @@ def test_shutdown_failed(mode: str, raises: bool, lines: Callable[[], list[str]]
 
 
 @BOTH_MODES
-def test_an_exception_during_shutdown_is_a_failure(mode: str, lines: Callable[[], list[str]]) -> None:
+async def test_an_exception_during_shutdown_is_a_failure(mode: str, lines: Callable[[], list[str]]) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         raise RuntimeError("cannot stop")
 
-    lifespan = lifespan_of(app, mode)
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(app, mode)
     assert lines() == [*STARTED, STOPPED[0], EXCEPTION, SHUTDOWN_FAILED]
     assert lifespan.should_exit
     assert lifespan.error_occurred
 
 
 @BOTH_MODES
-def test_an_exception_while_serving_is_logged_and_there_is_no_shutdown_event(
+async def test_an_exception_while_serving_is_logged_and_there_is_no_shutdown_event(
     mode: str, lines: Callable[[], list[str]]
 ) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
@@ -235,25 +220,23 @@ def test_an_exception_while_serving_is_logged_and_there_is_no_shutdown_event(
         await send({"type": "lifespan.startup.complete"})
         raise RuntimeError("died")
 
-    async def main() -> None:
-        lifespan = lifespan_of(app, mode)
-        await lifespan.startup()
-        await lifespan.shutdown_event.wait()
-        assert lifespan.error_occurred
-        await lifespan.shutdown()
-        assert not lifespan.should_exit
-
-    run_async(main())
+    lifespan = lifespan_of(app, mode)
+    await lifespan.startup()
+    await lifespan.shutdown_event.wait()
+    assert lifespan.error_occurred
+    await lifespan.shutdown()
+    assert not lifespan.should_exit
     assert sorted(lines()) == sorted([*STARTED, EXCEPTION])
 
 
 @BOTH_MODES
-def test_an_application_that_returns_without_an_answer_is_served(mode: str, lines: Callable[[], list[str]]) -> None:
+async def test_an_application_that_returns_without_an_answer_is_served(
+    mode: str, lines: Callable[[], list[str]]
+) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         return None
 
-    lifespan = lifespan_of(app, mode)
-    run_async(from_start_to_end(lifespan))
+    lifespan = await live(app, mode)
     assert lines() == STARTED + STOPPED
     assert not lifespan.should_exit
 
@@ -281,7 +264,7 @@ def test_an_application_that_returns_without_an_answer_is_served(mode: str, line
         ),
     ],
 )
-def test_a_message_out_of_turn_is_an_error_of_the_application(messages: list[str], complaint: str) -> None:
+async def test_a_message_out_of_turn_is_an_error_of_the_application(messages: list[str], complaint: str) -> None:
     complaints: list[str] = []
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
@@ -291,12 +274,12 @@ def test_a_message_out_of_turn_is_an_error_of_the_application(messages: list[str
             await send({"type": messages[-1]})
         complaints.append(str(raised.value))
 
-    run_async(from_start_to_end(lifespan_of(app, "on")))
+    await live(app, "on")
     assert complaints == [complaint]
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_a_lifespan_that_is_cancelled_ends_quietly(started: bool, lines: Callable[[], list[str]]) -> None:
+async def test_a_lifespan_that_is_cancelled_ends_quietly(started: bool, lines: Callable[[], list[str]]) -> None:
     tasks: asyncio.Queue[Any] = asyncio.Queue()
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
@@ -306,36 +289,30 @@ def test_a_lifespan_that_is_cancelled_ends_quietly(started: bool, lines: Callabl
         tasks.put_nowait(asyncio.current_task())
         await receive()
 
-    async def main() -> None:
-        lifespan = lifespan_of(app, "auto")
-        starting = asyncio.ensure_future(lifespan.startup())
-        task = await tasks.get()
-        task.cancel()
-        await asyncio.wait([task, starting])
-        assert task.cancelled()
-        await lifespan.shutdown()
-        assert lifespan.error_occurred
-        assert lifespan.should_exit is not started
-
-    run_async(main())
+    lifespan = lifespan_of(app, "auto")
+    starting = asyncio.ensure_future(lifespan.startup())
+    task = await tasks.get()
+    task.cancel()
+    await asyncio.wait([task, starting])
+    assert task.cancelled()
+    await lifespan.shutdown()
+    assert lifespan.error_occurred
+    assert lifespan.should_exit is not started
     assert lines() == (STARTED if started else [STARTED[0], STARTUP_FAILED])
 
 
-def test_off_does_not_call_the_application(lines: Callable[[], list[str]]) -> None:
-    async def main() -> None:
-        lifespan = LifespanOff(config_of(well_behaved, "off"))
-        await lifespan.startup()
-        await lifespan.shutdown()
-        assert not lifespan.should_exit
-        assert not lifespan.error_occurred
-        assert lifespan.state == {}
-
-    run_async(main())
+async def test_off_does_not_call_the_application(lines: Callable[[], list[str]]) -> None:
+    lifespan = LifespanOff(config_of(well_behaved, "off"))
+    await lifespan.startup()
+    await lifespan.shutdown()
+    assert not lifespan.should_exit
+    assert not lifespan.error_occurred
+    assert lifespan.state == {}
     assert lines() == []
 
 
 @pytest.mark.parametrize("what", ["startup", "shutdown"])
-def test_an_application_that_takes_long(
+async def test_an_application_that_takes_long(
     what: str, lines: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log says what is waited for, until it comes."""
@@ -351,7 +328,7 @@ def test_an_application_that_takes_long(
                 await until(lambda: report.format(30) in lines())
             await send({"type": f"lifespan.{phase}.complete"})
 
-    run_async(from_start_to_end(lifespan_of(app, "on")))
+    await live(app, "on")
     logged = lines()
     first = logged.index(report.format(10))
     assert logged[first : first + 3] == [report.format(10), report.format(20), report.format(30)]
