@@ -10,6 +10,7 @@ GROUP ?= dev
 PYTEST_ARGS ?=
 FRAMEWORKS ?=
 PLATFORMS ?=
+DOCS_REPOSITORY ?=
 MUTANTS ?=
 
 BIN := $(VENV)/bin
@@ -68,6 +69,7 @@ docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
 	@echo "==> building the documentation into site/"
 	@$(BIN)/python benchmarks/chart.py --check
 	@DOCS_VERSION="Uvicorn $$($(BIN)/python -c 'import uvicorn; print(uvicorn.__version__)')" \
+		DOCS_REPOSITORY="$(DOCS_REPOSITORY)" DOCS_EDIT_URI="$(if $(DOCS_REPOSITORY),blob/main/docs/)" \
 		$(BIN)/zensical build --config-file mkdocs.yml --clean --strict
 	@echo "site/index.html"
 
