@@ -97,6 +97,7 @@ def test_older_than_its_sources(
     if error is None:
         monkeypatch.setattr(_speedups, "load", lambda build, modules: types.SimpleNamespace(build=build))
         monkeypatch.setattr(sys.implementation, "name", "cpython")
+        monkeypatch.setattr(_speedups, "_SETUP", __file__)  # as in a checkout
     else:
         without_compiled(error)
     monkeypatch.setattr(build_state, "find_newer_source", lambda: "_scan_py.py")
