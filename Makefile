@@ -30,21 +30,21 @@ serve: $(VENV)/.serve ## Serve APP (examples.hello:app) on http://HOST:PORT
 	@echo "==> serving $(APP) on http://$(HOST):$(PORT), Ctrl-C ends it"
 	@exec $(BIN)/uvicorn $(APP) --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.dev ## Run the whole suite, the pure and the compiled build side by side
+test: $(VENV)/.dev ## Run the whole suite on both builds
 	@echo "==> running the suite"
 	@$(RUN) pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
-frameworks: $(VENV)/.dev ## Run the framework tests over the newest and oldest releases, each in its environment
+frameworks: $(VENV)/.dev ## Run the framework tests, newest and oldest releases
 	@echo "==> running the framework matrix"
 	@$(RUN) pip install --quiet --group matrix
 	@$(RUN) tests.frameworks.matrix $(FRAMEWORKS)
 
-platforms: $(VENV)/.dev ## Run the suite on PyPy, CPython 3.14 and 3.15, aarch64 and Windows (wine); needs root
+platforms: $(VENV)/.dev ## Run the suite on other interpreters and systems, as root
 	@echo "==> running the platforms, as root"
 	@$(RUN) pip install --quiet --group platforms
 	@$(RUN) platforms $(PLATFORMS)
 
-lint: $(VENV)/.dev ## Check format, style, spelling, Cython types and workflows
+lint: $(VENV)/.dev ## Check format, style, spelling, Cython types, workflows
 	@echo "==> checking format and style"
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
@@ -59,13 +59,13 @@ types: $(VENV)/.dev ## Check types with mypy for Linux, Windows and macOS
 		echo "==> checking types for $$platform"; $(RUN) mypy --platform $$platform || exit 1; \
 	done
 
-bench: $(VENV)/.dev ## Count instructions per request (valgrind) and compare the builds of each compiled module
+bench: $(VENV)/.dev ## Count instructions per request, compare both builds
 	@echo "==> instructions per request, in thousands"
 	@$(BIN)/python benchmarks/instructions.py --server floor --server ours
 	@echo "==> the compiled modules on both builds"
 	@$(RUN) pytest -c benchmarks/micro/pytest.ini benchmarks/micro
 
-docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
+docs: $(VENV)/.dev ## Build the documentation into site/
 	@echo "==> building the documentation into site/"
 	@$(BIN)/python benchmarks/chart.py --check
 	@DOCS_VERSION="Uvicorn $$($(BIN)/python -c 'import uvicorn; print(uvicorn.__version__)')" \
@@ -73,40 +73,40 @@ docs: $(VENV)/.dev ## Build the documentation into site/, warnings being errors
 		$(BIN)/zensical build --config-file mkdocs.yml --clean --strict
 	@echo "site/index.html"
 
-fuzz: $(VENV)/.dev ## Fuzz each target for SECONDS=60; with atheris installed, guided by coverage too
+fuzz: $(VENV)/.dev ## Fuzz each target for SECONDS=60
 	@echo "==> fuzzing"
 	@$(RUN) tests.fuzz.run --seconds $(or $(SECONDS),60)
 
-mutants: $(VENV)/.dev ## Put faults into compiled modules and protocols (MUTANTS, all if empty) and list those that no test finds
+mutants: $(VENV)/.dev ## Put faults into MUTANTS (all) and list those not found
 	@UVICORN_SPEEDUPS=off $(RUN) tests.mutation $(MUTANTS)
 
-sanitize: $(VENV)/.dev ## Run the suite on a compiled build with the address and undefined-behaviour sanitizers (gcc)
+sanitize: $(VENV)/.dev ## Run the suite under gcc's sanitizers
 	@echo "==> running the suite under sanitizers"
 	@$(BIN)/python tests/sanitize.py -n $(JOBS) --dist loadgroup -m "not timing" $(PYTEST_ARGS)
 
-abuse: $(VENV)/.dev ## Attack a server of our own and compare each figure with its bound
+abuse: $(VENV)/.dev ## Attack a server and compare each figure with its bound
 	@$(RUN) pytest -m abuse -rP tests/abuse
 
-leaks: $(VENV)/.dev ## Serve 10^6 requests and 10^5 connections of each kind: memory, descriptors, tasks
+leaks: $(VENV)/.dev ## Serve 10^6 requests: memory, descriptors, tasks
 	@$(BIN)/python benchmarks/leaks.py
 
-soak: $(VENV)/.dev ## Ten minutes of good, bad, slow and aborting clients: no answer crossed, none lost
+soak: $(VENV)/.dev ## Ten minutes of good, bad, slow and aborting clients
 	@$(BIN)/python benchmarks/mixed_soak.py
 
-autobahn: $(VENV)/.dev ## Run the Autobahn suite (CASES, all if empty) against the WebSocket codecs; needs Python 2.7
+autobahn: $(VENV)/.dev ## Run Autobahn's CASES (all) against the WebSocket codecs
 	@$(BIN)/python tests/autobahn.py $(foreach case,$(CASES),--cases '$(case)')
 
-h2spec: $(VENV)/.dev ## Run the HTTP/2 conformance tester h2spec on both builds, in clear text and over TLS
+h2spec: $(VENV)/.dev ## Run the HTTP/2 conformance tester on both builds
 	@$(BIN)/python tests/h2spec.py
 
-build: $(VENV)/.dev ## Build the source distribution, a wheel with speedups and the pure wheel into dist/
+build: $(VENV)/.dev ## Build the sdist, a compiled and a pure wheel into dist/
 	@echo "==> building into dist/"
 	@rm -rf dist
 	@UVICORN_BUILD_SPEEDUPS=require $(RUN) build
 	@UVICORN_BUILD_SPEEDUPS=no $(RUN) build --wheel
 	@ls -l dist
 
-clean: ## Remove what the other targets made, the virtual environments included
+clean: ## Remove what the other targets made
 	@echo "==> removing environments, builds and caches"
 	@rm -rf .venv* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* .mutation_notes htmlcov .cache
 	@rm -f uvicorn/_speedups/*.so uvicorn/_speedups/*.pyd uvicorn/_speedups/*.c uvicorn/_speedups/not_compiled.txt
