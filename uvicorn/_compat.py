@@ -1,4 +1,4 @@
-"""What the standard library of some supported versions lacks."""
+"""Functions that the standard library of some supported Python versions does not have."""
 
 import asyncio
 import sys

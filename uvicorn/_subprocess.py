@@ -1,4 +1,4 @@
-"""The names of `uvicorn.supervisors.spawn` that programs import from here."""
+"""Names of `uvicorn.supervisors.spawn` that other programs import from here."""
 
 from uvicorn.supervisors.spawn import get_subprocess, subprocess_started
 

@@ -1,9 +1,7 @@
-"""Loads the application that the user names as APP, and finds out its interface.
+"""Imports the application APP, calls it if it is a factory, and detects its interface: asgi3, asgi2 or wsgi.
 
-    import string -> object -> a factory is called -> the interface: asgi3, asgi2 or wsgi
-
-`Config.load_app` calls it. An error in the name or the arguments is an `AppLoadingError`, which is logged in one line.
-An error inside the user's module is shown with the user's part of its traceback.
+`Config.load_app` calls it. An error in the name or the arguments of the application is an `AppLoadingError`, which is
+logged in one line. An error inside the module of the user is shown with its traceback, without our own frames.
 """
 
 import functools
@@ -24,7 +22,7 @@ class ImportFromStringError(Exception):
 
     Args:
         message: what is wrong.
-        hint: what to do instead: a sentence, or nothing.
+        hint: a sentence that says what to do, or an empty string.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -33,20 +31,20 @@ class ImportFromStringError(Exception):
 
 
 def import_from_string(import_str: Any) -> Any:
-    """Import what a string names.
+    """Import the object that a string names.
 
     Args:
-        import_str: `module:attribute[.attribute]`; anything but a string is returned as it is.
+        import_str: `module:attribute[.attribute]`. An object that is not a string is returned unchanged.
 
     Raises:
         ImportFromStringError: the string is malformed, or its module or attribute does not exist.
-        Exception: whatever the module raises.
+        Exception: any exception of the module.
     """
     if not isinstance(import_str, str):
         return import_str
 
     module_name, _, attributes = import_str.partition(":")
-    # A relative name has no package to be relative to.
+    # A relative name is not possible, because there is no package.
     if not module_name or not attributes or module_name.startswith("."):
         raise ImportFromStringError(
             f'Import string "{import_str}" must be in format "<module>:<attribute>".', _hint_of_format(import_str)
@@ -55,7 +53,7 @@ def import_from_string(import_str: Any) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
-        # The module was found, but one of its own imports is missing: the user's error.
+        # The module was found, but a module that it imports is missing. This error belongs to the user.
         if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
             raise
         hint = _hint_of_format(import_str) or _hint_of_module(module_name)
@@ -71,7 +69,7 @@ def import_from_string(import_str: Any) -> Any:
 
 
 def _hint_of_format(import_str: str) -> str:
-    """Suggest an import string for what looks like a path: main.py:app, main/app or main.py."""
+    """Suggest an import string if the text looks like a path: main.py:app, main/app or main.py."""
     path, _, attribute = import_str.partition(":")
     parts = [part for part in re.split(r"[./\\]", path.removesuffix(".py")) if part]
     if not parts:
@@ -116,7 +114,7 @@ def load_app(app: Any, factory: bool) -> Any:
 
     Raises:
         AppLoadingError: there is no such application, or the factory raises a TypeError.
-        Exception: whatever else the user's module or factory raises.
+        Exception: any other exception of the module or the factory.
     """
     try:
         loaded = import_from_string(app)
@@ -128,7 +126,7 @@ def load_app(app: Any, factory: bool) -> Any:
         try:
             return loaded()
         except TypeError as exc:
-            # If the factory was entered, its own frames show the error. If not, it takes arguments.
+            # If the error happened inside the factory, its frames are shown. Otherwise the factory needs arguments.
             own_frames = exc.__traceback__.tb_next if exc.__traceback__ is not None else None
             cause = exc.with_traceback(own_frames) if own_frames is not None else None
             raise AppLoadingError(f"Error loading ASGI app factory: {exc}") from cause
@@ -139,7 +137,7 @@ def load_app(app: Any, factory: bool) -> Any:
     except TypeError:
         if not _takes_anything(loaded):
             raise
-        # A wrapper with `*args` around an application.
+        # It is an application in a wrapper with `*args`.
         return loaded
     logger.warning("ASGI app factory detected. Using it, but please consider setting the --factory flag explicitly.")
     return made
@@ -169,23 +167,23 @@ def is_coroutine_callable(app: Any) -> bool:
 
 
 def detect_interface(app: Any) -> Literal["asgi2", "asgi3"]:
-    """Tell an application of ASGI 3, a coroutine function, from one of ASGI 2, which returns one."""
+    """Detect the version of ASGI. An ASGI 3 application is a coroutine function; an ASGI 2 application returns one."""
     if isinstance(app, type):
         return "asgi3" if hasattr(app, "__await__") else "asgi2"
     return "asgi3" if is_coroutine_callable(app) else "asgi2"
 
 
-# How many positional arguments an application gets.
+# The number of positional arguments with which an application is called.
 _ARGUMENTS = {"asgi3": 3, "wsgi": 2, "asgi2": 1}
 
 
 def check_interface(app: Any, interface: str) -> None:
-    """Refuse an application whose arguments are those of another interface: no call would succeed.
+    """Check that the arguments of an application fit its interface. If not, every call would fail.
 
     Raises:
-        AppLoadingError: it is written for another interface; the message names it.
+        AppLoadingError: the application has another interface, which the message names.
     """
-    # Only ASGI 3 has coroutine functions.
+    # A coroutine function is always an ASGI 3 application.
     possible = ["asgi3"] if is_coroutine_callable(app) else [interface, *_ARGUMENTS]
     fitting = next((name for name in possible if _takes(app, _ARGUMENTS[name])), interface)
     if fitting != interface:
@@ -211,13 +209,16 @@ def _name(app: Any) -> str:
 
 
 def show_users_traceback(exc: BaseException) -> None:
-    """Show an exception of the user's module with `sys.excepthook`, beginning with the user's code."""
+    """Show an exception of the module of the user with `sys.excepthook`.
+
+    The traceback begins with the code of the user.
+    """
     users = exc.with_traceback(_after_import(exc.__traceback__))
     sys.excepthook(type(users), users, users.__traceback__)
 
 
 def _after_import(traceback: types.TracebackType | None) -> types.TracebackType | None:
-    """Leave out the frames above the user's module or factory, those of the import system included."""
+    """Remove the frames before the module or the factory of the user, including those of the import system."""
     start = current = traceback
     while current is not None:
         if current.tb_frame.f_code in (import_from_string.__code__, load_app.__code__):

@@ -1,8 +1,9 @@
-"""Writes lines to a text stream and never waits for its reader.
+"""Writes lines to a text stream without ever waiting for its reader.
 
-The access log uses it: a reader that has stopped, such as a full pipe, must not stop the server. A line first goes into
-the stream's own buffer, so that it keeps its place among what others write there. A write sends whole lines. If the
-file descriptor takes nothing, lines are held back, up to a limit; what comes after that is lost and counted."""
+The access log uses it: a reader that has stopped must not stop the server. A line first goes into the buffer of the
+stream, so that it keeps its place among other output. A write consists of whole lines. If the file descriptor accepts
+nothing, such as a full pipe, lines are kept up to a limit. Further lines are lost, and counted.
+"""
 
 import contextlib
 import io
@@ -16,30 +17,30 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-# Bytes of one write. Into a pipe: what the system writes in one piece, unmixed with other processes (POSIX, write()).
-# Elsewhere: what a text stream keeps without writing it by itself.
+# The most bytes of one write. For a pipe: the number that the system writes in one piece, not mixed with the output of
+# other processes (POSIX, write()). For other files: the number that a text stream buffers before it writes by itself.
 _PIPE_LIMIT: int = getattr(select, "PIPE_BUF", 512)
 _LIMIT = 8192
 
-# Characters that are held back if the reader has stopped; further lines are lost.
+# The most characters that are kept while the reader has stopped. Further lines are lost.
 HELD_LIMIT = 1 << 20
 
 _open_streams: "weakref.WeakSet[LineStream]" = weakref.WeakSet()
 
 
 class LineStream:
-    """Lines of ASCII on their way into a text stream over a file descriptor.
+    """Writes lines of ASCII to a text stream with a file descriptor.
 
-    A line stands in the stream's own buffer at once, so in its place among all that others write. A write ends where a
-    line does. Lines are held back while the descriptor takes none.
+    Every method can raise the OSError or ValueError of the stream. The lines that it should have written are then lost.
+
+    Args:
+        stream: the text stream.
 
     Attributes:
-        unbuffered: whether the stream writes each line by itself: that of a terminal, or any with PYTHONUNBUFFERED.
-        buffered, room: characters in the stream's buffer, and those that it may hold.
-        lost: number of lines for which there was no room.
-        sound: whether the last write succeeded; the caller that catches its error sets it to False.
-
-    Every method raises the stream's OSError or ValueError; the lines that it should have written are lost then.
+        unbuffered: whether the stream itself writes each line at once: at a terminal, and with PYTHONUNBUFFERED.
+        buffered, room: the number of characters in the buffer of the stream, and the most that it may have.
+        lost: the number of lines that were lost.
+        sound: whether the last write succeeded. A caller that catches an error sets it to False.
     """
 
     __slots__ = (
@@ -64,8 +65,8 @@ class LineStream:
         self._poll = _poll_for_room(stream.fileno())
         self._limit = _LIMIT if self._poll is None else _PIPE_LIMIT
         self._write = _get_raw_write(stream) if self._poll is None else None
-        # If a write could block, nothing is buffered before there is room for it: at its exit, the interpreter waits
-        # until the buffer is written.
+        # If a write can block, a line is buffered only when there is room to write it. At its exit, the interpreter
+        # writes the buffer, and would wait for the reader.
         self._empty_room = self._limit if self._poll is None else 0
         self.room = self._empty_room
         self.buffered = 0
@@ -76,11 +77,11 @@ class LineStream:
         _open_streams.add(self)
 
     def write(self, line: str) -> None:
-        """Keep a line for the next flush. Not for an unbuffered stream."""
+        """Buffer a line for the next flush. Not for an unbuffered stream."""
         buffered = self.buffered + len(line)
         if buffered > self.room:
             buffered = len(line)
-            # Writing the buffer must not block.
+            # The buffer may be used only if writing it cannot block.
             if not self.flush() or (self._poll is not None and (buffered > self._limit or not self._poll(0))):
                 self._hold(line)
                 return
@@ -89,7 +90,10 @@ class LineStream:
         self.stream.write(line)
 
     def write_at_once(self, line: str) -> bool:
-        """Write a line and all lines before it, as far as possible without waiting; return whether all were written."""
+        """Write a line and all lines before it, as far as possible without waiting.
+
+        Returns whether all were written.
+        """
         poll = self._poll
         if (self.buffered or self._held) and not self.flush():
             self._hold(line)
@@ -101,8 +105,8 @@ class LineStream:
             self.stream.write(line)
             self.stream.flush()
         else:
-            # First what others have left in the stream's buffers. Writing our lines through them would cost 2,000
-            # instructions more for each.
+            # First write what other code has left in the buffer of the stream. Then write the line directly, because
+            # the buffer would cost 2,000 more instructions.
             self.stream.flush()
             written = self._write(line.encode())
             if written != len(line):
@@ -112,7 +116,7 @@ class LineStream:
         return True
 
     def flush(self) -> bool:
-        """Write what is possible without waiting; return whether all was written."""
+        """Write as much as possible without waiting. Returns whether everything was written."""
         if self.buffered:
             if self._poll is not None and not self._poll(0):
                 return False
@@ -129,7 +133,7 @@ class LineStream:
         return True
 
     def close(self, patience: float) -> None:
-        """Write everything. What the reader has not taken after `patience` seconds is lost."""
+        """Write everything, and wait up to `patience` seconds for the reader. The rest is lost."""
         deadline = time.monotonic() + patience
         while not self.flush() and self._poll is not None:
             left = deadline - time.monotonic()
@@ -148,7 +152,7 @@ class LineStream:
         self._held_size += len(line)
 
     def _take(self) -> str:
-        """The lines that fit one write, or a part of a line that is too long for a pipe."""
+        """Take the lines for one write, or a part of a line that is too long for a pipe."""
         held = self._held
         text = held.popleft()
         if self._poll is not None and len(text) > self._limit:
@@ -161,8 +165,10 @@ class LineStream:
 
 
 def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
-    """A function that waits until a write would not block, for at most as many milliseconds as it is given; None if no
-    write blocks."""
+    """Make a function that waits until a write does not block.
+
+    Its argument is the longest time to wait, in milliseconds. None if a write to this descriptor never blocks.
+    """
     if sys.platform == "win32":  # pragma: no cover - this system has no poll()
         return None
     mode = os.fstat(descriptor).st_mode
@@ -174,24 +180,27 @@ def _poll_for_room(descriptor: int) -> Callable[[float], list[Any]] | None:
 
 
 def _get_raw_write(stream: io.TextIOWrapper) -> Callable[[bytes], int | None] | None:
-    """The raw writer below a standard text stream. None for other streams: they may change what is written."""
+    """The function that writes to the file of standard output without a buffer.
+
+    None for other streams, because they may change the text.
+    """
     if stream is not sys.__stdout__ or os.linesep != "\n":
         return None
     buffer: Any = stream.buffer
-    # With PYTHONUNBUFFERED, the buffer is missing.
+    # With PYTHONUNBUFFERED, there is no buffer between the stream and the file.
     write: Callable[[bytes], int | None] = getattr(buffer, "raw", buffer).write
     return write
 
 
 def _flush_before_fork() -> None:
-    """Empty the buffers before a fork: a child would write their content a second time."""
+    """Write the buffers before a fork. Otherwise the child would write them a second time."""
     for lines in list(_open_streams):
-        # Another thread may be using the stream's own poll object.
+        # A new poll object is needed, because another thread may be using that of the stream.
         with contextlib.suppress(OSError, ValueError):
             poll = _poll_for_room(lines.stream.fileno())
             if poll is None or poll(0):
                 lines.stream.flush()
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - there is none on Windows
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not have it
     os.register_at_fork(before=_flush_before_fork)

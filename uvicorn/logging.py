@@ -1,4 +1,4 @@
-"""The formatters of the server's log, its level below DEBUG, and its configuration."""
+"""The configuration of logging: formatters, the level TRACE, and functions that `Config` calls."""
 
 import functools
 import http
@@ -21,7 +21,7 @@ TRACE_LOG_LEVEL = 5
 
 ACCESS_FORMAT = '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s'
 
-# Applications copy it, or change it in place.
+# The default of `log_config`. Applications copy it, or change it in place.
 LOGGING_CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -49,7 +49,7 @@ LOGGING_CONFIG: dict[str, Any] = {
 
 _LEVEL_NAME_WIDTH = len("CRITICAL")
 
-# A traceback may quote what the client sent: these never reach a terminal. Its own line ends and tabs stay.
+# A traceback may contain bytes of a client, so control characters are escaped. Newlines and tabs stay.
 _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in b"\t\n"}
 
 
@@ -58,7 +58,7 @@ def _in(colour: str) -> Callable[[object], str]:
 
 
 def _isatty(stream: IO[str] | None) -> bool:
-    """There is no stream under pythonw, and it may have been closed."""
+    """Whether a stream is a terminal. There is no stream under pythonw, and it can be closed."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:
@@ -66,18 +66,21 @@ def _isatty(stream: IO[str] | None) -> bool:
 
 
 def _copy(record: logging.LogRecord) -> logging.LogRecord:
-    """A record to fill in, since other handlers get the same one: a third of the time of `copy.copy`."""
+    """Copy a record that will be changed, because other handlers get the same one.
+
+    `copy.copy` takes three times as long.
+    """
     clone = record.__class__.__new__(record.__class__)
     clone.__dict__.update(record.__dict__)
     return clone
 
 
 class ColourizedFormatter(logging.Formatter):
-    """A formatter that knows `%(levelprefix)s`, coloured by level, and prefers `color_message` where colours are on.
+    """A formatter with the placeholder `%(levelprefix)s`. If colours are on, it uses `color_message` of the record.
 
     Args:
-        fmt, datefmt, style: as `logging.Formatter`.
-        use_colors: whether to write colours; None decides by `should_use_colors()`.
+        fmt, datefmt, style: as for `logging.Formatter`.
+        use_colors: whether to use colours; None means `should_use_colors()`.
     """
 
     level_name_colors: ClassVar[dict[int, Callable[[str], str]]] = {
@@ -126,7 +129,7 @@ class ColourizedFormatter(logging.Formatter):
 
 
 class DefaultFormatter(ColourizedFormatter):
-    """The formatter of `uvicorn` and `uvicorn.error`, whose handler writes to standard error."""
+    """The formatter of the loggers `uvicorn` and `uvicorn.error`, whose handler writes to standard error."""
 
     def should_use_colors(self) -> bool:
         """Whether standard error is a terminal."""
@@ -134,10 +137,11 @@ class DefaultFormatter(ColourizedFormatter):
 
 
 class AccessFormatter(ColourizedFormatter):
-    """The formatter of `uvicorn.access`: `%(client_addr)s`, `%(request_line)s` and `%(status_code)s`.
+    """The formatter of the logger `uvicorn.access`.
 
-    They come from `record.args`, the tuple (client_addr, method, full_path, http_version, status_code). A record with
-    other arguments shows its message in place of the request line.
+    It has the placeholders `%(client_addr)s`, `%(request_line)s` and `%(status_code)s`. Their values come from
+    `record.args`, the tuple (client_addr, method, full_path, http_version, status_code). For a record with other
+    arguments, its message is shown instead of the request line.
     """
 
     status_code_colours: ClassVar[dict[int, Callable[[str], str]]] = {
@@ -176,18 +180,18 @@ class AccessFormatter(ColourizedFormatter):
         return self._format_copy(record)
 
 
-# In a worker its number, from 1 on, which it shares with the one that it replaces.
+# In a worker, its number, from 1 on. A replacement has the number of the worker that it replaces.
 _worker: int | None = None
 
 
 def set_worker(number: int) -> None:
-    """Have the lines of this process name it as this worker."""
+    """Set the number of the worker in the log lines of this process."""
     global _worker
     _worker = number
 
 
 class LineFormatter(DefaultFormatter):
-    """The formatter of `uvicorn` if the user has chosen a format; it knows `%(worker)s`, too."""
+    """The formatter of the logger `uvicorn` with `--log-format`. It also has the placeholder `%(worker)s`."""
 
     def _format_copy(self, record: logging.LogRecord) -> str:
         record.__dict__["worker"] = "-" if _worker is None else _worker
@@ -195,7 +199,7 @@ class LineFormatter(DefaultFormatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """Each record as an object of JSON on a line."""
+    """Formats each record as a JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         import json
@@ -215,7 +219,7 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line)
 
 
-# What a format of the user's may have; those of `logging` that a server has a use for.
+# The placeholders that are useful in a format of a server. Errors list them.
 _PLACES = (
     *("asctime", "created", "levelname", "levelprefix", "message", "msecs", "name", "process", "processName"),
     *("thread", "threadName", "worker"),
@@ -223,7 +227,7 @@ _PLACES = (
 
 
 def check_log_format(log_format: str) -> None:
-    """Raise ValueError, which says what is wrong, if a format cannot be used."""
+    """Check a value of `--log-format`. Raises ValueError that says what is wrong."""
     record = logging.makeLogRecord({"name": "uvicorn.error", "levelname": "INFO", "msg": ""})
     try:
         LineFormatter(log_format, use_colors=False).format(record)
@@ -233,7 +237,7 @@ def check_log_format(log_format: str) -> None:
 
 
 def format_log(log_format: str, use_colors: bool | None) -> None:
-    """Set the handlers of `uvicorn` up for a format, a value of `--log-format`."""
+    """Give the handlers of the logger `uvicorn` the formatter for a value of `--log-format`."""
     handlers = [handler for name in ("uvicorn", "uvicorn.error") for handler in logging.getLogger(name).handlers]
     for handler in handlers:
         handler.setFormatter(
@@ -246,16 +250,16 @@ def format_log(log_format: str, use_colors: bool | None) -> None:
 
 
 class AccessLineFormatter(logging.Formatter):
-    """The formatter of `uvicorn.access` if the user has chosen a format: the message is the line."""
+    """The formatter of the logger `uvicorn.access` with `--access-log-format`: the message is the whole line."""
 
 
 def format_access_log(access_format: str, path: str | None, use_colors: bool | None) -> None:
-    """Set the handlers of `uvicorn.access` up for a format and a file.
+    """Set up the handlers of the logger `uvicorn.access`.
 
     Args:
         access_format: the value of `--access-log-format`.
-        path: of the file, or None.
-        use_colors: whether a stock line in the file has colours.
+        path: the path of the log file, or None.
+        use_colors: whether lines of the default format have colours in the file.
 
     Raises:
         OSError: the file cannot be opened.
@@ -273,22 +277,22 @@ def format_access_log(access_format: str, path: str | None, use_colors: bool | N
         access_logger.handlers = [handler]
     if access_format != "default":
         for present in access_logger.handlers:
-            # A formatter of the user's own shows the message, too.
+            # A formatter of the user stays: it shows the message too.
             if isinstance(present.formatter, AccessFormatter):
                 present.setFormatter(AccessLineFormatter())
 
 
 def reopen_logs() -> None:
-    """Open the files of all handlers anew, after a program such as logrotate has renamed them.
+    """Reopen the files of all handlers, after a program such as logrotate has renamed them.
 
-    The descriptor stays the same, so it does not matter who writes to it meanwhile. May be called from a signal handler
-    and from any thread.
+    The descriptors stay the same, so other threads may write at the same time. May be called from a signal handler and
+    from any thread.
     """
     loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
     handlers = {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
     for handler in handlers:
         stream = handler.stream if isinstance(handler, logging.FileHandler) else None
-        if stream is not None:  # Else it is opened with the next record.
+        if stream is not None:  # Otherwise the file is opened with the next record.
             _reopen(handler.baseFilename, stream.fileno())
 
 
@@ -306,15 +310,15 @@ def apply_log_config(log_config: "LogConfig", use_colors: bool | None = None) ->
     """Configure logging.
 
     Args:
-        log_config: a dict, the path of a .json, .yaml or .yml file that holds one, or what `fileConfig` takes.
-        use_colors: goes to the formatters "default" and "access" of a dict of Python, if they know colours.
+        log_config: a dict, the path of a .json, .yaml or .yml file with a dict, or an argument of `fileConfig`.
+        use_colors: is given to the formatters "default" and "access" if `log_config` is a dict and they have colours.
 
     Raises:
-        OptionError: the file is malformed, or describes something that cannot be set up.
-        OSError: it cannot be read.
-        ImportError: it needs PyYAML.
+        OptionError: the file is not a valid logging configuration.
+        OSError: the file cannot be read.
+        ImportError: the file is YAML, and PyYAML is not installed.
     """
-    import logging.config  # a tenth of the time that `uvicorn --version` takes
+    import logging.config  # the import takes a tenth of the time of `uvicorn --version`
 
     if isinstance(log_config, dict):
         logging.config.dictConfig(log_config if use_colors is None else _with_colors(log_config, use_colors))
@@ -324,7 +328,7 @@ def apply_log_config(log_config: "LogConfig", use_colors: bool | None = None) ->
         except (OSError, ImportError):
             raise
         except Exception as exc:
-            # logging.config wraps what went wrong.
+            # logging.config raises its own exception from the actual one.
             cause = f" ({exc.__cause__})" if exc.__cause__ is not None else ""
             raise OptionError(f"log_config {log_config!r} is not a logging configuration: {exc}{cause}") from exc
     else:
@@ -336,7 +340,7 @@ def _apply_file(path: str) -> None:
 
     extension = os.path.splitext(path)[1]
     if extension not in (".json", ".yaml", ".yml"):
-        if not os.path.isfile(path):  # Python before 3.12 says of a missing file that it lacks a section
+        if not os.path.isfile(path):  # Before Python 3.12, the error for a missing file is about a section.
             raise FileNotFoundError(f"log_config {path!r} does not exist")
         logging.config.fileConfig(path, disable_existing_loggers=False)
         return
@@ -357,7 +361,7 @@ def _apply_file(path: str) -> None:
 def _with_colors(log_config: dict[str, Any], use_colors: bool) -> dict[str, Any]:
     import logging.config
 
-    # The dict may be LOGGING_CONFIG itself, which stays as the application left it.
+    # The dict may be LOGGING_CONFIG, which must not be changed.
     formatters = dict(log_config.get("formatters", {}))
     for name in ("default", "access"):
         formatter = formatters.get(name)

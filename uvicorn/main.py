@@ -1,7 +1,7 @@
 """The `uvicorn` command, made from the option table, and `run()`.
 
-Both make a `Config` and hand it to a `Server`, or to a supervisor for several workers and for reloading. The command
-reads options from the command line, the environment and a file; `run()` takes arguments alone.
+Both make a `Config` and give it to a `Server`, or to a supervisor if there are several workers or reloading is on. The
+command reads options from the command line, the environment and a file. `run()` gets them only as arguments.
 """
 
 import functools
@@ -50,13 +50,13 @@ P = ParamSpec("P")
 logger = logging.getLogger("uvicorn.error")
 
 ENVIRONMENT_PREFIX = "UVICORN"
-# Where the context of a command has its configuration file.
+# The key in the `meta` of click's context under which the configuration file is stored.
 CONFIG_FILE = "uvicorn.config_file"
 EPILOG = (
     f"Each option can be set in the environment: {ENVIRONMENT_PREFIX}_ and its name in upper case, such as "
     f"{ENVIRONMENT_PREFIX}_LOG_LEVEL=debug, or the variable named beside it."
 )
-# The libraries that `auto` tries for an option, and what it takes without them.
+# The libraries that `auto` tries for an option, and what it uses without them.
 AUTO = {
     "http": (("httptools",), "h11"),
     "loop": (("uvloop",), "asyncio"),
@@ -65,7 +65,7 @@ AUTO = {
 
 
 def click_type(kind: Kind) -> Any:
-    """The type of click's own that is nearest, which programs and shells look at; the kind itself reads the text."""
+    """The type of click that is most similar to a kind. Programs and shells look at it; the kind converts the text."""
     if isinstance(kind, Choice) and not isinstance(kind, ChoiceOrImport):
         return click.Choice(kind.names, case_sensitive=False)
     if isinstance(kind, Path) and not isinstance(kind, Pattern):
@@ -150,24 +150,25 @@ class GroupedOption(click.Option):
         try:
             return self._kind.read(value)
         except ValueError:
-            # A flag that was given has no value to show.
+            # A flag has no value to show.
             wrong = "" if value is True else f"{value!r} is not {self._kind.expected}."
             message = f"{wrong} {self._kind.hint(value)}".strip()
             raise click.BadParameter(message, ctx, self, self._given_as(ctx)) from None
 
     def _given_as(self, ctx: click.Context) -> str | None:
-        """The variable, if the value comes from the environment; None is the flag."""
+        """The name of the variable if the value comes from the environment; None for the flag."""
         return repr(self._variable) if source_of(ctx, str(self.name)) == "ENVIRONMENT" else None
 
 
 def source_of(ctx: click.Context, name: str) -> str | None:
-    """Where a value comes from: the name of one of click's parameter sources; None if click does not tell."""
-    source = getattr(ctx, "get_parameter_source", None)  # click 7 has none
+    """Where a value comes from: the name of a member of `click.core.ParameterSource`. None if click is too old."""
+    source = getattr(ctx, "get_parameter_source", None)  # missing in click 7
     found = source(name) if source is not None else None
     return None if found is None else found.name
 
 
 def help_text(option: Option) -> str:
+    """The help of an option, with its variable and its default if they are not obvious."""
     notes = []
     if option.declaration.partition("/")[0][2:].replace("-", "_") != option.name:
         notes.append(f"env var: {option.environment_variable}")
@@ -203,7 +204,7 @@ class GroupedCommand(click.Command):
 
 
 def auto_picks(option: str) -> str:
-    """What `auto` picks here for an option, without importing it."""
+    """What `auto` picks for an option on this machine. The library is not imported."""
     from importlib.util import find_spec
 
     libraries, otherwise = AUTO[option]
@@ -211,6 +212,7 @@ def auto_picks(option: str) -> str:
 
 
 def version_text() -> str:
+    """The text of `--version`."""
     import platform
 
     from uvicorn import __version__, _speedups
@@ -226,18 +228,18 @@ def version_text() -> str:
 
 
 def print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    """Print the version and exit, if `value` says so: the callback of `--version`."""
+    """The callback of `--version`: print the version and exit, if the flag was given."""
     if value and not ctx.resilient_parsing:
         try:
             text = version_text()
-        except ImportError as exc:  # UVICORN_SPEEDUPS asks for what cannot be had
+        except ImportError as exc:  # UVICORN_SPEEDUPS=require, but the compiled build is missing.
             raise click.UsageError(str(exc), ctx) from None
         click.echo(text)
         ctx.exit()
 
 
 def read_config(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
-    """Take what a file says for the defaults of the command: the callback of `--config`."""
+    """The callback of `--config`: make the values of a file the defaults of the command."""
     if path is None or ctx.resilient_parsing:
         return
     from uvicorn.config.file import read_config_file
@@ -255,13 +257,13 @@ def read_config(ctx: click.Context, param: click.Parameter, path: str | None) ->
 
 
 def config_options() -> list[click.Option]:
-    """The options about options."""
+    """The options about the configuration itself."""
     return [
         click.Option(
             ["--config"],
             metavar="FILE",
             type=click.Path(exists=True, dir_okay=False),
-            is_eager=True,  # What it says must be known when the other options are looked up.
+            is_eager=True,  # The file has to be read before the other options are looked up.
             expose_value=False,
             callback=read_config,
             help="Read options from this TOML file, or from [tool.uvicorn] of a pyproject.toml.",
@@ -309,10 +311,10 @@ def main(app: str, check_config: bool = False, print_config: bool = False, **opt
         if not check_config:
             return
     for name in (name for name, option in OPTIONS.items() if option.is_repeatable):
-        # For what was not given, click has a tuple.
+        # If the option was not given, click passes an empty tuple.
         options[name] = list(options.get(name) or ()) or None
     if options.get("log_config") is None:
-        # None would mean to leave logging alone.
+        # None would mean that logging is not configured.
         options.pop("log_config", None)
     try:
         if check_config:
@@ -324,7 +326,7 @@ def main(app: str, check_config: bool = False, print_config: bool = False, **opt
 
 
 def _print_config(ctx: click.Context) -> None:
-    """Write a configuration file that says what the options are."""
+    """Print all options, in the form of a configuration file."""
     from uvicorn.config.file import format_setting
 
     for name in ("app", *(option.name for option in OPTIONS.values() if option.group is not Group.API)):
@@ -343,7 +345,7 @@ def _origin(ctx: click.Context, name: str) -> str:
     return "command line" if source == "COMMANDLINE" else "default"
 
 
-def _takes_what_config_takes(_: Callable[P, Config]) -> Callable[[Callable[..., None]], Callable[P, None]]:
+def _with_arguments_of_config(_: Callable[P, Config]) -> Callable[[Callable[..., None]], Callable[P, None]]:
     """Give a function the signature of `Config`, for type checkers and for `inspect`."""
 
     def decorate(function: Callable[..., None]) -> Callable[P, None]:
@@ -352,17 +354,17 @@ def _takes_what_config_takes(_: Callable[P, Config]) -> Callable[[Callable[..., 
     return decorate
 
 
-@_takes_what_config_takes(Config)
+@_with_arguments_of_config(Config)
 def run(*args: Any, **options: Any) -> None:
     """Serve an application until asked to exit.
 
     Args:
-        app: the application, or its import string, which reloading and several workers need.
+        app: the application, or its import string. Reloading and several workers need an import string.
         host, ...: the options of `Config`.
 
     Raises:
-        OptionError: an option has a value that it does not accept.
-        SystemExit: the server could not start; the reason has been logged.
+        OptionError: the value of an option is not valid.
+        SystemExit: the server could not start; the reason was logged.
     """
     config = _make_config(*args, **options)
     server = Server(config)
@@ -379,7 +381,7 @@ def run(*args: Any, **options: Any) -> None:
             raise
         _exit_with_users_traceback(exc)
     if not (server.started or server.should_exit or config.use_subprocess):
-        sys.exit(STARTUP_FAILURE)  # Its `run` has been replaced, and does not say why.
+        sys.exit(STARTUP_FAILURE)  # `Server.run` was replaced by a program, and has returned without serving.
 
 
 def _make_config(*args: Any, **options: Any) -> Config:
@@ -403,10 +405,10 @@ def _exit_with_users_traceback(exc: BaseException) -> NoReturn:
 
 
 def _check_config(app: str, **options: Any) -> None:
-    """Load all that a server would load.
+    """Load everything that a server would load.
 
     Raises:
-        OptionError, SystemExit: as `run`.
+        OptionError, SystemExit: as for `run`.
     """
     config = _make_config(app, **options)
     config.get_loop_factory()
@@ -420,12 +422,12 @@ def _check_config(app: str, **options: Any) -> None:
 def _supervise(config: Config, server: Server) -> None:
     from uvicorn import supervisors
 
-    # Imported before the line that tells of Ctrl-C.
+    # Chosen, and so imported, before the line "Press CTRL+C to quit" is logged.
     if config.should_reload:
         supervisor_class: Any = functools.partial(supervisors.ChangeReload, target=server.run)
     else:
         supervisor_class = supervisors.Multiprocess
-    # A process manager knows the supervisor alone.
+    # The process manager is notified by the supervisor, not by its children.
     manager, server.manager = server.manager, ProcessManager()
     binds = config.open_binds()
     try:

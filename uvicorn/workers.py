@@ -1,7 +1,7 @@
 """Workers for gunicorn: `gunicorn -k uvicorn.workers.UvicornWorker module:app`.
 
-gunicorn starts the process, gives it the sockets and the signals, and expects a sign of life. The worker makes a
-`Config` from gunicorn's settings and runs a `Server`. Subclasses set options in `CONFIG_KWARGS`.
+gunicorn starts the process, gives it the sockets and the signals, and expects a notification at intervals. The worker
+makes a `Config` from the settings of gunicorn and runs a `Server`. Subclasses set options in `CONFIG_KWARGS`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from uvicorn._compat import asyncio_run
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-assert sys.platform != "win32"  # and gunicorn neither runs there
+assert sys.platform != "win32"  # gunicorn does not run there either
 
 warnings.warn(
     "The `uvicorn.workers` module is deprecated. Please use the `uvicorn-worker` package instead.",
@@ -29,25 +29,28 @@ warnings.warn(
 )
 
 
-# Seconds between signs of life, as of gunicorn's own workers.
+# Seconds between notifications, as in gunicorn's own workers.
 NOTIFY_INTERVAL = 1.0
-# Which have the names of our options, but for their `ssl_`.
+# Settings of gunicorn that our options have too, with the prefix `ssl_`.
 TLS_SETTINGS = ("keyfile", "certfile", "ca_certs", "cert_reqs", "ciphers")
 
 
 class WorkerServer(Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """As a server's, but do not wait for the application's startup: gunicorn waits for us."""
+        """Handle a signal.
+
+        During the startup of the application, exit at once, because gunicorn waits for the process.
+        """
         super().handle_exit(sig, frame)
         if not self.started:
             self.force_exit = True
 
 
 class UvicornWorker(Worker):
-    """Runs a server on gunicorn's sockets, with gunicorn's logging and settings.
+    """Runs a server with the sockets, the logging and the settings of gunicorn.
 
     Attributes:
-        CONFIG_KWARGS: options for subclasses to set; they win over gunicorn's settings.
+        CONFIG_KWARGS: options, which subclasses can set. They have precedence over the settings of gunicorn.
     """
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "auto", "http": "auto"}
@@ -57,12 +60,12 @@ class UvicornWorker(Worker):
         _hand_over("uvicorn.error", self.log.error_log)
         _hand_over("uvicorn.access", self.log.access_log)
         options = {
-            "app": None,  # It is known from `init_process` on.
+            "app": None,  # `init_process` sets it.
             "log_config": None,
             "timeout_keep_alive": self.cfg.keepalive,
             "timeout_notify": min(self.timeout, NOTIFY_INTERVAL),
             "callback_notify": self.callback_notify,
-            # With its jitter; without a limit it is the largest integer.
+            # gunicorn has added the jitter. Without a limit, the value is the largest integer.
             "limit_max_requests": None if self.max_requests == sys.maxsize else self.max_requests,
             "forwarded_allow_ips": self.cfg.forwarded_allow_ips,
             "backlog": self.cfg.backlog,
@@ -72,23 +75,26 @@ class UvicornWorker(Worker):
         self.config = Config(**options)
 
     def init_signals(self) -> None:
-        """Leave the signals to the server, but for those that it does not know; before it runs, they end us at once."""
+        """Install handlers only for the signals that the server does not handle.
+
+        Before the server runs, the other signals end this process at once.
+        """
         for sig in self.SIGNALS:
             signal.signal(sig, signal.SIG_DFL)
         signal.signal(signal.SIGUSR1, self.handle_usr1)
         signal.signal(signal.SIGABRT, self.handle_abort)
-        signal.siginterrupt(signal.SIGUSR1, False)  # Requests go on.
+        signal.siginterrupt(signal.SIGUSR1, False)  # Do not interrupt system calls of requests.
 
     def run(self) -> None:
         """Serve until asked to exit.
 
         Raises:
-            SystemExit: with 3, for gunicorn too the code of a worker that cannot start.
+            SystemExit: the worker cannot start. The code is 3, which gunicorn uses for this too.
         """
         self.config.app = self.wsgi
         self.config.load()  # before the loop runs, as `Server.run` does
         self._server = WorkerServer(config=self.config)
-        # The server raises them again, which must not look as if they had killed us.
+        # At its end, the server raises the captured signals again. With these handlers, they do not kill the process.
         for sig in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sig, self.handle_exit)
         asyncio_run(self._serve(), loop_factory=self.config.get_loop_factory())
@@ -102,20 +108,20 @@ class UvicornWorker(Worker):
         self._server.should_exit = self._server.force_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal that the server has acted upon, or that comes right before it does so."""
+        """Handle a signal before the server handles signals, or after it has done so."""
         self.alive = False
         self._server.should_exit = True
 
-    def handle_abort(  # pragma: no cover - it ends before what was covered is saved
+    def handle_abort(  # pragma: no cover - the process ends before coverage is saved
         self, sig: int, frame: FrameType | None
     ) -> None:
-        """End at once; an event loop would catch an exception."""
+        """Exit at once. An exception would be caught by the event loop."""
         faulthandler.dump_traceback()
         self.cfg.worker_abort(self)
         os._exit(1)
 
     async def callback_notify(self) -> None:
-        """Give gunicorn a sign of life, or follow it if it has died."""
+        """Notify gunicorn, or exit if gunicorn has ended."""
         if os.getppid() == self.ppid:
             self.notify()
         else:
@@ -124,7 +130,7 @@ class UvicornWorker(Worker):
 
 
 class UvicornH11Worker(UvicornWorker):
-    """As `UvicornWorker`, in pure Python: asyncio's event loop and h11."""
+    """A `UvicornWorker` in pure Python: the event loop of asyncio, and h11."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "asyncio", "http": "h11"}
 

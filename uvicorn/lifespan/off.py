@@ -1,4 +1,4 @@
-"""No lifespan."""
+"""`--lifespan off`: the application gets no lifespan events."""
 
 from __future__ import annotations
 

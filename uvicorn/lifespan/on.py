@@ -1,12 +1,12 @@
-"""The server's side of the ASGI lifespan protocol.
+"""The server side of the ASGI lifespan protocol.
 
-    phase    the application has to send                     next
-    STARTUP  lifespan.startup.complete or .startup.failed    RUNNING; ENDED
-    RUNNING  nothing, until it receives lifespan.shutdown;   ENDED
-             then lifespan.shutdown.complete or .failed
-    ENDED    nothing: RuntimeError
+`Server.startup` and `Server.shutdown` call it, and wait for the application. The application runs in a task of its own.
 
-`Server.startup` and `Server.shutdown` call it and wait. The application runs in a task of its own in between.
+    phase    the application has to send                          next phase
+    STARTUP  lifespan.startup.complete or .startup.failed         RUNNING, ENDED
+    RUNNING  after it has received lifespan.shutdown:             ENDED
+             lifespan.shutdown.complete or .shutdown.failed
+    ENDED    nothing: a message raises RuntimeError
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
 
 
-# Seconds between two log lines that say that the application has not answered.
+# Seconds between log lines that say that we still wait for the application.
 REPORT_INTERVAL = 10.0
 
 
@@ -32,7 +32,7 @@ class _Phase(enum.Enum):
     ENDED = enum.auto()
 
 
-# What the application may send in each phase, even before the event, and the phase that follows.
+# For each phase: the messages that the application may send, also before it has received the event, and the next phase.
 _ANSWERS = {
     _Phase.STARTUP: {
         "lifespan.startup.complete": _Phase.RUNNING,
@@ -49,16 +49,16 @@ _ANSWERS = {
 class LifespanOn:
     """The lifespan of an application.
 
-    With `auto`, an exception before `lifespan.startup.complete` means that it has none (ASGI lifespan specification,
-    "Startup"); with `on` it is a failure.
+    With `--lifespan auto`, an exception before `lifespan.startup.complete` means that the application does not support
+    the protocol (ASGI lifespan specification, "Startup"). With `--lifespan on`, the exception is an error.
 
     Args:
-        config: loaded here if it is not yet.
+        config: the config; it is loaded if it was not.
 
     Attributes:
-        state: the application's; each connection gets a shallow copy.
+        state: the state that the application fills; each scope gets a shallow copy.
         should_exit: whether startup or shutdown has failed.
-        error_occurred: whether the application has raised.
+        error_occurred: whether the application has raised an exception.
     """
 
     def __init__(self, config: Config) -> None:
@@ -76,7 +76,7 @@ class LifespanOn:
         self.state: dict[str, Any] = {}
         self._received = False
         self._phase = _Phase.STARTUP
-        # The loop has only weak references to tasks.
+        # A reference is needed, because the event loop has only weak references to tasks.
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
@@ -92,7 +92,7 @@ class LifespanOn:
             self.logger.info("Application startup complete.")
 
     async def shutdown(self) -> None:
-        """Send `lifespan.shutdown`, and wait for the answer, unless the application has failed or raised."""
+        """Send `lifespan.shutdown`, and wait for the answer. Nothing is done if the application has failed."""
         if self.error_occurred or self.startup_failed:
             return
         self.logger.info("Waiting for application shutdown.")
@@ -105,7 +105,7 @@ class LifespanOn:
             self.logger.info("Application shutdown complete.")
 
     async def _wait(self, event: asyncio.Event, what: str) -> None:
-        """Wait for the application, and log now and then that it has not answered."""
+        """Wait for the application. Log every 10 seconds that it has not answered."""
         began = monotonic()
         answer = asyncio.ensure_future(event.wait())
         try:
@@ -142,7 +142,7 @@ class LifespanOn:
             self.error_occurred = True
             if not self._received:
                 self.logger.info("ASGI 'lifespan' protocol appears unsupported.")
-            else:  # An application that does not know the protocol does not receive.
+            else:  # An application that does not support the protocol would not have received an event.
                 self.logger.warning(
                     "ASGI 'lifespan' protocol appears unsupported, or the startup of the application is broken. It is "
                     "served without; with --lifespan on, the server would not start.",
@@ -161,12 +161,12 @@ class LifespanOn:
             self.shutdown_failed = True
 
     async def receive(self) -> LifespanReceiveMessage:
-        """The application's `receive`."""
+        """The ASGI callable `receive`."""
         self._received = True
         return await self.receive_queue.get()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """The application's `send`. Raises RuntimeError for a message that is not expected."""
+        """The ASGI callable `send`. Raises RuntimeError for a message that is not allowed now."""
         kind = message["type"]
         answers = _ANSWERS[self._phase]
         if kind not in answers:

@@ -1,4 +1,4 @@
-"""The event loop that `--loop auto` picks."""
+"""`--loop auto`: uses uvloop if it is installed, otherwise asyncio."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Client, scheme, host and prefix as a trusted reverse proxy reports them."""
+"""Sets client, scheme, host and path prefix of a request to the values that a trusted reverse proxy has sent."""
 
 from __future__ import annotations
 
@@ -27,38 +27,39 @@ FORWARDED_PORT = b"x-forwarded-port"
 FORWARDED_PREFIX = b"x-forwarded-prefix"
 FORWARDED = b"forwarded"
 
-# By the values of --forwarded-header; the first is without it. The order is that in which they are applied.
+# Value of --forwarded-header (None without it) -> the fields that are read, in the order in which they are applied.
 _FIELDS = {
     None: (FORWARDED_PROTO, FORWARDED_FOR),
     "x-forwarded": (FORWARDED_PROTO, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PREFIX),
     "forwarded": (FORWARDED,),
 }
 
-# uri-host [ ":" port ] (RFC 9110, section 7.2), of names and addresses.
+# uri-host [ ":" port ] (RFC 9110, section 7.2); the host is a name or an address.
 _HOST = re.compile(rb"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
-# Segments of a path (RFC 3986, section 3.3) that need no decoding; none is empty, or it could be another host.
+# Path segments (RFC 3986, section 3.3) without percent-encoding. Empty segments are refused: `//name` could be taken
+# for another host.
 _PREFIX = re.compile(rb"((?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+)/?")
 _DEFAULT_PORTS = {"http": b"80", "ws": b"80", "https": b"443", "wss": b"443"}
 
-# forwarded-pair (RFC 7239, section 4). A value with a colon has to be quoted; some proxies do not.
+# forwarded-pair (RFC 7239, section 4). A value with a colon has to be quoted, but some proxies do not quote it.
 _PAIR = re.compile(rb"""[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^ \t",;]*)[ \t]*(?:;|$)""")
-# A longer element of Forwarded is none, or the walk through what a client sends would take long.
+# The longest element of Forwarded, in bytes. Without a limit, a client could make the search for its beginning slow.
 _MAX_ELEMENT_LENGTH = 1024
 
-# What X-Forwarded-Proto may say, and what it is for a WebSocket.
+# The valid values of X-Forwarded-Proto -> the scheme for a WebSocket.
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
-# In the list of those who are trusted: the peers of unix sockets.
+# In a list of trusted proxies, this word means the peers of unix sockets.
 UNIX = "unix"
 
-# The longest address: INET6_ADDRSTRLEN, a zone ("%" and IF_NAMESIZE), brackets, ":" and a port. It bounds the memory of
-# the cached decisions.
+# The longest address: INET6_ADDRSTRLEN, a zone ("%" and IF_NAMESIZE), brackets, ":" and a port. This limits the memory
+# of the cached decisions.
 _MAX_ENTRY_LENGTH = 46 + 17 + 2 + 6
 _CACHED_DECISIONS = 1024
 
 
 def _parse_address(text: str) -> Address | None:
-    """An IPv4 address that is mapped into IPv6 (RFC 4291, section 2.5.5.2) is what it was."""
+    """Parse an address. An IPv4-mapped IPv6 address becomes an IPv4 address (RFC 4291, section 2.5.5.2)."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -68,17 +69,17 @@ def _parse_address(text: str) -> Address | None:
 
 @functools.lru_cache(maxsize=_CACHED_DECISIONS)
 def _split_port(entry: str) -> tuple[str, int] | None:
-    """An entry of X-Forwarded-For as (address, port), port 0 where it has none."""
+    """Split an entry of X-Forwarded-For into address and port. The port is 0 if there is none. None if not valid."""
     host, port = entry, "0"
     if entry.startswith("["):
         host, bracket, rest = entry[1:].partition("]")
         if not bracket or ":" not in host or (rest and not rest.startswith(":")):
             return None
-        # An address in brackets is one, whatever follows it.
+        # An address in brackets is accepted, also if the text after it is not a port.
         port = rest[1:] if _is_port(rest[1:]) else port
     elif entry.count(":") == 1:
         host, _, port = entry.partition(":")
-    # To ipaddress a zone may hold anything, and the host is going to be logged.
+    # `ipaddress` accepts any characters in a zone. But the host will be logged.
     if not (host.isascii() and host.isprintable()) or _parse_address(host) is None:
         return None
     return (host, int(port)) if _is_port(port) else None
@@ -89,7 +90,7 @@ def _is_port(text: str) -> bool:
 
 
 def _from_right(elements: bytes) -> Iterator[bytes]:
-    """The elements of a comma list, last one first, each looked at only when asked for."""
+    """Yield the elements of a comma-separated list, last one first. Only the requested elements are parsed."""
     end = len(elements)
     while end >= 0:
         comma = elements.rfind(b",", 0, end)
@@ -98,7 +99,7 @@ def _from_right(elements: bytes) -> Iterator[bytes]:
 
 
 def _parse_element(text: bytes) -> dict[bytes, bytes] | None:
-    """The parameters of an element of Forwarded; None if it is malformed."""
+    """Parse the parameters of an element of Forwarded. None if it is malformed."""
     parameters: dict[bytes, bytes] = {}
     pos = 0
     while pos < len(text):
@@ -114,9 +115,9 @@ def _parse_element(text: bytes) -> dict[bytes, bytes] | None:
 
 
 def _elements_from_right(value: bytes) -> Iterator[dict[bytes, bytes]]:
-    """The elements of Forwarded, last one first, up to one that is malformed: it was written by a client.
+    """Yield the elements of Forwarded, last one first, and stop at a malformed one, which a client has written.
 
-    A comma may stand in a quoted string. What is left of the last element cannot change how that is read.
+    A comma can be inside a quoted string. Text before the last element cannot change how the last element is parsed.
     """
     end = len(value)
     while end >= 0:
@@ -130,7 +131,7 @@ def _elements_from_right(value: bytes) -> Iterator[dict[bytes, bytes]]:
 
 
 class _TrustedHosts:
-    """Who may say where a request comes from: see `ProxyHeadersMiddleware`."""
+    """The trusted proxies: see `ProxyHeadersMiddleware`."""
 
     def __init__(self, trusted_hosts: str | Iterable[str]) -> None:
         entries = trusted_hosts.split(",") if isinstance(trusted_hosts, str) else trusted_hosts
@@ -152,7 +153,7 @@ class _TrustedHosts:
                 self._networks.append(found)
             else:
                 self._literals.add(host)
-        # The few proxies of a deployment stay.
+        # The cache keeps the few proxies of a deployment.
         self.trusts = functools.lru_cache(maxsize=_CACHED_DECISIONS)(self._decide)
 
     def __contains__(self, host: str | None) -> bool:
@@ -162,7 +163,7 @@ class _TrustedHosts:
         """Whether the peer of a connection is trusted.
 
         Args:
-            peer: its (host, port), or None.
+            peer: the (host, port) of the peer, or None.
             server: our own (host, port), or (path, None) on a unix socket.
         """
         if peer is None and self._trusts_unix and server is not None and server[1] is None:
@@ -178,10 +179,11 @@ class _TrustedHosts:
         return address in self._addresses or any(address in network for network in self._networks)
 
     def client(self, forwarded_for: bytes) -> tuple[str, int] | None:
-        """Proxies append, so nothing to the left of the rightmost untrusted address can be relied on.
+        """Find the client in X-Forwarded-For.
 
-        An element that is no address, an empty one too, ends the walk: no trusted proxy wrote it. If all are trusted,
-        the leftmost is where the request started.
+        Each proxy appends the address of its peer. So the client is the rightmost address that is not trusted: a client
+        can write anything to the left of it. An element that is not an address ends the search, also an empty one,
+        because no trusted proxy has written it. If all addresses are trusted, the leftmost one is the client.
         """
         if self.always_trust:
             return self.locate(forwarded_for.partition(b",")[0].strip(b" \t"))
@@ -193,9 +195,9 @@ class _TrustedHosts:
         return client
 
     def forwarded(self, value: bytes) -> dict[bytes, bytes] | None:
-        """The element of Forwarded that the first trusted proxy has written: it was asked by the client.
+        """Find the element of Forwarded about the request of the client. The first trusted proxy has written it.
 
-        An element without an address (`unknown`, `_hidden`) ends the walk, but tells scheme and host.
+        An element without an address (`unknown`, `_hidden`) ends the search, but its scheme and host are used.
         """
         element = None
         for element in _elements_from_right(value):
@@ -205,7 +207,10 @@ class _TrustedHosts:
         return element
 
     def locate(self, element: bytes) -> tuple[str, int] | None:
-        """The address that an element names, with its port or 0, or None."""
+        """Parse an address with an optional port.
+
+        Returns (host, port), with 0 for a missing port; None if not valid.
+        """
         entry = element.decode("latin-1")
         if entry in self._literals:
             return entry, 0
@@ -213,9 +218,9 @@ class _TrustedHosts:
 
 
 class ProxyHeadersMiddleware:
-    """Takes client and scheme of a request from what a trusted peer says, and more if it is asked to.
+    """Takes the client and the scheme of a request from header fields of a trusted proxy; other values on request.
 
-    The scope is changed in place, so that the access log tells the client's address as well.
+    The scope is changed in place, so that the access log has the address of the client too.
 
     Args:
         app: the application.
@@ -248,7 +253,7 @@ class ProxyHeadersMiddleware:
         }
 
     def for_peer(self, peer: tuple[str, int] | None, server: tuple[str, int | None] | None = None) -> ASGI3Application:
-        """What to call for those requests of a connection that have a field of a proxy.
+        """The application to call for requests of a connection that have a header field of a proxy.
 
         Args:
             peer, server: as for `_TrustedHosts.has_peer`.
@@ -268,8 +273,8 @@ class ProxyHeadersMiddleware:
         return self.app(scope, receive, send)
 
     if sys.version_info >= (3, 12):
-        # Handing on the application's own coroutine saves a frame per request (0.04 us of 0.11) and a step per
-        # suspension; the mark keeps it a coroutine function for all who look.
+        # `_call` returns the coroutine of the application itself. This saves a frame for each request (0.04 us of
+        # 0.11), and a step for each suspension. The mark makes it a coroutine function for code that checks this.
         __call__ = inspect.markcoroutinefunction(_call)
     else:  # pragma: no cover - coverage is measured on a newer Python
 
@@ -277,7 +282,7 @@ class ProxyHeadersMiddleware:
             return await self._call(scope, receive, send)
 
     def _forward(self, scope: Any) -> None:
-        # Several lines are one list (RFC 9110, section 5.3).
+        # Several lines of one field are one list (RFC 9110, section 5.3).
         lines: dict[bytes, list[bytes]] = {name: [] for name in self._fields}
         for name, value in scope["headers"]:
             if name in lines:
@@ -298,7 +303,7 @@ class ProxyHeadersMiddleware:
         _set_host(scope, _last(values))
 
     def _apply_port(self, scope: Any, values: list[bytes]) -> None:
-        """The port belongs to the host, which is that of X-Forwarded-Host or of Host."""
+        """Add the port to the host, which comes from X-Forwarded-Host or from Host."""
         port = _last(values)
         found = _HOST.fullmatch(dict(scope["headers"]).get(b"host", b""))
         if found is not None and port.isdigit() and _is_port(port.decode("latin-1")):
@@ -306,7 +311,7 @@ class ProxyHeadersMiddleware:
             _set_host(scope, found["host"] if is_default else found["host"] + b":" + port)
 
     def _apply_prefix(self, scope: Any, values: list[bytes]) -> None:
-        """The path that the proxy has taken off is put back, as with --root-path."""
+        """Put the prefix that the proxy has removed before the path, as --root-path does."""
         found = _PREFIX.fullmatch(_last(values))
         if found is not None:
             prefix = found[1].decode("ascii")
@@ -326,7 +331,7 @@ class ProxyHeadersMiddleware:
 
 
 def _last(values: list[bytes]) -> bytes:
-    """What the last proxy says, for fields that each of them sets anew."""
+    """The last element, for fields that each proxy sets anew."""
     return values[-1].rpartition(b",")[2].strip(b" \t")
 
 
