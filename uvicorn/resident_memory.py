@@ -1,11 +1,11 @@
-"""The resident memory of a process: what a worker is replaced for, and what the metrics show."""
+"""Reads the resident memory of a process, for `--worker-max-rss` and the metrics."""
 
 import os
 import sys
 
 
 def read_rss(pid: int) -> int | None:
-    """The resident memory of a process in bytes; None if the process has ended or the system does not show it."""
+    """The resident memory of a process in bytes. None if the process has ended, or the system does not show it."""
     if sys.platform == "win32":
         return None
     try:

@@ -1,7 +1,7 @@
-"""Where a server listens. Each kind of address is a `Bind`, which opens, describes and closes itself.
+"""The addresses on which a server listens. A `Bind` is one address: it binds sockets, describes itself and closes.
 
-`binds_of` makes those that the options name. A server opens them, and listens on their sockets; a supervisor opens
-them, and hands their sockets to the workers.
+`binds_of` makes the binds for the options. A single server opens them and listens on their sockets. A supervisor opens
+them and gives their sockets to the workers.
 """
 
 import contextlib
@@ -23,59 +23,59 @@ if TYPE_CHECKING:
 logger = logging.getLogger("uvicorn.error")
 
 DEFAULT_UDS_MODE = 0o666
-# How the empty host, which stands for all interfaces, is shown.
+# The text for the empty host, which means all interfaces.
 ALL_INTERFACES = "0.0.0.0"
 
-# Those below are the system's (RFC 6335, section 6).
+# Ports below this number are for the system (RFC 6335, section 6).
 FIRST_FREE_PORT = 1024
 LAST_PORT = 65535
 
 # An address of --bind; an IPv6 address is in brackets (RFC 3986, section 3.2.2).
 _HOST_AND_PORT = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/]*)):(?P<port>[0-9]{1,5})")
 
-# Of the descriptors that systemd passes (sd_listen_fds(3)).
+# The first descriptor that systemd passes (sd_listen_fds(3)).
 FIRST_PASSED_FD = 3
 
 
 class Bind(ABC):
     """An address to listen on.
 
-    To open it binds sockets to it. Clients are refused until a server listens on these.
+    Opening it binds sockets. Connections are refused until a server listens on these sockets.
 
     Attributes:
-        sockets: those that are open.
+        sockets: the open sockets.
     """
 
     def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
 
     def open(self) -> None:
-        """Bind to it; a host may have several addresses, each of which gets a socket.
+        """Bind a socket to the address; if a host name has several addresses, one socket to each.
 
         Raises:
-            OSError: it cannot be bound; nothing is left open.
+            OSError: an address cannot be bound; no socket stays open.
         """
         self.open_first()
         self.open_others()
 
     def open_first(self) -> socket.socket:
-        """Bind to it; if it is a host of several addresses, to the first of them.
+        """Bind a socket to the first address.
 
         Raises:
-            OSError: as `open`.
+            OSError: the address cannot be bound.
         """
         return self.adopt(self._bind())
 
     def adopt(self, sock: socket.socket) -> socket.socket:
-        """Take a socket that has been bound to it, instead of `open_first`."""
+        """Use a socket that is bound to the first address already, instead of `open_first`."""
         self.sockets.append(sock)
         return sock
 
     def open_others(self) -> None:
-        """Bind to the further addresses of a host, after the first.
+        """Bind sockets to the other addresses of a host name.
 
         Raises:
-            OSError: as `open`.
+            OSError: an address cannot be bound; no socket stays open.
         """
         try:
             for sock in self._bind_others():
@@ -86,35 +86,38 @@ class Bind(ABC):
 
     @abstractmethod
     def _bind(self) -> socket.socket:
-        """Make the first socket, or raise OSError."""
+        """Bind the first socket. Raises OSError."""
 
     def _bind_others(self) -> Iterable[socket.socket]:
-        """Make the sockets after the first, or raise OSError."""
+        """Bind the other sockets. Raises OSError."""
         return ()
 
     @abstractmethod
     def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
-        """Say where clients find it, once it is open: a template of `logging` and its arguments.
+        """Describe the open address for a log line.
 
         Args:
-            is_ssl: whether clients have to speak TLS.
+            is_ssl: whether clients have to use TLS.
+
+        Returns:
+            A format string of `logging`, and its arguments.
         """
 
     def log_running(self, is_ssl: bool) -> None:
-        """Log that a server runs there; `is_ssl` as for `describe`."""
+        """Log that a server runs on this address. `is_ssl` is as for `describe`."""
         where, args = self.describe(is_ssl)
         text = "Uvicorn running on {} (Press CTRL+C to quit)"
         logger.info(text.format(where), *args, extra={"color_message": text.format(f"\x1b[1m{where}\x1b[0m")})
 
     def close(self) -> None:
-        """Close the sockets, and remove the file that was made for them."""
+        """Close the sockets, and remove the file of a unix socket."""
         for sock in self.sockets:
             sock.close()
         self.sockets = []
 
 
 def binds_of(config: "Config") -> list[Bind]:
-    """Return where the options say to listen."""
+    """Make the binds for the options."""
     if config.bind:
         binds = [bind_to(address, config.uds_mode, flag="--bind") for address in config.bind]
         _leave_ipv4_to_others([bind for bind in binds if isinstance(bind, TcpBind)])
@@ -127,7 +130,7 @@ def binds_of(config: "Config") -> list[Bind]:
 
 
 def bind_to(address: str, uds_mode: int | None = None, flag: str = "") -> Bind:
-    """Return what an address of --bind stands for.
+    """Parse an address of --bind.
 
     Args:
         address: `host:port`, `[IPv6]:port`, `unix:PATH`, `fd:N`, `systemd` or `systemd:NAME`.
@@ -135,7 +138,7 @@ def bind_to(address: str, uds_mode: int | None = None, flag: str = "") -> Bind:
         flag: as for `TcpBind`.
 
     Raises:
-        ValueError: it is no such address.
+        ValueError: the address is malformed.
     """
     scheme, colon, rest = address.partition(":")
     if scheme == "unix" and rest:
@@ -192,7 +195,7 @@ def _overlap(one: tuple[int, Any], other: tuple[int, Any]) -> bool:
 
 
 def _leave_ipv4_to_others(binds: "list[TcpBind]") -> None:
-    """Let [::] be of IPv6 alone if IPv4 addresses are named with the same port: both could not be bound."""
+    """Let [::] listen only on IPv6 if an IPv4 address has the same port. Otherwise, not both could be bound."""
     ports = {bind.port for bind in binds if bind.port and ":" not in bind.host}
     for bind in binds:
         bind.only_ipv6 = bind.only_ipv6 or bind.port in ports
@@ -205,12 +208,12 @@ class TcpBind(Bind):
     """A host and a port.
 
     Args:
-        host: a name or an address; the empty one means all interfaces.
-        port: 0 means any free one, the same for all addresses of the host.
-        flag: the option of the command line that takes both; the empty one means --host and --port.
+        host: a name or an address. The empty string means all interfaces.
+        port: 0 means any free port; all addresses of the host get the same.
+        flag: the flag with which host and port were given together; empty for --host and --port. Errors name it.
 
     Attributes:
-        only_ipv6: whether the address :: is without IPv4.
+        only_ipv6: whether the address :: accepts only IPv6.
     """
 
     def __init__(self, host: str, port: int, flag: str = "") -> None:
@@ -221,23 +224,26 @@ class TcpBind(Bind):
         self.only_ipv6 = not socket.has_dualstack_ipv6()
 
     def _bind(self) -> socket.socket:
-        # The address :: alone means IPv4 too, if the system can.
+        # If :: is the only address, it accepts IPv4 too, on systems that support this.
         return self._bind_one(*_resolve(self.host, self.port)[0], only_ipv6=self.only_ipv6)
 
     def _bind_others(self) -> Iterator[socket.socket]:
         for family, kind, protocol, name, (host, _, *rest) in _resolve(self.host, self.port)[1:]:
             port = self.sockets[0].getsockname()[1]
-            # A name may have an address of a family that this machine has not.
+            # A name can have an address of a family that this machine does not support.
             with _skipping(errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 yield self._bind_one(family, kind, protocol, name, (host, port, *rest), only_ipv6=True)
 
     def _bind_one(
         self, family: int, kind: int, protocol: int, name: str, address: Any, *, only_ipv6: bool
     ) -> socket.socket:
-        """Bind to an address as `getaddrinfo` gives it."""
+        """Bind a socket to an address in the form of `getaddrinfo`."""
         sock = socket.socket(family, kind, protocol)
         with _binding(sock, address, self._hint):
-            if sys.platform not in ("win32", "cygwin"):  # On these systems, the option lets two servers share a port.
+            if sys.platform not in (
+                "win32",
+                "cygwin",
+            ):  # On these systems, this option would allow two servers to use the same port.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
@@ -259,13 +265,13 @@ class TcpBind(Bind):
 
     def describe(self, is_ssl: bool) -> tuple[str, tuple[Any, ...]]:
         host = self.host or ALL_INTERFACES
-        # Log handlers read the scheme, the host and the port (which 0 became) from the arguments.
+        # Log handlers of programs read the scheme, the host and the actual port from the arguments.
         port = self.sockets[0].getsockname()[1]
         return "%s://%s:%d", ("https" if is_ssl else "http", f"[{host}]" if ":" in host else host, port)
 
 
 def _resolve(host: str, port: int) -> list[Any]:
-    """The addresses that `getaddrinfo` gives for a host, each once; IPv4 first, which clients used before."""
+    """The addresses of a host by `getaddrinfo`, without duplicates. IPv4 is first: it was the only one before."""
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
@@ -286,12 +292,13 @@ def _skipping(*numbers: int) -> Iterator[None]:
 
 
 class UnixBind(Bind):
-    """A unix socket. One that was left behind at its path is replaced.
+    """A unix socket. If another server has left a socket at its path, that one is replaced.
 
     Args:
-        path: of its file; or a name in the abstract namespace of Linux, where a socket has neither a file nor a mode
-            (unix(7)), if it begins with a zero byte.
-        mode: of the file; without it, that of the socket that is replaced, or 0o666.
+        path: the path of the file. If it begins with a zero byte, it is a name in the abstract namespace of Linux,
+            where
+            sockets have neither a file nor a mode (unix(7)).
+        mode: the mode of the file. By default that of the replaced socket, or 0o666.
     """
 
     def __init__(self, path: str, mode: int | None = None) -> None:
@@ -317,7 +324,7 @@ class UnixBind(Bind):
         return sock
 
     def _make_way(self) -> int:
-        """Remove a socket that was left behind; return the mode that the new one gets."""
+        """Remove an unused socket at the path. Returns the mode for the new one."""
         found = self._stat()
         mode = DEFAULT_UDS_MODE
         if found is not None:
@@ -344,7 +351,7 @@ class UnixBind(Bind):
     def close(self) -> None:
         super().close()
         found = self._stat()
-        # A server that has taken the path over meanwhile keeps it.
+        # If another server has replaced the file, it stays.
         if found is not None and found.st_ino == self._inode:
             os.unlink(self.path)
 
@@ -359,7 +366,7 @@ def _is_served(path: str) -> bool:
     if sys.platform == "win32":
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.setblocking(False)  # A server whose queue is full counts as a server too: do not wait for it.
+        client.setblocking(False)  # Do not wait if the queue of a server is full: that is a server too.
         return client.connect_ex(path) in (0, errno.EAGAIN, errno.EINPROGRESS)
 
 
@@ -367,10 +374,10 @@ def _is_served(path: str) -> bool:
 
 
 class InheritedBind(Bind):
-    """A socket that this process has inherited; a duplicate of it is served.
+    """A listening socket that this process has inherited. The server uses a duplicate.
 
     Args:
-        fd: its descriptor.
+        fd: the descriptor of the socket.
     """
 
     def __init__(self, fd: int) -> None:
@@ -385,10 +392,10 @@ class InheritedBind(Bind):
 
 
 class SystemdBind(Bind):
-    """The sockets that systemd has opened for this process (sd_listen_fds(3)); duplicates of them are served.
+    """The sockets that systemd has opened for this process (sd_listen_fds(3)). The server uses duplicates.
 
     Args:
-        name: of those sockets, which is `FileDescriptorName=` of the socket unit; the empty one means all.
+        name: only sockets with this `FileDescriptorName=` in the socket unit. The empty string means all sockets.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -403,7 +410,7 @@ class SystemdBind(Bind):
             yield _duplicate(fd)
 
     def _passed(self) -> list[int]:
-        """The descriptors of the sockets, at least one, or OSError."""
+        """The descriptors of the sockets. Raises OSError if there are none."""
         environ = os.environ
         if environ.get("LISTEN_PID") != str(os.getpid()):
             message = "systemd has passed no sockets to this process (LISTEN_PID); is there a socket unit?"
@@ -446,12 +453,12 @@ def _duplicate(fd: int) -> socket.socket:
 
 @contextlib.contextmanager
 def _binding(sock: socket.socket, address: object, hint: Callable[[int | None], str]) -> Iterator[None]:
-    """If it fails, close the socket, and raise the error in the words of asyncio.
+    """If the block fails, close the socket, and raise an OSError with the text that asyncio uses.
 
     Args:
-        sock: is being bound.
-        address: what it is bound to.
-        hint: says, for the number of the error, why and what to do, as far as it is known.
+        sock: the socket that is bound in the block.
+        address: its address.
+        hint: gets the number of the error. Returns a text about the reason and what to do; may be empty.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Listens on sockets, and gives each connection that comes to a protocol."""
+"""Listens on sockets, accepts connections, and makes a protocol for each. `Server` and the workers call it."""
 
 import asyncio
 import errno
@@ -16,35 +16,36 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.net.proxy_protocol import ProxyProtocol
 
-# asyncio takes the backlog for the number of connections to accept in one pass, and logs as many tracebacks if it
-# cannot accept. So it is given a small number, and the sockets get the real backlog afterwards.
+# asyncio accepts as many connections in one turn as the backlog says, and logs as many tracebacks if it cannot accept.
+# So it gets this small number, and the sockets get the real backlog afterwards.
 ACCEPTED_AT_ONCE = 16
 
-# Errors of one connection, which ended before it was accepted (accept(2), "Error handling"): the next may be accepted.
+# Errors of a single connection, which has ended before it was accepted (accept(2), "Error handling"). The next
+# connection can be accepted at once.
 _ERRORS_OF_ONE_CONNECTION = {
     getattr(errno, name)
     for name in (
         *("ECONNABORTED", "ECONNRESET", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN"),
         *("ENETUNREACH", "ENONET", "ENOPROTOOPT", "EPROTO"),
     )
-    if hasattr(errno, name)  # Not every system has all of them.
+    if hasattr(errno, name)  # Some systems do not have all of these.
 }
-# Seconds before the next try after any other error; asyncio waits as long (`ACCEPT_RETRY_DELAY`).
+# Seconds to wait after any other error. asyncio waits as long (`ACCEPT_RETRY_DELAY`).
 ACCEPT_RETRY_DELAY = 1.0
 
-# Seconds that a client may take to confirm the end of TLS. The loop's default of 30 would delay a shutdown.
+# Seconds that a client has to confirm the end of TLS. The default of asyncio, 30, would delay a shutdown.
 TLS_SHUTDOWN_TIMEOUT = 2.0
 
 logger = logging.getLogger("uvicorn.error")
 
 
 def tls_options(config: "Config", loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """Return the arguments about TLS for the methods of a loop that make servers and connections."""
+    """The arguments about TLS for `loop.create_server` and `loop.connect_accepted_socket`."""
     if config.ssl is None:
         return {}
     options = {"ssl": config.ssl, "ssl_handshake_timeout": config.timeout_ssl_handshake}
     if sys.version_info < (3, 11) and isinstance(loop, asyncio.BaseEventLoop):
-        return options  # asyncio of Python 3.10 does not limit the end of TLS.
+        return options  # asyncio of Python 3.10 does not have the next argument.
     return {**options, "ssl_shutdown_timeout": TLS_SHUTDOWN_TIMEOUT}
 
 
@@ -53,10 +54,13 @@ class AnyServer(Protocol):
 
 
 def get_accept_delay(exc: OSError) -> float:
-    """Return how many seconds to wait after an error of accept(2). If there are any, the error is logged.
+    """Decide how long to wait after an error of accept(2), and log the error unless it belongs to one connection.
 
-    No error ends accepting: descriptors and memory come back, a firewall's rule may be changed. The pause keeps an
-    error that stays from taking all of the CPU.
+    No error ends accepting: descriptors and memory can become free, and the rule of a firewall can be changed. Without
+    the pause, a permanent error would use all of the CPU.
+
+    Returns:
+        Seconds.
     """
     if exc.errno in _ERRORS_OF_ONE_CONNECTION:
         return 0.0
@@ -79,10 +83,10 @@ def listen(sock: socket.socket, backlog: int) -> None:
 
 
 class Connector:
-    """Makes connections of accepted sockets, in the running loop.
+    """Sets up accepted connections: reads the PROXY header and starts TLS, if the config says so.
 
     Args:
-        config: with TLS or without, with the PROXY protocol or without.
+        config: the config of the server.
         create_protocol: makes the protocol of a connection.
     """
 
@@ -93,13 +97,13 @@ class Connector:
         self._proxy_protocol = _proxy_protocol(config, create_protocol) if config.proxy_protocol else None
 
     async def connect(self, accepted: socket.socket) -> None:
-        """Give a connection to a protocol, or close it."""
+        """Set up a connection and give it to a protocol, or close it."""
         try:
             create_protocol = self._create_protocol
             if self._proxy_protocol is not None:
                 create_protocol = await self._proxy_protocol.announce(accepted)
             await self._loop.connect_accepted_socket(create_protocol, accepted, **self._tls_options)
-        except OSError as exc:  # Also `ssl.SSLError`, which clients cause.
+        except OSError as exc:  # This includes `ssl.SSLError`, which a client can cause.
             logger.debug("A connection could not be set up: %s", exc)
             accepted.close()
         except asyncio.CancelledError:
@@ -114,15 +118,15 @@ def _proxy_protocol(config: "Config", create_protocol: Callable[[], asyncio.Prot
 
 
 class AcceptingServer:
-    """Accepts from one socket, and closes it at the end.
+    """Accepts connections from one socket, and closes the socket at the end.
 
-    A loop's own servers cannot read before TLS, and do not tell which handshakes are going on.
+    `loop.create_server` is not enough here: it cannot read a header before TLS, and does not show running handshakes.
 
     Args:
-        sock: bound; this object closes it.
-        connector: makes the connections.
-        connections: of the server; they have those that are being set up.
-        backlog: how many connections the system keeps until they are accepted.
+        sock: a bound socket. This object closes it.
+        connector: sets up the connections.
+        connections: the connections of the server, including those that are being set up.
+        backlog: how many connections may wait to be accepted.
     """
 
     def __init__(self, sock: socket.socket, connector: Connector, connections: Connections, backlog: int) -> None:
@@ -135,7 +139,7 @@ class AcceptingServer:
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
-        """The socket, as a loop's server has it for programs that ask for the port; none once it is closed."""
+        """The socket, unless it is closed. Programs read the port from this attribute, as from servers of asyncio."""
         return () if self._sock.fileno() < 0 else (self._sock,)
 
     async def _accept(self) -> None:
@@ -150,7 +154,7 @@ class AcceptingServer:
                 else:
                     accepted.setblocking(False)
                     self._connections.set_up(self._connector.connect(accepted))
-                # Many waiting connections do not keep the loop from all others: `sock_accept` does not wait then.
+                # `sock_accept` does not wait while connections are waiting. This lets other callbacks run.
                 await asyncio.sleep(delay)
         finally:
             self._sock.close()
@@ -161,12 +165,12 @@ class AcceptingServer:
 
 
 class Listeners:
-    """Opens and closes what a config asks to listen on.
+    """Opens and closes the listening sockets of a server.
 
     Args:
-        config: says where, and whether with TLS and with the PROXY protocol.
+        config: the config of the server.
         create_protocol: makes the protocol of a connection.
-        connections: of the server.
+        connections: the connections of the server.
     """
 
     def __init__(
@@ -179,11 +183,18 @@ class Listeners:
         self.servers: list[AnyServer] = []
 
     def bind(self) -> None:
-        """Bind to what the config names, or raise OSError. Clients are refused until it is opened."""
+        """Bind to the addresses of the config. Connections are refused until `open`. Raises OSError."""
         open_all(self._binds)
 
     async def open(self, sockets: Sequence[socket.socket] | None = None) -> None:
-        """Listen, on sockets that the caller has bound and logged, or on what was bound; or raise OSError."""
+        """Listen.
+
+        Args:
+            sockets: sockets that the caller has bound and logged. None: the addresses that `bind` has bound.
+
+        Raises:
+            OSError: a socket cannot listen.
+        """
         for sock in [sock for bind in self._binds for sock in bind.sockets] if sockets is None else sockets:
             await self._listen(sock)
         if sockets is None:
@@ -191,10 +202,10 @@ class Listeners:
                 bind.log_running(self._config.is_ssl)
 
     async def _listen(self, sock: socket.socket) -> None:
-        # Not `create_unix_server`: with CPython 3.13 or uvloop, its `close` removes the path, which another server may
-        # use by then.
+        # `create_unix_server` is not used: with CPython 3.13 and with uvloop, its `close` removes the path, although
+        # another server may use it by then.
         if not isinstance(sock, socket.socket):
-            # An object of gunicorn does not notice that a loop closes the descriptor.
+            # It is an object of gunicorn, which would not notice that the loop closes the descriptor.
             sock = _duplicate(sock)
         config, loop = self._config, asyncio.get_running_loop()
         if config.proxy_protocol or config.ssl is not None:
@@ -224,7 +235,10 @@ def _duplicate(sock: Any) -> socket.socket:
 
 
 def adopt_listening(fd: int, family: int, kind: int, protocol: int) -> socket.socket:
-    """Make a non-blocking socket. PyPy's constructor would set a shared descriptor to blocking for a moment."""
+    """Make a non-blocking socket.
+
+    On PyPy, the plain constructor would make a shared descriptor blocking for a moment.
+    """
     sock = socket.socket(family, kind | getattr(socket, "SOCK_NONBLOCK", 0), protocol, fileno=fd)
     sock.setblocking(False)
     return sock

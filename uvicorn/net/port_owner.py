@@ -1,4 +1,4 @@
-"""Which process listens on a TCP port, for the message that the port is taken."""
+"""Finds the process that listens on a TCP port, for the error that the port is in use."""
 
 import contextlib
 import os
@@ -9,11 +9,11 @@ _LISTENING = "0A"
 
 
 def owner_of_port(port: int) -> str:
-    """Return the id and the name of a process that listens on a port; nothing if the system does not show it."""
+    """Return the id and the name of the process that listens on a port; empty if the system does not show it."""
     sockets = {f"socket:[{inode}]" for table in ("/proc/net/tcp", "/proc/net/tcp6") for inode in _inodes(table, port)}
     if sockets:
         for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):  # It has ended, or is another user's.
+            with contextlib.suppress(OSError):  # The process has ended, or belongs to another user.
                 if any(os.readlink(f"/proc/{pid}/fd/{fd}") in sockets for fd in os.listdir(f"/proc/{pid}/fd")):
                     return f"process {pid} ({_name(pid)})"
     return ""
@@ -31,5 +31,5 @@ def _inodes(table: str, port: int) -> Iterator[str]:
 
 def _name(pid: str) -> str:
     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-        # A process gives itself any name, and this one goes to a terminal.
+        # A process can choose any name. This one will be shown on a terminal.
         return "".join(character if character.isprintable() else "?" for character in file.read().strip())

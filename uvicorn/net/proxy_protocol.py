@@ -1,7 +1,7 @@
-"""The PROXY protocol, versions 1 and 2: a proxy that passes bytes on says first whose they are.
+"""The PROXY protocol, versions 1 and 2: a proxy sends the address of the client before the bytes of the client.
 
-The specification is proxy-protocol.txt of HAProxy. The header comes before anything else, TLS included. Not one byte
-after it is read here, so that what follows is left to the loop, which may begin with TLS.
+The specification is proxy-protocol.txt of HAProxy. The header comes before all other bytes, also before TLS. No byte
+after the header is read here, because the event loop has to read it, perhaps as TLS.
 """
 
 import asyncio
@@ -20,40 +20,40 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V2_HEAD = 16
-# Addresses take 216 of them at most; the rest are extensions (section 2.2), which are skipped. Their checksum, CRC32C,
-# may be left to TCP: a receiver verifies it if it supports it (section 2.2.3).
+# The most bytes after the head. Addresses take at most 216. The rest are extensions (section 2.2), which are skipped.
+# One of them is a checksum, CRC32C, which a receiver need not verify (section 2.2.3).
 _V2_MAX = 4096
 _LOCAL, _PROXY = 0x20, 0x21
-# By family and transport: how the addresses and ports are packed.
+# Family and transport -> the layout of addresses and ports.
 _V2_ADDRESSES = {0x11: (socket.AF_INET, struct.Struct("!4s4sHH")), 0x21: (socket.AF_INET6, struct.Struct("!16s16sHH"))}
 
 _V1_MAX = 107
 _PORT = rb"(0|[1-9][0-9]{0,4})"
 _V1_LINE = re.compile(rb"PROXY (TCP4|TCP6) ([0-9a-fA-F.:]+) ([0-9a-fA-F.:]+) " + _PORT + b" " + _PORT + rb"\r\n")
 _V1_UNKNOWN = re.compile(rb"PROXY UNKNOWN(?: [^\r\n]*)?\r\n")
-# The shortest lines that begin like this.
+# The beginning of a line -> the length of the shortest line with this beginning.
 _V1_SHORTEST = {
     b"PROXY UNKNO": len(b"PROXY UNKNOWN\r\n"),
     b"PROXY TCP4 ": len(b"PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n"),
     b"PROXY TCP6 ": len(b"PROXY TCP6 :: :: 0 0\r\n"),
 }
-# The size of the first read: no header is shorter than that of UNKNOWN. Version 2 has its length after these bytes.
+# The size of the first read. No header is shorter than this.
 _FIRST = len(_SIGNATURE)
 
 Address = tuple[str, int]
 
 
 class InvalidHeader(ValueError):
-    """What has come is no header of the PROXY protocol."""
+    """The bytes are not a header of the PROXY protocol."""
 
 
 class Header:
-    """A header that is read piece by piece.
+    """Reads a header in parts.
 
     Attributes:
-        wanted: how many more bytes belong to it at least; 0 when it is complete.
-        source: the client that the proxy speaks for; None if it speaks for itself, or does not know.
-        destination: the address that the client has connected to, or None.
+        wanted: how many more bytes the header has at least; 0 when it is complete.
+        source: the address of the client. None if the proxy has connected for itself, or does not know it.
+        destination: the address to which the client has connected, or None.
     """
 
     def __init__(self) -> None:
@@ -63,10 +63,10 @@ class Header:
         self.destination: Address | None = None
 
     def feed(self, data: bytes) -> None:
-        """Take at most `wanted` bytes.
+        """Read bytes, at most `wanted`.
 
         Raises:
-            InvalidHeader: it cannot become a header.
+            InvalidHeader: the bytes are not the beginning of a header.
         """
         self._data += data
         self.wanted -= len(data)
@@ -92,7 +92,7 @@ class Header:
                 raise InvalidHeader
             return
         shortest = next((size for start, size in _V1_SHORTEST.items() if data.startswith(start)), 0)
-        # A line ends with CRLF, of which one byte may be here.
+        # The line ends with CRLF. The CR may have been read already.
         self.wanted = max(shortest - len(data), 1 if data.endswith(b"\r") else 2)
         if not shortest or b"\n" in data or len(data) + self.wanted > _V1_MAX:
             raise InvalidHeader
@@ -127,11 +127,11 @@ def _address(version: int, host: str, port: int) -> Address:
 
 
 async def read_header(sock: socket.socket) -> Header:
-    """Read a header from a socket that does not block, and nothing after it.
+    """Read a header, and no byte after it, from a non-blocking socket.
 
     Raises:
-        InvalidHeader: it is none, or the peer has closed the connection before its end.
-        OSError: the connection is lost.
+        InvalidHeader: the header is not valid, or the connection has ended within it.
+        OSError: the connection was lost.
     """
     loop = asyncio.get_running_loop()
     header = Header()
@@ -144,17 +144,17 @@ async def read_header(sock: socket.socket) -> Header:
 
 
 class ProxiedTransport(asyncio.Transport):
-    """A transport with the addresses that a proxy has sent.
+    """Wraps a transport, and has the addresses that a proxy has sent.
 
     Args:
-        transport: the one that it stands for.
-        header: of the proxy; with addresses.
+        transport: the transport to wrap.
+        header: a header with addresses.
     """
 
     def __init__(self, transport: Any, header: Header) -> None:
         super().__init__({"peername": header.source, "sockname": header.destination})
         self._transport = transport
-        # As attributes of the object, these methods cost no extra call.
+        # The methods of the wrapped transport are attributes of this object, so they need no additional call.
         for name in ("abort", "can_write_eof", "close", "get_protocol", "get_write_buffer_size", "is_closing"):
             setattr(self, name, getattr(transport, name))
         for name in ("get_write_buffer_limits", "is_reading", "pause_reading", "resume_reading", "set_protocol"):
@@ -163,17 +163,17 @@ class ProxiedTransport(asyncio.Transport):
             setattr(self, name, getattr(transport, name))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As the transport's, but for the addresses."""
+        """The value of the wrapped transport, except for the addresses."""
         known = super().get_extra_info(name)
         return self._transport.get_extra_info(name, default) if known is None else known
 
 
 class Announced(asyncio.Protocol):
-    """Until the connection is made: the protocol that gets it, and the header that came before.
+    """The first protocol of a connection. It makes the actual protocol, and gives it the addresses of the header.
 
     Args:
-        create_protocol: makes that protocol.
-        header: of the proxy; with addresses.
+        create_protocol: makes the actual protocol.
+        header: a header with addresses.
     """
 
     def __init__(self, create_protocol: Callable[[], asyncio.Protocol], header: Header) -> None:
@@ -188,10 +188,10 @@ class Announced(asyncio.Protocol):
 
 
 class ProxyProtocol:
-    """Takes the header of connections from trusted peers.
+    """Reads the headers of connections from trusted peers.
 
     Args:
-        config: names them.
+        config: has the trusted peers.
         create_protocol: makes the protocol of a connection.
     """
 
@@ -201,10 +201,13 @@ class ProxyProtocol:
         self._create_protocol = create_protocol
 
     async def announce(self, sock: socket.socket) -> Callable[[], asyncio.Protocol]:
-        """Read the header, if the peer is trusted; return what makes the protocol of the connection.
+        """Read the header, if the peer is trusted.
+
+        Returns:
+            The function that makes the protocol of the connection.
 
         Raises:
-            OSError: there is no header, or not in time.
+            OSError: there was no valid header in time.
         """
         if not self._trusted.has_peer(address_of(sock.getpeername()), server_address_of(sock.getsockname())):
             return self._create_protocol

@@ -1,8 +1,8 @@
 """TLS contexts, and the certificates of a server.
 
-A loop is given one context for all connections. With the first bytes of a handshake OpenSSL asks, by the callback for
-SNI (RFC 6066, section 3), whether another context is to go on: the one with the certificate of the name that the client
-wants, or with certificates that were read anew. Session tickets stay those of the first.
+The event loop gets one context for all connections. At the beginning of each handshake, OpenSSL calls a callback (SNI,
+RFC 6066, section 3), which can choose another context: the one for the host name that the client asks for, or the one
+with reloaded certificates. Session tickets always belong to the first context.
 """
 
 import base64
@@ -22,10 +22,10 @@ ALPN_PROTOCOLS_WITH_HTTP2 = ["h2", "http/1.1"]
 
 logger = logging.getLogger("uvicorn.error")
 
-# RFC 7468 section 5; the second label is an old one, which OpenSSL takes too.
+# A certificate in PEM format (RFC 7468 section 5). OpenSSL also accepts the old label with X509.
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END ", re.DOTALL)
 
-# The certificate of each context. Python's ssl cannot read it from the context.
+# Context -> its certificate. Python cannot read it from the context.
 _certificates: "WeakKeyDictionary[ssl.SSLContext, str]" = WeakKeyDictionary()
 
 
@@ -43,8 +43,8 @@ def create_ssl_context(
     """Make the TLS context of a server.
 
     Args:
-        certfile, ...: the options of these names, but for their `ssl_`; `password` is the one of the key.
-        alpn_protocols: the identifiers of RFC 7301 to offer, instead of that of HTTP/1.1.
+        certfile, ...: the options of these names without `ssl_`. `password` is the password of the key.
+        alpn_protocols: the protocols to offer by ALPN (RFC 7301); by default only HTTP/1.1.
 
     Raises:
         OSError: a file cannot be read, or is not what it should be.
@@ -63,7 +63,7 @@ def _bare_context(
     alpn_protocols: list[str],
     min_version: ssl.TLSVersion | None,
 ) -> ssl.SSLContext:
-    """A context without a certificate; the arguments are as for `create_ssl_context`."""
+    """Make a context without a certificate. The arguments are those of `create_ssl_context`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if ssl_version == ssl.PROTOCOL_TLS_SERVER else ssl_version)
     context.verify_mode = ssl.VerifyMode(cert_reqs)
     if min_version is not None:
@@ -88,7 +88,7 @@ def _bare_context(
 def _load_certificate(
     context: ssl.SSLContext, certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None, password: Any
 ) -> None:
-    """Have a context present a certificate, and remember it for `get_server_certificate`."""
+    """Load a certificate into a context, and remember it for `get_server_certificate`."""
     try:
         context.load_cert_chain(certfile, keyfile, password)
     except ssl.SSLError as exc:
@@ -97,7 +97,7 @@ def _load_certificate(
         unreadable = next((path for path in (certfile, keyfile) if path and not os.access(path, os.R_OK)), certfile)
         raise OSError(exc.errno, f"{unreadable} cannot be read: {exc.strerror}") from None
     with open(certfile, "rb") as file:
-        # The first one is that of the server; the key may stand before it.
+        # The first certificate is that of the server. The key may be before it.
         match = _CERTIFICATE.search(file.read())
     if match is not None:
         _certificates[context] = ssl.DER_cert_to_PEM_cert(base64.decodebytes(match[1]))
@@ -128,15 +128,15 @@ def _has_label(path: str | os.PathLike[str], label: bytes) -> bool:
 
 
 def get_server_certificate(context: ssl.SSLContext) -> str | None:
-    """The certificate that a context presents, in PEM format; None if it was not loaded by us."""
+    """The certificate of a context, in PEM format. None if other code has loaded it."""
     return _certificates.get(context)
 
 
 def load_ssl_context(options: Options) -> ssl.SSLContext:
-    """Make the TLS context that the options describe, or have `ssl_context_factory` make it.
+    """Make the TLS context for the options, or let `ssl_context_factory` make it.
 
     Raises:
-        OptionTypeError: the factory returns something else.
+        OptionTypeError: the factory does not return a context.
         OSError: as `create_ssl_context`.
     """
     if options.ssl_context_factory is None:
@@ -150,9 +150,9 @@ def load_ssl_context(options: Options) -> ssl.SSLContext:
 
 
 def create_shared_context(options: Options) -> ssl.SSLContext:
-    """Make a context without certificates, for `Certificates` of several processes that are forked off this one.
+    """Make a context without certificates, for the `Certificates` of processes that are forked from this one.
 
-    The keys of its session tickets go with it, so that a client may resume a session with another process.
+    The processes inherit the keys of its session tickets, so a client can resume a session with another process.
 
     Raises:
         OSError: as `create_ssl_context`.
@@ -172,15 +172,14 @@ def _common_arguments(options: Options) -> tuple[Any, ...]:
 
 
 class Certificates:
-    """The certificates that the options name, read anew when their files change.
+    """The certificates of the options. They are loaded again when their files change.
 
     Args:
-        options: the options of TLS.
-        context: the context for the loop, without a certificate of its own; without it, one with the first certificate
-            is made.
+        options: the options about TLS.
+        context: a context without a certificate, for the event loop. By default, the context of the first certificate.
 
     Attributes:
-        context: what a loop is given.
+        context: the context for the event loop.
 
     Raises:
         OSError: as `create_ssl_context`.
@@ -204,7 +203,7 @@ class Certificates:
         self._default, self._names = contexts[0], names
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        """The callback for SNI, which OpenSSL calls without a name too."""
+        """The callback of OpenSSL for SNI. The name is None if the client has not sent one."""
         chosen = self._default
         if self._names and name is not None:
             name = name.lower()
@@ -217,7 +216,7 @@ class Certificates:
         """Read the files again; if they cannot be used, the certificates stay."""
         self._signatures = self._sign()
         try:
-            # Without a password OpenSSL would ask the terminal for one.
+            # Without a password, OpenSSL would ask for one at the terminal.
             self._load(self._options.ssl_keyfile_password or "")
         except (OSError, ValueError) as exc:
             logger.error("The certificates cannot be read anew, the old ones stay: %s", exc)
@@ -230,7 +229,7 @@ class Certificates:
             self.reload()
 
     def _sign(self) -> list[Any]:
-        """Time, size and inode of each file: they change when a file does."""
+        """Time, size and inode of each file, to notice changes."""
         signatures: list[Any] = []
         for path in (*(path for pair in self._pairs for path in pair), self._options.ssl_ca_certs):
             try:
@@ -242,7 +241,7 @@ class Certificates:
 
 
 def _pair_files(options: Options) -> "list[tuple[str, str | None]]":
-    """The certificates, each with its key; None if the key is in the same file."""
+    """The files of each certificate and its key. The key is None if it is in the same file."""
     certfiles, keyfiles = (_as_list(getattr(options, name)) for name in ("ssl_certfile", "ssl_keyfile"))
     if not certfiles:
         raise FileNotFoundError("ssl_certfile is missing: TLS needs a certificate")
@@ -268,7 +267,7 @@ def _described_context(options: Options, certfile: str, keyfile: str | None, pas
 
 
 def _names_of(certfile: str) -> list[str]:
-    """The DNS names of a certificate: its subjectAltName (RFC 6125, section 6.4)."""
-    # The only decoder that Python has for a certificate in a file; all versions and PyPy have it.
+    """The DNS names in the subjectAltName of a certificate (RFC 6125, section 6.4)."""
+    # Python has no public function that decodes a certificate in a file. All versions and PyPy have this one.
     decoded: Any = ssl._ssl._test_decode_cert(certfile)  # type: ignore[attr-defined]
     return [name.lower() for kind, name in decoded.get("subjectAltName", ()) if kind == "DNS"]

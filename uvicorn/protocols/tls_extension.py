@@ -1,4 +1,4 @@
-"""The TLS of a connection, as applications see it (ASGI specification, TLS extension)."""
+"""Describes the TLS of a connection for applications (ASGI specification, TLS extension)."""
 
 import asyncio
 import re
@@ -8,13 +8,13 @@ from typing import Any
 
 from uvicorn.net.tls import get_server_certificate
 
-# RFC 8446 section 4.2.1 and RFC 5246 section 6.2.1; the names are those of OpenSSL.
+# Names of OpenSSL -> numbers of RFC 8446 section 4.2.1 and RFC 5246 section 6.2.1.
 _VERSIONS = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
-# The numbers of the ciphers that were met, by OpenSSL's names.
+# Names of OpenSSL -> numbers of ciphers, as far as they have been looked up.
 _cipher_suites: dict[str, int] = {}
 
-# RFC 4514 section 3. Other types have the names of OpenSSL.
+# Short names of attribute types (RFC 4514 section 3). Other types have the names of OpenSSL.
 _TYPES = {
     "commonName": "CN",
     "localityName": "L",
@@ -26,16 +26,16 @@ _TYPES = {
     "domainComponent": "DC",
     "userId": "UID",
 }
-# RFC 4514 section 2.4. Control characters need not be escaped, but nothing good comes of them in a log.
+# Characters that are escaped (RFC 4514 section 2.4). Control characters need not be, but they could disturb a log.
 _SPECIAL = re.compile(r'[",+;<>\\]|^[ #]| \Z')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UTF8_STRING = 0x0C
 
 
 def describe_tls(transport: asyncio.BaseTransport) -> dict[str, Any]:
-    """The value of `scope["extensions"]["tls"]`.
+    """Make the value of `scope["extensions"]["tls"]`.
 
-    A client certificate that is not valid ends the handshake: `client_cert_error` is always None.
+    `client_cert_error` is always None, because a client certificate that is not valid ends the handshake.
     """
     tls = transport.get_extra_info("ssl_object")
     certificate = None if tls is None else tls.getpeercert(binary_form=True)
@@ -50,7 +50,7 @@ def describe_tls(transport: asyncio.BaseTransport) -> dict[str, Any]:
 
 
 def _get_client_chain(tls: Any, certificate: bytes) -> list[str]:
-    # Python gives the rest of the chain from 3.13 on; in a resumed session OpenSSL has only the certificate.
+    # Since Python 3.13, the rest of the chain is available. In a resumed session, OpenSSL has only the certificate.
     get_chain = getattr(tls, "get_unverified_chain", list)
     chain: list[bytes] = get_chain() or [certificate]
     return [ssl.DER_cert_to_PEM_cert(one) for one in chain]
@@ -59,19 +59,19 @@ def _get_client_chain(tls: Any, certificate: bytes) -> list[str]:
 def _get_cipher_suite(tls: Any) -> int | None:
     name = tls.cipher()[0]
     if name not in _cipher_suites:
-        # The upper half of OpenSSL's number says from which version of TLS on the cipher is there.
+        # The lower 16 bits are the number of the cipher. OpenSSL uses the others for the version of TLS.
         _cipher_suites.update((one["name"], one["id"] & 0xFFFF) for one in tls.context.get_ciphers())
     return _cipher_suites.get(name)
 
 
 def format_name(name: Iterable[Iterable[tuple[str, str]]]) -> str:
-    """A distinguished name, as `getpeercert` gives it, as a string (RFC 4514)."""
+    """Format a distinguished name, as `getpeercert` returns it, as a string (RFC 4514)."""
     return ",".join(reversed(["+".join(_format_attribute(*attribute) for attribute in relative) for relative in name]))
 
 
 def _format_attribute(kind: str, value: str) -> str:
     if kind[0].isdigit():
-        # An object identifier: the value is that of BER in hexadecimal digits.
+        # The type is an object identifier. Then the value is its BER encoding in hexadecimal digits.
         return f"{kind}=#{_encode(value.encode()).hex().upper()}"
     value = _CONTROL.sub(_escape_control, _SPECIAL.sub(r"\\\g<0>", value))
     return f"{_TYPES.get(kind, kind)}={value}"
@@ -82,7 +82,7 @@ def _escape_control(match: re.Match[str]) -> str:
 
 
 def _encode(value: bytes) -> bytes:
-    """A string in BER (ITU-T X.690 section 8.1)."""
+    """Encode a string in BER (ITU-T X.690 section 8.1)."""
     length = len(value)
     if length < 128:
         return bytes((_UTF8_STRING, length)) + value
