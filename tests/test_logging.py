@@ -116,8 +116,13 @@ def test_colours_depend_on_the_terminal_and_the_option(
 ) -> None:
     monkeypatch.setattr(sys, watched, _Terminal())
     monkeypatch.setattr(sys, other, io.StringIO())
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert formatter().use_colors is True
     assert formatter(use_colors=False).use_colors is False
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert formatter().use_colors is False
+    assert formatter(use_colors=True).use_colors is True
+    monkeypatch.delenv("NO_COLOR")
     monkeypatch.setattr(sys, watched, io.StringIO())
     monkeypatch.setattr(sys, other, _Terminal())
     assert formatter().use_colors is False

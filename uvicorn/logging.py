@@ -57,10 +57,11 @@ def _in(colour: str) -> Callable[[object], str]:
     return functools.partial(style, fg=colour)
 
 
-def _isatty(stream: IO[str] | None) -> bool:
-    """Whether a stream is a terminal. There is no stream under pythonw, and it can be closed."""
+def _shows_colors(stream: IO[str] | None) -> bool:
+    """Whether a stream is a terminal, and its user has not declined colours (https://no-color.org)."""
     try:
-        return stream is not None and stream.isatty()
+        # There is no stream under pythonw, and it may have been closed.
+        return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
     except ValueError:
         return False
 
@@ -103,8 +104,8 @@ class ColourizedFormatter(logging.Formatter):
         super().__init__(fmt=fmt, datefmt=datefmt, style=style)
 
     def should_use_colors(self) -> bool:
-        """Whether standard output is a terminal."""
-        return _isatty(sys.stdout)
+        """Whether standard output is a terminal for colours."""
+        return _shows_colors(sys.stdout)
 
     def color_level_name(self, level_name: str, level_no: int) -> str:
         """The name of a level in its colour."""
@@ -132,8 +133,8 @@ class DefaultFormatter(ColourizedFormatter):
     """The formatter of the loggers `uvicorn` and `uvicorn.error`, whose handler writes to standard error."""
 
     def should_use_colors(self) -> bool:
-        """Whether standard error is a terminal."""
-        return _isatty(sys.stderr)
+        """Whether standard error is a terminal for colours."""
+        return _shows_colors(sys.stderr)
 
 
 class AccessFormatter(ColourizedFormatter):

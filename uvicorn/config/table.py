@@ -165,7 +165,12 @@ class Options(OptionTable):
     )
     access_log: bool = declare(True, Flag(), Group.LOGGING, "Log each request.", Form.ON_OFF)
     use_colors: bool | None = declare(
-        None, Flag(), Group.LOGGING, "Write the log in colours.", Form.ON_OFF, shown="on a terminal"
+        None,
+        Flag(),
+        Group.LOGGING,
+        "Write the log in colours.",
+        Form.ON_OFF,
+        shown="on a terminal, unless NO_COLOR is set",
     )
     interface: InterfaceType = declare(
         "auto", Choice(INTERFACES), Group.APPLICATION, "The interface that APP is written for; auto looks at APP."
