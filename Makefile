@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 # setuptools has a general warning about every editable installation.
 PIP := PYTHONWARNINGS=ignore $(RUN) pip install --quiet
-# A change of these builds the speedups again.
+# After a change of these files, the speedups are built again.
 SOURCES := pyproject.toml setup.py $(wildcard uvicorn/_speedups/*.py uvicorn/_speedups/*.pxd uvicorn/_speedups/*.pyx)
 
 .DEFAULT_GOAL := help

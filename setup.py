@@ -1,8 +1,8 @@
-"""The compiled build: which modules it has, and when it is built. Everything else is in pyproject.toml.
+"""Compiles the speedups, and makes the archives. All other settings are in pyproject.toml.
 
-``UVICORN_BUILD_SPEEDUPS=auto|no|require``: ``auto`` (the default) makes a pure build if the compilation fails. It
-says so in one line, and leaves the reason in the package for ``uvicorn --version``, because pip hides that line.
-``require`` fails instead; ``no`` never compiles. PyPy never compiles.
+``UVICORN_BUILD_SPEEDUPS=auto|no|require``: with ``auto`` (the default), the result is a pure build if the compilation
+fails. A line of output says so. Because pip hides this line, the reason is also stored in the package for ``uvicorn
+--version``. With ``require``, the whole build fails instead. With ``no``, and on PyPy, nothing is compiled.
 """
 
 import gzip
@@ -19,12 +19,12 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
-# Each _x_py.py that has C types in _x_c.pxd is compiled, under that module name.
+# For each _x_c.pxd, the source _x_py.py is compiled as the module _x_c.
 COMPILED = sorted(path.name.removesuffix("_c.pxd") for path in Path("uvicorn/_speedups").glob("*_c.pxd"))
-# The annotations are for type checkers; the C types stand in the .pxd alone.
-# binding=False: the interpreter calls methods of this kind fastest.
+# annotation_typing=False: annotations are for type checkers; C types are only in the .pxd.
+# binding=False: the interpreter calls this kind of method fastest.
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": False}
-# Debug information would be three quarters of a wheel. If CFLAGS is set, it decides alone.
+# Debug information would be three quarters of a wheel. If CFLAGS is set, no flag is added.
 FLAGS = [] if sys.platform == "win32" or "CFLAGS" in os.environ else ["-g0"]
 
 MODE = os.environ.get("UVICORN_BUILD_SPEEDUPS", "auto")
@@ -47,7 +47,10 @@ def extension(path: str) -> Extension:
 
 
 def directives() -> dict[str, object]:
-    """The module-level state is safe without the GIL (docs/design.md), which Cython can declare since 3.1."""
+    """The Cython directives.
+
+    Since Cython 3.1, modules can declare that they are safe without the GIL (docs/design.md).
+    """
     from Cython.Compiler.Options import get_directive_defaults
 
     name = "freethreading_compatible"
@@ -55,7 +58,7 @@ def directives() -> dict[str, object]:
 
 
 def reason_in_a_line(error: BaseException) -> str:
-    """Why a build failed. Of a failed command, the dozens of arguments are left out."""
+    """The reason of a failed build in one line. The arguments of a failed command are left out."""
     failed = next((argument for argument in error.args if isinstance(argument, CalledProcessError)), None)
     if failed is not None:
         return f"{failed.cmd[0]} failed with exit code {failed.returncode}"
@@ -63,10 +66,10 @@ def reason_in_a_line(error: BaseException) -> str:
 
 
 class BuildSpeedups(build_ext):
-    """All the compiled modules, or none of them."""
+    """Builds all compiled modules, or none."""
 
     def run(self) -> None:
-        # Where `uvicorn --version` finds the reason of a build that failed.
+        # `uvicorn --version` reads the reason of a failed build from this file.
         note = Path(self.get_ext_fullpath("uvicorn._speedups.x")).with_name("not_compiled.txt")
         note.unlink(missing_ok=True)
         try:
@@ -85,21 +88,22 @@ class BuildSpeedups(build_ext):
         from Cython.Build import cythonize
 
         for extension in self.extensions:
-            # force: Cython looks for a .pxd by the name of the source, and would miss a change of <name>_c.pxd.
+            # force=True: Cython compares the source only with a .pxd of the same name, and would miss changes of
+            # _x_c.pxd.
             translated = cythonize(
                 [extension], build_dir="build/cython", compiler_directives=directives(), force=True, quiet=True
             )
             extension.sources = translated[0].sources
 
     def discard(self) -> None:
-        """Some of the modules would be a broken build."""
+        """Remove modules that were built: a build with only some of them would be broken."""
         for extension in self.extensions:
             Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
         self.extensions[:] = []
 
 
 class Wheel(bdist_wheel):
-    """A wheel is for one platform only if something was compiled for it."""
+    """Makes a wheel for one platform if something was compiled, otherwise a pure wheel."""
 
     def run(self) -> None:
         self.run_command("build_ext")
@@ -108,7 +112,7 @@ class Wheel(bdist_wheel):
 
 
 class SourceDistribution(sdist):
-    """The same bytes for the same sources if SOURCE_DATE_EPOCH is set; wheels are so without our help."""
+    """Makes a reproducible archive if SOURCE_DATE_EPOCH is set. Wheels are reproducible already."""
 
     def make_archive(self, base_name: str, *args: object, **options: object) -> str:
         epoch = os.environ.get("SOURCE_DATE_EPOCH")

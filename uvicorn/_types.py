@@ -1,4 +1,4 @@
-"""Types of the ASGI specification 3.0, which says what each stands for, and of PEP 3333."""
+"""Types of the ASGI specification 3.0, which explains each of them, and of PEP 3333 (WSGI)."""
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping

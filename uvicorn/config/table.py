@@ -92,7 +92,7 @@ LOG_LEVELS: dict[str, int] = {
     "trace": TRACE_LOG_LEVEL,
 }
 
-# What a user of uvicorn 0.54 may ask for, and this server does not have.
+# Choices of uvicorn 0.54 that this server does not have, and what to use instead.
 NO_ZTTP = "zttp is a choice of uvicorn 0.54 that is not here; 'auto' picks the fastest parser that is installed."
 NO_ZUVLOOP = "zuvloop is a choice of uvicorn 0.54 that is not here; 'auto' picks uvloop if it is installed."
 
@@ -108,7 +108,7 @@ class Options(OptionTable):
     port: int | None = declare(8000, Integer(0, 65535), Group.ADDRESS, "Bind to this port; 0 means any free port.")
     uds: FilePath | None = declare(None, Path(), Group.ADDRESS, "Bind to a unix socket, which is removed at exit.")
     fd: int | None = declare(
-        None, Integer(0, INT_MAX), Group.ADDRESS, "Serve the listening socket inherited under this descriptor."
+        None, Integer(0, INT_MAX), Group.ADDRESS, "Serve the inherited listening socket with this descriptor."
     )
     loop: LoopFactoryType | str | Callable[[], AbstractEventLoop] | Any = declare(
         "auto",
@@ -297,8 +297,8 @@ class Options(OptionTable):
         None,
         Integer(1, unit="bytes"),
         Group.LIMITS,
-        "Bytes of an unfinished head that h11 keeps.",
-        shown="h11's 16 KiB",
+        "Bytes of the head of a request with --http h11.",
+        shown="--limit-request-head",
     )
     reset_contextvars: bool = declare(
         False, Flag(), Group.APPLICATION, "Run each request in an empty contextvars.Context.", Form.ON
@@ -312,37 +312,43 @@ class Options(OptionTable):
         command_line_default="",
     )
     limit_request_line: int = declare(
-        65536, Integer(1, unit="bytes"), Group.LIMITS, "Bytes of a request line; the answer to a longer one is 414."
+        65536, Integer(1, unit="bytes"), Group.LIMITS, "Bytes of a request line; a longer one is answered with 414."
     )
     limit_request_fields: int = declare(
-        256, Integer(1), Group.LIMITS, "Header fields of a request; the answer to more is 431."
+        256, Integer(1), Group.LIMITS, "Header fields of a request; more are answered with 431."
     )
     limit_request_head: int = declare(
-        131072, Integer(1, unit="bytes"), Group.LIMITS, "Bytes of a request's head; the answer to a longer one is 431."
+        131072,
+        Integer(1, unit="bytes"),
+        Group.LIMITS,
+        "Bytes of the head of a request; a longer one is answered with 431.",
     )
     limit_request_body: int | None = declare(
-        None, Integer(0, unit="bytes"), Group.LIMITS, "Bytes of a request's body; the answer to a longer one is 413."
+        None,
+        Integer(0, unit="bytes"),
+        Group.LIMITS,
+        "Bytes of the body of a request; a longer one is answered with 413.",
     )
     timeout_request_head: float = declare(
         30.0,
         Seconds(zero=False),
         Group.TIMEOUTS,
-        "Seconds in which a request's head must arrive; else the answer is 408.",
+        "Seconds in which the head of a request must arrive; otherwise the answer is 408.",
     )
     timeout_request_body: float = declare(
         60.0,
         Seconds(zero=False),
         Group.TIMEOUTS,
-        "Seconds without a byte of a body that APP waits for; then the answer is 408.",
+        "Seconds that APP waits for the next byte of a body; then the answer is 408.",
     )
     timeout_send: float = declare(
         60.0,
         Seconds(zero=False),
         Group.TIMEOUTS,
-        "Seconds in which the client takes no byte of a response; then the connection is cut.",
+        "Seconds that a client may take no byte of a response; then the connection is closed.",
     )
     timeout_ssl_handshake: float = declare(
-        10.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which the TLS handshake must be done."
+        10.0, Seconds(zero=False), Group.TIMEOUTS, "Seconds in which the TLS handshake must be complete."
     )
     http2_max_concurrent_streams: int = declare(
         100, Integer(1, INT_MAX), Group.LIMITS, "Requests that one HTTP/2 connection may have running at once."
@@ -351,10 +357,10 @@ class Options(OptionTable):
         None, Seconds(zero_is_off=True), Group.PROCESSES, "Seconds after which a worker is replaced."
     )
     worker_max_lifetime_jitter: float = declare(
-        0.0, Seconds(), Group.PROCESSES, "At most this many seconds are added to that, at random."
+        0.0, Seconds(), Group.PROCESSES, "Add a random number of seconds, up to this one, to --worker-max-lifetime."
     )
     worker_max_rss: int | None = declare(
-        None, Bytes(zero="no limit"), Group.PROCESSES, "Resident memory from which on a worker is replaced (Linux)."
+        None, Bytes(zero="no limit"), Group.PROCESSES, "Replace a worker that uses this much resident memory (Linux)."
     )
     timeout_worker_loop: float | None = declare(
         None,
@@ -363,7 +369,10 @@ class Options(OptionTable):
         "Seconds after which a worker whose event loop is blocked is killed and replaced.",
     )
     shutdown_delay: float = declare(
-        0.0, Seconds(), Group.TIMEOUTS, "Seconds to go on serving after the signal to stop, while /readyz says no."
+        0.0,
+        Seconds(),
+        Group.TIMEOUTS,
+        "Seconds to continue serving after the signal to stop, while /readyz answers 503.",
     )
     ssl_min_version: ssl.TLSVersion | str | None = declare(
         None, SSLMinVersion(), Group.TLS, "The oldest version of TLS to speak.", shown="1.2"
@@ -376,7 +385,7 @@ class Options(OptionTable):
         Choice(FORWARDED_HEADERS),
         Group.PROXY,
         "The fields that trusted peers set: all X-Forwarded fields, Forwarded (RFC 7239), or none.",
-        shown="X-Forwarded-For and -Proto alone",
+        shown="only X-Forwarded-For and X-Forwarded-Proto",
     )
     bind: Sequence[str] | str | None = declare(
         None,
@@ -386,7 +395,11 @@ class Options(OptionTable):
         Form.MANY,
     )
     uds_mode: int | None = declare(
-        None, FileMode(), Group.ADDRESS, "The permissions of unix sockets.", shown="666, or those of the one replaced"
+        None,
+        FileMode(),
+        Group.ADDRESS,
+        "The permissions of unix sockets.",
+        shown="666, or those of the replaced socket",
     )
     pid_file: FilePath | None = declare(
         None, Path(), Group.PROCESSES, "Write the id of the process here; of the supervisor, if there are several."
@@ -396,28 +409,28 @@ class Options(OptionTable):
         Seconds(),
         Group.TIMEOUTS,
         "Seconds that responses may be streamed at shutdown; then APP receives http.disconnect.",
-        shown="half of --timeout-graceful-shutdown, else no end",
+        shown="half of --timeout-graceful-shutdown, else no limit",
     )
     access_log_format: str = declare(
         "default",
         AccessLogFormat(["default", "combined", "json"], "%(h)s"),
         Group.LOGGING,
-        "What an access line has.",
+        "The format of the lines of the access log.",
     )
     access_log_file: FilePath | None = declare(
-        None, Path(), Group.LOGGING, "Write access lines to this file; SIGUSR1 opens it anew.", shown="standard output"
+        None, Path(), Group.LOGGING, "Write the access log to this file; SIGUSR1 reopens it.", shown="standard output"
     )
     log_format: str = declare(
         "default",
         LogFormat(["default", "json"], "%(message)s"),
         Group.LOGGING,
-        "What the other lines of the log have.",
+        "The format of all other log lines.",
     )
     asgi_http_version: HTTPSpecVersion = declare(
         "2.3",
         Version(HTTP_SPEC_VERSIONS),
         Group.APPLICATION,
-        "The version of ASGI over HTTP; from 2.4 on, send raises an OSError once the client has gone.",
+        "The version of ASGI for HTTP; since 2.4, send raises an OSError after the client has gone.",
     )
     metrics: str | None = declare(
         None, Address(), Group.METRICS, "Serve metrics for Prometheus, and answers for probes, at this address."
@@ -426,7 +439,7 @@ class Options(OptionTable):
         "0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10",
         Buckets(),
         Group.METRICS,
-        "The buckets of the histogram of durations: the most seconds of each.",
+        "Upper bounds of the buckets of the histogram of durations, in seconds.",
     )
 
 
