@@ -287,10 +287,7 @@ class Server:
         self.manager.ready("Serving")
 
     def _create_listeners(self) -> Listeners:
-        return Listeners(self.config, self._get_protocol_factory(), self.server_state.connections)
-
-    def _get_protocol_factory(self) -> Callable[[], asyncio.Protocol]:
-        return self._create_protocol if self._metrics is None else self._metrics.counting(self._create_protocol)
+        return Listeners(self.config, self._create_protocol, self.server_state.connections)
 
     def _create_protocol(self) -> asyncio.Protocol:
         protocol_class = self.config.http_protocol_class

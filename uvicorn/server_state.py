@@ -27,15 +27,20 @@ class Connections(set[Any]):
 
     Attributes:
         setups: the tasks of connections that are being set up: they read a PROXY header, or do a TLS handshake.
+        accepted: the number of connections that were accepted so far, for the metrics.
+        refused: reason -> the number of accepted connections that were closed before a protocol got them.
     """
 
     def __init__(self, protocols: Iterable[Any] = ()) -> None:
         super().__init__(protocols)
         self.setups: set[asyncio.Task[None]] = set()
+        self.accepted = 0
+        self.refused: Counter[str] = Counter()
         self._waiters = Waiters()
 
     def set_up(self, connecting: Coroutine[Any, Any, None]) -> None:
         """Start the task that sets up an accepted connection."""
+        self.accepted += 1
         loop = asyncio.get_running_loop()
         if sys.version_info < (3, 12):
             setup = loop.create_task(connecting)
@@ -49,6 +54,15 @@ class Connections(set[Any]):
         self.setups.discard(setup)
         if not self.setups:
             self._waiters.wake()
+
+    def count_accepted(self, create_protocol: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
+        """Return a function that counts a connection and makes its protocol, for a server of the loop."""
+
+        def create() -> asyncio.Protocol:
+            self.accepted += 1
+            return create_protocol()
+
+        return create
 
     def give_up_setups(self) -> None:
         """Close the connections that are still being set up."""

@@ -112,7 +112,8 @@ def test_reasons_of_restarts_begin_with_zero() -> None:
 
 def test_cells_do_not_overlap() -> None:
     singles = [value for name, value in vars(cell).items() if name.isupper() and isinstance(value, int)]
-    assert cell.REJECTED + len(cell.REJECTIONS) + 1 == cell.REQUESTS
+    assert cell.REJECTED + len(cell.REJECTIONS) + 1 == cell.REFUSED
+    assert cell.REFUSED + len(cell.REFUSALS) + 1 == cell.REQUESTS
     assert cell.REQUESTS + (len(cell.METHODS) + 1) * len(cell.STATUS_CLASSES) == cell.BUCKETS
     assert max(singles) == cell.CELLS == cell.BUCKETS + cell.BUCKETS_MAX + 1
 
@@ -149,5 +150,5 @@ def test_the_page_and_the_dashboard_name_what_there_is() -> None:
 
 def test_the_page_names_every_reason() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    for reason in (*module.RESTARTS, *cell.REJECTIONS.values()):
+    for reason in (*module.RESTARTS, *cell.REJECTIONS.values(), *cell.REFUSALS):
         assert f"`{reason}`" in page

@@ -17,6 +17,7 @@ import pytest
 
 from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, foreign_environ, free_port, serve
 from tests.waiting import eventually
+from uvicorn.resident_memory import read_rss
 
 APP = "tests.metrics.app:app"
 GET = b"GET %b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
@@ -127,7 +128,37 @@ def test_workers_that_reach_their_limit() -> None:
         metrics.wait('uvicorn_workers{state="serving"}', 2)
         for _ in range(6):
             exchange((server.host, server.port), GET % b"/parts")
-        eventually(lambda: metrics.value('uvicorn_worker_restarts_total{reason="limit"}') >= 1)
+        server.wait_stderr(r"Child process \[\d+\] has reached --limit-max-requests, replacing it\.")
+        eventually(lambda: metrics.value('uvicorn_worker_restarts_total{reason="requests"}') >= 1)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [("--worker-max-lifetime", "0.2", "lifetime"), ("--worker-max-rss", "1M", "memory")],
+)
+def test_workers_that_are_replaced_by_age_or_memory(option: str, value: str, reason: str) -> None:
+    if reason == "memory" and read_rss(os.getpid()) is None:
+        pytest.skip("the system does not tell")
+    metrics = Metrics()
+    checks = ("--timeout-worker-healthcheck", "1")
+    with serve(APP, "--workers", "2", option, value, *checks, "--metrics", metrics.address) as server:
+        server.wait_stderr(rf"Child process \[\d+\] .* \({option}\), replacing it\.")
+        eventually(lambda: metrics.value(f'uvicorn_worker_restarts_total{{reason="{reason}"}}') >= 1)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_connections_that_are_refused(tmp_path: Path, workers: str) -> None:
+    trustme = pytest.importorskip("trustme")
+    certificate = tmp_path / "server.pem"
+    certificate.write_bytes(trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.bytes())
+    metrics = Metrics()
+    arguments = ("--workers", workers, "--ssl-certfile", str(certificate), "--metrics", metrics.address)
+    with serve(APP, *arguments) as server:
+        eventually(lambda: metrics.status("/readyz") == 200)
+        exchange((server.host, server.port), GET % b"/parts")
+        metrics.wait('uvicorn_connections_refused_total{reason="tls_handshake"}', 1)
+        assert metrics.value("uvicorn_connections_accepted_total") >= 1
 
 
 @posix

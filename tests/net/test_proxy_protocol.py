@@ -432,7 +432,8 @@ async def test_accepting_goes_on_after_an_error(
 
     listener = socket.create_server(("127.0.0.1", 0))
     config = Config(None, proxy_protocol=True, log_config=None)
-    server = AcceptingServer(listener, Connector(config, Protocol), Connections(), 10)
+    connections = Connections()
+    server = AcceptingServer(listener, Connector(config, Protocol, connections), connections, 10)
     assert server.sockets == (listener,)
     with socket.create_connection(listener.getsockname()) as client:
         client.sendall(b"PROXY UNKNOWN\r\n")

@@ -56,7 +56,8 @@ def test_a_worker_is_replaced_by_age(workers: list[str]) -> None:
     limits = ["--worker-max-lifetime", "0.5", "--worker-max-lifetime-jitter", "0.2"]
     with serve(APP, "--lifespan", "off", *workers, *limits) as server:
         eventually(lambda: ask(server.port))
-        first = int(server.wait_stderr(r"Child process \[(\d+)\] has served for \d+ s, replacing it\.")[1])
+        replaced = r"Child process \[(\d+)\] has served for \d+ s \(--worker-max-lifetime\), replacing it\."
+        first = int(server.wait_stderr(replaced)[1])
         server.wait_stderr(rf"Terminated child process \[{first}\]")
         while f"Finished server process [{first}]" not in server.stderr:
             ask(server.port)  # No request fails.
@@ -73,7 +74,9 @@ def test_a_worker_is_replaced_by_memory() -> None:
     with serve(APP, "--lifespan", "off", "--worker-max-rss", "200M", "--timeout-worker-healthcheck", "2") as server:
         eventually(lambda: ask(server.port))
         grown = ask(server.port, "/grow")
-        found = server.wait_stderr(r"Child process \[(\d+)\] uses (\d+) MiB of memory, replacing it\.")
+        found = server.wait_stderr(
+            r"Child process \[(\d+)\] uses (\d+) MiB of memory \(--worker-max-rss\), replacing it\."
+        )
         assert int(found[1]) == grown
         assert int(found[2]) >= 200  # It may still have been growing.
         eventually(lambda: ask(server.port) != grown)

@@ -7,11 +7,13 @@ STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 CLASSES = len(STATUS_CLASSES)
 # Of requests that the server itself has refused, by status; the last is for any other.
 REJECTIONS = {400: "malformed", 408: "timeout", 413: "body", 414: "request_line", 431: "head", 503: "concurrency"}
+# Why connections are closed before a request is read; the last cell is for any other reason.
+REFUSALS = ("tls_handshake", "proxy_protocol", "shutdown")
 BUCKETS_MAX = 64
 
 # Gauges, each of this process and for the present.
-STATE, STARTED_AT, TICK_DUE, LOOP_LAG, CONNECTIONS, WEBSOCKETS, IN_FLIGHT = range(7)
-GAUGES = 7
+STATE, TICK_DUE, LOOP_LAG, CONNECTIONS, WEBSOCKETS, IN_FLIGHT = range(6)
+GAUGES = 6
 # Counters, which are kept when the process ends.
 ACCEPTED = GAUGES
 WEBSOCKETS_ACCEPTED = ACCEPTED + 1
@@ -22,7 +24,8 @@ RESETS_RECEIVED = ACCEPTED + 5
 BODY_BYTES = ACCEPTED + 6
 DURATION = ACCEPTED + 7
 REJECTED = ACCEPTED + 8
-REQUESTS = REJECTED + len(REJECTIONS) + 1
+REFUSED = REJECTED + len(REJECTIONS) + 1
+REQUESTS = REFUSED + len(REFUSALS) + 1
 BUCKETS = REQUESTS + (len(METHODS) + 1) * CLASSES
 CELLS = BUCKETS + BUCKETS_MAX + 1
 

@@ -12,7 +12,7 @@ from uvicorn.resident_memory import read_rss
 PREFIX = "uvicorn"
 
 # Why workers are replaced.
-RESTARTS = ("died", "hung", "limit", "restart")
+RESTARTS = ("died", "hung", "lifetime", "memory", "requests", "restart")
 
 Cells = Sequence[float]
 Sample = tuple[str, str, float]
@@ -133,6 +133,11 @@ class Collector:
             ("websockets_open", "gauge", "WebSockets that are open.", cell.WEBSOCKETS),
         ):
             yield _single(name, kind, text, totals[index])
+        refusals = [
+            (_labels(reason=reason), totals[cell.REFUSED + index])
+            for index, reason in enumerate((*cell.REFUSALS, "other"))
+        ]
+        yield _family("connections_refused_total", "counter", "Connections closed before a request.", refusals)
         answers = [
             (_labels(answer="accepted"), totals[cell.WEBSOCKETS_ACCEPTED]),
             (_labels(answer="rejected"), totals[cell.WEBSOCKETS_REJECTED]),

@@ -5,7 +5,8 @@ import logging
 import os
 import time
 from array import array
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups import Recorder
@@ -42,24 +43,13 @@ class ServerMetrics:
     def __init__(self, config: "Config", server_state: "ServerState", cells: Any) -> None:
         self.cells = cells
         self._state = server_state
-        self._accepted = 0
         self._timer: asyncio.TimerHandle | None = None
         cells[cell.STATE] = cell.STARTING
-        cells[cell.STARTED_AT] = time.time()
         server_state.observers.append(Recorder(cells, array("d", config.metrics_buckets)).record)
         server_state.on_ready = self._on_ready
 
     def _on_ready(self, ready: bool) -> None:
         self.cells[cell.STATE] = cell.SERVING if ready else cell.STOPPING
-
-    def counting(self, create_protocol: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
-        """A function that does the same and counts each call as an accepted connection."""
-
-        def create() -> asyncio.Protocol:
-            self._accepted += 1
-            return create_protocol()
-
-        return create
 
     def start(self) -> None:
         """Begin to write down each second what is open, in the running loop."""
@@ -81,14 +71,11 @@ class ServerMetrics:
         cells[cell.CONNECTIONS] = len(state.connections)
         cells[cell.WEBSOCKETS] = state.websockets
         cells[cell.IN_FLIGHT] = max(0, len(state.tasks) - state.websockets)
-        cells[cell.ACCEPTED] = self._accepted
+        cells[cell.ACCEPTED] = state.connections.accepted
         cells[cell.RESETS_SENT] = state.resets_sent
         cells[cell.RESETS_RECEIVED] = state.resets_received
-        other = state.rejected.total()
-        for index, status in enumerate(cell.REJECTIONS):
-            cells[cell.REJECTED + index] = state.rejected[status]
-            other -= state.rejected[status]
-        cells[cell.REJECTED + len(cell.REJECTIONS)] = other
+        _write_counter(cells, cell.REJECTED, state.rejected, cell.REJECTIONS)
+        _write_counter(cells, cell.REFUSED, state.connections.refused, cell.REFUSALS)
 
     def stop(self) -> None:
         """Write down what is open for the last time."""
@@ -98,6 +85,13 @@ class ServerMetrics:
         self._write()
         self.cells[cell.TICK_DUE] = self.cells[cell.LOOP_LAG] = 0.0
         self.cells[cell.STATE] = cell.STOPPING
+
+
+def _write_counter(cells: Any, start: int, counter: Counter[Any], keys: Collection[Any]) -> None:
+    """Write the counts of `keys` from the cell `start` on, and after them the sum of all others."""
+    counts = [counter[key] for key in keys]
+    for index, count in enumerate([*counts, counter.total() - sum(counts)], start):
+        cells[index] = count
 
 
 class MetricsListener:

@@ -88,27 +88,37 @@ class Connector:
     Args:
         config: the config of the server.
         create_protocol: makes the protocol of a connection.
+        connections: the connections of the server; they count those that are refused.
     """
 
-    def __init__(self, config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self, config: "Config", create_protocol: Callable[[], asyncio.Protocol], connections: Connections
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._refused = connections.refused
         self._create_protocol = create_protocol
         self._tls_options = tls_options(config, self._loop)
         self._proxy_protocol = _proxy_protocol(config, create_protocol) if config.proxy_protocol else None
 
     async def connect(self, accepted: socket.socket) -> None:
-        """Set up a connection and give it to a protocol, or close it."""
+        """Set up a connection and give it to a protocol, or count why that failed and close it."""
+        create_protocol = self._create_protocol
+        reason = "proxy_protocol"
         try:
-            create_protocol = self._create_protocol
             if self._proxy_protocol is not None:
                 create_protocol = await self._proxy_protocol.announce(accepted)
+            reason = "tls_handshake" if self._tls_options else "other"
             await self._loop.connect_accepted_socket(create_protocol, accepted, **self._tls_options)
         except OSError as exc:  # This includes `ssl.SSLError`, which a client can cause.
             logger.debug("A connection could not be set up: %s", exc)
-            accepted.close()
+            self._refuse(accepted, reason)
         except asyncio.CancelledError:
-            accepted.close()
+            self._refuse(accepted, "shutdown")
             raise
+
+    def _refuse(self, accepted: socket.socket, reason: str) -> None:
+        self._refused[reason] += 1
+        accepted.close()
 
 
 def _proxy_protocol(config: "Config", create_protocol: Callable[[], asyncio.Protocol]) -> "ProxyProtocol":
@@ -209,12 +219,15 @@ class Listeners:
             sock = _duplicate(sock)
         config, loop = self._config, asyncio.get_running_loop()
         if config.proxy_protocol or config.ssl is not None:
-            connector = Connector(config, self._create_protocol)
+            connector = Connector(config, self._create_protocol, self._connections)
             self.servers.append(AcceptingServer(sock, connector, self._connections, config.backlog))
             return
+        create_protocol = self._create_protocol
+        if config.metrics is not None:
+            create_protocol = self._connections.count_accepted(create_protocol)
         listen(sock, config.backlog)  # The errors of a loop do not name the address.
         backlog = min(config.backlog, ACCEPTED_AT_ONCE)
-        self.servers.append(await loop.create_server(self._create_protocol, sock=sock, backlog=backlog))
+        self.servers.append(await loop.create_server(create_protocol, sock=sock, backlog=backlog))
         sock.listen(config.backlog)
 
     def close(self) -> None:

@@ -270,7 +270,7 @@ class FairServer:
         config: Config,
     ) -> None:
         self._sock = sock
-        self._connector = Connector(config, create_protocol)
+        self._connector = Connector(config, create_protocol, connections)
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None

@@ -179,7 +179,7 @@ class Slot:
     @property
     def is_waiting(self) -> bool:
         """Whether the slot needs a new worker."""
-        return self.process is None or self.process.limit_reached
+        return self.process is None or self.process.replacement_reason is not None
 
     @property
     def is_serving(self) -> bool:
@@ -425,7 +425,8 @@ class Multiprocess:
         """Continue to replace workers. An old worker is stopped when the new one serves."""
         now = time.monotonic()
         for slot in self._slots:
-            if slot.process is not None and slot.process.limit_reached and slot.start_at <= now:
+            process = slot.process
+            if process is not None and process.replacement_reason is not None and slot.start_at <= now:
                 self._request_replacement(slot)
         replacement = self._replacement
         if replacement is not None:
@@ -433,7 +434,7 @@ class Multiprocess:
                 self._replacement = None
                 old, replacement.slot.process = replacement.slot.process, replacement.process
                 if old is not None:
-                    self._count_replaced("limit" if old.limit_reached else "restart")
+                    self._count_replaced(old.replacement_reason or "restart")
                     old.retire()
             elif now >= replacement.deadline:
                 replacement.process.kill_hanging("has not started in time")

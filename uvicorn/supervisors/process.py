@@ -162,7 +162,8 @@ class Process:
         self.config = config
         self.share = share
         self.state = ProcessState.STARTING
-        self.limit_reached = False  # A replacement has to be started.
+        # Why a replacement has to be started: "requests", "lifetime" or "memory"; None without a reason.
+        self.replacement_reason: str | None = None
         self.hangs = False  # It was killed because it hung.
         self.channel, worker_channel = spawn.Pipe(duplex=True)
         self._dump, worker_dump = spawn.Pipe(duplex=False)
@@ -319,7 +320,7 @@ class Process:
                 if self.state is ProcessState.STARTING:
                     self.state = ProcessState.SERVING
             elif message is Message.LIMIT:
-                self.limit_reached = True
+                self._replace_because("requests", "has reached --limit-max-requests")
             elif message is Message.TURN:
                 self.loop_check.answered()
             else:  # PONG
@@ -340,7 +341,7 @@ class Process:
         due = min(self.health.due, self._end_due)
         if self.state is ProcessState.SERVING:
             due = min(due, self.loop_check.due)
-            if not self.limit_reached:
+            if self.replacement_reason is None:
                 due = min(due, self._outlived_at)
         return due
 
@@ -359,8 +360,8 @@ class Process:
                 self.health.end()
         if self.state is ProcessState.SERVING:
             self._check_loop(now)
-            if now >= self._outlived_at and not self.limit_reached:
-                self._replace_because(f"has served for {self.served:.0f} s")
+            if now >= self._outlived_at and self.replacement_reason is None:
+                self._replace_because("lifetime", f"has served for {self.served:.0f} s (--worker-max-lifetime)")
 
     def _check_loop(self, now: float) -> None:
         """Log a blocked event loop, or kill its worker. The health check does not find it: a thread answers that."""
@@ -373,20 +374,26 @@ class Process:
 
     def _check_rss(self) -> None:
         limit = self.config.worker_max_rss
-        if limit is None or self.limit_reached or self.state is not ProcessState.SERVING:
+        if limit is None or self.replacement_reason is not None or self.state is not ProcessState.SERVING:
             return
         size = read_rss(self.pid)
         if size is not None and size >= limit:
-            self._replace_because(f"uses {size >> 20} MiB of memory")
+            self._replace_because("memory", f"uses {size >> 20} MiB of memory (--worker-max-rss)")
 
     def _lifetime(self) -> float:
         lifetime = self.config.worker_max_lifetime
         # The jitter prevents that all workers are replaced at the same time.
         return math.inf if lifetime is None else lifetime + random.uniform(0, self.config.worker_max_lifetime_jitter)
 
-    def _replace_because(self, reason: str) -> None:
-        logger.info("Child process [%d] %s, replacing it.", self.pid, reason)
-        self.limit_reached = True
+    def _replace_because(self, reason: str, text: str) -> None:
+        """Request a replacement.
+
+        Args:
+            reason: the reason, as the metrics name it.
+            text: the reason, as the log names it.
+        """
+        logger.info("Child process [%d] %s, replacing it.", self.pid, text)
+        self.replacement_reason = self.replacement_reason or reason
 
     def kill_hanging(self, reason: str) -> None:
         """Kill the process. Log the reason and the stacks of its threads before."""

@@ -151,7 +151,7 @@ class WorkerServer(Server):
     def _create_listeners(self) -> Listeners:
         if self._connections is None:
             return super()._create_listeners()
-        return FairListeners(self.config, self._get_protocol_factory(), self._connections)
+        return FairListeners(self.config, self._create_protocol, self._connections)
 
     def _open_metrics(self) -> "ServerMetrics":
         from uvicorn.metrics.server_metrics import ServerMetrics
