@@ -1,9 +1,11 @@
-"""The access log: a line per response, written without `logging` if the result is the same.
+"""The access log: one line for each response.
 
-Wires call `ServerState.log_access`, which is `AccessLog.write`; with a format that has durations or bytes, the end of
-the exchange calls it (`ServerState.observers`). As long as the set-up of `uvicorn.access` is the stock one, the
-line goes straight into the handler's stream; else it is a record of `logging`. The choice is checked again in each
-pass of the event loop.
+The wires call `ServerState.log_access`, which is `AccessLog.write`, when a response starts. If the format has values
+that are known only at the end of a response, `AccessLog.write` is an observer of exchanges instead.
+
+A record of `logging` costs many times as much as its line. So while the logger `uvicorn.access` has its original
+configuration, the line is written directly to the stream of its handler. Otherwise it becomes a record. This is checked
+in each turn of the event loop.
 """
 
 import functools
@@ -24,41 +26,42 @@ if TYPE_CHECKING:
     from uvicorn._speedups import LineOfParts
     from uvicorn.server_state import ServerState
 
-# Seconds until the next write to a reader that takes nothing.
+# Seconds until the next attempt to write, if the reader of the log accepts nothing. The delay is doubled each time.
 FIRST_RETRY = 0.001
 LAST_RETRY = 0.1
 
-# Seconds for the last lines of a server.
+# Seconds to wait for the reader at the end of the server.
 CLOSE_PATIENCE = 1.0
 
-# How many lines are written at once before the next look at whether a pass of the loop has several.
+# The most lines that are written at once before we check again whether a turn of the loop has several lines.
 MAX_AT_ONCE = 31
 
-# Stands for "no pass of a loop". None cannot: it is the running loop if there is no loop.
+# The value for "no turn of a loop". None is not possible: it means that no loop runs.
 _NONE = object()
 
-# Other programs filter and format by the five arguments.
+# The message of a record. Other programs filter and format by its five arguments.
 TEMPLATE = '%s - "%s %s HTTP/%s" %d'
 
-# Appended to a complete message: formats the five arguments to nothing.
+# Appended to a message that is complete already: it formats the five arguments as nothing.
 _NO_ARGUMENTS = "%.0s" * 5
 
-# Stands for each argument that differs from line to line.
+# A placeholder for each argument that differs between lines.
 _GAP = "\0"
 
 
 def _is_defined_by_logging(function: Any) -> bool:
-    # Not isinstance(): the wrappers of wrapt pretend to be functions, with the code of what they wrap.
+    # isinstance() is not enough: a wrapper of the package wrapt claims to be a function, and has the code of the
+    # wrapped one.
     return type(function) is FunctionType and function.__code__.co_filename == logging.getLogger.__code__.co_filename
 
 
-# What error trackers replace to see each record (Sentry, New Relic); None if they have done so already.
+# Error trackers such as Sentry and New Relic replace this method to see each record. None if one has done so already.
 _CALL_HANDLERS = logging.Logger.callHandlers if _is_defined_by_logging(logging.Logger.callHandlers) else None
 
-# A global, because it is read for each line.
+# A global is faster than an attribute of the module, and it is needed for each line.
 _INFO = logging.INFO
 
-# The formatter and its format: for a format of the user's, and for the default.
+# The original formatters with their formats: for a custom format, and for the default.
 _STOCK_FORMATTERS: tuple[tuple[Any, str], ...] = (
     (AccessLineFormatter, "%(message)s"),
     (AccessFormatter, ACCESS_FORMAT),
@@ -68,7 +71,7 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class StockLogging:
-    """The access logger, its only handler and its formatter, as `LOGGING_CONFIG` has them."""
+    """The access logger, its handler and its formatter, as `LOGGING_CONFIG` configures them."""
 
     __slots__ = ("_handlers", "formatter", "handler", "line", "logger", "stream")
 
@@ -86,7 +89,7 @@ class StockLogging:
 
     @classmethod
     def find(cls, logger: Any, access_format: str = "default") -> "StockLogging | None":
-        """The set-up of `logger` if it is the stock one and lets access lines pass."""
+        """Return the configuration of `logger` if it is the original one and shows access lines; otherwise None."""
         if type(logger) is not logging.Logger or len(logger.handlers) != 1 or not logger.isEnabledFor(_INFO):
             return None
         handler: Any = logger.handlers[0]
@@ -97,19 +100,19 @@ class StockLogging:
         style = formatter._style
         if type(style) is not logging.PercentStyle or vars(style) != vars(logging.PercentStyle(template)):
             return None
-        if handler.stream is None:  # of a file that is opened with the first record
+        if handler.stream is None:  # its file is opened with the first record
             return None
         stock = cls(logger, handler, access_format)
         return stock if stock.holds() and _is_plain(handler.stream) else None
 
     def holds(self) -> bool:
-        """Whether the set-up still is the stock one: a record would take the same way, and nothing else would see it.
+        """Whether the configuration still is the original one, so that a record would only be written to the stream.
 
-        This compares what programs are known to change, and nothing else.
+        Only those attributes are compared that programs are known to change.
         """
         logger, handler = self.logger, self.handler
-        # An `if` costs half of what the same conditions cost as a value. isEnabledFor() answers from the cache, which
-        # each change of a level clears. Sentry replaces `callHandlers`, OpenTelemetry sets a record factory.
+        # The conditions cost half as much in an `if` as in a `return`. The cache is that of isEnabledFor(); each change
+        # of a level clears it. Sentry replaces `callHandlers`, and OpenTelemetry sets a record factory.
         if (  # noqa: SIM103
             logger.handlers != self._handlers
             or logger.propagate
@@ -129,14 +132,14 @@ class StockLogging:
         return self._format(status)[-1]
 
     def _format(self, status: int) -> list[str]:
-        """What the formatter makes of a line, split at its arguments."""
+        """Format a line with the formatter, and split it at its arguments."""
         logger, handler = self.logger, self.handler
         record = logging.LogRecord(logger.name, logging.INFO, "", 0, TEMPLATE, (*(_GAP,) * 4, status), None)
         return f"{handler.format(record)}{handler.terminator}".split(_GAP)
 
 
 def _is_plain(stream: Any) -> bool:
-    """Whether `stream` is a text file over a descriptor, with ASCII for ASCII."""
+    """Whether `stream` is a text file with a descriptor, in an encoding that contains ASCII."""
     if type(stream) is not io.TextIOWrapper:
         return False
     try:
@@ -149,12 +152,9 @@ def _is_plain(stream: Any) -> bool:
 class AccessLog:
     """Writes the access lines of one server.
 
-    A record of `logging` costs many times what its line does. With the stock set-up the line goes into the handler's
-    stream; otherwise it is a record.
-
-    The lines of a pass of the loop share one look at the set-up and one write, for which the loop calls back at the end
-    of the pass. That call costs as much as a line. So while passes have one line each, it is left out, and lines are
-    written at once: one after the first such pass, then 3, 7, 15, and up to `MAX_AT_ONCE` before the next look.
+    The lines of one turn of the loop share one check of the configuration and one write. For this, the loop calls back
+    at the end of the turn, which costs as much as a line. So if a turn had only one line, the next lines are written at
+    once, without a callback: first 1, then 3, 7, 15, and at most `MAX_AT_ONCE`, before the next turn is tried again.
 
     Args:
         access_format: the value of `--access-log-format`.
@@ -175,17 +175,17 @@ class AccessLog:
 
     def __init__(self, access_format: str = "default") -> None:
         self._format = access_format
-        # Makes the message of a record; None for the default, whose message is made of its arguments.
+        # Makes the message of a record. None for the default format, because its message is made from the arguments.
         self._record_line = None if access_format == "default" else _compile(access_format)
         self._stock: StockLogging | None = None
         self._lines: LineStream = None  # type: ignore[assignment]  # set with _stock
-        # The loop at the end of whose present pass the lines are written, and whether there are several.
+        # The loop that will call back at the end of this turn, and whether the turn has several lines.
         self._pass: object = _NONE
         self._shared = False
-        # How many lines are still to be written at once, and how many that was after the last single line.
+        # How many more lines are written at once, and the number with which this began.
         self._at_once = 0.0
         self._single = 0
-        # The loop that will try once more.
+        # The loop that will try to write again.
         self._retry: AbstractEventLoop | None = None
         self._delay = FIRST_RETRY
 
@@ -215,7 +215,7 @@ class AccessLog:
             self._fail(line)
 
     def close(self) -> None:
-        """Write out what is left, and wait for the reader a moment."""
+        """Write the remaining lines. Wait for the reader up to CLOSE_PATIENCE seconds."""
         self._pass = _NONE
         if self._lines is not None:
             self._leave_stream(CLOSE_PATIENCE)
@@ -225,7 +225,7 @@ class AccessLog:
         stock = self._stock = StockLogging.find(access_logger, self._format)
         lines = self._lines
         if stock is None:
-            # The lines that wait go out before the record.
+            # The waiting lines are written before the record.
             if lines is not None:
                 self._flush()
         elif lines is None or lines.stream is not stock.stream:
@@ -236,12 +236,13 @@ class AccessLog:
         return stock
 
     def _add(self, line: str) -> None:
-        """Have a line written at the end of this pass; without a loop, at once."""
+        """Write a line at the end of this turn of the loop. Without a loop, write it at once."""
         loop = _get_running_loop()
         if self._pass is loop:
             self._shared = True
         elif loop is None:
-            # Without a loop nothing can try again later: what a reader does not take now goes with the next line.
+            # Without a loop, there is no later attempt. Lines that cannot be written now are written with the next
+            # line.
             self._pass = _NONE
             self._lines.write_at_once(line)
             return
@@ -252,7 +253,7 @@ class AccessLog:
         lines = self._lines
         buffered = lines.buffered + len(line)
         if buffered <= lines.room:
-            # The usual case of LineStream.write, without the call.
+            # This is the common case of LineStream.write, inlined.
             lines.buffered = buffered
             lines.stream.write(line)
         else:
@@ -268,10 +269,10 @@ class AccessLog:
             self._lines.close(patience)
         except Exception:
             self._fail("the last lines of the access log")
-        self._tell_lost()
+        self._report_lost()
 
     def _flush(self) -> None:
-        """Write out the lines that wait, or try again soon."""
+        """Write the waiting lines, or try again later."""
         try:
             written = self._lines.flush()
         except Exception:
@@ -282,7 +283,7 @@ class AccessLog:
             return
         self._delay = FIRST_RETRY
         if self._lines.lost:
-            self._tell_lost()
+            self._report_lost()
 
     def _retry_soon(self) -> None:
         loop = _get_running_loop()
@@ -295,14 +296,14 @@ class AccessLog:
         self._retry = None
         self._flush()
 
-    def _tell_lost(self) -> None:
+    def _report_lost(self) -> None:
         lost, self._lines.lost = self._lines.lost, 0
         if lost:
             message = "%d lines of the access log were lost, because their reader has stopped."
             logging.getLogger("uvicorn.error").warning(message, lost)
 
     def _fail(self, message: str) -> None:
-        """Report an error of the stream as `logging` would report it, but only once."""
+        """Report an error of the stream as `logging` does, but only once."""
         lines, stock = self._lines, self._stock
         if lines.sound and stock is not None:
             lines.sound = False
@@ -310,7 +311,7 @@ class AccessLog:
 
     def _write_record(self, access_logger: Any, scope: Any, response: Any) -> None:
         if type(access_logger) is logging.Logger and not access_logger.isEnabledFor(logging.INFO):
-            # The record would be dropped: do not compute its arguments.
+            # The record would be dropped, so its arguments are not computed.
             return
         message = TEMPLATE
         if self._record_line is not None:
@@ -326,7 +327,7 @@ class AccessLog:
 
 
 def set_up(server_state: "ServerState", access_format: str) -> None:
-    """Write the access lines of a server in a format of the user's."""
+    """Set up the access log of a server for a format other than the default."""
     access_log = server_state.access_log = AccessLog(access_format)
     line = _compile(access_format)
     if line.at_end:
@@ -341,10 +342,10 @@ def _log_outcome(access_log: AccessLog, access_logger: Any, outcome: Any) -> Non
 
 
 def _log_nothing(access_logger: Any, scope: Any, status: int) -> None:
-    """The response has only started."""
+    """Do nothing at the start of a response: the line is written at its end."""
 
 
 def _compile(access_format: str, ending: str = "") -> "LineOfParts":
-    from uvicorn.access_format import compile_format  # most servers have the default
+    from uvicorn.access_format import compile_format  # imported here, because most servers use the default
 
     return compile_format(access_format, ending)

@@ -1,4 +1,4 @@
-"""The memory in which a process counts."""
+"""The memory in which a process counts. The numbers are doubles, at the indices of `metric_cells`."""
 
 import mmap
 import os
@@ -11,7 +11,7 @@ SIZE = 8 * CELLS
 
 
 class SharedCells:
-    """The cells of a worker; they are pickled to it, or inherited."""
+    """The cells of a worker, in the supervisor. A spawned worker gets them by pickling, a forked one inherits them."""
 
     def __init__(self) -> None:
         if sys.platform == "win32":
@@ -29,20 +29,20 @@ class SharedCells:
     def __reduce__(self) -> tuple[Any, ...]:
         if sys.platform == "win32":
             return _open_named, (self._name,)
-        else:  # Without it, mypy reads the import for Windows too
+        else:  # without `else`, mypy would check the import for Windows too
             from multiprocessing.reduction import DupFd
 
             return _open_descriptor, (DupFd(self._file.fileno()),)
 
     def close(self) -> None:
-        """Free the memory in this process; that of the worker stays."""
+        """Free the memory in this process. The worker keeps it."""
         self.cells.release()
         if sys.platform != "win32":
             self._file.close()
 
 
 class ReceivedCells:
-    """The cells as the worker has them."""
+    """The cells of a worker, in the worker."""
 
     def __init__(self, cells: "memoryview[float]") -> None:
         self.cells = cells
@@ -55,7 +55,7 @@ def _map(fd: int) -> "memoryview[float]":
 def _open_named(name: str) -> ReceivedCells:
     if sys.platform == "win32":
         return ReceivedCells(memoryview(mmap.mmap(-1, SIZE, tagname=name)).cast("d"))
-    raise AssertionError("memory has a name on Windows alone")
+    raise AssertionError("only Windows has named memory")
 
 
 def _open_descriptor(fd: Any) -> ReceivedCells:
@@ -67,5 +67,5 @@ def _open_descriptor(fd: Any) -> ReceivedCells:
 
 
 def new_cells() -> "memoryview[float]":
-    """The cells of a process that has no supervisor."""
+    """Make the cells of a process without a supervisor."""
     return memoryview(bytearray(SIZE)).cast("d")

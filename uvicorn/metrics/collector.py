@@ -1,4 +1,4 @@
-"""Adds up what the processes have counted, and writes it in the text format of Prometheus (version 0.0.4)."""
+"""Adds the numbers of all processes, and formats them in the text format of Prometheus (version 0.0.4)."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from uvicorn.resident_memory import read_rss
 
 PREFIX = "uvicorn"
 
-# Why workers are replaced.
+# The reasons for which workers are replaced.
 RESTARTS = ("died", "hung", "lifetime", "memory", "requests", "restart")
 
 Cells = Sequence[float]
@@ -19,12 +19,12 @@ Sample = tuple[str, str, float]
 
 
 class Counted:
-    """A process that counts.
+    """A process with numbers.
 
     Args:
-        cells: that it writes.
-        number: of the worker; 0 is a process without workers, and the supervisor.
-        pid: its id.
+        cells: the cells of the process.
+        number: the number of the worker. 0 is a server without workers, or the supervisor.
+        pid: the id of the process.
     """
 
     def __init__(self, cells: Cells, number: int, pid: int) -> None:
@@ -34,43 +34,43 @@ class Counted:
 
     @property
     def lag(self) -> float:
-        """By how many seconds the event loop was late at the last check, or is late now."""
+        """The delay of the event loop in seconds: at its last tick, or now if that is longer."""
         due = self.cells[cell.TICK_DUE]
         late = time.monotonic() - due if due else 0.0
         return max(self.cells[cell.LOOP_LAG], late)
 
     def is_ready(self, patience: float) -> bool:
-        """Whether it serves, and its loop is not blocked for longer than `patience` seconds."""
+        """Whether the process serves, and its event loop is blocked for at most `patience` seconds."""
         return self.cells[cell.STATE] == cell.SERVING and self.lag <= patience
 
 
 class Collector:
-    """The processes that count, and the counts of those that have ended.
+    """The processes, and the counters of processes that have ended.
 
     Args:
-        bounds: of the buckets of durations, in seconds.
-        patience: seconds for which an event loop may be blocked.
+        bounds: the upper bounds of the buckets of durations, in seconds.
+        patience: the seconds for which an event loop may be blocked.
     """
 
     def __init__(self, bounds: Sequence[float], patience: float) -> None:
         self.bounds = bounds
         self.patience = patience
         self.started_at = time.time()
-        # With zeros: Prometheus does not count the first of a series as an increase.
+        # It starts with zeros, because Prometheus does not count the first value of a series as an increase.
         self.restarts: Counter[str] = Counter(dict.fromkeys(RESTARTS, 0))
-        # No process counts in them again.
+        # The sum of the counters of processes that have ended.
         self._ended = [0.0] * cell.CELLS
         self._counted: list[Counted] = []
-        # Of the threads of this process: the sum must not be made while a process goes from one to the other.
+        # Protects both attributes: while a process is moved from one to the other, no sum must be made.
         self._lock = Lock()
 
     def add(self, counted: Counted) -> None:
-        """A process has been started."""
+        """Called when a process has been started."""
         with self._lock:
             self._counted.append(counted)
 
     def remove(self, counted: Counted) -> None:
-        """A process has ended: keep what it has counted."""
+        """Called when a process has ended: keep its counters."""
         with self._lock:
             self._counted.remove(counted)
             for index in range(cell.GAUGES, cell.CELLS):
@@ -82,7 +82,7 @@ class Collector:
             return any(counted.is_ready(self.patience) for counted in self._counted)
 
     def is_live(self) -> bool:
-        """Whether the loop is not blocked for longer than the patience. Supervisors watch the loops of workers."""
+        """Whether the event loop of a server without workers is not blocked. A supervisor checks its workers itself."""
         with self._lock:
             return all(counted.number or counted.lag <= self.patience for counted in self._counted)
 
@@ -162,7 +162,7 @@ class Collector:
         lags: dict[int, float] = {}
         memory: dict[int, float] = {}
         for counted in self._counted:
-            # A worker and the one that replaces it have one number.
+            # A worker and its replacement have the same number.
             lags[counted.number] = max(lags.get(counted.number, 0.0), counted.lag)
             memory[counted.number] = memory.get(counted.number, 0.0) + (read_rss(counted.pid) or 0)
         yield _family("event_loop_lag_seconds", "gauge", "By how much the loop is late.", _by_worker(lags))

@@ -1,7 +1,8 @@
-"""Answers GET requests on a few sockets without ever waiting: the smallest HTTP server that probes and Prometheus need.
+"""A small HTTP server for Prometheus and probes. It never waits for a client.
 
-It is not an application of the server, because it has to answer while the server is blocked. A supervisor must have no
-threads, since it forks workers: it calls `step` in its own loop. In a single process a thread does that.
+It is separate from the server, because it has to answer while the event loop of the server is blocked. In a single
+process, it runs in a thread. A supervisor must not have threads, because it forks workers. So the supervisor calls
+`step` in its own loop.
 """
 
 import math
@@ -12,11 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-# Limits: bytes of a head, seconds for a request and its answer, connections at once. Connections beyond are closed.
+# Limits: the bytes of a head, the seconds for a request and its answer, and the number of open connections. While that
+# many are open, others wait.
 HEAD_MAX = 8192
 PATIENCE = 5.0
 CLIENTS_MAX = 64
-# Bytes that a socket should take at once; if it has not, seconds until the next try.
+# The size of the send buffer of a socket in bytes; usually, it takes the whole answer. Otherwise, sending is tried
+# again after RETRY_DELAY seconds. After an error of accept(2), accepting is tried again after ACCEPT_DELAY seconds.
 SEND_BUFFER = 1 << 18
 RETRY_DELAY = 0.02
 ACCEPT_DELAY = 1.0
@@ -24,6 +27,14 @@ BACKLOG = 64
 
 
 class Answer(NamedTuple):
+    """An answer to a request.
+
+    Attributes:
+        status: the status code and its phrase.
+        text: the body.
+        content_type: the value of Content-Type.
+    """
+
     status: str
     text: str
     content_type: str = "text/plain; charset=utf-8"
@@ -72,7 +83,12 @@ def _build(head: bytes, respond: Callable[[str], Answer]) -> bytes:
 
 
 class Responder:
-    """Serves `sockets`, which are bound, with what `respond` answers for a path."""
+    """The HTTP server.
+
+    Args:
+        sockets: bound sockets.
+        respond: returns the answer for a path.
+    """
 
     def __init__(self, sockets: Sequence[socket.socket], respond: Callable[[str], Answer]) -> None:
         self._sockets = sockets
@@ -95,7 +111,7 @@ class Responder:
 
     @property
     def due(self) -> float:
-        """The time (`time.monotonic`) at which `step` has something to do anyway."""
+        """The time at which `step` has something to do even if no object is readable, of `time.monotonic`."""
         now = time.monotonic()
         dues = [now + RETRY_DELAY if client.unsent else client.due for client in self._clients]
         if now < self._accept_at:
@@ -114,13 +130,13 @@ class Responder:
                 self._clients.remove(client)
 
     def _accept(self, listener: socket.socket) -> bool:
-        """Accept a connection; whether there may be more."""
+        """Accept a connection. Returns whether more may be waiting."""
         try:
             sock, _ = listener.accept()
         except BlockingIOError:
             return False
         except OSError:
-            # The client has left already, or too many files are open: try again later.
+            # The client has gone already, or too many files are open.
             self._accept_at = time.monotonic() + ACCEPT_DELAY
             return False
         sock.setblocking(False)
@@ -140,7 +156,7 @@ class Responder:
                 self.step()
 
     def _wait(self, stop: socket.socket) -> bool:
-        """Wait for something to do; whether to stop."""
+        """Wait until there is something to do. Returns whether to stop."""
         due = self.due
         with selectors.DefaultSelector() as selector:
             for sock in (stop, *self.objects()):
@@ -149,14 +165,14 @@ class Responder:
         return any(key.fileobj is stop for key, _ in ready)
 
     def close(self) -> None:
-        """Serve no more. The sockets are for their owner to close."""
+        """Stop serving. The owner of the sockets has to close them."""
         if self._stop is not None and self._thread is not None:
             self._stop.close()
             self._thread.join()
         self.let_go()
 
     def let_go(self) -> None:
-        """Close what a forked process has inherited."""
+        """Called in a forked process: close the inherited connections."""
         for client in self._clients:
             client.sock.close()
         self._clients.clear()

@@ -1,4 +1,4 @@
-"""What one server counts, and the listener of a server that has no supervisor."""
+"""Writes the numbers of one server process, and opens the address of `--metrics` if there is no supervisor."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server_state import ServerState
 
-# Seconds between the times at which what is not counted at once is written down.
+# Seconds between the times at which numbers are copied from the state of the server.
 TICK = 1.0
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,14 +30,14 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class ServerMetrics:
-    """Counts what a server does, in the cells of its process.
+    """Writes the numbers of a server into the cells of its process.
 
-    Responses are counted when they end. The rest is known to the state of the server, and is written down each second.
+    Responses are counted when they end. The other numbers are copied from the state of the server once a second.
 
     Args:
-        config: has the buckets.
-        server_state: of the server; no connection has been made yet.
-        cells: those of this process.
+        config: the config of the server.
+        server_state: the state of the server, before its first connection.
+        cells: the cells of this process.
     """
 
     def __init__(self, config: "Config", server_state: "ServerState", cells: Any) -> None:
@@ -52,7 +52,7 @@ class ServerMetrics:
         self.cells[cell.STATE] = cell.SERVING if ready else cell.STOPPING
 
     def start(self) -> None:
-        """Begin to write down each second what is open, in the running loop."""
+        """Start to copy numbers once a second, in the running loop."""
         loop = asyncio.get_running_loop()
         due = time.monotonic() + TICK
         self.cells[cell.TICK_DUE] = due
@@ -60,7 +60,7 @@ class ServerMetrics:
 
     def _tick(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
         now = time.monotonic()
-        # A loop may be early by the resolution of its clock.
+        # A loop can be too early, by the resolution of its clock.
         self.cells[cell.LOOP_LAG] = max(0.0, now - due)
         self._write()
         self.cells[cell.TICK_DUE] = now + TICK
@@ -78,7 +78,7 @@ class ServerMetrics:
         _write_counter(cells, cell.REFUSED, state.connections.refused, cell.REFUSALS)
 
     def stop(self) -> None:
-        """Write down what is open for the last time."""
+        """Copy the numbers for the last time."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -95,12 +95,12 @@ def _write_counter(cells: Any, start: int, counter: Counter[Any], keys: Collecti
 
 
 class MetricsListener:
-    """Answers on the address of `--metrics`.
+    """Opens the address of `--metrics`, and answers its requests.
 
     Args:
-        config: has the address.
-        collector: has the metrics.
-        is_stopping: whether the server as a whole is on its way out.
+        config: the config of the server.
+        collector: has the numbers of all processes.
+        is_stopping: returns whether the server as a whole is stopping.
     """
 
     def __init__(self, config: "Config", collector: Collector, is_stopping: Callable[[], bool] = lambda: False) -> None:
@@ -128,19 +128,19 @@ class MetricsListener:
         return Answer("404 Not Found", "There are /metrics, /readyz and /livez.\n")
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving, and close the address."""
         self.responder.close()
         self._bind.close()
 
     def let_go(self) -> None:
-        """In a forked child, give up what belongs to the supervisor."""
+        """Called in a forked child: close everything that belongs to the supervisor."""
         self.responder.let_go()
         for sock in self._bind.sockets:
             sock.close()
 
 
 class OneProcess(ServerMetrics):
-    """The metrics of a server without a supervisor. A thread answers, because the event loop may be blocked."""
+    """The metrics of a server without a supervisor. A thread serves them, because the event loop may be blocked."""
 
     def __init__(self, config: "Config", server_state: "ServerState") -> None:
         super().__init__(config, server_state, new_cells())

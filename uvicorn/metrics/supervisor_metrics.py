@@ -1,4 +1,4 @@
-"""The metrics of a supervisor: what its workers count, and why it has replaced them."""
+"""The metrics of a supervisor: the counts of its workers, and the reasons for which it has replaced workers."""
 
 import math
 import socket
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class SupervisorMetrics:
-    """Opens the listener, and knows the cells of the workers.
+    """Opens the address of `--metrics`, and has the cells of the workers.
 
     Args:
-        config: has the address.
-        is_stopping: whether the supervisor is on its way out.
+        config: the config of the server.
+        is_stopping: returns whether the supervisor is stopping.
     """
 
     def __init__(self, config: "Config", is_stopping: Callable[[], bool]) -> None:
@@ -37,40 +37,40 @@ class SupervisorMetrics:
 
     @property
     def due(self) -> float:
-        """The time (`time.monotonic`) at which `step` has something to do anyway."""
+        """The time at which `step` has something to do even if no object is readable, of `time.monotonic`."""
         if sys.platform == "win32":
             return math.inf
         return self._listener.responder.due
 
     def step(self) -> None:
-        """Answer, as far as possible without waiting."""
+        """Serve requests, as far as possible without waiting."""
         if sys.platform != "win32":
             self._listener.responder.step()
 
     def open_cells(self) -> SharedCells:
-        """The cells of a worker that is to be started, or OSError."""
+        """Make the cells for a worker that will be started. Raises OSError."""
         return SharedCells()
 
     def started(self, pid: int, number: int, cells: SharedCells) -> None:
-        """A worker has been started."""
+        """Called when a worker has been started."""
         counted = Counted(cells.cells, number, pid)
         self._collector.add(counted)
         self._counted[pid] = counted, cells
 
     def ended(self, pid: int) -> None:
-        """A worker has ended."""
+        """Called when a worker has ended."""
         counted, cells = self._counted.pop(pid)
         self._collector.remove(counted)
         cells.close()
 
     def replaced(self, reason: str) -> None:
-        """A worker has been replaced, or will be."""
+        """Called when a worker was replaced, or will be."""
         self._collector.restarts[reason] += 1
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._listener.close()
 
     def let_go(self) -> None:
-        """In a forked worker, give up what belongs to the supervisor."""
+        """Called in a forked worker: close everything that belongs to the supervisor."""
         self._listener.let_go()
