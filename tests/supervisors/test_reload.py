@@ -226,16 +226,17 @@ def test_sigusr2_writes_all_stacks(server: ServerProcess) -> None:
     assert answer(server) == "one"
 
 
-def test_signals_while_the_server_starts_do_not_end_it(tmp_path: Path) -> None:
-    write(tmp_path / "application.py", "one")
-    options = ["application:app", "--reload", "--port", "0"]
-    with ServerProcess(*options, cwd=tmp_path, ready=False) as server:
-        server.wait_stderr("Started reloader process")
+def test_signals_while_the_server_imports_the_application_do_not_end_it(tmp_path: Path) -> None:
+    waiting = "import os, sys, time\nprint('importing', file=sys.stderr)\n"
+    waiting += "while not os.path.exists('go'): time.sleep(0.01)\n"
+    write(tmp_path / "application.py", "one", before=waiting)
+    with serve("application:app", "--reload", "--port", "0", cwd=tmp_path) as server:
+        server.wait_stderr("importing")
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             server.send_signal(number)
-        server.wait_ready()
-        server.wait_stderr(READY)
         server.wait_stderr("The stacks of process", count=2)
+        (tmp_path / "go").touch()
+        server.wait_stderr(READY)
         assert answer(server) == "one"
 
 

@@ -211,8 +211,8 @@ class BaseReload:
             self.process.kill()
             self.process.join()
         self.process.close()
-        if self._channel is not None:
-            self._channel.close()
+        assert self._channel is not None
+        self._channel.close()
 
     def _terminate(self) -> None:
         if sys.platform == "win32":
