@@ -54,6 +54,10 @@ class Http2Connection(Peer):
         self.protocol.data_received(b"".join(data))
         return self
 
+    async def fetch(self, *data: bytes, stream: int = 1) -> Answer:
+        """Have the server receive the bytes; the response on the stream, as `get` gives it."""
+        return await self.feed(*data).get(stream)
+
     def take(self) -> bytes:
         """What was written since the last call."""
         data: bytes = self.transport.buffer

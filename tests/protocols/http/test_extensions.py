@@ -70,8 +70,7 @@ async def test_scopes_announce_them(connect: Any, connect_http2: Any) -> None:
         await respond()(scope, receive, send)
 
     await connect(app).ask(GET)
-    connection = connect_http2(app).feed(headers(1))
-    await connection.get(1)
+    await connect_http2(app).fetch(headers(1))
     assert [HTTP_EXTENSIONS.keys() <= each.keys() for each in seen] == [True, True]
 
 
@@ -232,8 +231,7 @@ async def test_trailers_that_have_no_place_are_dropped(connect: Any, request_hea
 
 
 async def test_trailers_of_a_head_request_are_dropped(connect_http2: Any) -> None:
-    connection = connect_http2(send_all(PROMISED, body(b"Hello"), trailers(SUM))).feed(headers(1, method=b"HEAD"))
-    answer = await connection.get(1)
+    answer = await connect_http2(send_all(PROMISED, body(b"Hello"), trailers(SUM))).fetch(headers(1, method=b"HEAD"))
     assert (len(answer.heads), answer.body, answer.reset) == (1, b"", None)
 
 
@@ -315,6 +313,5 @@ async def test_mistakes_in_place_of_trailers(connect: Any, connect_http2: Any, m
     connection = await connect(app).run(GET_WITH_TRAILERS)
     assert connection.wire.endswith(b"\r\n5\r\nHello\r\n0\r\nx-sum: 5\r\n\r\n")
     connection = connect_http2(app)
-    connection.feed(headers(1))
-    assert (await connection.get(1)).heads[1:] == [[(b"x-sum", b"5")]]
+    assert (await connection.fetch(headers(1))).heads[1:] == [[(b"x-sum", b"5")]]
     assert caught == [text] * 2

@@ -67,8 +67,7 @@ async def test_one_slow_stream_stops_no_other(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 100)))
     connection.feed(NO_WINDOW, headers(1), headers(3), window_update(3, 1000))
     assert (await connection.get(3)).body == b"x" * 100
-    connection.feed(headers(5), window_update(5, 1000))
-    assert (await connection.get(5)).ended
+    assert (await connection.fetch(headers(5), window_update(5, 1000), stream=5)).ended
     assert not connection.answer(1).ended
 
 
@@ -429,8 +428,7 @@ async def test_a_shutdown_of_an_idle_connection(connect_http2: Any) -> None:
     probe, goaway = connection.read().frames
     assert (goaway.kind, goaway.number) == ("GOAWAY", codes.MAX_STREAM_ID)
     # Under way, when the client heard of it.
-    connection.feed(headers(1), ping(probe.payload, codes.ACK))
-    assert (await connection.get(1)).status == 200
+    assert (await connection.fetch(headers(1), ping(probe.payload, codes.ACK))).status == 200
     await until(lambda: connection.ended)
     assert connection.read().goaway.number == 1
 

@@ -47,8 +47,7 @@ async def test_scope(connect_http2: Any) -> None:
 
 async def test_root_path(connect_http2: Any) -> None:
     app = Scopes()
-    connection = connect_http2(app, root_path="/root").feed(headers(1, path=b"/x"))
-    await connection.get(1)
+    await connect_http2(app, root_path="/root").fetch(headers(1, path=b"/x"))
     assert (app.scopes[0]["path"], app.scopes[0]["raw_path"]) == ("/root/x", b"/root/x")
 
 
@@ -168,8 +167,7 @@ async def test_a_failure_before_anything_is_sent(
     assert answer.headers[1:] == [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")]
     assert text in caplog.text
     assert access.lines == [f'127.0.0.1:12345 - "GET {path} HTTP/2" 500']
-    connection.feed(headers(3, path=b"/"))
-    assert (await connection.get(3)).body == b"abc"
+    assert (await connection.fetch(headers(3, path=b"/"), stream=3)).body == b"abc"
 
 
 async def test_a_failure_after_the_head(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -184,8 +182,7 @@ async def test_an_exception_after_the_response(connect_http2: Any, caplog: pytes
     connection = connect_http2(send_all(respond(b"done"), ValueError("too late"))).feed(headers(1))
     assert (await connection.get(1)).reset is None
     await until(lambda: "too late" in caplog.text)
-    connection.feed(headers(3))
-    assert (await connection.get(3)).status == 200
+    assert (await connection.fetch(headers(3), stream=3)).status == 200
 
 
 async def test_a_response_that_ends_without_its_end_after_a_disconnect_http2(connect_http2: Any) -> None:
@@ -206,8 +203,7 @@ async def test_a_response_that_ends_without_its_end_after_a_disconnect_http2(con
 
 
 async def test_the_line_of_the_access_log(connect_http2: Any, access: Records) -> None:
-    connection = connect_http2(respond(status=404)).feed(headers(1, path=b"/x?y=1"))
-    await connection.get(1)
+    await connect_http2(respond(status=404)).fetch(headers(1, path=b"/x?y=1"))
     [record] = access.records
     assert record.args == ("127.0.0.1:12345", "GET", "/x?y=1", "2", 404)
 
@@ -234,8 +230,7 @@ async def test_headers_of_a_proxy(connect_http2: Any) -> None:
 
 
 async def test_limit_concurrency(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
-    connection = connect_http2(respond(), limit_concurrency=1).feed(headers(1))
-    answer = await connection.get(1)
+    answer = await connect_http2(respond(), limit_concurrency=1).fetch(headers(1))
     assert (answer.status, answer.body) == (503, b"Service Unavailable")
     assert "Exceeded concurrency limit." in caplog.text
 
@@ -245,8 +240,7 @@ async def test_requests_are_counted(connect_http2: Any) -> None:
     state.request_limit = 2
     reached: list[int] = []
     state.on_request_limit = lambda: reached.append(state.total_requests)
-    connection = connect_http2(respond(), server_state=state).feed(headers(1), headers(3), headers(5))
-    await connection.get(5)
+    await connect_http2(respond(), server_state=state).fetch(headers(1), headers(3), headers(5), stream=5)
     assert state.total_requests == 3
     assert reached == [2]
 
@@ -382,8 +376,7 @@ async def test_receive_after_the_body_waits_for_a_disconnect(connect_http2: Any)
         assert (await receive())["type"] == "http.disconnect"
 
     connection = connect_http2(app)
-    connection.feed(headers(1, method=b"POST", end=False), data(1, b"abc"))
-    assert (await connection.get(1)).body == b"x"
+    assert (await connection.fetch(headers(1, method=b"POST", end=False), data(1, b"abc"))).body == b"x"
     assert not connection.protocol.watched
 
 
@@ -409,8 +402,7 @@ async def test_an_application_that_answers_while_it_waits_for_its_body(connect_h
         assert (await look)["type"] == "http.disconnect"
 
     connection = connect_http2(app)
-    connection.feed(headers(1, method=b"POST", end=False))
-    assert (await connection.get(1)).body == b"x"
+    assert (await connection.fetch(headers(1, method=b"POST", end=False))).body == b"x"
     assert not connection.protocol.watched
 
 
@@ -480,8 +472,7 @@ async def test_a_running_application_counts_until_it_returns(connect_http2: Any)
     assert connection.answer(7).reset == codes.REFUSED_STREAM
     go.set()
     await until(lambda: not connection.state.tasks)
-    connection.feed(headers(9))
-    assert (await connection.get(9)).status == 200
+    assert (await connection.fetch(headers(9), stream=9)).status == 200
 
 
 _number = contextvars.ContextVar("number", default=0)
@@ -501,15 +492,13 @@ async def test_each_request_has_an_empty_context(
     if replaced:
         monkeypatch.setattr(RequestResponseCycle, "run_asgi", Wrapping.wrap(RequestResponseCycle.run_asgi))
     _number.set(1)
-    connection = connect_http2(app, reset_contextvars=True).feed(headers(1), headers(3))
-    assert (await connection.get(3)).status == 200
+    assert (await connect_http2(app, reset_contextvars=True).fetch(headers(1), headers(3), stream=3)).status == 200
     assert seen == [0, 0]
 
 
 async def test_run_asgi_replaced(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RequestResponseCycle, "run_asgi", Wrapping.wrap(RequestResponseCycle.run_asgi))
-    connection = connect_http2(respond()).feed(headers(1))
-    assert (await connection.get(1)).status == 200
+    assert (await connect_http2(respond()).fetch(headers(1))).status == 200
     await until(lambda: Wrapping.calls == ["begin", "end"])
 
 
@@ -521,14 +510,12 @@ async def test_cycle_replaced_in_its_module(connect_http2: Any, monkeypatch: pyt
         run_asgi = Wrapping.wrap(RequestResponseCycle.run_asgi)
 
     monkeypatch.setattr(f"uvicorn.protocols.http.{library}_impl.RequestResponseCycle", Cycle)
-    connection = connect_http2(respond(), http=library).feed(headers(1))
-    assert (await connection.get(1)).status == 200
+    assert (await connect_http2(respond(), http=library).fetch(headers(1))).status == 200
     await until(lambda: Wrapping.calls == ["begin", "end"])
 
 
 async def test_a_class_of_http1_that_has_no_exchanges(connect_http2: Any) -> None:
-    connection = connect_http2(respond(), http=asyncio.Protocol).feed(headers(1))
-    assert (await connection.get(1)).status == 200
+    assert (await connect_http2(respond(), http=asyncio.Protocol).fetch(headers(1))).status == 200
 
 
 async def test_other_connections_have_their_turn(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:

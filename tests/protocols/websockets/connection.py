@@ -133,12 +133,14 @@ class WebSocketConnection(Conversation, Peer):
         assert await self.script.receive() == {"type": "websocket.connect"}
         return self
 
-    async def open(self, data: bytes | None = None, **accept: Any) -> "WebSocketConnection":
-        """Have the application accept; the connection."""
+    async def open(self, data: bytes | None = None, *, then: bytes = b"", **accept: Any) -> "WebSocketConnection":
+        """Have the application accept, and the client send the bytes `then`; the connection."""
         await self.ask(data)
         await self.send("accept", **accept)
         assert self.wire.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
         self.transport.clear_buffer()
+        if then:
+            self.feed(then)
         return self
 
     async def disconnect(self) -> tuple[int, str | None]:

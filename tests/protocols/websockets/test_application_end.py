@@ -133,8 +133,7 @@ async def test_tasks_are_known_while_they_run(connect: Any) -> None:
 
 
 async def test_shutdown(connect: Any) -> None:
-    connection = await connect(full=True).open()
-    connection.feed(frame(TEXT, b"unread"))
+    connection = await connect(full=True).open(then=frame(TEXT, b"unread"))
     connection.protocol.shutdown()
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
     assert (await connection.receive())["text"] == "unread"

@@ -41,8 +41,7 @@ async def test_the_client_closes(connect: Any, code: int | None, reason: str) ->
     [({}, 1000, ""), ({"code": 4000, "reason": "why"}, 4000, "why"), ({"code": None, "reason": None}, 1000, "")],
 )
 async def test_the_application_closes(connect: Any, message: Any, code: int, reason: str) -> None:
-    connection = await connect().open()
-    connection.feed(frame(TEXT, b"unread"))
+    connection = await connect().open(then=frame(TEXT, b"unread"))
     await connection.send("close", **message)
     [ours] = connection.frames()
     assert (ours.opcode, ours.code, ours.reason) == (CLOSE, code, reason)
@@ -112,8 +111,7 @@ async def test_the_client_neither_answers_nor_reads(connect: Any) -> None:
 
 
 async def test_the_client_does_not_read_the_answer(connect: Any) -> None:
-    connection = await connect(full=True).open()
-    connection.feed(close(1000))
+    connection = await connect(full=True).open(then=close(1000))
     assert connection.transport.closed
     connection.loop.run_later(with_delay=10)
     assert connection.transport.aborted
@@ -131,8 +129,7 @@ async def test_the_client_answers_with_garbage(connect: Any) -> None:
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
 async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
-    connection = await connect().open()
-    connection.feed(frame(TEXT, b"last"))
+    connection = await connect().open(then=frame(TEXT, b"last"))
     waiting = [asyncio.ensure_future(connection.receive()) for _ in range(2)]
     await settle()
     connection.protocol.eof_received()

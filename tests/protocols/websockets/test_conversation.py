@@ -41,8 +41,7 @@ async def test_text_and_binary(connect: Any) -> None:
 @pytest.mark.parametrize("data", [frame(BINARY, b"ab"), frame(BINARY, b"a", fin=False) + frame(CONT, b"b")])
 async def test_binary_messages_are_bytes_themselves(connect: Any, data: bytes) -> None:
     """Not of a type that equals bytes, but cannot be a key."""
-    connection = await connect().open()
-    connection.feed(data)
+    connection = await connect().open(then=data)
     received = (await connection.receive())["bytes"]
     assert (type(received), received) == (bytes, b"ab")
 
@@ -170,8 +169,7 @@ async def test_a_fragmented_message(connect: Any) -> None:
 
 
 async def test_pings_are_answered_in_one_write(connect: Any) -> None:
-    connection = await connect().open()
-    connection.feed(frame(PING, b"1") + frame(TEXT, b"-") + frame(PING, b"2" * 125))
+    connection = await connect().open(then=frame(PING, b"1") + frame(TEXT, b"-") + frame(PING, b"2" * 125))
     assert len(connection.transport.writes) == 1
     assert connection.frames() == [ServerFrame(PONG, b"1"), ServerFrame(PONG, b"2" * 125)]
 

@@ -38,8 +38,7 @@ async def test_short_queues(connect: Any, limit: int) -> None:
 
 
 async def test_the_default(connect: Any) -> None:
-    connection = await connect().open()
-    connection.feed(frame(TEXT, b"x") * 31)
+    connection = await connect().open(then=frame(TEXT, b"x") * 31)
     assert connection.transport.reading
     connection.feed(frame(TEXT, b"x"))
     assert not connection.transport.reading
@@ -47,16 +46,14 @@ async def test_the_default(connect: Any) -> None:
 
 @pytest.mark.parametrize("limit", [None, 0])
 async def test_a_queue_without_a_limit(connect: Any, limit: int | None) -> None:
-    connection = await connect(ws_max_queue=limit).open()
-    connection.feed(frame(TEXT, b"x") * 1000)
+    connection = await connect(ws_max_queue=limit).open(then=frame(TEXT, b"x") * 1000)
     assert connection.transport.reading
     for _ in range(1000):
         await connection.receive()
 
 
 async def test_a_queue_without_a_limit_of_messages_has_one_of_bytes(connect: Any) -> None:
-    connection = await connect(ws_max_queue=None, ws_max_size=1000).open()
-    connection.feed(frame(TEXT, b"x" * 10) * 99)
+    connection = await connect(ws_max_queue=None, ws_max_size=1000).open(then=frame(TEXT, b"x" * 10) * 99)
     assert connection.transport.reading
     connection.feed(frame(TEXT, b"x" * 10))
     assert not connection.transport.reading
@@ -105,16 +102,14 @@ async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:
 
 
 async def test_large_messages_fill_the_queue_sooner(connect: Any) -> None:
-    connection = await connect(ws_max_size=1000).open()
-    connection.feed(frame(BINARY, b"x" * 1000))
+    connection = await connect(ws_max_size=1000).open(then=frame(BINARY, b"x" * 1000))
     assert not connection.transport.reading
     await connection.receive()
     assert connection.transport.reading
 
 
 async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
-    connection = await connect(ws_max_queue=1).open()
-    connection.feed(frame(TEXT, b"x"))
+    connection = await connect(ws_max_queue=1).open(then=frame(TEXT, b"x"))
     await connection.send("close")
     assert connection.transport.reading
     connection.feed(frame(TEXT, b"x") * 10 + close(1000))
@@ -124,8 +119,7 @@ async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
 @pytest.mark.parametrize("bad", [b"\xff\xff", frame(TEXT, b"x", mask=None)])
 async def test_reading_goes_on_for_the_close_frame_of_a_failure(connect: Any, bad: bytes) -> None:
     """What the client has sent must be read, or the reset for it overtakes our close frame."""
-    connection = await connect(full=True, ws_max_queue=1).open()
-    connection.feed(frame(TEXT, b"x") + bad)
+    connection = await connect(full=True, ws_max_queue=1).open(then=frame(TEXT, b"x") + bad)
     assert [item.code for item in connection.frames()] == [1002]
     assert connection.transport.eof_written
     assert connection.transport.reading
@@ -133,8 +127,7 @@ async def test_reading_goes_on_for_the_close_frame_of_a_failure(connect: Any, ba
 
 async def test_reading_goes_on_for_the_answer_to_our_close_frame(connect: Any) -> None:
     """Messages that the application has not read stay, when it is not the one that closes."""
-    connection = await connect(ws_max_queue=1).open()
-    connection.feed(frame(TEXT, b"x"))
+    connection = await connect(ws_max_queue=1).open(then=frame(TEXT, b"x"))
     await connection.finish()
     connection.feed(frame(TEXT, b"y"))
     assert connection.transport.reading

@@ -53,8 +53,7 @@ async def test_messages_touch_no_timer(connect: Any, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("interval", [None, 0])
 async def test_off(connect: Any, interval: Any) -> None:
-    connection = await connect(ws_ping_interval=interval).open()
-    connection.feed(frame(PONG))
+    connection = await connect(ws_ping_interval=interval).open(then=frame(PONG))
     assert connection.loop.timers == []
 
 

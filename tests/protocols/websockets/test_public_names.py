@@ -45,8 +45,7 @@ def test_names(name: str, library: str) -> None:
 async def test_the_class_of_another_name_serves() -> None:
     pytest.importorskip("websockets")
     name = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
-    connection = await WebSocketConnection(import_from_string(name)).open()
-    connection.feed(frame(TEXT, b"x"))
+    connection = await WebSocketConnection(import_from_string(name)).open(then=frame(TEXT, b"x"))
     assert (await connection.receive())["text"] == "x"
     await connection.finish()
 
@@ -73,8 +72,7 @@ async def test_subclasses_may_override(ws_protocol_cls: Any) -> None:
             self.received += len(data)
             super().data_received(data)
 
-    connection = await WebSocketConnection(Counting).open()
-    connection.feed(frame(TEXT, b"x"))
+    connection = await WebSocketConnection(Counting).open(then=frame(TEXT, b"x"))
     assert connection.protocol.received > 100
     assert (await connection.receive())["text"] == "x"
     for name in ("config", "app", "loop", "logger", "server", "client", "scheme", "scope", "tasks", "connections"):

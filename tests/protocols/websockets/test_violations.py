@@ -88,21 +88,18 @@ async def test_violation(connect: Any, code: int, data: bytes) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 200, 65536])
 async def test_nothing_is_received_of_an_unmasked_frame(connect: Any, size: int) -> None:
-    connection = await connect().open()
-    connection.feed(frame(BINARY, b"x" * size, mask=None))
+    connection = await connect().open(then=frame(BINARY, b"x" * size, mask=None))
     assert await connection.disconnect() == (1002, REASONS[1002])
 
 
 async def test_messages_before_a_violation_are_received(connect: Any) -> None:
-    connection = await connect().open()
-    connection.feed(frame(TEXT, b"good") + frame(TEXT, b"\xff") + frame(TEXT, b"unseen"))
+    connection = await connect().open(then=frame(TEXT, b"good") + frame(TEXT, b"\xff") + frame(TEXT, b"unseen"))
     assert (await connection.receive())["text"] == "good"
     assert await connection.disconnect() == (1007, REASONS[1007])
 
 
 async def test_a_refused_client_has_time_to_read(connect: Any) -> None:
-    connection = await connect(full=True).open()
-    connection.feed(frame(BINARY, length=(16 << 20) + 1))
+    connection = await connect(full=True).open(then=frame(BINARY, length=(16 << 20) + 1))
     assert connection.transport.eof_written
     connection.feed(b"x" * LINGER_BYTES)
     assert not connection.transport.closed
@@ -113,8 +110,7 @@ async def test_a_refused_client_has_time_to_read(connect: Any) -> None:
 
 
 async def test_a_refused_client_that_does_not_read_is_cut_off(connect: Any) -> None:
-    connection = await connect(full=True).open()
-    connection.feed(frame(TEXT, b"\xff"))
+    connection = await connect(full=True).open(then=frame(TEXT, b"\xff"))
     connection.transport.unsent = 1
     connection.loop.run_later(with_delay=2)
     assert not connection.transport.closed
@@ -155,8 +151,7 @@ async def test_a_refused_client_that_goes_on_is_cut_off(connect: Any, refused: s
 
 
 async def test_a_refused_client_that_leaves(connect: Any) -> None:
-    connection = await connect(full=True).open()
-    connection.feed(b"\xff\xff")
+    connection = await connect(full=True).open(then=b"\xff\xff")
     connection.protocol.eof_received()
     connection.lose()
     assert connection.loop.timers == []
@@ -188,8 +183,7 @@ async def test_the_largest_message(connect: Any, opcode: int, offer: bytes | Non
     ],
 )
 async def test_a_message_one_byte_over_the_limit_is_refused(connect: Any, data: bytes) -> None:
-    connection = await connect(ws_max_size=10).open()
-    connection.feed(data)
+    connection = await connect(ws_max_size=10).open(then=data)
     assert await connection.disconnect() == (1009, REASONS[1009])
 
 
@@ -217,8 +211,7 @@ async def test_no_limit(connect: Any, limit: Any, offer: bytes | None) -> None:
 @pytest.mark.parametrize(("length", "codes"), [(1000 + 125 + 64, []), (1000 + 125 + 65, [1009])])
 async def test_a_compressed_frame_is_refused_by_its_length(connect: Any, length: int, codes: list[int]) -> None:
     """What nine bits for a byte and some blocks cannot explain; the rest is counted while it is inflated."""
-    connection = await connect(ws_max_size=1000).open(request(DEFLATE))
-    connection.feed(frame(BINARY, length=length, rsv=4))
+    connection = await connect(ws_max_size=1000).open(request(DEFLATE), then=frame(BINARY, length=length, rsv=4))
     assert [item.code for item in connection.frames()] == codes
 
 
@@ -287,8 +280,7 @@ async def test_bombs(connect: Any, frames: list[bytes], monkeypatch: pytest.Monk
     ],
 )
 async def test_compressed_violations(connect: Any, code: int, data: bytes) -> None:
-    connection = await connect().open(request(DEFLATE))
-    connection.feed(data)
+    connection = await connect().open(request(DEFLATE), then=data)
     assert [item.code for item in connection.frames()] == [code]
     assert await connection.disconnect() == (code, REASONS[code])
 
