@@ -35,6 +35,21 @@ def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> 
     return lambda: [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
 
 
+RECEIVE = "receive"
+
+
+def script(*steps: str | BaseException) -> Any:
+    """An application that receives, sends `lifespan.<step>`, or raises."""
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        for step in steps:
+            if isinstance(step, BaseException):
+                raise step
+            await (receive() if step == RECEIVE else send({"type": f"lifespan.{step}"}))
+
+    return app
+
+
 def config_of(app: Any, mode: str) -> Config:
     # No connection is made here.
     return Config(app=app, lifespan=mode, http=asyncio.Protocol, ws="none")  # type: ignore[arg-type]  # a literal
@@ -123,11 +138,7 @@ async def test_auto_takes_an_exception_before_the_answer_as_unsupported(lines: C
 async def test_auto_shows_the_exception_of_an_application_that_has_received(
     lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def app(scope: Any, receive: Receive, send: Send) -> None:
-        await receive()
-        raise RuntimeError("the database is gone")
-
-    lifespan = await live(app, "auto")
+    lifespan = await live(script(RECEIVE, RuntimeError("the database is gone")), "auto")
     begun, warned, complete = lines()
     assert [begun, complete] == STARTED
     assert warned.startswith(
@@ -142,10 +153,7 @@ async def test_auto_shows_the_exception_of_an_application_that_has_received(
 async def test_on_takes_an_exception_before_the_answer_as_failure(
     lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def app(scope: Any, receive: Receive, send: Send) -> None:
-        raise RuntimeError("no lifespan here")
-
-    lifespan = await live(app, "on")
+    lifespan = await live(script(RuntimeError("no lifespan here")), "on")
     assert lines() == [STARTED[0], EXCEPTION, STARTUP_FAILED]
     assert "RuntimeError: no lifespan here" in caplog.text
     assert lifespan.error_occurred
@@ -154,10 +162,7 @@ async def test_on_takes_an_exception_before_the_answer_as_failure(
 
 @BOTH_MODES
 async def test_sys_exit_in_startup_is_a_failure(mode: str, lines: Callable[[], list[str]]) -> None:
-    async def app(scope: Any, receive: Receive, send: Send) -> None:
-        raise SystemExit(1)
-
-    lifespan = await live(app, mode)
+    lifespan = await live(script(SystemExit(1)), mode)
     assert lines() == [STARTED[0], EXCEPTION, STARTUP_FAILED]
     assert lifespan.should_exit
 
@@ -199,13 +204,7 @@ async def test_shutdown_failed(mode: str, raises: bool, lines: Callable[[], list
 
 @BOTH_MODES
 async def test_an_exception_during_shutdown_is_a_failure(mode: str, lines: Callable[[], list[str]]) -> None:
-    async def app(scope: Any, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        raise RuntimeError("cannot stop")
-
-    lifespan = await live(app, mode)
+    lifespan = await live(script(RECEIVE, "startup.complete", RECEIVE, RuntimeError("cannot stop")), mode)
     assert lines() == [*STARTED, STOPPED[0], EXCEPTION, SHUTDOWN_FAILED]
     assert lifespan.should_exit
     assert lifespan.error_occurred
@@ -215,12 +214,7 @@ async def test_an_exception_during_shutdown_is_a_failure(mode: str, lines: Calla
 async def test_an_exception_while_serving_is_logged_and_there_is_no_shutdown_event(
     mode: str, lines: Callable[[], list[str]]
 ) -> None:
-    async def app(scope: Any, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        raise RuntimeError("died")
-
-    lifespan = lifespan_of(app, mode)
+    lifespan = lifespan_of(script(RECEIVE, "startup.complete", RuntimeError("died")), mode)
     await lifespan.startup()
     await lifespan.shutdown_event.wait()
     assert lifespan.error_occurred

@@ -445,13 +445,13 @@ def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any, asked_to_exit:
     monkeypatch.setattr(Server, "run", serve_nothing)
 
 
-def test_a_server_that_has_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    patched_server(monkeypatch, True)
-    assert run(APP) is None  # and does not exit
-
-
-def test_a_server_that_was_asked_to_exit_before_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    patched_server(monkeypatch, False, asked_to_exit=True)
+@pytest.mark.parametrize(
+    ("outcome", "asked_to_exit"),
+    [(True, False), (False, True), (KeyboardInterrupt(), False)],
+    ids=["served", "asked to exit before it started", "Ctrl-C"],
+)
+def test_run_returns_after_an_ordinary_end(monkeypatch: pytest.MonkeyPatch, outcome: Any, asked_to_exit: bool) -> None:
+    patched_server(monkeypatch, outcome, asked_to_exit)
     assert run(APP) is None  # and does not exit
 
 
@@ -461,11 +461,6 @@ def test_a_server_that_could_not_start(monkeypatch: pytest.MonkeyPatch, outcome:
     with pytest.raises(SystemExit) as exited:
         run(APP)
     assert exited.value.code == 3
-
-
-def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    patched_server(monkeypatch, KeyboardInterrupt())
-    assert run(APP) is None  # and does not raise
 
 
 def test_an_error_before_the_application_is_loaded(

@@ -36,3 +36,10 @@ def needs(*modules: str) -> Any:
     """Skip where a framework is not installed."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+def connect(client: Any, path: str, **options: Any) -> Any:
+    """Open a WebSocket to the server of the client, with the library `websockets`."""
+    from websockets.sync.client import connect
+
+    return connect(f"ws://127.0.0.1:{client.server.port}/{path}", open_timeout=PATIENCE, proxy=None, **options)

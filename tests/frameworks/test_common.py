@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.frameworks.conftest import httpx, needs
+from tests.frameworks.conftest import connect, httpx, needs
 from tests.processes import PATIENCE, ServerProcess
 
 
@@ -141,10 +141,10 @@ def test_a_framework_without_lifespan(client: Any, common: Common) -> None:
 def test_websocket(client: Any, common: Common) -> None:
     if Has.TEXT not in common.has:
         pytest.skip("no WebSockets")
-    connect = pytest.importorskip("websockets.sync.client").connect
+    pytest.importorskip("websockets.sync.client")
     from websockets.exceptions import ConnectionClosed
 
-    with connect(f"ws://127.0.0.1:{client.server.port}/ws", open_timeout=PATIENCE, proxy=None) as websocket:
+    with connect(client, "ws") as websocket:
         websocket.send("hello")
         assert websocket.recv(timeout=PATIENCE) == "HELLO"
         if Has.BYTES in common.has:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.frameworks.conftest import needs
+from tests.frameworks.conftest import connect, needs
 from tests.processes import PATIENCE
 
 pytestmark = needs("channels", "websockets", "wsproto")
@@ -15,12 +15,6 @@ pytestmark = needs("channels", "websockets", "wsproto")
 @pytest.fixture(scope="module", params=["auto", "websockets", "wsproto"])
 def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any:
     return serve_app("websockets_channels", "--ws", request.param)
-
-
-def connect(client: Any, path: str, **options: Any) -> Any:
-    from websockets.sync.client import connect
-
-    return connect(f"ws://127.0.0.1:{client.server.port}/{path}", open_timeout=PATIENCE, **options)
 
 
 def test_a_consumer_in_a_thread(client: Any) -> None:

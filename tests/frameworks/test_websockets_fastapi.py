@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.frameworks.conftest import needs
+from tests.frameworks.conftest import connect, needs
 from tests.processes import PATIENCE
 
 pytestmark = needs("fastapi", "websockets", "wsproto")
@@ -18,11 +18,7 @@ def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any
 
 
 def join(client: Any, room: str, token: str | None) -> Any:
-    from websockets.sync.client import connect
-
-    headers = {"X-Token": token} if token else {}
-    url = f"ws://127.0.0.1:{client.server.port}/rooms/{room}?limit=3"
-    return connect(url, additional_headers=headers, open_timeout=PATIENCE)
+    return connect(client, f"rooms/{room}?limit=3", additional_headers={"X-Token": token} if token else {})
 
 
 def test_a_room(client: Any) -> None:

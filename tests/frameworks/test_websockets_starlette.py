@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.frameworks.conftest import needs
+from tests.frameworks.conftest import connect, needs
 from tests.processes import PATIENCE
 
 pytestmark = needs("starlette", "websockets", "wsproto")
@@ -18,16 +18,10 @@ def client(request: pytest.FixtureRequest, serve_app: Callable[..., Any]) -> Any
     return serve_app("websockets_starlette", "--ws", request.param)
 
 
-def connect(client: Any, path: str, **options: Any) -> Any:
-    from websockets.sync.client import connect
-
-    return connect(f"ws://127.0.0.1:{client.server.port}{path}", open_timeout=PATIENCE, **options)
-
-
 def history(client: Any) -> list[dict[str, int]]:
     from websockets.exceptions import ConnectionClosed
 
-    with connect(client, "/history") as websocket:
+    with connect(client, "history") as websocket:
         result: list[dict[str, int]] = json.loads(websocket.recv(timeout=PATIENCE))
         with pytest.raises(ConnectionClosed) as caught:
             websocket.recv(timeout=PATIENCE)
@@ -43,7 +37,7 @@ def wait_for(client: Any, entry: dict[str, int]) -> None:
 
 
 def test_the_class(client: Any) -> None:
-    with connect(client, "/upper", subprotocols=["x", "y"]) as websocket:
+    with connect(client, "upper", subprotocols=["x", "y"]) as websocket:
         assert websocket.subprotocol == "y"
         assert websocket.response.headers["x-upper"] == "1"
         for text in ("ü", "", "long " * 20000):
@@ -54,7 +48,7 @@ def test_the_class(client: Any) -> None:
 
 
 def test_binary(client: Any) -> None:
-    with connect(client, "/binary") as websocket:
+    with connect(client, "binary") as websocket:
         for size in (0, 1, 125, 126, 65535, 65536, 1 << 18):
             websocket.send(bytes(range(256)) * (size // 256) + bytes(size % 256))
             assert len(websocket.recv(timeout=PATIENCE)) == size
@@ -63,14 +57,14 @@ def test_binary(client: Any) -> None:
 def test_denial(client: Any) -> None:
     from websockets.exceptions import InvalidStatus
 
-    for path, status, body in (("/deny", 402, b'{"why":"no"}'), ("/deny-in-parts", 410, b"not for you")):
+    for path, status, body in (("deny", 402, b'{"why":"no"}'), ("deny-in-parts", 410, b"not for you")):
         with pytest.raises(InvalidStatus) as caught:
             connect(client, path)
         assert (caught.value.response.status_code, bytes(caught.value.response.body)) == (status, body)
 
 
 def test_sending_to_a_client_that_left(client: Any) -> None:
-    with connect(client, "/late"):
+    with connect(client, "late"):
         pass
     wait_for(client, {"late": 1006})
     assert "Traceback" not in client.server.stderr

@@ -450,15 +450,10 @@ async def test_bytes_behind_garbage_that_waits_are_dropped(connect: Any) -> None
 
 
 async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any) -> None:
-    paths = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        paths.append(scope["path"])
-        await respond()(scope, receive, send)
-
+    app = Echo()
     connection = connect(app)
     await connection.run_all(head(b"GET /1 HTTP/1.1") + CHUNKED.replace(b"POST /", b"POST /2") + b"3\r\nabc\r\nzz\r\n")
-    assert paths == ["/1"]
+    assert app.paths == ["/1"]
     assert connection.statuses == [200, 400]
 
 

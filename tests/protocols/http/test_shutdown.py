@@ -7,7 +7,7 @@ import pytest
 
 from tests.cases.case import head
 from tests.http2 import headers
-from tests.protocols.http.connection import GET, HELLO, Http1Connection, body, respond, start
+from tests.protocols.http.connection import GET, HELLO, Http1Connection, Reads, Scopes, body, respond, start
 from tests.waiting import turns
 from uvicorn._speedups.http2_codes import INTERNAL_ERROR
 from uvicorn.protocols.http.http1 import State
@@ -63,35 +63,25 @@ async def test_a_streaming_response_is_finished(connect: Any) -> None:
 
 async def test_pipelined_requests_reach_the_right_one(connect: Any) -> None:
     """The response that is being made says close; those behind it are not begun."""
-    paths = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        paths.append(scope["path"])
-        await respond()(scope, receive, send)
-
+    app = Scopes()
     connection = connect(app).feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1") + head(b"GET /3 HTTP/1.1"))
     connection.protocol.shutdown()
     await connection.run_all()
-    assert paths == ["/1"]
+    assert [scope["path"] for scope in app.scopes] == ["/1"]
     assert connection.statuses == [200]
     assert connection.wire.count(b"connection: close\r\n") == 1
     assert connection.transport.closed
 
 
 async def test_a_body_that_is_still_coming_is_read(connect: Any) -> None:
-    bodies = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        bodies.append(await receive())
-        await respond()(scope, receive, send)
-
+    app = Reads()
     connection: Http1Connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
     connection.protocol.shutdown()
     connection.feed(b"hello")
     await asyncio.wait_for(task, 5)
-    assert bodies == [{"type": "http.request", "body": b"hello", "more_body": False}]
+    assert app.events == [{"type": "http.request", "body": b"hello", "more_body": False}]
     assert connection.statuses == [200]
     assert connection.transport.closed
 
