@@ -1,4 +1,4 @@
-"""A page with a WebSocket behind it: what is typed comes back. Plain ASGI, no framework.
+"""A page with a WebSocket that sends back what is typed. Plain ASGI, no framework.
 
 uvicorn examples.websocket_echo:app
 """
