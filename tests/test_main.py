@@ -313,6 +313,16 @@ def test_an_option_that_is_not_here() -> None:
     assert "zttp is a choice of uvicorn 0.54 that is not here" in flowing
 
 
+@pytest.mark.parametrize(
+    ("variable", "named"), [("UVICORN_PORT", "--port"), ("UVICORN_HEADERS", "--header"), ("UVICORN_CONFIG", "--config")]
+)
+def test_an_error_names_what_was_given(variable: str, named: str) -> None:
+    for code, output in (invoke(APP, env={variable: "wrong"}), invoke(APP, named, "wrong")):
+        assert code == 2
+        assert f"Invalid value for '{variable}': " in output or f"Invalid value for '{named}': " in output
+    assert f"'{named}'" not in invoke(APP, env={variable: "wrong"})[1]
+
+
 def test_without_an_application() -> None:
     code, output = invoke()
     assert code == 2

@@ -120,13 +120,22 @@ ELSEWHERE = {
 }
 
 
-class GroupedOption(click.Option):
+class NamedByOrigin(click.Option):
+    """An option that errors name as the user gave it: by its flag, or by its environment variable."""
+
+    def get_error_hint(self, ctx: Any) -> str:
+        name = str(self.name)
+        if source_of(ctx, name) == "ENVIRONMENT":
+            return repr(f"{ENVIRONMENT_PREFIX}_{name.upper()}")
+        return super().get_error_hint(ctx)
+
+
+class GroupedOption(NamedByOrigin):
     """A click option, made from its row of the table."""
 
     def __init__(self, option: Option) -> None:
         self.group = option.group
         self._kind = option.kind
-        self._variable = option.environment_variable
         attributes: dict[str, Any] = {
             "help": help_text(option),
             "default": option.command_line_default,
@@ -153,11 +162,7 @@ class GroupedOption(click.Option):
             # A flag has no value to show.
             wrong = "" if value is True else f"{value!r} is not {self._kind.expected}."
             message = f"{wrong} {self._kind.hint(value)}".strip()
-            raise click.BadParameter(message, ctx, self, self._given_as(ctx)) from None
-
-    def _given_as(self, ctx: click.Context) -> str | None:
-        """The name of the variable if the value comes from the environment; None for the flag."""
-        return repr(self._variable) if source_of(ctx, str(self.name)) == "ENVIRONMENT" else None
+            raise click.BadParameter(message, ctx, self) from None
 
 
 def source_of(ctx: click.Context, name: str) -> str | None:
@@ -259,7 +264,7 @@ def read_config(ctx: click.Context, param: click.Parameter, path: str | None) ->
 def config_options() -> list[click.Option]:
     """The options about the configuration itself."""
     return [
-        click.Option(
+        NamedByOrigin(
             ["--config"],
             metavar="FILE",
             type=click.Path(exists=True, dir_okay=False),
