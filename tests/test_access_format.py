@@ -467,7 +467,7 @@ def test_a_folder_that_has_gone_is_reported_and_the_file_stays(tmp_path: Path, c
         (folder / "log").unlink()
         folder.rmdir()
         uvicorn_logging.reopen_logs()
-        assert f"The log file {folder / 'log'} cannot be opened anew" in capfd.readouterr().err + caplog.text
+        assert f"The log file {folder / 'log'} cannot be reopened" in capfd.readouterr().err + caplog.text
         folder.mkdir()
         uvicorn_logging.reopen_logs()
         handler.emit(logging.makeLogRecord({"msg": "line"}))

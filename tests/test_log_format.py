@@ -65,7 +65,7 @@ def test_every_place_that_an_error_names_can_be_used() -> None:
 
 @pytest.mark.parametrize("text", ["%(nothing)s", "%(message)q", "%s", "%(message)d"])
 def test_a_wrong_format(text: str) -> None:
-    with pytest.raises(OptionError, match="There are %\\(asctime\\)s") as caught:
+    with pytest.raises(OptionError, match="The placeholders are %\\(asctime\\)s") as caught:
         Config(None, log_format=text)
     assert repr(text) in str(caught.value)
 

@@ -43,10 +43,10 @@ def test_the_certificates_are_read_anew(tmp_path: Path) -> None:
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(path))
     with serve(HELLO, "--ssl-certfile", str(path)) as server:
         server.send_signal(signal.SIGHUP)
-        server.wait_stderr("The certificates have been read anew.")
+        server.wait_stderr("The certificates have been reloaded.")
         path.write_text("no certificate")
         server.send_signal(signal.SIGHUP)
-        server.wait_stderr("The certificates cannot be read anew, the old ones stay: ")
+        server.wait_stderr("The certificates cannot be reloaded, the old ones stay in use: ")
         assert server.process.poll() is None
 
 

@@ -17,7 +17,7 @@ from uvicorn.server import Server
 HELLO = "examples.hello:app"
 GET = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
 ONE_OR_WORKERS = pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["one", "workers"])
-DELAYED = r"Shutting down in (\S+) s, serving on until then. \(CTRL\+C to skip\)"
+DELAYED = r"Shutting down in (\S+) s, serving requests until then. \(CTRL\+C to skip\)"
 
 
 def is_served(port: int) -> bool:

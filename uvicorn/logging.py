@@ -234,7 +234,7 @@ def check_log_format(log_format: str) -> None:
         LineFormatter(log_format, use_colors=False).format(record)
     except (ValueError, TypeError) as exc:
         places = ", ".join(f"%({name})s" for name in _PLACES)
-        raise ValueError(f"It cannot be used: {exc}. There are {places}") from None
+        raise ValueError(f"It cannot be used: {exc}. The placeholders are {places}") from None
 
 
 def format_log(log_format: str, use_colors: bool | None) -> None:
@@ -301,7 +301,7 @@ def _reopen(path: str, descriptor: int) -> None:
     try:
         opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     except OSError as exc:
-        logging.getLogger("uvicorn.error").error("The log file %s cannot be opened anew: %s", path, exc.strerror)
+        logging.getLogger("uvicorn.error").error("The log file %s cannot be reopened: %s", path, exc.strerror)
         return
     os.dup2(opened, descriptor, inheritable=False)
     os.close(opened)

@@ -384,7 +384,7 @@ class Server:
     async def _delay_shutdown(self, seconds: float) -> None:
         """Go on serving, so that load balancers can notice the shutdown and send requests elsewhere."""
         if self.is_delayed and not self.force_exit:
-            logger.info("Shutting down in %g s, serving on until then. (CTRL+C to skip)", seconds)
+            logger.info("Shutting down in %g s, serving requests until then. (CTRL+C to skip)", seconds)
             ticking = asyncio.ensure_future(self._go_on_ticking())
             await self._unless_forced(self._flag("_skip").wait(seconds))
             ticking.cancel()

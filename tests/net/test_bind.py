@@ -454,7 +454,7 @@ def test_a_unix_socket_that_is_served_is_not_taken_over(path: str, capsys: pytes
 
 def test_a_file_is_not_replaced_by_a_unix_socket(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(path).write_text("precious")
-    assert refused(capsys, uds=path).endswith(": address already in use; there is a file that is no socket")
+    assert refused(capsys, uds=path).endswith(": address already in use; the file there is not a socket")
     assert Path(path).read_text() == "precious"
 
 

@@ -493,7 +493,7 @@ def test_certificates_are_read_anew(names: Names, caplog: pytest.LogCaptureFixtu
     certificates.reload_if_changed()
     second = serial_number(certificates.context, names, "a.example")
     assert second != first
-    assert caplog.messages == ["The certificates have been read anew."]
+    assert caplog.messages == ["The certificates have been reloaded."]
 
 
 @pytest.mark.parametrize("damage", ["garbage", "gone", "other"])
@@ -512,7 +512,7 @@ def test_a_bad_file_keeps_the_old_certificate(names: Names, damage: str, caplog:
     certificates.reload_if_changed()
     assert serial_number(certificates.context, names, "a.example") == first
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("The certificates cannot be read anew, the old ones stay: ")
+    assert caplog.messages[0].startswith("The certificates cannot be reloaded, the old ones stay in use: ")
     names.issue_parts("a.example")
     certificates.reload_if_changed()
     assert serial_number(certificates.context, names, "a.example") != first
@@ -557,7 +557,7 @@ def test_a_server_looks_at_its_files(names: Names) -> None:
     with serve(command=command) as server:
         first, _, _ = shown_by(server, names)
         names.issue("a.example")
-        server.wait_stderr("The certificates have been read anew.")
+        server.wait_stderr("The certificates have been reloaded.")
         assert shown_by(server, names)[0] != first
 
 

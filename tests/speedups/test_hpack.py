@@ -183,7 +183,7 @@ def test_a_long_integer_may_have_zeros(decoder: Any) -> None:
     ],
 )
 def test_integers_that_are_too_large_or_unfinished(decoder: Any, block: bytes) -> None:
-    with pytest.raises(HpackError, match="an integer that is too large, or without its end"):
+    with pytest.raises(HpackError, match="an integer that is too large or incomplete"):
         decoder.decode(block)
 
 
@@ -230,7 +230,7 @@ def test_eos_within_a_string(module: ModuleType, coded: bytes) -> None:
 
 def test_eos_and_more_within_a_string(module: ModuleType) -> None:
     """Thirty ones are EOS, whatever follows."""
-    with pytest.raises(HpackError, match="the end of a Huffman-coded string within it"):
+    with pytest.raises(HpackError, match="EOS within a Huffman-coded string"):
         module.decode_huffman(b"\xff\xff\xff\xfd\xff", 0, 5)
 
 
@@ -271,7 +271,7 @@ def test_the_static_table(decoder: Any) -> None:
 
 @pytest.mark.parametrize("block", [b"\x80", b"\xbe", b"\xff\x00", b"\x7e\x01a", b"\x0f\x2f\x01a", b"\x1f\x80\x7f\x01a"])
 def test_an_index_that_no_table_has(decoder: Any, block: bytes) -> None:
-    with pytest.raises(HpackError, match="an index that no table has"):
+    with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(block)
 
 
@@ -288,7 +288,7 @@ def test_the_newest_entry_comes_first(decoder: Any) -> None:
     decoder.decode(literal(b"a", b"1") + literal(b"b", b"2") + literal(b"c", b"3"))
     newest = [(b"c", b"3"), (b"b", b"2"), (b"a", b"1")]
     assert decode(decoder, bytes([0xBE, 0xBF, 0xC0])) == newest
-    with pytest.raises(HpackError, match="an index that no table has"):
+    with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(b"\xc1")
 
 
@@ -300,7 +300,7 @@ def test_equal_entries_are_entries(decoder: Any) -> None:
 @pytest.mark.parametrize("first", [0x00, 0x10])
 def test_a_literal_without_indexing_is_not_indexed(decoder: Any, first: int) -> None:
     assert decode(decoder, literal(b"a", b"b", first)) == [(b"a", b"b")]
-    with pytest.raises(HpackError, match="an index that no table has"):
+    with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(b"\xbe")
 
 
@@ -319,7 +319,7 @@ def test_the_oldest_entry_is_evicted(decoder: Any) -> None:
     block = b"".join(literal(b"%d" % number, b"x" * 67) for number in range(4))
     assert len(decode(decoder, b"\x3f\x8d\x02" + block)) == 4
     assert [name for name, _ in decode(decoder, b"\xbe\xbf\xc0")] == [b"3", b"2", b"1"]
-    with pytest.raises(HpackError, match="an index that no table has"):
+    with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(b"\xc1")
 
 
@@ -328,7 +328,7 @@ def test_an_entry_larger_than_the_table_empties_it(decoder: Any) -> None:
     decoder.decode(b"\x3f\x45" + literal(b"a", b"1"))
     assert decode(decoder, b"\xbe") == [(b"a", b"1")]
     assert decode(decoder, literal(b"b", b"x" * 70)) == [(b"b", b"x" * 70)]
-    with pytest.raises(HpackError, match="an index that no table has"):
+    with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(b"\xbe")
 
 
@@ -342,7 +342,7 @@ def test_an_entry_of_just_the_size_of_the_table(decoder: Any) -> None:
     decoder.decode(b"\x3f\x09" + literal(b"abcd", b"efgh"))
     assert decode(decoder, b"\xbe") == [(b"abcd", b"efgh")]
     decoder.decode(b"\x3f\x08")
-    with pytest.raises(HpackError, match="an index that no table has"):
+    with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(b"\xbe")
 
 
@@ -351,7 +351,7 @@ def test_size_updates(decoder: Any) -> None:
     decoder.decode(literal(b"a", b"b"))
     assert decode(decoder, b"\x20\x3f\xe1\x1f" + literal(b"c", b"d")) == [(b"c", b"d")]
     assert decode(decoder, b"\xbe") == [(b"c", b"d")]
-    with pytest.raises(HpackError, match="an index that no table has"):
+    with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(b"\xbf")
 
 

@@ -563,4 +563,4 @@ def test_on_windows_a_message_stops_a_worker_that_shares_nothing() -> None:
 def test_on_windows_there_are_no_stacks(process: Process, caplog: pytest.LogCaptureFixture) -> None:
     process.kill_hanging("does not answer")
     process.join()
-    assert "They could not be had." in caplog.text
+    assert "They are not available." in caplog.text

@@ -100,7 +100,9 @@ def test_a_system_that_does_not_show_memory(
     with pytest.raises(SystemExit) as exited:
         Multiprocess(Config(APP, worker_max_rss="1G"), []).run()
     assert exited.value.code == 3
-    assert "--worker-max-rss needs the file system /proc of Linux, which is not there." in capsys.readouterr().err
+    assert (
+        "--worker-max-rss needs the file system /proc of Linux, which is not available here." in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("text", "size"), [("0", None), ("77", 77), ("2k", 2048), ("3M", 3 << 20), ("1g", 1 << 30)])

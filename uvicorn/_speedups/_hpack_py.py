@@ -123,7 +123,7 @@ def decode_huffman(data: bytes, start: int, stop: int) -> bytes:
                         break
                     length += 1
                 if length > LONGEST_CODE:
-                    raise HpackError("the end of a Huffman-coded string within it")
+                    raise HpackError("EOS within a Huffman-coded string")
                 if length > count:
                     break
                 out[size] = HUFFMAN_SYMBOLS[code - HUFFMAN_OFFSETS[length]]
@@ -311,7 +311,7 @@ class Decoder:
             return _static[index - 1]
         index -= _STATIC_SIZE
         if not 0 < index <= len(self.table):
-            raise HpackError("an index that no table has")
+            raise HpackError("an index outside of the tables")
         return self.table[len(self.table) - index]
 
     def _read_integer(self, block: bytes, pos: int, prefix: int) -> int:
@@ -329,7 +329,7 @@ class Decoder:
                 self.pos = pos
                 return value
             shift += 7
-        raise HpackError("an integer that is too large, or without its end")
+        raise HpackError("an integer that is too large or incomplete")
 
     def _update_size(self, block: bytes, pos: int, limit: int) -> None:
         """Read a dynamic table size update (section 6.3)."""

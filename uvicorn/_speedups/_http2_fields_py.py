@@ -97,11 +97,11 @@ def _judge(field: Any) -> int:
         return _judge_pseudo_field(field, name, value)
     known = KNOWN_FIELDS.get(name)
     if known is None and (not name or name.strip(TOKEN_CHARS)):
-        raise RequestRejected(400, "a field name is a token")
+        raise RequestRejected(400, "a field name that is not a token")
     if name != (name.lower() if known is None else known[0]):
-        raise RequestRejected(400, "a field name is in lower case")
+        raise RequestRejected(400, "a field name that is not in lower case")
     if not is_field_value(value, 0, len(value)) or value[:1] in (b" ", b"\t") or value[-1:] in (b" ", b"\t"):
-        raise RequestRejected(400, "a field value has no control characters, and no spaces around it")
+        raise RequestRejected(400, "a field value with a control character, or with spaces around it")
     kind = PLAIN if known is None else known[1]
     if kind in (CONNECTION, TRANSFER_ENCODING, UPGRADE) or name in _CONNECTION_FIELDS:
         raise RequestRejected(400, "a connection-specific field")
@@ -131,7 +131,7 @@ def _judge_pseudo_field(field: Any, name: bytes, value: bytes) -> int:
         field.meaning = METHODS.get(value) or other_method(value)
     elif kind == SCHEME:
         if value not in (b"https", b"http"):
-            raise RequestRejected(400, "a scheme is http or https")
+            raise RequestRejected(400, ":scheme is neither http nor https")
     elif kind == AUTHORITY:
         if not value or not is_authority(value):
             raise RequestRejected(400, "malformed :authority")
@@ -139,12 +139,12 @@ def _judge_pseudo_field(field: Any, name: bytes, value: bytes) -> int:
     elif kind == PATH:
         path = find_path_end(value)
         if path < 0 and value != b"*":
-            raise RequestRejected(400, "a :path begins with a slash, and has no control characters and no fragment")
+            raise RequestRejected(400, ":path does not begin with a slash, or has a control character or a fragment")
         head = new_head()
         split_target(head, value, path if path >= 0 else 1)
         field.meaning = (head.path, head.raw_path, head.query_string)
     elif not value or value.strip(TOKEN_CHARS):
-        raise RequestRejected(400, "a :protocol is a token")
+        raise RequestRejected(400, ":protocol is not a token")
     else:
         field.meaning = value.lower()
     field.kind = kind
@@ -226,7 +226,7 @@ class FieldsReader:
                 kind = _judge(field)
             if kind >= METHOD or FORWARDED < kind <= EXPECT:
                 # Such a field must not be a trailer (RFC 9113 section 8.1, RFC 9110 section 6.5.1).
-                raise RequestRejected(400, "a trailer field that decides about the message")
+                raise RequestRejected(400, "a field that is not allowed in trailers")
 
     def read_request(self, block: bytes, body_follows: bool) -> "Head":
         """Read the header section of a request.
@@ -292,7 +292,7 @@ class FieldsReader:
     def _take_pseudo_field(self, kind: int, field: Any) -> None:
         bit = 1 << kind
         if self.seen & bit:
-            raise RequestRejected(400, "a pseudo-header field twice")
+            raise RequestRejected(400, "a pseudo-header field that is given twice")
         self.seen |= bit
         head = self.head
         if kind == METHOD:
@@ -308,7 +308,7 @@ class FieldsReader:
             self.secure = field.field[1] == b"https"
         else:
             if not self.connect_protocol:
-                raise RequestRejected(400, ":protocol without the setting for it")
+                raise RequestRejected(400, ":protocol, although no setting allows it")
             head.upgrade = field.meaning
             head.flags |= WANTS_UPGRADE
 
@@ -355,7 +355,7 @@ class FieldsReader:
             raise RequestRejected(400, "neither :authority nor Host")
         target = head.target
         if target == b"*" and head.method != "OPTIONS":
-            raise RequestRejected(400, "* is for OPTIONS only")
+            raise RequestRejected(400, "the target * is only for OPTIONS")
         if len(head.method) + len(target) > self.limit_line:
             raise RequestRejected(414, "request line too long")
         if body_follows:
@@ -363,7 +363,7 @@ class FieldsReader:
             if 0 <= self.limit_body < self.content_length:
                 raise RequestRejected(413, "request body too large")
         elif self.content_length > 0:
-            raise RequestRejected(400, "a Content-Length, and no body")
+            raise RequestRejected(400, "a Content-Length without a body")
         else:
             head.flags &= ~EXPECTS_CONTINUE
 
@@ -371,18 +371,18 @@ class FieldsReader:
         """Check the pseudo-header fields of a CONNECT: only `:authority`, or all with `:protocol` (section 8.5)."""
         head = self.head
         if not pseudo_fields & 1 << METHOD or head.method != "CONNECT":
-            raise RequestRejected(400, "a pseudo-header field is missing, or does not go with the method")
+            raise RequestRejected(400, "a pseudo-header field is missing, or does not fit the method")
         if pseudo_fields == _OF_EXTENDED_CONNECT:
             if head.upgrade != b"websocket":
                 # 501 is the status for an unknown protocol (RFC 9220 section 3).
-                raise RequestRejected(501, "a :protocol that is not websocket")
+                raise RequestRejected(501, ":protocol is not websocket")
             self.tunnel = True
             return
         if pseudo_fields != _OF_CONNECT:
-            raise RequestRejected(400, "a CONNECT has :authority, and nothing else")
+            raise RequestRejected(400, "a CONNECT with pseudo-header fields other than :authority")
         target = self.authority
         if b":" not in target or target[-1:] == b":":
-            raise RequestRejected(400, "CONNECT takes host:port")
+            raise RequestRejected(400, "the target of CONNECT is not host:port")
         head.target = target
         split_target(head, target, len(target))
 

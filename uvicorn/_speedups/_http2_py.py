@@ -368,7 +368,7 @@ class Session:
         elif kind == GOAWAY:
             self._take_goaway(number, end - pos)
         elif kind in (PUSH_PROMISE, CONTINUATION):
-            raise ConnectionFault(PROTOCOL_ERROR, "a frame that a client does not send here")
+            raise ConnectionFault(PROTOCOL_ERROR, "a frame that a client must not send here")
         else:
             # Unknown frames are ignored (section 5.5).
             self._spend_frame()
@@ -378,15 +378,15 @@ class Session:
     def _take_headers(self, flags: int, number: int, data: bytes, pos: int, end: int) -> None:
         """Read HEADERS (section 6.2)."""
         if number & 1 == 0:
-            raise ConnectionFault(PROTOCOL_ERROR, "HEADERS on a stream that is not the client's")
+            raise ConnectionFault(PROTOCOL_ERROR, "HEADERS on a stream with an even number")
         if flags & PADDED:
             if pos == end or pos + 1 + data[pos] > end:
-                raise ConnectionFault(PROTOCOL_ERROR, "more padding than there are bytes")
+                raise ConnectionFault(PROTOCOL_ERROR, "padding that is longer than the frame")
             end -= data[pos]
             pos += 1
         if flags & HAS_PRIORITY:
             if end - pos < 5:
-                raise ConnectionFault(FRAME_SIZE_ERROR, "HEADERS without room for its priority")
+                raise ConnectionFault(FRAME_SIZE_ERROR, "HEADERS is too short for its priority")
             self._check_dependency(number, data, pos)
             pos += 5
         end_stream = flags & END_STREAM != 0
@@ -496,13 +496,13 @@ class Session:
         """Read DATA (section 6.1)."""
         flow = end - pos
         if not number:
-            raise ConnectionFault(PROTOCOL_ERROR, "DATA on no stream")
+            raise ConnectionFault(PROTOCOL_ERROR, "DATA on stream 0")
         if flow > self.window:
             raise ConnectionFault(FLOW_CONTROL_ERROR, "more DATA than the connection's window")
         self.window -= flow
         if flags & PADDED:
             if pos == end or pos + 1 + data[pos] > end:
-                raise ConnectionFault(PROTOCOL_ERROR, "more padding than there are bytes")
+                raise ConnectionFault(PROTOCOL_ERROR, "padding that is longer than the frame")
             end -= data[pos]
             pos += 1
         stream = self.streams.get(number)
@@ -596,9 +596,9 @@ class Session:
     def _take_priority(self, number: int, data: bytes, pos: int, end: int) -> None:
         """Read PRIORITY (section 6.3). It is deprecated, so only its format is checked."""
         if not number:
-            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY on no stream")
+            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY on stream 0")
         if end - pos != 5:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "PRIORITY is not of 5 bytes")
+            raise ConnectionFault(FRAME_SIZE_ERROR, "PRIORITY does not have 5 bytes")
         self._check_dependency(number, data, pos)
         self._spend_frame()
 
@@ -610,7 +610,7 @@ class Session:
             raise ConnectionFault(FRAME_SIZE_ERROR, "PRIORITY_UPDATE is shorter than 4 bytes")
         number = get_uint32(data, pos) & MAX_STREAM_ID
         if number & 1 == 0:
-            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE of a stream that is not the client's")
+            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE for a stream with an even number")
         self._spend_frame()
         priority = parse_priority(data[pos + 4 : end])
         stream = self.streams.get(number)
@@ -624,9 +624,9 @@ class Session:
     def _take_rst_stream(self, number: int, size: int) -> None:
         """Read RST_STREAM (section 6.4)."""
         if not number:
-            raise ConnectionFault(PROTOCOL_ERROR, "RST_STREAM on no stream")
+            raise ConnectionFault(PROTOCOL_ERROR, "RST_STREAM on stream 0")
         if size != 4:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "RST_STREAM is not of 4 bytes")
+            raise ConnectionFault(FRAME_SIZE_ERROR, "RST_STREAM does not have 4 bytes")
         stream = self.streams.get(number)
         if stream is not None:
             self._close(stream)
@@ -681,7 +681,7 @@ class Session:
         if number:
             raise ConnectionFault(PROTOCOL_ERROR, "PING on a stream")
         if end - pos != 8:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "PING is not of 8 bytes")
+            raise ConnectionFault(FRAME_SIZE_ERROR, "PING does not have 8 bytes")
         payload = cut(data, pos, end)
         if not flags & ACK:
             self.output.put_control(PING, ACK, 0, payload)
@@ -700,13 +700,13 @@ class Session:
     def _take_window_update(self, number: int, data: bytes, pos: int, end: int) -> None:
         """Read WINDOW_UPDATE (section 6.9)."""
         if end - pos != 4:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "WINDOW_UPDATE is not of 4 bytes")
+            raise ConnectionFault(FRAME_SIZE_ERROR, "WINDOW_UPDATE does not have 4 bytes")
         self._spend_frame()
         increment = get_uint32(data, pos) & MAX_STREAM_ID
         if not number:
             self.output.send_window += increment
             if not increment:
-                raise ConnectionFault(PROTOCOL_ERROR, "WINDOW_UPDATE of nothing")
+                raise ConnectionFault(PROTOCOL_ERROR, "WINDOW_UPDATE with an increment of 0")
             if self.output.send_window > MAX_WINDOW:
                 raise ConnectionFault(FLOW_CONTROL_ERROR, "a window above 2^31-1")
             return
@@ -717,7 +717,7 @@ class Session:
             return
         stream.send_window += increment
         if not increment:
-            self._reset(stream, PROTOCOL_ERROR, "WINDOW_UPDATE of nothing")
+            self._reset(stream, PROTOCOL_ERROR, "WINDOW_UPDATE with an increment of 0")
         elif stream.send_window > MAX_WINDOW:
             self._reset(stream, FLOW_CONTROL_ERROR, "a window above 2^31-1")
 

@@ -245,15 +245,15 @@ def _take_other_target(line: KeptLine, target: bytes) -> bytes:
     try:
         text = target.decode("ascii")
     except UnicodeDecodeError:
-        raise RequestRejected(400, "a target is ASCII") from None
+        raise RequestRejected(400, "the request target is not ASCII") from None
     if not text.isprintable() or "#" in text:
-        raise RequestRejected(400, "a target has no control characters and no fragment")
+        raise RequestRejected(400, "the request target has a control character or a fragment")
     if line.method == "CONNECT":
         if not is_authority(target) or b":" not in target or target[-1:] == b":":
-            raise RequestRejected(400, "CONNECT takes host:port")
+            raise RequestRejected(400, "the target of CONNECT is not host:port")
     elif target == b"*":
         if line.method != "OPTIONS":
-            raise RequestRejected(400, "* is for OPTIONS only")
+            raise RequestRejected(400, "the target * is only for OPTIONS")
     else:
         line.authority, text = split_absolute_form(text, line.method)
         return text.encode()
@@ -524,7 +524,7 @@ class RequestReader:
         part = self.partial
         part += data
         if part[0] <= 32 and part != b"\r" and part != b"\r\n":
-            reason = SPEAKS_TLS if part[0] == TLS_HANDSHAKE else "a request line begins with a method"
+            reason = SPEAKS_TLS if part[0] == TLS_HANDSHAKE else "the request line does not begin with a method"
             raise RequestRejected(400, reason)
         if part[-1] != 10:
             # A CR at the end may belong to the CRLF, so it is not counted.
@@ -661,14 +661,16 @@ class RequestReader:
         stop = end - 2
         colon = find_colon(data, start, stop) if stop > start and data[stop] == 13 else -1
         if colon < 0:
-            raise RequestRejected(400, "a field line is a name, a colon and a value, and ends with CRLF")
+            raise RequestRejected(
+                400, "malformed field line: it needs a name, a colon and a value, and CRLF at its end"
+            )
         first = colon + 1
         while first < stop and (data[first] == 32 or data[first] == 9):
             first += 1
         while stop > first and (data[stop - 1] == 32 or data[stop - 1] == 9):
             stop -= 1
         if not is_field_value(data, first, stop):
-            raise RequestRejected(400, "a field value has no control characters")
+            raise RequestRejected(400, "control character in a field value")
         name = sent = cut(data, start, colon)
         known = KNOWN_FIELDS.get(name)
         if known is None:
@@ -689,7 +691,7 @@ class RequestReader:
         if self.state == TRAILERS:
             if kind > FORWARDED:
                 # Such a field must not be a trailer (RFC 9110 section 6.5.1).
-                raise RequestRejected(400, "a trailer field that decides about the message")
+                raise RequestRejected(400, "a field that is not allowed in trailers")
             return
         field = (name, cut(data, first, stop))
         line = FieldLine.__new__(FieldLine)
@@ -784,7 +786,7 @@ class RequestReader:
         """Decide where the message ends (RFC 9112 section 6.3)."""
         if self.coding is not None:
             if old or self.content_length >= 0:
-                raise RequestRejected(400, "Transfer-Encoding in HTTP/1.0 or beside Content-Length")
+                raise RequestRejected(400, "Transfer-Encoding with HTTP/1.0, or together with Content-Length")
             if self.coding != b"chunked":
                 # 501 is for a transfer coding that the server does not know (RFC 9112 section 6.1).
                 malformed = not self.coding or b"chunked" in self.coding

@@ -57,9 +57,9 @@ def other_version(word: bytes) -> str:
 def other_method(name: bytes) -> str:
     """Check a method that is not common: any token, but not a common method in lower case (RFC 9110 section 9.1)."""
     if not name or name.strip(TOKEN_CHARS):
-        raise RequestRejected(400, "a method is a token")
+        raise RequestRejected(400, "the method is not a token")
     if name.upper() in METHODS:
-        raise RequestRejected(501, "methods are case-sensitive")
+        raise RequestRejected(501, "unknown method: methods are case-sensitive")
     return name.decode("ascii")
 
 
@@ -67,7 +67,7 @@ def split_absolute_form(text: str, method: str) -> tuple[bytes, str]:
     """Split a target in absolute-form into its authority, and its path and query (RFC 9112 section 3.2.2)."""
     match = _ABSOLUTE_FORM.fullmatch(text)
     if match is None:
-        raise RequestRejected(400, "a target is a path, or an http URI")
+        raise RequestRejected(400, "the request target is neither a path nor an http URI")
     authority, path = match[1].encode(), match[2]
     if authority[:1] in (b"", b":") or not is_authority(authority):
         # The host of an http URI is not empty (RFC 9110 section 4.2.1).

@@ -410,7 +410,7 @@ class LineFormat(Choice):
 
     def __init__(self, names: Iterable[str], example: str) -> None:
         super().__init__(names)
-        self.expected += f" or a format with places such as {example}"
+        self.expected += f" or a format with placeholders such as {example}"
         self.metavar = self.metavar[:-1] + "|FORMAT]"
 
     def parse(self, text: str) -> str:

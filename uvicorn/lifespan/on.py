@@ -145,7 +145,7 @@ class LifespanOn:
             else:  # An application that does not support the protocol would not have received an event.
                 self.logger.warning(
                     "ASGI 'lifespan' protocol appears unsupported, or the startup of the application is broken. It is "
-                    "served without; with --lifespan on, the server would not start.",
+                    "served without lifespan events; with --lifespan on, the server would not start.",
                     exc_info=exc,
                 )
         else:

@@ -337,7 +337,7 @@ class UnixBind(Bind):
         found = self._stat()
         if number != errno.EADDRINUSE or found is None:
             return ""
-        return " by another server" if stat.S_ISSOCK(found.st_mode) else "; there is a file that is no socket"
+        return " by another server" if stat.S_ISSOCK(found.st_mode) else "; the file there is not a socket"
 
     def adopt(self, sock: socket.socket) -> socket.socket:
         found = self._stat()

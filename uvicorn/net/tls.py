@@ -219,9 +219,9 @@ class Certificates:
             # Without a password, OpenSSL would ask for one at the terminal.
             self._load(self._options.ssl_keyfile_password or "")
         except (OSError, ValueError) as exc:
-            logger.error("The certificates cannot be read anew, the old ones stay: %s", exc)
+            logger.error("The certificates cannot be reloaded, the old ones stay in use: %s", exc)
         else:
-            logger.info("The certificates have been read anew.")
+            logger.info("The certificates have been reloaded.")
 
     def reload_if_changed(self) -> None:
         """Call `reload` if a file has changed since it was read."""

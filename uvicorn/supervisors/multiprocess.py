@@ -271,7 +271,9 @@ class Multiprocess:
             SystemExit: a worker could not start; the reason was logged.
         """
         if self.config.worker_max_rss is not None and read_rss(os.getpid()) is None:
-            exit_with_startup_failure("--worker-max-rss needs the file system /proc of Linux, which is not there.")
+            exit_with_startup_failure(
+                "--worker-max-rss needs the file system /proc of Linux, which is not available here."
+            )
         log_process("Started parent process [%d]", os.getpid(), bold=True)
         if self.config.metrics is not None:
             from uvicorn.metrics.supervisor_metrics import SupervisorMetrics

@@ -41,7 +41,7 @@ DUMP_SILENCE = 0.5
 PIPE_SIZE = 65536
 # The first line that `faulthandler` writes for a thread. PyPy writes the id in capitals.
 _THREAD = re.compile(rb"^(?:Current thread|Thread) (0x[0-9a-fA-F]+)[^0-9a-fA-F]", re.MULTILINE)
-NO_STACKS = "They could not be had."
+NO_STACKS = "They are not available."
 # Seconds that the lifespan shutdown of an application may take after `timeout_graceful_shutdown`.
 SHUTDOWN_ALLOWANCE = 30.0
 # The part of the timeout between an answer and the next question. The rest of the timeout is for the answer.

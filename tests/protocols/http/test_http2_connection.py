@@ -359,7 +359,7 @@ async def test_a_mistake_ends_the_connection(connect_http2: Any, caplog: pytest.
     assert connection.read().goaway.code == codes.FRAME_SIZE_ERROR
     assert connection.transport.eof_written
     assert "Invalid HTTP request received." in caplog.text
-    assert "ends the connection (error code 6): PING is not of 8 bytes" in caplog.text
+    assert "ends the connection (error code 6): PING does not have 8 bytes" in caplog.text
     connection.feed(headers(3))
     connection.feed(b"x" * 70000)
     assert connection.transport.closed
