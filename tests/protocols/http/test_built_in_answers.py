@@ -35,7 +35,10 @@ async def test_the_client_and_the_reason_of_a_bad_request_are_logged_at_level_de
     connect(respond()).feed(b"\x00\r\n\r\n")
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "Invalid HTTP request received."),
-        ("DEBUG", "127.0.0.1:12345 - Invalid HTTP request, answered with 400: a request line begins with a method"),
+        (
+            "DEBUG",
+            "127.0.0.1:12345 - Invalid HTTP request, answered with 400: the request line does not begin with a method",
+        ),
     ]
 
 
