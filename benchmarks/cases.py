@@ -176,12 +176,7 @@ CASES = {
         Case("cookies", "cookies of 8 KiB", headers=COOKIES),
         Case("pipelined", "16 pipelined requests, each of them", pipelined=16),
         Case("escapes", "percent-encoded characters in the path", path=ESCAPED_PATH),
-        Case(
-            "proxied",
-            "the fields of a proxy, default options",
-            headers=PROXY_HEADERS,
-            as_installed=True,
-        ),
+        Case("proxied", "the fields of a proxy, default options", headers=PROXY_HEADERS, as_installed=True),
         Case("post-large", "`POST` of 64 KiB, echoed", method="POST", path="/echo", body=LARGE_BODY),
         Case(
             "upload-16k", "upload of 1 MiB in chunks of 16 KiB", method="POST", path="/upload", body=UPLOAD, chunk=16384

@@ -114,11 +114,7 @@ class MockTransport:
     """A transport that records; `close` twice or a write after it is an error of the protocol."""
 
     def __init__(
-        self,
-        *,
-        sockname: Any = ("127.0.0.1", 8000),
-        peername: Any = ("127.0.0.1", 12345),
-        sslcontext: bool = False,
+        self, *, sockname: Any = ("127.0.0.1", 8000), peername: Any = ("127.0.0.1", 12345), sslcontext: bool = False
     ) -> None:
         self._extra = {"sockname": sockname, "peername": peername, "sslcontext": sslcontext}
         self.writes: list[bytes] = []

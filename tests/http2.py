@@ -83,11 +83,7 @@ def pseudo(method: bytes = b"GET", path: bytes = b"/") -> tuple[tuple[bytes, byt
 
 
 def headers(
-    stream: int,
-    *fields: tuple[bytes, bytes],
-    method: bytes = b"GET",
-    path: bytes = b"/",
-    end: bool = True,
+    stream: int, *fields: tuple[bytes, bytes], method: bytes = b"GET", path: bytes = b"/", end: bool = True
 ) -> bytes:
     """HEADERS of a request in one frame."""
     flags = codes.END_HEADERS | (codes.END_STREAM if end else 0)

@@ -524,11 +524,7 @@ def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
     ("arguments", "code", "line"),
     [
         (["no_such_module:app"], 3, 'ERROR:    Error loading ASGI app. Could not import module "no_such_module".'),
-        (
-            ["tests.apps:no"],
-            3,
-            'ERROR:    Error loading ASGI app. Attribute "no" not found in module "tests.apps".',
-        ),
+        (["tests.apps:no"], 3, 'ERROR:    Error loading ASGI app. Attribute "no" not found in module "tests.apps".'),
         ([APP, "--loop", "no.such:loop"], 3, "ERROR:    Error loading --loop no.such:loop. Could not import module"),
         ([APP, "--http", "no.such:Http"], 3, "ERROR:    Error loading --http no.such:Http. Could not import module"),
         ([APP, "--fd", "99"], 3, "ERROR:    [Errno 9] cannot serve file descriptor 99: Bad file descriptor"),
@@ -540,11 +536,7 @@ def test_a_unix_socket_is_served_and_removed(tmp_path: Path) -> None:
             3,
             "ERROR:    Error loading --loop zuvloop. It must be one of auto, asyncio, uvloop",
         ),
-        (
-            [f"{APP}x"],
-            3,
-            'ERROR:    Error loading ASGI app. Attribute "asgi3_appx" not found in module "tests.apps"',
-        ),
+        ([f"{APP}x"], 3, 'ERROR:    Error loading ASGI app. Attribute "asgi3_appx" not found in module "tests.apps"'),
         (["tests.apps:wsgi_app"], 3, "ERROR:    Error loading ASGI app. wsgi_app takes the arguments of a WSGI"),
         ([APP, "--env-file", "no/such/file"], 2, "Error: Invalid value for '--env-file': 'no/such/file' is not a file"),
     ],

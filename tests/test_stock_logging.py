@@ -230,10 +230,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 @pytest.mark.parametrize(
     ("packages", "code"),
-    [
-        (["sentry_sdk"], SENTRY),
-        (["opentelemetry.instrumentation.logging", "opentelemetry.sdk"], OPEN_TELEMETRY),
-    ],
+    [(["sentry_sdk"], SENTRY), (["opentelemetry.instrumentation.logging", "opentelemetry.sdk"], OPEN_TELEMETRY)],
     ids=["Sentry", "OpenTelemetry"],
 )
 @pytest.mark.parametrize("early", [True, False])

@@ -18,8 +18,7 @@ def test_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         f"{platform.python_version()} on {platform.system()}"
     )
     assert re.fullmatch(
-        r"Speedups: (compiled|pure) \(.+\); auto: --http (httptools|h11), --loop (uvloop|asyncio), --ws builtin",
-        second,
+        r"Speedups: (compiled|pure) \(.+\); auto: --http (httptools|h11), --loop (uvloop|asyncio), --ws builtin", second
     )
     assert _speedups.HALF in second
     assert _speedups.REASON in second

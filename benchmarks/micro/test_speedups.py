@@ -126,13 +126,7 @@ def test_access_line(benchmark, speedups, path, request):
     benchmark.param = request.node.callspec.params["speedups"]
     parts = ["INFO:     ", ' - "', " ", " HTTP/"]
     line = speedups.AccessLineFormat(parts, lambda status: f'" {status} OK\n')
-    scope = {
-        "client": ("127.0.0.1", 54321),
-        "method": "GET",
-        "path": path,
-        "query_string": b"",
-        "http_version": "1.1",
-    }
+    scope = {"client": ("127.0.0.1", 54321), "method": "GET", "path": path, "query_string": b"", "http_version": "1.1"}
     assert benchmark(line.format, scope, 200) == f'INFO:     127.0.0.1:54321 - "GET {path} HTTP/1.1" 200 OK\n'
 
 

@@ -62,10 +62,4 @@ async def _echo_websocket(receive, send):
         await send({"type": "websocket.send", "bytes": event.get("bytes"), "text": event.get("text")})
 
 
-PATHS = {
-    "/echo": echo,
-    "/stream": stream,
-    "/never-read": never_read,
-    "/fail": fail,
-    "/tasks": tasks,
-}
+PATHS = {"/echo": echo, "/stream": stream, "/never-read": never_read, "/fail": fail, "/tasks": tasks}

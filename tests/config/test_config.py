@@ -102,12 +102,7 @@ def test_wrong_values_are_refused() -> None:
 
 def test_a_config_can_be_sent_to_a_child() -> None:
     config = pickle.loads(pickle.dumps(Config("tests.apps:asgi3_app", port=1, workers=2)))
-    assert (config.app, config.port, config.workers, config.use_subprocess) == (
-        "tests.apps:asgi3_app",
-        1,
-        2,
-        True,
-    )
+    assert (config.app, config.port, config.workers, config.use_subprocess) == ("tests.apps:asgi3_app", 1, 2, True)
 
 
 def test_a_subclass_may_have_its_own_constructor() -> None:
@@ -294,11 +289,7 @@ def test_factories(caplog: pytest.LogCaptureFixture) -> None:
     ("app", "factory", "line"),
     [
         ("no_such_module:app", False, 'Error loading ASGI app. Could not import module "no_such_module".'),
-        (
-            "tests.apps:no",
-            False,
-            'Error loading ASGI app. Attribute "no" not found in module "tests.apps".',
-        ),
+        ("tests.apps:no", False, 'Error loading ASGI app. Attribute "no" not found in module "tests.apps".'),
         ("nothing", False, 'Error loading ASGI app. Import string "nothing" must be in format "<module>:<attribute>".'),
         ("tests.apps:asgi3_app", True, "Error loading ASGI app factory: asgi3_app() missing 3 required"),
     ],

@@ -49,11 +49,7 @@ EXTENSIONS = (
 )
 
 HEADERS: dict[str, tuple[bytes, Any, Any]] = {
-    "v1 TCP4": (
-        b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n",
-        ("192.0.2.7", 4711),
-        ("198.51.100.1", 443),
-    ),
+    "v1 TCP4": (b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n", ("192.0.2.7", 4711), ("198.51.100.1", 443)),
     "v1 shortest": (b"PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n", ("0.0.0.0", 0), ("0.0.0.0", 0)),
     "v1 TCP6": (b"PROXY TCP6 2001:db8::7 ::1 4711 443\r\n", ("2001:db8::7", 4711), ("::1", 443)),
     "v1 shortest TCP6": (b"PROXY TCP6 :: :: 0 0\r\n", ("::", 0), ("::", 0)),
@@ -66,18 +62,10 @@ HEADERS: dict[str, tuple[bytes, Any, Any]] = {
     "v1 UNKNOWN with more": (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", None, None),
     "v2 TCP4": (v2(0x21, 0x11, TCP4), ("192.0.2.7", 4711), ("198.51.100.1", 443)),
     "v2 TCP6": (v2(0x21, 0x21, TCP6), ("2001:db8::7", 4711), ("::1", 443)),
-    "v2 extensions": (
-        v2(0x21, 0x11, TCP4 + b"".join(EXTENSIONS)),
-        ("192.0.2.7", 4711),
-        ("198.51.100.1", 443),
-    ),
+    "v2 extensions": (v2(0x21, 0x11, TCP4 + b"".join(EXTENSIONS)), ("192.0.2.7", 4711), ("198.51.100.1", 443)),
     "v2 LOCAL": (v2(0x20, 0, b""), None, None),
     "v2 LOCAL with extensions": (v2(0x20, 0, b"".join(EXTENSIONS)), None, None),
-    "v2 TCP6 with extensions": (
-        v2(0x21, 0x21, TCP6 + b"".join(EXTENSIONS)),
-        ("2001:db8::7", 4711),
-        ("::1", 443),
-    ),
+    "v2 TCP6 with extensions": (v2(0x21, 0x21, TCP6 + b"".join(EXTENSIONS)), ("2001:db8::7", 4711), ("::1", 443)),
     "v2 LOCAL with addresses": (v2(0x20, 0x11, TCP4), None, None),
     "v2 unix": (v2(0x21, 0x31, bytes(216)), None, None),
     "v2 UDP": (v2(0x21, 0x12, TCP4), None, None),

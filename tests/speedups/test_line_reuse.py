@@ -104,11 +104,7 @@ def judged(build: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) ->
 @pytest.mark.parametrize("build", BUILDS)
 def test_the_judge_is_shown_the_lines_that_changed(build: str) -> None:
     head = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\nX-Id: %d\r\nTE: c\r\n\r\n"
-    assert judged(build, head % 1, head % 1, head % 2) == [
-        b"Accept: b\r\nX-Id: 1\r\nTE: c\r\n",
-        b"",
-        b"X-Id: 2\r\n",
-    ]
+    assert judged(build, head % 1, head % 1, head % 2) == [b"Accept: b\r\nX-Id: 1\r\nTE: c\r\n", b"", b"X-Id: 2\r\n"]
 
 
 @pytest.mark.parametrize("build", BUILDS)

@@ -218,11 +218,7 @@ NO_FIELD = "malformed field line: it needs a name, a colon and a value, and CRLF
         (POST + b"Content-Length: +1\r\n", 400, "malformed Content-Length"),
         (POST + b"Content-Length: 9223372036854775808\r\n", 400, "Content-Length too large"),
         (POST + b"Content-Length: 000000000000000000001\r\n", 400, "Content-Length too large"),
-        (
-            POST + b"Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n",
-            400,
-            "more than one Transfer-Encoding field",
-        ),
+        (POST + b"Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n", 400, "more than one Transfer-Encoding field"),
         (POST + b"Transfer-Encoding:\r\n\r\n", 400, "unsupported Transfer-Encoding"),
         (POST + b"Transfer-Encoding: gzip\r\n\r\n", 501, "unsupported Transfer-Encoding"),
         (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 400, "unsupported Transfer-Encoding"),
@@ -275,11 +271,7 @@ def chunked_with(trailers: bytes) -> bytes:
     [
         (b"GET /234567 HTTP/1.1\r\n" + HOST + b"\r\n", b"GET /2345678 HTTP/1.1\r\n", (414, "request line too long")),
         (b"\r\n" * 2 + GET + HOST + b"\r\n", b"A" * 21, (414, "request line too long")),
-        (
-            b"\r\n" * 10 + GET + HOST + b"\r\n",
-            b"\r\n" * 11,
-            (400, "too many empty lines"),
-        ),
+        (b"\r\n" * 10 + GET + HOST + b"\r\n", b"\r\n" * 11, (400, "too many empty lines")),
         (
             GET + HOST + b"X: y\r\n" * 2 + b"\r\n",
             GET + HOST + b"X: y\r\n" * 3 + b"\r\n",
@@ -444,12 +436,7 @@ class TestStates:
         for piece in (GET + HOST, b"\r\n", b"", POST + b"Content-Length: 3", b"\r\n\r\nab", b"c"):
             reader.feed(piece)
             assert reader.has_unread()
-        self.steps(
-            reader,
-            (b"", "GET", LINE, 0, True),
-            (b"G", "POST", LENGTH, 3, True),
-            (b"E", b"abc", LINE, 0, True),
-        )
+        self.steps(reader, (b"", "GET", LINE, 0, True), (b"G", "POST", LENGTH, 3, True), (b"E", b"abc", LINE, 0, True))
         assert reader.take_rest() == b"GE"
 
     def test_take_rest(self, speedups: Any) -> None:

@@ -12,7 +12,8 @@ import trustme
 
 from tests.cases.case import head
 from tests.cases.outcome import Response, parse_responses
-from tests.protocols.http.connection import GET, HELLO, post, respond
+from tests.protocols.http.connection import GET, HELLO, Scopes, post, respond
+from tests.protocols.http.test_hooks import OF_A_REQUEST, traced
 from tests.protocols.websockets.connection import request as handshake
 from tests.protocols.websockets.frames import close
 from uvicorn.config import Config
@@ -98,7 +99,7 @@ async def test_client_certificates(http_protocol_cls: Any, tmp_path: Any, requir
 
 async def test_limit_of_the_target(http_protocol_cls: Any) -> None:
     """With an answer of its own. The requests before it are served."""
-    paths = []
+    app = Scopes()
 
     class Limited(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
         def on_url(self, url: bytes) -> None:
@@ -107,41 +108,26 @@ async def test_limit_of_the_target(http_protocol_cls: Any) -> None:
                 self.transport.close()
             super().on_url(url)
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        paths.append(scope["path"])
-        await respond()(scope, receive, send)
-
     async with listening(Limited, app) as port:
         assert [response.status for response in await ask(port, GET + LAST)] == [200, 200]
         assert [response.status for response in await ask(port, head(b"GET /%b HTTP/1.1" % (b"a" * 20)))] == [414]
-    assert paths == ["/", "/last"]
+    assert [scope["path"] for scope in app.scopes] == ["/", "/last"]
 
 
 async def test_trace_of_everything(http_protocol_cls: Any) -> None:
     """Pipelined requests are read before the first is answered; each has all its calls."""
-    calls: list[str] = []
-    names = (
-        *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete"),
-        *("on_response_complete", "data_received", "connection_made", "connection_lost"),
-    )
-
-    def trace(name: str) -> Any:
-        def hook(self: Any, *arguments: Any) -> None:
-            calls.append(name)
-            getattr(super(traced, self), name)(*arguments)
-
-        return hook
-
-    traced: Any = type("Traced", (http_protocol_cls,), {name: trace(name) for name in names})
+    recorded: list[Any] = []
+    names = (*OF_A_REQUEST, "on_response_complete", "data_received", "connection_made", "connection_lost")
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["more_body"]:
             pass
-        calls.append("app")
+        recorded.append("app")
         await respond()(scope, receive, send)
 
-    async with listening(traced, app) as port:
+    async with listening(traced(http_protocol_cls, recorded, *names), app) as port:
         responses = await ask(port, post(b"hello") + LAST)
+    calls = [call if isinstance(call, str) else call[0] for call in recorded]
     assert [response.body for response in responses] == [HELLO, HELLO]
     assert (calls[0], calls[-1]) == ("connection_made", "connection_lost")
     counts = {name: calls.count(name) for name in (*names, "app")}

@@ -6,20 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.http2 import (
-    HEAD,
-    HELLO,
-    Reader,
-    block,
-    data,
-    frame,
-    headers,
-    ping,
-    pseudo,
-    reset,
-    settings,
-    window_update,
-)
+from tests.http2 import HEAD, HELLO, Reader, block, data, frame, headers, ping, pseudo, reset, settings, window_update
 from tests.processes import PATIENCE, ServerProcess, serve
 from uvicorn._speedups import http2_codes as codes
 

@@ -6,13 +6,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.websockets.connection import settle
-from tests.protocols.websockets.frames import (
-    CLOSE,
-    TEXT,
-    ServerFrame,
-    close,
-    frame,
-)
+from tests.protocols.websockets.frames import CLOSE, TEXT, ServerFrame, close, frame
 from uvicorn.protocols.utils import ClientDisconnected
 
 

@@ -10,10 +10,7 @@ from tests.browser import BROWSER_PATIENCE, browse, needs_browser
 from tests.processes import serve
 from tests.protocols.websockets.classes import SERVED
 
-pytestmark = [
-    pytest.mark.once,
-    needs_browser,
-]
+pytestmark = [pytest.mark.once, needs_browser]
 
 
 @pytest.mark.parametrize("codec_name", SERVED)

@@ -6,13 +6,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.websockets.connection import settle
-from tests.protocols.websockets.frames import (
-    CLOSE,
-    PING,
-    TEXT,
-    close,
-    frame,
-)
+from tests.protocols.websockets.frames import CLOSE, PING, TEXT, close, frame
 from uvicorn.protocols.utils import ClientDisconnected
 
 
@@ -135,10 +129,7 @@ async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
     connection.protocol.eof_received()
     connection.lose(error)
     events = sorted([await one for one in waiting], key=lambda event: event["type"], reverse=True)
-    assert events == [
-        {"type": "websocket.receive", "text": "last"},
-        {"type": "websocket.disconnect", "code": 1005},
-    ]
+    assert events == [{"type": "websocket.receive", "text": "last"}, {"type": "websocket.disconnect", "code": 1005}]
     with pytest.raises(ClientDisconnected) as caught:
         await connection.send("send", text="")
     assert isinstance(caught.value, OSError)

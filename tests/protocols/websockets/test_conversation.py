@@ -9,18 +9,7 @@ import pytest
 
 from tests.protocols.http.test_send import BYTES_LIKE
 from tests.protocols.websockets.connection import DEFLATE, request, settle
-from tests.protocols.websockets.frames import (
-    BINARY,
-    CLOSE,
-    CONT,
-    PING,
-    PONG,
-    TEXT,
-    ServerFrame,
-    close,
-    deflated,
-    frame,
-)
+from tests.protocols.websockets.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, ServerFrame, close, deflated, frame
 
 
 def inflated(payload: bytes) -> bytes:

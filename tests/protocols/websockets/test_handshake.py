@@ -39,10 +39,7 @@ async def test_scope(connect: Any, entry: Any) -> None:
         "query_string": b"q=%201",
         "subprotocols": ["a", "b", "c"],
         "state": {"db": 1},
-        "extensions": {
-            "websocket.http.response": {},
-            "uvicorn.shutdown": {"event": connection.state.shutdown_event},
-        },
+        "extensions": {"websocket.http.response": {}, "uvicorn.shutdown": {"event": connection.state.shutdown_event}},
     }
     assert headers[0] == (b"host", b"a.example")
     assert headers[-1] == (b"x-under_score", b"\xff")

@@ -133,10 +133,7 @@ async def test_accept(make: Any) -> None:
         [
             (b":status", b"200"),
             (b"server", b"uvicorn"),
-            (
-                b"sec-websocket-extensions",
-                b"permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
-            ),
+            (b"sec-websocket-extensions", b"permessage-deflate; server_max_window_bits=12; client_max_window_bits=12"),
             (b"sec-websocket-protocol", b"chat"),
             (b"x-app", b"1"),
         ]
@@ -190,10 +187,7 @@ async def test_close_before_accept(make: Any, caplog: pytest.LogCaptureFixture) 
     answer = await client.get(1)
     assert (answer.status, answer.body, answer.ended) == (403, b"", True)
     assert await client.receive() == {"type": "websocket.disconnect", "code": 1006}
-    assert caplog.messages == [
-        '127.0.0.1:12345 - "WebSocket /ws?q=1" 403',
-        "connection rejected (403 Forbidden)",
-    ]
+    assert caplog.messages == ['127.0.0.1:12345 - "WebSocket /ws?q=1" 403', "connection rejected (403 Forbidden)"]
 
 
 @pytest.mark.parametrize("parts", [[b"not you"], [b"not ", b"you"]])

@@ -10,8 +10,7 @@ from uvicorn.server_state import ServerState
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "opened"),
-    [("websocket.accept", 101, 1), ("websocket.close", 403, 0), ("", 499, 0)],
+    ("kind", "status", "opened"), [("websocket.accept", 101, 1), ("websocket.close", 403, 0), ("", 499, 0)]
 )
 async def test_the_end_is_reported_once(
     connect: Callable[..., WebSocketConnection], kind: str, status: int, opened: int

@@ -6,18 +6,7 @@ from typing import Any
 import pytest
 
 from tests.protocols.websockets.connection import DEFLATE, request
-from tests.protocols.websockets.frames import (
-    BINARY,
-    CLOSE,
-    CONT,
-    PING,
-    PONG,
-    TEXT,
-    ServerFrame,
-    close,
-    deflated,
-    frame,
-)
+from tests.protocols.websockets.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, ServerFrame, close, deflated, frame
 from uvicorn.protocols.connection import LINGER_BYTES
 
 REASONS = {1002: "protocol error", 1007: "invalid frame payload data", 1009: "message too big"}
