@@ -18,7 +18,7 @@ from uvicorn.waiters import Waiters
 if TYPE_CHECKING:
     from uvicorn.access_log import AccessLog
 
-    # Called with what the client was given (`uvicorn._speedups.Outcome`).
+    # Its argument is an `uvicorn._speedups.Outcome`.
     Observer = Callable[[Any], None]
 
 
@@ -217,10 +217,10 @@ class ServerState:
             self.on_limit()
 
     def on_limit(self) -> None:
-        """The last request has come: call `on_request_limit`."""
+        """Called when the limit of requests is reached: call `on_request_limit`."""
         if self.on_request_limit is not None:
             self.on_request_limit()
 
 
 def _ignore(ready: bool) -> None:
-    """Without metrics, nothing follows the value of `ready`."""
+    """Do nothing: the default of `on_ready`, for servers without metrics."""

@@ -19,7 +19,7 @@ from uvicorn._speedups.metric_cells import (
 )
 
 if TYPE_CHECKING:
-    # Under another name, because the class is a C type in the compiled build.
+    # Imported under another name, because `Outcome` is a C type in the compiled build.
     from uvicorn._speedups._response_py import Outcome as ResponseOutcome
 
 
@@ -27,7 +27,7 @@ class Recorder:
     """Counts exchanges in the cells of this process. No other process writes them, so there is no lock.
 
     Args:
-        cells: a writable buffer of doubles; `uvicorn._speedups.metric_cells` says what is where.
+        cells: a writable buffer of doubles. `uvicorn._speedups.metric_cells` has their indices.
         bounds: the upper bounds of the buckets of durations: seconds, ascending, a buffer of doubles.
     """
 

@@ -11,8 +11,8 @@ sections 4, 6 and 7, RFC 9113 section 8). `Response` has the checks for every ve
     EXPECT_TRAILERS  http.response.trailers                EXPECT_BODY, for the empty last part that ends them
     COMPLETE         nothing
 
-A response knows when it has ended and what the client was given, so it is also the `Outcome` of its exchange: it calls
-the observers (`uvicorn.server_state.ServerState.observers`).
+A framer has the status and the size of its response, and notices its end. So it is also the `Outcome` of the exchange,
+which calls the observers (`uvicorn.server_state.ServerState.observers`).
 """
 
 from collections.abc import Callable
@@ -142,7 +142,7 @@ class Outcome:
 
     Attributes:
         observers: functions to call with this object at the end of an exchange; None without observers.
-        observed: whether the observers are still to be called.
+        observed: whether the observers still have to be called.
         scope: the scope of the exchange; set if there are observers.
         status: the status code that the client was given, or CLIENT_CLOSED_REQUEST.
         sent: the number of bytes of the body; -1 for a WebSocket, whose bytes are not counted.
@@ -180,7 +180,7 @@ class Outcome:
         self.sent = -1
 
     def observe(self, observers: list[Callable[[Any], None]], scope: Any) -> None:
-        """Begin an exchange, at the end of which `observers` are called."""
+        """Called at the beginning of an exchange, if there are observers."""
         self.observers = observers
         self.observed = True
         self.scope = scope
@@ -188,7 +188,7 @@ class Outcome:
         self.began = _read_clock()
 
     def report(self) -> None:
-        """Call the observers: the exchange has ended. Called once, while `observed` is true."""
+        """Call the observers, at the end of the exchange. Call this only while `observed` is true."""
         observers: Any = self.observers
         self.duration = _read_clock() - self.began
         self.observed = False
@@ -239,7 +239,7 @@ class Response(Outcome):
     trailers: list[tuple[bytes, bytes]] | None
 
     def _keep_headers(self, headers: Any) -> Any:
-        """Keep headers for the observers, also those of an iterator. Returns them."""
+        """Keep the headers for the observers. Headers of an iterator are copied to a list. Returns them."""
         self.headers = headers if type(headers) is list else list(headers)
         return self.headers
 

@@ -212,7 +212,7 @@ class Config(Options):
             logger.warning("--host and --port have no effect beside --fd.")
 
     def _check_companions(self) -> None:
-        """Warn of options that need another one: who sets them believes that they work."""
+        """Warn about options that have no effect, because an option that they need is not set."""
         for names, needed in COMPANIONS.items():
             given = [name for name in names if getattr(self, name) != OPTIONS[name].default]
             if given and not getattr(self, needed) and not (needed == "ssl_certfile" and self.is_ssl):

@@ -154,10 +154,10 @@ def bind_to(address: str, uds_mode: int | None = None, flag: str = "") -> Bind:
 
 
 def open_all(binds: Sequence[Bind]) -> None:
-    """Bind to all, or to none; some may be open already, but for their other addresses.
+    """Open all binds. If one fails, close all. The first address of a bind may be open already.
 
     Raises:
-        OSError: as `Bind.open`, or two of them are the same address.
+        OSError: an address cannot be bound, or two binds have the same address.
     """
     try:
         for bind in binds:
@@ -173,10 +173,10 @@ def open_all(binds: Sequence[Bind]) -> None:
 
 
 def _refuse_overlaps(binds: Sequence[Bind]) -> None:
-    """Refuse what only `listen` would refuse, with TCP, or what takes the file of another unix socket away."""
+    """Refuse binds with the same address. Otherwise only `listen` would fail, or one would replace the other's file."""
     earlier: list[tuple[int, Any]] = []
     for bind in binds:
-        if not isinstance(bind, InheritedBind | SystemdBind):  # Sockets of another process may share an address.
+        if not isinstance(bind, InheritedBind | SystemdBind):  # Inherited sockets may share an address.
             for sock in bind.sockets:
                 named = sock.family, sock.getsockname()
                 if any(_overlap(named, other) for other in earlier):
@@ -358,7 +358,7 @@ class UnixBind(Bind):
     def _stat(self) -> os.stat_result | None:
         try:
             return os.stat(self.path) if self._has_file else None
-        except OSError:  # There is none, or it must not be looked at.
+        except OSError:  # There is no file, or it cannot be accessed.
             return None
 
 

@@ -106,7 +106,10 @@ def _load_certificate(
 def _describe_failure(
     certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None, error: ssl.SSLError
 ) -> str:
-    """Why a certificate cannot be loaded. OpenSSL names neither the file nor, for most faults, the reason."""
+    """Say why a certificate cannot be loaded.
+
+    The error of OpenSSL has neither the file nor, in most cases, the reason.
+    """
     if not _has_label(certfile, b"CERTIFICATE"):
         return f"--ssl-certfile {certfile}: there is no certificate in PEM format in this file"
     if keyfile is None and not _has_label(certfile, b"PRIVATE KEY"):
@@ -122,7 +125,7 @@ def _describe_failure(
 
 
 def _has_label(path: str | os.PathLike[str], label: bytes) -> bool:
-    """Whether a file has a part in PEM format with these words in its label, or in its header of encryption."""
+    """Whether a file has a part in PEM format with these words in its label, or in its header about encryption."""
     with open(path, "rb") as file:
         return re.search(rb"^(?:-----BEGIN |Proc-Type: ).*" + label, file.read(), re.MULTILINE) is not None
 
