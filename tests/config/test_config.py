@@ -457,6 +457,10 @@ def test_a_log_line_names_an_option_by_its_flag(message: str, named: str, caplog
             {"ssl_certfile": __file__, "ssl_cert_reqs": 1},
             ["Each client certificate is refused without --ssl-ca-certs, which names the authorities."],
         ),
+        (
+            {"limit_concurrency": 0},
+            ["--limit-concurrency 0 answers each request with 503. Leave the option out for no limit."],
+        ),
         # What is whole.
         ({"ssl_certfile": __file__, "ssl_cert_reqs": 2, "ssl_ca_certs": __file__, "ssl_min_version": "1.3"}, []),
         ({"ssl_context_factory": lambda config, default: default(), "ssl_cert_reqs": 2}, []),

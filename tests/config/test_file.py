@@ -87,6 +87,13 @@ def test_the_order_of_the_sources(handed_over: dict[str, Any]) -> None:
     assert [handed_over[name] for name in names] == ["b:b", 3, 2, 1, [("b", "2")], True, None]
 
 
+def test_a_byte_order_mark(handed_over: dict[str, Any]) -> None:
+    """Editors on Windows write one."""
+    Path("uvicorn.toml").write_text("port = 1\n", encoding="utf-8-sig")
+    assert invoke(APP, "--config", "uvicorn.toml") == (0, "")
+    assert handed_over["port"] == 1
+
+
 def test_the_table_of_a_pyproject_file(handed_over: dict[str, Any]) -> None:
     write("[project]\nname = 'x'\n[tool.uvicorn]\napp = 'a:a'\nport = 9\n[tool.other]\nport = 1", "pyproject.toml")
     assert invoke("--config", "pyproject.toml") == (0, "")
@@ -118,7 +125,11 @@ def test_the_defaults_that_a_program_gives_the_command_stay(handed_over: dict[st
         ),
         ("[log_config]\nversion = 1", "uvicorn.toml:1: log_config must be a file that exists, not dict"),
         ("callback_notify = 'a:b'", "uvicorn.toml:1: callback_notify is for Python only"),
-        ("[tool.uvicorn]\nport = 1", "uvicorn.toml:1: 'tool' is not an option"),
+        (
+            "[tool.uvicorn]\nport = 1",
+            "uvicorn.toml:1: [tool] is a table. Options are at the top of the file; "
+            "only pyproject.toml has [tool.uvicorn]",
+        ),
         ("port = 1\nport = 2", "uvicorn.toml is not TOML: "),
         ("a b", "uvicorn.toml is not TOML: "),
     ],

@@ -392,6 +392,24 @@ def test_what_to_do_when_a_port_cannot_be_bound(
     assert refused(capsys, port=port).endswith(f"('127.0.0.1', {port}): {os.strerror(number).lower()}{hint}")
 
 
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("127.0.0.1:8000", "; --host takes neither a scheme nor a port, and --port takes the port"),
+        ("http://localhost", "; --host takes neither a scheme nor a port, and --port takes the port"),
+        ("[::1]", "; --host takes an IPv6 address without brackets"),
+        ("no such host", ""),
+    ],
+)
+def test_a_host_that_is_none(host: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(*args: Any, **options: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "not known")
+
+    monkeypatch.setattr("uvicorn.net.bind.socket.getaddrinfo", getaddrinfo)
+    with pytest.raises(OSError, match=re.escape(f"cannot resolve host {host!r}: not known{hint}") + "$"):
+        TcpBind(host, 80).open()
+
+
 def test_an_unknown_host(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot resolve host 'no such host'" in refused(capsys, host="no such host")
 

@@ -219,6 +219,8 @@ class Config(Options):
                 flags = " and ".join(OPTIONS[name].flag_shown for name in given)
                 verb = "has" if len(given) == 1 else "have"
                 logger.warning("%s %s no effect without %s.", flags, verb, OPTIONS[needed].flag_shown)
+        if self.limit_concurrency == 0:
+            logger.warning("--limit-concurrency 0 answers each request with 503. Leave the option out for no limit.")
         if self.ssl_certfile and self.ssl_cert_reqs != ssl.CERT_NONE and not self.ssl_ca_certs:
             logger.warning("Each client certificate is refused without --ssl-ca-certs, which names the authorities.")
 

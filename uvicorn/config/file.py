@@ -43,7 +43,7 @@ def read_config_file(path: str) -> ConfigFile:
     """
     loads, decode_error = _toml_reader()
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             text = file.read()
         values = _find_table(path, loads(text))
     except (UnicodeDecodeError, decode_error) as exc:
@@ -108,6 +108,9 @@ def _check(name: str, value: Any) -> None:
             raise OptionError(f"app must be an import string, not {type(value).__name__}")
         return
     option = OPTIONS.get(name)
+    if option is None and isinstance(value, dict):
+        table = ".".join(TABLE)
+        raise OptionError(f"[{name}] is a table. Options are at the top of the file; only {PYPROJECT} has [{table}]")
     if option is None:
         names = ["app", *(option.name for option in OPTIONS.values() if option.group is not Group.API)]
         raise OptionError(f"{name!r} is not an option{close_match(name, names)}")

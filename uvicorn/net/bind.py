@@ -275,8 +275,15 @@ def _resolve(host: str, port: int) -> list[Any]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
-        raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}") from None
+        raise OSError(exc.errno, f"cannot resolve host {host!r}: {exc.strerror}{_host_hint(host)}") from None
     return sorted(dict.fromkeys(found), key=lambda info: info[0] != socket.AF_INET)
+
+
+def _host_hint(host: str) -> str:
+    """What is wrong with a host that cannot be resolved, as far as its text shows it. --bind takes no such host."""
+    if host.startswith("["):
+        return "; --host takes an IPv6 address without brackets"
+    return "; --host takes neither a scheme nor a port, and --port takes the port" if ":" in host else ""
 
 
 @contextlib.contextmanager
