@@ -16,6 +16,7 @@ from tests.protocols.websockets.frames import BINARY, CLOSE, PING, PONG, TEXT, S
 from tests.protocols.websockets.frames import frame as ws_frame
 from uvicorn._speedups import http2_codes as codes
 from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.server_state import ServerState
 
 VERSION = (b"sec-websocket-version", b"13")
 DEFLATE = (b"sec-websocket-extensions", b"permessage-deflate; client_max_window_bits")
@@ -188,6 +189,21 @@ async def test_close_before_accept(make: Any, caplog: pytest.LogCaptureFixture) 
     assert (answer.status, answer.body, answer.ended) == (403, b"", True)
     assert await client.receive() == {"type": "websocket.disconnect", "code": 1006}
     assert caplog.messages == ['127.0.0.1:12345 - "WebSocket /ws?q=1" 403', "connection rejected (403 Forbidden)"]
+
+
+@pytest.mark.parametrize(("kind", "status"), [("accept", 200), ("close", 403)])
+async def test_observers_are_called_once_at_the_end(make: Any, kind: str, status: int) -> None:
+    state = ServerState()
+    outcomes: list[Any] = []
+    state.observers.append(outcomes.append)
+    client = await make(server_state=state).ask()
+    await client.send(kind)
+    client.protocol.connection_lost(None)
+    await client.turns()
+    [outcome] = outcomes
+    assert (outcome.status, outcome.sent, outcome.on_stream) == (status, -1, True)
+    await client.finish()
+    assert len(outcomes) == 1
 
 
 @pytest.mark.parametrize("parts", [[b"not you"], [b"not ", b"you"]])
