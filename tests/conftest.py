@@ -59,6 +59,14 @@ def parser(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> str:
+    """The name of the event loop."""
+    name: str = request.param
+    pytest.importorskip(name)
+    return name
+
+
 @pytest.fixture(params=["pure", "compiled"])
 def build(request: pytest.FixtureRequest) -> str:
     """The name of the build of the speedups."""

@@ -112,11 +112,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return lambda: [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_streams_end_and_other_requests_finish(loop: str, messages: Callable[[], list[str]]) -> None:
-    if loop == "uvloop":
-        pytest.importorskip("uvloop")
-
     async def main() -> None:
         app = App()
         server = Server(config_of(app, timeout_stream_shutdown=0.01, timeout_graceful_shutdown=PATIENCE))

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import functools
-import importlib.util
 import logging
 import os
 import pickle
@@ -179,14 +178,6 @@ def test_run_in_a_thread_and_stop_from_another() -> None:
     assert not thread.is_alive()
 
 
-def loop_factories() -> list[Any]:
-    return [
-        pytest.param(name, marks=pytest.mark.skipif(importlib.util.find_spec(name) is None, reason="not installed"))
-        for name in ("asyncio", "uvloop")
-    ]
-
-
-@pytest.mark.parametrize("loop", loop_factories())
 def test_setting_should_exit_wakes_the_loop(loop: Any) -> None:
     server = Server(config_of(State(), loop=loop))
     asked: list[float] = []
@@ -802,7 +793,6 @@ def test_only_a_second_sigint_forces() -> None:
 
 
 @posix
-@pytest.mark.parametrize("loop", loop_factories())
 def test_handlers_of_the_application_do_not_outlive_the_server(loop: str) -> None:
     state = State()
     called: list[str] = []
@@ -834,7 +824,6 @@ def test_handlers_of_the_application_do_not_outlive_the_server(loop: str) -> Non
 
 
 @posix
-@pytest.mark.parametrize("loop", loop_factories())
 def test_signal_handlers_of_the_program_outlive_the_server(loop: str) -> None:
     called: list[str] = []
 
@@ -955,7 +944,6 @@ APP = "tests.supervisors.apps:app"
 
 @posix
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
-@pytest.mark.parametrize("loop", loop_factories())
 def test_exit_code_and_log_of_a_process(number: int, code: int, loop: str) -> None:
     with serve(APP, "--loop", loop) as server:
         exchange((server.host, server.port), REQUEST)
@@ -1000,7 +988,6 @@ def test_an_idle_server_exits_within_30_milliseconds() -> None:
 
 
 @posix
-@pytest.mark.parametrize("loop", loop_factories())
 def test_running_out_of_files_is_survived_without_a_busy_loop(loop: str) -> None:
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48)); import uvicorn; uvicorn.main()"

@@ -1,11 +1,8 @@
 """Every combination of `crossed` against a running server: after each, another client is answered."""
 
 import contextlib
-import importlib.util
 import os
 import socket
-
-import pytest
 
 from tests.cases.crossed import COMBINATIONS, Crossed
 from tests.cases.outcome import parse_responses
@@ -50,10 +47,7 @@ def _divisions(combination: Crossed) -> list[list[bytes]]:
     return [[data], *([data[:edge], data[edge:]] for edge in combination.edges)]
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_others_are_answered(parser: str, loop: str) -> None:
-    if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
-        pytest.skip("uvloop is not installed")
     options = ["--http", parser, "--loop", loop, "--lifespan", "off", "--no-access-log", "--no-proxy-headers"]
     wrong = []
     with serve("tests.cases.echo:app", *options, env={"RECORD": os.devnull}) as server, _connect(server.port) as other:

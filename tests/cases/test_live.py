@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import socket
 from pathlib import Path
@@ -106,10 +105,7 @@ async def _run(port: int, cases: list[Case], size: int) -> list[tuple[Case, int,
 
 
 @pytest.mark.parametrize("delivery", ["whole", "singly"])
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_live(parser: str, loop: str, delivery: str, tmp_path: Path) -> None:
-    if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
-        pytest.skip("uvloop is not installed")
     record = tmp_path / "record"
     record.touch()
     cases = [case for case in ALL_CASES if (case.id, parser) not in KNOWN_DIFFERENCES]

@@ -1,7 +1,6 @@
 """Endless responses of frameworks on a real server that shuts down, or replaces a worker."""
 
 import contextlib
-import importlib.util
 import signal
 import socket
 import sys
@@ -44,7 +43,6 @@ def find_errors(server: ServerProcess) -> list[str]:
 STARLETTE = ["/stream", "/events", "/middleware/stream", "/middleware/events"]
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize(
     ("name", "paths"),
     [
@@ -53,8 +51,6 @@ STARLETTE = ["/stream", "/events", "/middleware/stream", "/middleware/events"]
     ],
 )
 def test_a_shutdown_ends_streams_and_waits_for_requests(name: str, paths: list[str], loop: str) -> None:
-    if importlib.util.find_spec(loop) is None:
-        pytest.skip(f"{loop} is not installed")
     options = ["--timeout-stream-shutdown", "0.2", "--loop", loop]
     with (
         ServerProcess(f"tests.frameworks.apps.streams_{name}:app", *options) as server,

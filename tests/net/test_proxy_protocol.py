@@ -236,10 +236,7 @@ ONE_OR_WORKERS = pytest.mark.parametrize("workers", [[], ["--workers", "2"]], id
 
 
 @ONE_OR_WORKERS
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_client_behind_a_proxy(workers: list[str], loop: str) -> None:
-    if loop == "uvloop":
-        pytest.importorskip("uvloop")
     with serve(*APP, *workers, "--loop", loop) as server:
         wait_until_it_listens(server.port)
         address = ("127.0.0.1", server.port)

@@ -337,13 +337,10 @@ class Client:
     "request_head", [b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", b"", None], ids=["asks", "idle", "gone"]
 )
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["one", "workers"])
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_handshake_that_is_going_on_at_the_shutdown(
     files: Files, loop: str, workers: list[str], request_head: bytes | None
 ) -> None:
     """The client gets an answer to its first request; without a request, it is closed a little later."""
-    if loop == "uvloop":
-        pytest.importorskip("uvloop")
     options = ["--loop", loop, *workers, "--ssl-certfile", files.both, "--timeout-ssl-handshake", str(10 * PATIENCE)]
     with serve("tests.apps:asgi3_app", *options, "--lifespan", "off") as server:
         eventually(lambda: socket.create_connection((server.host, server.port)).close() is None)

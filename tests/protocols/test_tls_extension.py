@@ -87,7 +87,6 @@ ASK = pytest.mark.parametrize("ask", [ask_http1, ask_http2, ask_websocket])
 
 
 @ASK
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("required", ["1", "2"])
 def test_a_client_with_a_certificate(files: Files, ask: Callable[..., Any], loop: str, required: str) -> None:
     options = ("--http2", "--ssl-ca-certs", files.authorities, "--ssl-cert-reqs", required)

@@ -245,9 +245,7 @@ def test_workers_on_a_unix_socket(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_workers_with_either_loop(loop: str) -> None:
-    pytest.importorskip(loop)
     with serve(APP, "--workers", "2", "--loop", loop) as server:
         wait_for_workers(server, 2)
         with load(server.port) as clients:

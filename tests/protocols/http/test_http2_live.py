@@ -17,14 +17,6 @@ from tests.processes import PATIENCE, foreign_environ, serve
 APP = "tests.protocols.http.http2_app:app"
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def loop(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    if name == "uvloop":
-        pytest.importorskip("uvloop")
-    return name
-
-
 def _run(*command: str) -> bytes:
     """What a client prints."""
     return subprocess.run(command, capture_output=True, env=foreign_environ(), timeout=PATIENCE).stdout

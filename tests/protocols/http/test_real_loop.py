@@ -202,12 +202,9 @@ async def app(scope, receive, send):
 """
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("path", ["/", "/late"])
 def test_an_application_that_exits(loop: str, path: str, parser: str, tmp_path: Path) -> None:
     """The client gets what it gets for any other exception; the process ends."""
-    if loop == "uvloop":
-        pytest.importorskip("uvloop")
     (tmp_path / "exiting.py").write_text(EXITING)
     options = ["exiting:app", "--app-dir", str(tmp_path), "--lifespan", "off", "--loop", loop, "--http", parser]
     with serve(*options) as server:

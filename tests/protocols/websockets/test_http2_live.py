@@ -146,7 +146,6 @@ def test_keepalive() -> None:
         assert client.get_end(number).ended
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_encrypted(loop: str, tmp_path: Path) -> None:
     authority = trustme.CA()
     certificate = str(tmp_path / "certificate.pem")

@@ -243,9 +243,7 @@ def test_keepalive(codec_name: str) -> None:
         server.wait_stdout("disconnect 1005 without a reason")
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_encrypted(codec_name: str, loop: str, tmp_path: Path) -> None:
-    pytest.importorskip("uvloop" if loop == "uvloop" else "asyncio")
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
