@@ -97,9 +97,9 @@ def test_older_than_its_sources(
     if error is None:
         monkeypatch.setattr(_speedups, "load", lambda build, modules: types.SimpleNamespace(build=build))
         monkeypatch.setattr(sys.implementation, "name", "cpython")
-        monkeypatch.setattr(_speedups, "_SETUP", __file__)  # as in a checkout
     else:
         without_compiled(error)
+    monkeypatch.setattr(_speedups, "_SETUP", __file__)  # as in a checkout
     monkeypatch.setattr(build_state, "find_newer_source", lambda: "_scan_py.py")
     message = re.escape("the compiled build is older than _scan_py.py. Rebuild it: python setup.py build_ext --inplace")
     with pytest.warns(RuntimeWarning, match=f"^uvicorn runs without its speedups: {message}$"):
