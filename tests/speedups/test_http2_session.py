@@ -71,6 +71,7 @@ class Peer:
         """The error code for which the bytes end the connection."""
         kind, stream, fault = self.feed(*data)[-1]
         assert (kind, stream) == (FAULT, None)
+        assert fault.reason
         assert self.feed(headers(99)) == [], "something is read after a fault"
         self.read()
         assert self.reader.goaway.code == fault.code
@@ -277,6 +278,22 @@ def test_a_part_of_a_head_is_distinguished_from_a_part_of_a_body(peer: Peer) -> 
     assert not peer.session.in_head()
 
 
+def test_four_bytes_show_that_a_head_begins(peer: Peer) -> None:
+    peer.start(headers(1)[:4])
+    assert peer.session.in_head()
+
+
+@pytest.mark.parametrize("idle", [window_update(4, 5), reset(4), data(4, b"x")])
+def test_streams_of_the_server_are_always_idle(peer: Peer, idle: bytes) -> None:
+    peer.start(headers(5))
+    assert peer.fault(idle) == codes.PROTOCOL_ERROR
+
+
+def test_the_largest_frame_size_that_a_client_may_allow(peer: Peer) -> None:
+    assert not peer.start(settings((codes.MAX_FRAME_SIZE, 16777215)))
+    assert peer.read() == [("SETTINGS", codes.ACK, 0, b"")]
+
+
 def test_numbers_of_streams_rise(peer: Peer) -> None:
     peer.start(headers(5))
     assert peer.fault(headers(3)) == codes.STREAM_CLOSED
@@ -396,6 +413,7 @@ def test_a_body_over_its_limit(speedups: Any, sent: bytes) -> None:
     events = peer.start(sent)
     kind, stream, rejected = events[-1]
     assert (kind, rejected.status) == (REJECTED, 413)
+    assert [each for each, _, _ in events].count(REJECTED) == 1
     assert peer.feed(data(1, b"more")) == [] or not stream.more_body
 
 
@@ -451,7 +469,8 @@ def test_more_streams_than_allowed_are_refused(speedups: Any) -> None:
     peer = Peer(speedups, max_streams=2)
     events = peer.start(headers(1), headers(3), headers(5), headers(7, (b"x-late", b"1")))
     assert [kind for kind, _, _ in events] == [REQUEST, REQUEST]
-    assert [each.code for each in peer.read()] == [codes.REFUSED_STREAM] * 2
+    refused = codes.REFUSED_STREAM.to_bytes(4, "big")
+    assert peer.read() == [("RST_STREAM", 0, 5, refused), ("RST_STREAM", 0, 7, refused)]
     peer.send(events[0][1], START, body())
     peer.session.release(events[0][1])
     [(kind, _, _)] = peer.feed(headers(9))
@@ -508,6 +527,31 @@ def test_too_many_frames_that_move_nothing_forward(peer: Peer, idle: bytes) -> N
         assert not peer.feed(idle)
         peer.read()
     assert peer.fault(idle * 20) == codes.ENHANCE_YOUR_CALM
+
+
+def test_resets_of_a_closed_stream_move_nothing_forward(peer: Peer) -> None:
+    peer.start(headers(1), reset(1))
+    for _ in range(100):
+        peer.feed(reset(1) * 9)
+    assert peer.fault(reset(1) * 120) == codes.ENHANCE_YOUR_CALM
+
+
+def test_the_budget_of_frames_that_move_nothing_forward(peer: Peer) -> None:
+    """1,000, of which the first SETTINGS have taken one."""
+    peer.start()
+    for _ in range(999):
+        assert not peer.feed(ping())
+        peer.read()
+    assert peer.fault(ping()) == codes.ENHANCE_YOUR_CALM
+
+
+def test_data_adds_four_frames_to_the_budget(peer: Peer) -> None:
+    peer.start(headers(1, end=False), ping() * 500)
+    peer.feed(data(1, b"x") * 3)
+    for _ in range(500 + 3 * 4):
+        assert not peer.feed(ping())
+        peer.read()
+    assert peer.fault(ping()) == codes.ENHANCE_YOUR_CALM
 
 
 def test_requests_and_data_earn_frames(peer: Peer) -> None:
@@ -610,6 +654,15 @@ def test_a_stream_that_has_ended_gets_no_window(peer: Peer) -> None:
     peer.feed(reset(1))
     assert peer.session.credit(stream)
     assert peer.read() == []
+
+
+def test_no_more_of_a_window_is_given_back_than_was_used(peer: Peer) -> None:
+    """Data for streams that the client had ended counts once."""
+    peer.start()
+    for number in range(1, 17, 2):
+        peer.feed(headers(number), data(number, b"x" * 16384))
+    given_back = sum(each.number for each in peer.read() if each.kind == "WINDOW_UPDATE")
+    assert 8 * 16384 - 32768 <= given_back <= 8 * 16384
 
 
 def test_padding_reopens_the_window_at_once(peer: Peer) -> None:

@@ -189,6 +189,7 @@ def test_a_fault_is_seen_before_the_rest_of_the_frame(speedups: Any) -> None:
         codec = speedups.WebSocketCodec(1000, None)
         [failed] = codec.feed(data)
         assert failed.code == code
+        assert failed.reason
         assert len(codec.replies) == 1
 
 
