@@ -46,6 +46,17 @@ _NAMES = {
 }
 
 
+# The flags that a server's frames may have, and their lengths if there is one only.
+_FLAGS = {
+    "DATA": codes.END_STREAM,
+    "HEADERS": codes.END_STREAM | codes.END_HEADERS,
+    "CONTINUATION": codes.END_HEADERS,
+    "SETTINGS": codes.ACK,
+    "PING": codes.ACK,
+}
+_SIZES = {"RST_STREAM": 4, "WINDOW_UPDATE": 4, "PING": 8}
+
+
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
     """The bytes of a frame."""
     return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
@@ -169,6 +180,8 @@ class Reader:
 
     def read(self, data: bytes) -> "Reader":
         for each in parse_frames(data):
+            assert not each.flags & ~_FLAGS.get(each.kind, 0), f"{each.kind} with flags that nothing defines"
+            assert len(each.payload) == _SIZES.get(each.kind, len(each.payload)), f"{each.kind} of a wrong length"
             self.frames.append(each)
             if each.stream and each.kind != "WINDOW_UPDATE":
                 self._take(each, self.answers.setdefault(each.stream, Answer()))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import hpack
 import pytest
 
 from tests import http2
@@ -142,6 +143,18 @@ def test_byte_by_byte(speedups: Any) -> None:
     assert dripped.read() == whole.read()
 
 
+def test_two_reads_divided_at_any_byte(speedups: Any) -> None:
+    stream = headers(1, end=False) + data(1, b"abc") + data(1, b"d", end=True) + ping() + headers(3)
+    for place in range(1, len(stream)):
+        divided = Peer(speedups)
+        divided.start(stream[:place])
+        divided.feed(stream[place:])
+        bodies = [content for kind, _, content in divided.events if kind == BODY]
+        assert b"".join(bodies) == b"abcd"
+        assert [each.number for kind, each, _ in divided.events if kind == REQUEST] == [1, 3]
+        assert divided.read() == [("PING", codes.ACK, 0, b"12345678")]
+
+
 # Frames
 
 
@@ -233,6 +246,13 @@ def test_padding_and_deprecated_priority_are_skipped(peer: Peer) -> None:
     assert (kind, other, content) == (BODY, stream, b"abc")
 
 
+def test_frames_of_padding_alone(peer: Peer) -> None:
+    peer.start(frame(codes.HEADERS, codes.PADDED, 1, b"\x02\0\0"))
+    [(kind, stream, _)] = peer.feed(frame(codes.CONTINUATION, codes.END_HEADERS, 1, block(*pseudo())))
+    assert (kind, stream.number) == (REQUEST, 1)
+    assert peer.feed(data(1, b"\x02\0\0", end=True, flags=codes.PADDED)) == [(BODY, stream, b"")]
+
+
 @pytest.mark.parametrize("payload", [b"", b"\x01", b"\x05abcd"])
 def test_more_padding_than_bytes(peer: Peer, payload: bytes) -> None:
     peer.start(headers(1, end=False))
@@ -263,6 +283,37 @@ def test_a_field_block_in_several_frames(peer: Peer) -> None:
     assert not peer.session.in_head()
 
 
+def test_the_frames_of_each_field_block_are_counted_anew(peer: Peer) -> None:
+    peer.start()
+    whole = block(*pseudo())
+    for number in (1, 3, 5):
+        peer.feed(frame(codes.HEADERS, codes.END_STREAM, number, whole))
+        for _ in range(10):
+            peer.feed(frame(codes.CONTINUATION, 0, number, b""))
+        [(kind, stream, _)] = peer.feed(frame(codes.CONTINUATION, codes.END_HEADERS, number, b""))
+        assert (kind, stream.number) == (REQUEST, number)
+
+
+@pytest.mark.parametrize("flags", [codes.END_HEADERS, codes.END_HEADERS | codes.END_STREAM])
+@pytest.mark.parametrize("before", ["a closed stream", "an ended stream", "a refused stream"])
+def test_field_blocks_that_are_not_used_keep_the_table_in_step(speedups: Any, before: str, flags: int) -> None:
+    """The client's later blocks refer to what an earlier one has added to the table (RFC 7541 section 4)."""
+    peer = Peer(speedups, max_streams=1)
+    [(_, stream, _)] = peer.start(headers(1))
+    if before == "a closed stream":
+        peer.session.reset(stream, codes.CANCEL)
+    encoder = hpack.Encoder()
+    late = encoder.encode([*(pseudo() if before == "a refused stream" else ()), (b"x-late", b"value")])
+    peer.feed(frame(codes.HEADERS, flags, 3 if before == "a refused stream" else 1, late))
+    peer.session.reset(stream, codes.CANCEL)
+    peer.session.release(stream)
+    again = encoder.encode([*pseudo(), (b"x-late", b"value")])
+    assert b"value" not in again
+    [(kind, _, head)] = peer.feed(frame(codes.HEADERS, codes.END_HEADERS, 5, again))
+    assert kind == REQUEST
+    assert head.headers[-1] == (b"x-late", b"value")
+
+
 @pytest.mark.parametrize("between", [ping(), headers(1), data(1), frame(codes.CONTINUATION, 0, 3)])
 def test_nothing_comes_within_a_field_block(peer: Peer, between: bytes) -> None:
     peer.start(frame(codes.HEADERS, 0, 1, block(*pseudo())))
@@ -289,9 +340,30 @@ def test_streams_of_the_server_are_always_idle(peer: Peer, idle: bytes) -> None:
     assert peer.fault(idle) == codes.PROTOCOL_ERROR
 
 
-def test_the_largest_frame_size_that_a_client_may_allow(peer: Peer) -> None:
-    assert not peer.start(settings((codes.MAX_FRAME_SIZE, 16777215)))
+@pytest.mark.parametrize(
+    "setting",
+    [
+        (codes.MAX_FRAME_SIZE, 16384),
+        (codes.MAX_FRAME_SIZE, 16777215),
+        (codes.ENABLE_PUSH, 1),
+        (codes.INITIAL_WINDOW_SIZE, codes.MAX_WINDOW),
+    ],
+)
+def test_the_limits_of_settings_are_accepted(peer: Peer, setting: tuple[int, int]) -> None:
+    assert not peer.start(headers(1), settings(setting))[1:]
     assert peer.read() == [("SETTINGS", codes.ACK, 0, b"")]
+
+
+def test_windows_may_reach_their_upper_limit(peer: Peer) -> None:
+    most = codes.MAX_WINDOW - 65535
+    assert not peer.start(headers(1), window_update(0, most), window_update(1, most))[1:]
+    assert peer.read() == []
+
+
+def test_each_setting_of_a_frame_has_its_effect(peer: Peer) -> None:
+    [(_, stream, _)] = peer.start(headers(1), settings((0x7777, 5), (codes.INITIAL_WINDOW_SIZE, 5)))
+    peer.send(stream, START, body(b"0123456789"))
+    assert peer.answers[1].body == b"01234"
 
 
 def test_numbers_of_streams_rise(peer: Peer) -> None:
@@ -391,6 +463,7 @@ def test_nothing_comes_after_the_end_of_a_stream(peer: Peer, late: bytes) -> Non
     [
         headers(1, (b"content-length", b"3")),
         headers(1, (b"content-length", b"3"), end=False) + data(1, b"abcd"),
+        headers(1, (b"content-length", b"3"), end=False) + data(1, b"abc") + data(1, b"d"),
         headers(1, (b"content-length", b"3"), end=False) + data(1, b"ab", end=True),
         headers(1, (b"content-length", b"3"), end=False)
         + frame(codes.HEADERS, codes.END_HEADERS | codes.END_STREAM, 1, block((b"x", b"1"))),
@@ -415,6 +488,18 @@ def test_a_body_over_its_limit(speedups: Any, sent: bytes) -> None:
     assert (kind, rejected.status) == (REJECTED, 413)
     assert [each for each, _, _ in events].count(REJECTED) == 1
     assert peer.feed(data(1, b"more")) == [] or not stream.more_body
+
+
+def test_a_body_as_long_as_its_limit(speedups: Any) -> None:
+    peer = Peer(speedups, limits=(65536, 256, 131072, 10))
+    [(kind, _, _), (_, _, content)] = peer.start(headers(1, end=False), data(1, b"x" * 10, end=True))
+    assert (kind, content) == (REQUEST, b"x" * 10)
+
+
+def test_a_limit_of_zero_allows_no_body(speedups: Any) -> None:
+    peer = Peer(speedups, limits=(65536, 256, 131072, 0))
+    [_, (kind, _, rejected)] = peer.start(headers(1, end=False), data(1, b"x"))
+    assert (kind, rejected.status) == (REJECTED, 413)
 
 
 def test_a_stream_that_ends_in_the_read_it_came_in_is_not_given_out(peer: Peer) -> None:
@@ -450,6 +535,32 @@ def test_frames_for_a_stream_that_we_have_reset_are_ignored(peer: Peer) -> None:
     assert peer.session.state != 3
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        headers(1) + data(1, b"x"),
+        headers(1, (b"content-length", b"1"), end=False) + data(1, b"xy"),
+        headers(1) + window_update(1, 0),
+        headers(1) + reset(1) + data(1, b"x"),
+    ],
+)
+def test_an_error_of_a_stream_is_answered_once(peer: Peer, wrong: bytes) -> None:
+    peer.start(wrong)
+    assert [(each.stream, each.kind) for each in peer.read() if each.kind == "RST_STREAM"] == [(1, "RST_STREAM")]
+    assert not peer.session.streams
+    assert not peer.feed(data(1, b"late"), headers(1), window_update(1, 5))
+    assert peer.read() == []
+
+
+def test_late_data_moves_nothing_forward(peer: Peer) -> None:
+    [(_, stream, _)] = peer.start(headers(1, end=False))
+    peer.session.reset(stream, codes.CANCEL)
+    for _ in range(990):
+        assert not peer.feed(data(1, b"x"))
+        peer.read()
+    assert peer.fault(data(1, b"x") * 20) == codes.ENHANCE_YOUR_CALM
+
+
 def test_only_the_last_streams_that_we_have_reset_are_remembered(peer: Peer) -> None:
     peer.start()
     for number in range(1, 2 * 257, 2):
@@ -482,6 +593,23 @@ def test_too_many_resets(peer: Peer) -> None:
     for number in range(1, 2 * 1000, 2):
         peer.feed(headers(number), reset(number))
     assert peer.fault(headers(2001), reset(2001)) == codes.ENHANCE_YOUR_CALM
+
+
+def test_refused_streams_count_as_resets(speedups: Any) -> None:
+    peer = Peer(speedups, max_streams=1)
+    peer.start(headers(1))
+    for number in range(3, 3 + 2 * 1000, 2):
+        assert not peer.feed(headers(number))
+        peer.read()
+    assert peer.fault(headers(2003)) == codes.ENHANCE_YOUR_CALM
+
+
+def test_data_for_closed_streams_counts_as_resets(peer: Peer) -> None:
+    peer.start()
+    for number in range(1, 2 * 500, 2):
+        peer.feed(headers(number), reset(number), data(number, b"x"))
+        peer.read()
+    assert peer.fault(headers(1001), reset(1001), data(1001, b"x")) == codes.ENHANCE_YOUR_CALM
 
 
 def test_resets_are_forgiven_with_time(peer: Peer) -> None:
@@ -567,6 +695,15 @@ def test_requests_and_data_earn_frames(peer: Peer) -> None:
         peer.feed(window_update(0, 1), window_update(1, 1))
         peer.read()
     assert peer.session.state != 3
+
+
+def test_data_of_a_response_adds_four_for_each_of_its_frames(peer: Peer) -> None:
+    [(_, stream, _), *_] = peer.start(headers(1), ping() * 500)
+    peer.send(stream, START, body(b"x" * 16385))
+    for _ in range(500 + 2 * 4):
+        assert not peer.feed(ping())
+        peer.read()
+    assert peer.fault(ping()) == codes.ENHANCE_YOUR_CALM
 
 
 def test_frames_are_forgiven_with_time(peer: Peer) -> None:
@@ -656,13 +793,54 @@ def test_a_stream_that_has_ended_gets_no_window(peer: Peer) -> None:
     assert peer.read() == []
 
 
-def test_no_more_of_a_window_is_given_back_than_was_used(peer: Peer) -> None:
-    """Data for streams that the client had ended counts once."""
+UNUSED = {
+    "after the end": lambda number: [headers(number), data(number, b"x" * 16384)],
+    "for a closed stream": lambda number: [headers(number), reset(number), data(number, b"x" * 16384)],
+    "longer than its length": lambda number: [
+        headers(number, (b"content-length", b"1"), end=False),
+        data(number, b"x" * 16384),
+    ],
+    "over the limit": lambda number: [headers(number, end=False), data(number, b"x" * 8192), data(number, b"x" * 8192)],
+    "not taken": lambda number: [headers(number, end=False), data(number, b"x" * 16384), reset(number)],
+    "padding": lambda number: [
+        headers(number, end=False),
+        *[data(number, b"\xff" + bytes(255), flags=codes.PADDED)] * 64,
+    ],
+}
+
+
+@pytest.mark.parametrize("why", UNUSED)
+def test_the_window_of_data_that_is_not_used_is_given_back_once(speedups: Any, why: str) -> None:
+    peer = Peer(speedups, limits=(65536, 256, 131072, 10) if why == "over the limit" else LIMITS)
     peer.start()
     for number in range(1, 17, 2):
-        peer.feed(headers(number), data(number, b"x" * 16384))
+        for each in UNUSED[why](number):
+            for kind, stream, _ in peer.feed(each):
+                if kind == RESET:
+                    peer.session.release(stream)
+    frames = peer.read()
+    # The last bytes wait until there is half a window of them.
+    connection = sum(each.number for each in frames if each.kind == "WINDOW_UPDATE" and not each.stream)
+    assert 8 * 16384 - 32768 < connection <= 8 * 16384
+
+
+def test_data_over_a_stream_s_window_is_given_back_to_the_connection(peer: Peer) -> None:
+    peer.start(headers(1, end=False))
+    peer.session.widen(1 << 17)
+    peer.read()
+    peer.feed(*[data(1, b"x" * 16384)] * 4)
     given_back = sum(each.number for each in peer.read() if each.kind == "WINDOW_UPDATE")
-    assert 8 * 16384 - 32768 <= given_back <= 8 * 16384
+    assert given_back == 4 * 16384
+
+
+def test_a_window_is_given_back_when_half_of_it_was_used(peer: Peer) -> None:
+    [(_, stream, _)] = peer.start(headers(1, end=False))
+    peer.feed(data(1, b"x" * 16384), data(1, b"x" * 16000))
+    peer.session.credit(stream)
+    assert peer.read() == []
+    peer.feed(data(1, b"x" * 384))
+    peer.session.credit(stream)
+    assert {(each.stream, each.number) for each in peer.read()} == {(0, 32768), (1, 32768)}
 
 
 def test_padding_reopens_the_window_at_once(peer: Peer) -> None:
@@ -670,7 +848,7 @@ def test_padding_reopens_the_window_at_once(peer: Peer) -> None:
     for _ in range(200):
         peer.feed(data(1, b"\xffx" + b"\0" * 255, flags=codes.PADDED))
     given_back = sum(each.number for each in peer.read() if each.stream == 1)
-    assert given_back >= 32768
+    assert 32768 <= given_back <= 200 * 256
 
 
 def test_a_body_that_is_not_taken_is_given_back_at_the_end(peer: Peer) -> None:
@@ -953,6 +1131,21 @@ def test_a_stream_without_window_stops_no_other(peer: Peer) -> None:
     assert peer.answers[3].body == b"y" * 100
 
 
+def test_the_most_urgent_priority_is_zero(peer: Peer) -> None:
+    assert order(peer, b"u=1", b"u=0") == [5, 5, 5, 3, 3, 3]
+
+
+def test_the_priority_of_an_open_stream_can_change(peer: Peer) -> None:
+    peer.start(settings((codes.INITIAL_WINDOW_SIZE, 0)))
+    streams = peer.feed(headers(1), headers(3))
+    for _, stream, _ in streams:
+        peer.send(stream, START, body(b"x" * 100))
+    peer.feed(frame(codes.PRIORITY_UPDATE, 0, 0, b"\0\0\0\x03u=0"))
+    peer.read()
+    peer.feed(settings((codes.INITIAL_WINDOW_SIZE, 100)))
+    assert [each.stream for each in peer.read() if each.kind == "DATA"] == [3, 1]
+
+
 def test_early_priorities_are_bounded(speedups: Any) -> None:
     peer = Peer(speedups, max_streams=3)
     update = [frame(codes.PRIORITY_UPDATE, 0, 0, n.to_bytes(4, "big") + b"u=0") for n in (5, 7, 9, 11)]
@@ -992,6 +1185,12 @@ def test_a_fault_after_a_shutdown_names_no_later_stream(peer: Peer) -> None:
     peer.read()
     assert peer.fault(headers(3), ping(b"")) == codes.FRAME_SIZE_ERROR
     assert peer.reader.goaway.number == 1
+
+
+def test_a_fault_names_the_last_stream_that_was_read(peer: Peer) -> None:
+    peer.start(headers(1), headers(5))
+    assert peer.fault(ping(b"")) == codes.FRAME_SIZE_ERROR
+    assert peer.reader.goaway.number == 5
 
 
 def test_a_reason_of_our_own_ends_the_connection(peer: Peer) -> None:
