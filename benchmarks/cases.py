@@ -76,6 +76,7 @@ class Case:
     app: the ASGI application that answers it, relative to this folder.
     floor: what the floor answers without looking at the request.
     as_installed: access log and proxy headers are left as the server has them, instead of the log being off.
+    access_format: the value of --access-log-format, which uvicorn 0.54 has not.
     varying: each request has a field whose value no other has, which wrk cannot do.
     message: bytes of a WebSocket message that is echoed, in place of a request; 0 if it is no WebSocket.
     fragments: the frames that it comes in.
@@ -92,6 +93,7 @@ class Case:
     body: bytes = b""
     app: str = "app:app"
     as_installed: bool = False
+    access_format: str = "default"
     varying: bool = False
     message: int = 0
     fragments: int = 1
@@ -155,6 +157,18 @@ CASES = {
             headers=BROWSER_HEADERS,
             as_installed=True,
             varying=True,
+        ),
+        *(
+            Case(
+                access_format,
+                f"the same, with `--access-log-format {access_format}`",
+                path="/?page=2&q=seven",
+                headers=BROWSER_HEADERS,
+                as_installed=True,
+                access_format=access_format,
+                varying=True,
+            )
+            for access_format in ("combined", "json")
         ),
         Case(
             "fastapi",

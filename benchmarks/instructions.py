@@ -37,7 +37,19 @@ TIMEOUT = 60  # seconds, for one answer under callgrind
 DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54"]
 DEFAULT_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying", "fastapi"]
 # The others are measured for the table; a check has to be short.
-CHECKED_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying", "echo"]
+CHECKED_CASES = [
+    "get",
+    "browser",
+    "varying",
+    "post",
+    "stream",
+    "close",
+    "installed",
+    "installed-varying",
+    "combined",
+    "json",
+    "echo",
+]
 
 
 def answer_length(case: Case, port: int) -> int:

@@ -60,6 +60,8 @@ def _uvicorn(*options: str) -> Callable[[Case, int], list[str]]:
         chosen = [] if case.as_installed else ["--no-access-log", "--no-proxy-headers"]
         if case.message:
             chosen += NO_PINGS
+        if case.access_format != "default":
+            chosen += ["--access-log-format", case.access_format]
         return ["-m", "uvicorn", case.app, "--port", str(port), *options, *chosen]
 
     return arguments
@@ -100,8 +102,6 @@ SERVERS = {
         Server("ours-h11", _uvicorn("--loop", "uvloop", "--http", "h11")),
         Server("ours-asgi-2.4", _uvicorn(*FASTEST, "--asgi-http-version", "2.4")),
         Server("ours-metrics", _uvicorn(*FASTEST, "--metrics", "127.0.0.1:0")),
-        Server("ours-combined", _uvicorn(*FASTEST, "--access-log-format", "combined")),
-        Server("ours-json", _uvicorn(*FASTEST, "--access-log-format", "json")),
         Server("floor-asyncio", _floor("asyncio")),
         Server("uvicorn-0.54", _uvicorn(*FASTEST), "uvicorn-0.54", ("uvicorn",)),
         Server(

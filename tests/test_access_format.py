@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,21 @@ APP = "tests.access_format_app:app"
 GET = b'GET %b HTTP/1.1\r\nhost: a\r\nuser-agent: "x\\\r\nx-request-id: 7\r\nconnection: close\r\n\r\n'
 
 
-class Response:
-    """What is known of a response at its end."""
+# The build under test: what `both_builds` has set.
+speedups: Any = _speedups
 
-    def __init__(self, **known: Any) -> None:
-        self.status = 200
-        self.sent = 12
-        self.duration = 61.0023456
-        self.headers: Any = [(b"X-Cache", b"hit"), [bytearray(b"x-other"), memoryview(b"1")]]
-        vars(self).update(known)
+
+def ended(request: dict[str, Any], **different: Any) -> Any:
+    """The outcome of an exchange."""
+    made = speedups.Outcome(False)
+    made.observe([], request)
+    made.status = 200
+    made.sent = 12
+    made.duration = 61.0023456
+    made.headers = [(b"X-Cache", b"hit"), [bytearray(b"x-other"), memoryview(b"1")]]
+    for name, value in different.items():
+        setattr(made, name, value)
+    return made
 
 
 def scope(**different: Any) -> dict[str, Any]:
@@ -49,6 +56,8 @@ def scope(**different: Any) -> dict[str, Any]:
         (b"host", b"a"),
         (b"user-agent", b'Mozilla "x"'),
         (b"referer", b"http://b/"),
+        (b"x-two", b"first"),
+        (b"x-two", b"second"),
         (b"authorization", b"Basic " + base64.b64encode(b"me:secret")),
     ]
     return {
@@ -65,18 +74,19 @@ def scope(**different: Any) -> dict[str, Any]:
 @pytest.fixture(params=["pure", "compiled"])
 def both_builds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
-        speedups = _speedups.load(request.param)
+        loaded = _speedups.load(request.param)
     except ImportError:
         pytest.skip(f"there is no {request.param} build")
+    monkeypatch.setattr(sys.modules[__name__], "speedups", loaded)
     for name in ("LineOfParts", "Part", "quote_text"):
-        monkeypatch.setattr(access_format, name, getattr(speedups, name))
+        monkeypatch.setattr(access_format, name, getattr(loaded, name))
 
 
-def line(text: str, response: Any = None, **different: Any) -> str:
+def line(text: str, known: Any = (), **different: Any) -> str:
+    """A line of its own, for an outcome with the facts `known`, or for a response that starts."""
     made = compile_format(text)
-    if response is None:
-        response = Response() if made.at_end else 200
-    return made.format(scope(**different), response)
+    request = scope(**different)
+    return made.format(ended(request, **dict(known)) if made.at_end else request, 200)
 
 
 @pytest.mark.usefixtures("both_builds")
@@ -92,6 +102,7 @@ def line(text: str, response: Any = None, **different: Any) -> str:
         ("%(q)s", "c=d"),
         ("%(H)s", "HTTP/1.1"),
         ("%(s)s", "200"),
+        ("%({x-two}i)s %({x-none}i)s", "first -"),
         ("%(B)s %(b)s", "12 12"),
         ("%(f)s", "http://b/"),
         ("%(a)s", r"Mozilla \"x\""),
@@ -123,22 +134,142 @@ def test_every_atom_is_known_by_its_name() -> None:
 
 @pytest.mark.usefixtures("both_builds")
 @pytest.mark.parametrize(
-    ("text", "different", "response", "expected"),
+    ("text", "different", "known", "expected"),
     [
-        ("%(h)s", {"client": None}, None, "-"),
-        ("%(m)s %(r)s", {"method": "GET", "query_string": b""}, None, "GET GET /a%20b HTTP/1.1"),
-        ("%(u)s %(a)s", {"headers": []}, None, "- -"),
-        ("%(u)s", {"headers": [(b"authorization", b"Bearer x")]}, None, "-"),
-        ("%(u)s", {"headers": [(b"authorization", b"basic !!!a")]}, None, "-"),
-        ("%(u)s", {"headers": [(b"authorization", b"Basic OnNlY3JldA==")]}, None, "-"),
-        ("%(b)s %(B)s", {}, Response(sent=0), "- 0"),
-        ("%(b)s %(B)s", {}, Response(sent=-1), "- -"),
-        ("%(L)s %(D)s", {}, Response(duration=0.0000009), "0.000000 0"),
-        ("%(s)s", {}, 404, "404"),
+        ("%(h)s", {"client": None}, {}, "-"),
+        ("%(m)s %(r)s", {"method": "GET", "query_string": b""}, {}, "GET GET /a%20b HTTP/1.1"),
+        ("%(u)s %(a)s", {"headers": []}, {}, "- -"),
+        ("%(u)s", {"headers": [(b"authorization", b"Bearer x")]}, {}, "-"),
+        ("%(u)s", {"headers": [(b"authorization", b"basic !!!a")]}, {}, "-"),
+        ("%(u)s", {"headers": [(b"authorization", b"Basic OnNlY3JldA==")]}, {}, "-"),
+        ("%(b)s %(B)s", {}, {"sent": 0}, "- 0"),
+        ("%(b)s %(B)s", {}, {"sent": -1}, "- -"),
+        ("%(L)s %(D)s", {}, {"duration": 0.0000009}, "0.000000 0"),
     ],
 )
-def test_missing_values_are_dashes(text: str, different: dict[str, Any], response: Any, expected: str) -> None:
-    assert line(text, response, **different) == expected
+def test_missing_values_are_dashes(text: str, different: dict[str, Any], known: dict[str, int], expected: str) -> None:
+    assert line(text, known, **different) == expected
+
+
+@pytest.mark.usefixtures("both_builds")
+@pytest.mark.parametrize("status", [100, 200, 404, 999, 0, 7, 1000, -1])
+def test_each_status(status: int) -> None:
+    assert compile_format("%(s)s").format(scope(), status) == str(status)
+    assert line("%(B)s %(s)s", {"status": status}) == f"12 {status}"
+
+
+class Text(str):
+    """A str that is of no exact type."""
+
+    __slots__ = ()
+
+
+AGENT = (b"user-agent", b"one")
+ADDRESS = ["10.0.0.1", 1]
+# Facts of the requests after each other, each followed by one that nearly equals it.
+REQUESTS: list[dict[str, Any]] = [
+    {},
+    {"headers": [AGENT]},
+    {"headers": [AGENT]},
+    {"headers": [(b"user-agent", b"onE")]},
+    {"headers": [(b"user-agent", bytearray(b"onE"))]},
+    {"headers": [(b"user-agent", memoryview(b"one"))]},
+    {"headers": [(b"user-agent", b"")]},
+    {"headers": []},
+    {"headers": [(b"user-agent", b"two"), AGENT, (b"referer", b"here")]},
+    {"headers": [AGENT, (b"user-agent", b"two")]},
+    {"headers": ((b"user-agenT", b"1"), (b"x-agent-of", b"2"), [b"user-agent", b"three"])},
+    {"headers": [(b"x", b"1"), (b"referer", b'"')]},
+    {"headers": [(b"authorization", b"Basic b25lOng=")]},
+    {"headers": [(b"authorization", b"Basic b25mOng=")]},
+    {"headers": [(b"user-agent", b"\xe9" * 2000)]},
+    {"headers": [(b"user-agent", b"\xe9" * 2000)]},
+    {"headers": [(b"user-agent", b"\xe9" * 1999)]},
+    {"client": ("10.0.0.1", 1)},
+    {"client": ("10.0.0.2", 1)},
+    {"client": ADDRESS},
+    {"client": None},
+    {"client": ()},
+    {"method": "GET"},
+    {"method": Text("GET")},
+    {"method": Text('G"T')},
+    {"http_version": "1.0"},
+    {"http_version": "2"},
+    {"path": Text("/é")},
+    {"query_string": b""},
+    {"query_string": b'"\\ \xff'},
+]
+
+
+@pytest.mark.usefixtures("both_builds")
+@pytest.mark.parametrize("text", ["%(h)s %(u)s %(r)s %(m)s %(q)s %(H)s %(s)s %(f)s %(a)s %({user-agent}i)s", "json"])
+def test_a_line_depends_on_its_request_alone(text: str) -> None:
+    """What a format keeps of the last line never shows in another."""
+    made = compile_format(text)
+
+    def shown(one: Any, different: dict[str, Any]) -> str:
+        request = scope(**different)
+        return re.sub('"time": "[^"]*"', "", one.format(ended(request) if one.at_end else request, 200))
+
+    alone = [shown(compile_format(text), one) for one in REQUESTS]
+    for before, expected_before in zip(REQUESTS, alone, strict=True):
+        for after, expected in zip(REQUESTS, alone, strict=True):
+            assert shown(made, before) == expected_before
+            assert shown(made, after) == expected
+
+
+@pytest.mark.usefixtures("both_builds")
+def test_a_client_that_changes_in_place() -> None:
+    made = compile_format("%(h)s")
+    client = ["10.0.0.1", 1]
+    assert made.format(scope(client=client), 200) == "10.0.0.1"
+    client[0] = "10.0.0.2"
+    assert made.format(scope(client=client), 200) == "10.0.0.2"
+
+
+@pytest.mark.usefixtures("both_builds")
+@pytest.mark.parametrize("headers", [[(b"user-agent", b"two"), (b"referer",)], [(b"user-agent", 1 / 2)]])
+def test_a_scope_that_cannot_be_shown(headers: Any) -> None:
+    """An application may break its scope. The next line shows nothing of it."""
+    made = compile_format("%(a)s %(f)s %(h)s")
+    for client, broken in ((("10.0.0.1", 1), headers), ((1, 1), [])):
+        with pytest.raises((TypeError, ValueError, AttributeError)):
+            made.format(scope(client=client, headers=broken), 200)
+        assert made.format(scope(headers=[]), 200) == "- - 127.0.0.1"
+    client = (1, 1)
+    for _ in range(2):
+        with pytest.raises((TypeError, AttributeError)):
+            made.format(scope(client=client, headers=[]), 200)
+
+
+@pytest.mark.usefixtures("both_builds")
+@pytest.mark.parametrize("text", ["combined", "json"])
+def test_long_values_are_not_kept(text: str) -> None:
+    made = compile_format(text)
+    size = 1 << 18
+    made.format(ended(scope()), 0)
+    tracemalloc.start()
+    try:
+        for number in range(19):
+            value = b"%d" % number * size
+            long = {
+                "headers": [(b"user-agent", value), (b"referer", value), (b"x-request-id", value)] * (number % 2)
+                + [(b"authorization", b"Basic " + base64.b64encode(b"me:" + value))],
+                "method": "A" * size,
+                "path": "/" * size,
+                "query_string": value,
+                "http_version": "1" * size,
+                "client": ("1" * size, 1),
+            }
+            if number % 3 == 0:
+                # A short line from a long value.
+                long = {"headers": long["headers"][-1:]}
+            assert (len(made.format(ended(scope(**long)), 0)) > size) == (number % 3 > 0)
+            del value, long
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < size
 
 
 @pytest.mark.usefixtures("both_builds")
@@ -185,7 +316,7 @@ def test_json() -> None:
 
 @pytest.mark.usefixtures("both_builds")
 def test_json_without_what_can_be_missing() -> None:
-    values = json.loads(line("json", Response(sent=-1), headers=[], client=None, query_string=b""))
+    values = json.loads(line("json", {"sent": -1}, headers=[], client=None, query_string=b""))
     missing = {name for name, value in values.items() if value is None}
     assert missing == {"client", "bytes", "request_id", "user_agent"}
     assert values["query"] == ""
@@ -255,7 +386,7 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_the_line_is_the_message_and_filters_have_the_arguments(handlers: Any) -> None:
     handler = Records()
     handlers[:] = [handler]
-    AccessLog("%(m)s %(s)s 100%% %({x-cache}o)s").write(LOGGER, scope(), Response())
+    AccessLog("%(m)s %(s)s 100%% %({x-cache}o)s").write(LOGGER, ended(scope()))
     (record,) = handler.records
     assert record.getMessage() == "POST 200 100% hit"
     assert record.args == ("127.0.0.1:5000", "POST", "/a%20b?c=d", "1.1", 200)
@@ -274,7 +405,7 @@ def test_a_line_in_a_file_is_no_record(
         handler.setFormatter(uvicorn_logging.AccessLineFormatter())
         handlers[:] = [handler]
         monkeypatch.setattr(AccessLog, "_write_record", None)
-        AccessLog("%(m)s %(L)s").write(LOGGER, scope(), Response())
+        AccessLog("%(m)s %(L)s").write(LOGGER, ended(scope()))
         assert path.read_text() == "POST 61.002345\n"
         handler.close()
 

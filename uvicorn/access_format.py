@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from json.encoder import encode_basestring_ascii
 
 from uvicorn._speedups import LineOfParts, Part, quote_text
 from uvicorn._speedups import atoms as kinds
@@ -10,43 +10,48 @@ from uvicorn._speedups import atoms as kinds
 # What most tools that read logs know: the format of Apache and nginx.
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
-_ATOMS = {
-    "h": kinds.CLIENT,
-    "l": kinds.TEXT,
-    "u": kinds.USER,
-    "t": kinds.TIME,
-    "r": kinds.REQUEST_LINE,
-    "m": kinds.METHOD,
-    "U": kinds.PATH,
-    "q": kinds.QUERY,
-    "H": kinds.VERSION,
-    "s": kinds.STATUS,
-    "B": kinds.SIZE,
-    "b": kinds.SIZE_OR_DASH,
-    "f": kinds.REQUEST_FIELD,
-    "a": kinds.REQUEST_FIELD,
-    "T": kinds.SECONDS,
-    "M": kinds.MILLISECONDS,
-    "D": kinds.MICROSECONDS,
-    "L": kinds.DECIMAL_SECONDS,
-    "p": kinds.TEXT,
-}
-_FIELDS = {"f": b"referer", "a": b"user-agent"}
+# Stands for the id of the process, which a worker has only after its start.
+_PROCESS_ID = -1
 
-# The keys of a line in JSON, in their order.
-_KEYS = {
-    "time": kinds.TIME_IN_JSON,
-    "client": kinds.CLIENT,
-    "method": kinds.METHOD,
-    "path": kinds.PATH,
-    "query": kinds.QUERY,
-    "version": kinds.VERSION,
-    "status": kinds.STATUS,
-    "bytes": kinds.SIZE,
-    "duration": kinds.DECIMAL_SECONDS,
-    "request_id": kinds.REQUEST_FIELD,
-    "user_agent": kinds.REQUEST_FIELD,
-    "pid": kinds.TEXT,
+# What each atom is made of: kinds of parts, and text.
+_ATOMS: dict[str, tuple[int | str, ...]] = {
+    "h": (kinds.CLIENT,),
+    "l": ("-",),
+    "u": (kinds.USER,),
+    "t": (kinds.TIME,),
+    "r": (kinds.METHOD, " ", kinds.PATH, kinds.MAYBE_QUERY, " HTTP/", kinds.VERSION),
+    "m": (kinds.METHOD,),
+    "U": (kinds.PATH,),
+    "q": (kinds.QUERY,),
+    "H": ("HTTP/", kinds.VERSION),
+    "s": (kinds.STATUS,),
+    "B": (kinds.SIZE,),
+    "b": (kinds.SIZE_OR_DASH,),
+    "f": (kinds.REQUEST_FIELD,),
+    "a": (kinds.REQUEST_FIELD,),
+    "T": (kinds.SECONDS,),
+    "M": (kinds.MILLISECONDS,),
+    "D": (kinds.MICROSECONDS,),
+    "L": (kinds.SECONDS, ".", kinds.MILLISECONDS_OF_DURATION, kinds.MICROSECONDS_OF_DURATION),
+    "p": ("<", _PROCESS_ID, ">"),
+}
+# The fields of atoms.
+_FIELDS = {"u": b"authorization", "f": b"referer", "a": b"user-agent"}
+
+# The keys of a line in JSON, in their order. Clients and fields can be missing, so they have their own quotes.
+_KEYS: dict[str, tuple[int | str, ...]] = {
+    "time": ('"', kinds.TIME, ".", kinds.MILLISECONDS_OF_TIME, 'Z"'),
+    "client": (kinds.CLIENT,),
+    "method": ('"', kinds.METHOD, '"'),
+    "path": ('"', kinds.PATH, '"'),
+    "query": ('"', kinds.QUERY, '"'),
+    "version": ('"HTTP/', kinds.VERSION, '"'),
+    "status": (kinds.STATUS,),
+    "bytes": (kinds.SIZE,),
+    "duration": _ATOMS["L"],
+    "request_id": (kinds.REQUEST_FIELD,),
+    "user_agent": (kinds.REQUEST_FIELD,),
+    "pid": (_PROCESS_ID,),
 }
 _KEY_FIELDS = {"request_id": b"x-request-id", "user_agent": b"user-agent"}
 
@@ -71,18 +76,19 @@ def compile_format(text: str, ending: str = "") -> LineOfParts:
     Raises:
         UnknownAtom: the format is not valid.
     """
-    quote_json: Callable[[str], str] | None = None
+    escape = quote_text
     if text == "json":
-        from json.encoder import encode_basestring_ascii
-
-        quote_json = encode_basestring_ascii
+        escape = _escape_json
         parts = _parts_of_json()
     else:
         parts = _parts_of(COMBINED if text == "combined" else text)
     parts.append(Part(kinds.TEXT, ending))
-    found = {part.kind for part in parts}
-    at_end = not found.isdisjoint(kinds.OF_THE_END)
-    return LineOfParts(_joined(parts), quote_json, at_end, kinds.RESPONSE_FIELD in found)
+    return LineOfParts(_joined(parts), escape, text == "json")
+
+
+def _escape_json(text: str) -> str:
+    """What stands between the quotes of a string of JSON."""
+    return encode_basestring_ascii(text)[1:-1]
 
 
 def _parts_of(text: str) -> list[Part]:
@@ -90,7 +96,7 @@ def _parts_of(text: str) -> list[Part]:
     end = 0
     for place in _PLACE.finditer(text):
         parts.append(Part(kinds.TEXT, _text(text[end : place.start()])))
-        parts.append(Part(kinds.TEXT, "%") if place["percent"] else _atom(place["name"]))
+        parts += _make("%") if place["percent"] else _atom(place["name"])
         end = place.end()
     parts.append(Part(kinds.TEXT, _text(text[end:])))
     return parts
@@ -104,27 +110,33 @@ def _text(text: str) -> str:
     return text
 
 
-def _atom(name: str) -> Part:
+def _atom(name: str) -> list[Part]:
     named = _NAMED.fullmatch(name)
     if named is None:
         if name not in _ATOMS:
             raise UnknownAtom(f"%({name})s is no atom")
-        text = {"l": "-", "p": f"<{os.getpid()}>"}.get(name, "")
-        return Part(_ATOMS[name], text, _FIELDS.get(name, b""))
+        return _make(*_ATOMS[name], field=_FIELDS.get(name, b""))
     if named["where"] == "e":
         value = os.fsencode(os.environ.get(named["name"], "-"))
-        return Part(kinds.TEXT, quote_text(value.decode("latin-1")))
+        return _make(quote_text(value.decode("latin-1")))
     kind = kinds.REQUEST_FIELD if named["where"] == "i" else kinds.RESPONSE_FIELD
-    return Part(kind, "", named["name"].lower().encode())
+    return _make(kind, field=named["name"].lower().encode())
 
 
 def _parts_of_json() -> list[Part]:
     parts: list[Part] = []
-    for key, kind in _KEYS.items():
-        parts.append(Part(kinds.TEXT, f'{", " if parts else "{"}"{key}": '))
-        parts.append(Part(kind, str(os.getpid()) if kind == kinds.TEXT else "", _KEY_FIELDS.get(key, b"")))
-    parts.append(Part(kinds.TEXT, "}"))
-    return parts
+    for key, items in _KEYS.items():
+        parts += _make(f'{", " if parts else "{"}"{key}": ', *items, field=_KEY_FIELDS.get(key, b""))
+    return parts + _make("}")
+
+
+def _make(*items: int | str, field: bytes = b"") -> list[Part]:
+    """Parts of kinds, with the name of a field, and of texts."""
+    return [_make_part(str(os.getpid()) if item == _PROCESS_ID else item, field) for item in items]
+
+
+def _make_part(item: int | str, field: bytes) -> Part:
+    return Part(kinds.TEXT, item) if isinstance(item, str) else Part(item, "", field)
 
 
 def _joined(parts: list[Part]) -> list[Part]:

@@ -189,20 +189,21 @@ class AccessLog:
         self._retry: AbstractEventLoop | None = None
         self._delay = FIRST_RETRY
 
-    def write(self, access_logger: Any, scope: Any, response: Any) -> None:
+    def write(self, access_logger: Any, exchange: Any, status: int = 0) -> None:
         """Log a response to `uvicorn.access`, or to the logger that a program uses instead.
 
         Args:
             access_logger: the logger.
-            scope: of the request.
-            response: its status; at the end of a response, what the client was given (`uvicorn._speedups.Outcome`).
+            exchange: the scope of the request; with a format that is written at the end, the
+                `uvicorn._speedups.Outcome`, which has the scope.
+            status: the status code of a response that starts.
         """
         stock = self._stock
         if stock is None or access_logger is not stock.logger or (self._pass is _NONE and not stock.holds()):
             stock = self._find_stock(access_logger)
-        line = None if stock is None else stock.line.format(scope, response)
+        line = None if stock is None else stock.line.format(exchange, status)
         if line is None:
-            self._write_record(access_logger, scope, response)
+            self._write_record(access_logger, exchange, status)
             return
         try:
             if self._at_once:
@@ -309,20 +310,22 @@ class AccessLog:
             lines.sound = False
             stock.handler.handleError(logging.makeLogRecord({"msg": message}))
 
-    def _write_record(self, access_logger: Any, scope: Any, response: Any) -> None:
+    def _write_record(self, access_logger: Any, exchange: Any, status: int) -> None:
         if type(access_logger) is logging.Logger and not access_logger.isEnabledFor(logging.INFO):
             # The record would be dropped, so its arguments are not computed.
             return
-        message = TEMPLATE
+        message, scope = TEMPLATE, exchange
         if self._record_line is not None:
-            message = self._record_line.format(scope, response).replace("%", "%%") + _NO_ARGUMENTS
+            message = self._record_line.format(exchange, status).replace("%", "%%") + _NO_ARGUMENTS
+            if self._record_line.at_end:
+                scope, status = exchange.scope, exchange.status
         access_logger.info(
             message,
             get_client_addr(scope),
             scope.get("method", "GET"),
             get_path_with_query_string(scope),
             scope["http_version"],
-            response if isinstance(response, int) else response.status,
+            status,
         )
 
 
@@ -332,13 +335,9 @@ def set_up(server_state: "ServerState", access_format: str) -> None:
     line = _compile(access_format)
     if line.at_end:
         server_state.log_access = _log_nothing
-        server_state.observers.append(functools.partial(_log_outcome, access_log, logging.getLogger("uvicorn.access")))
+        server_state.observers.append(functools.partial(access_log.write, logging.getLogger("uvicorn.access")))
     else:
         server_state.log_access = access_log.write
-
-
-def _log_outcome(access_log: AccessLog, access_logger: Any, outcome: Any) -> None:
-    access_log.write(access_logger, outcome.scope, outcome)
 
 
 def _log_nothing(access_logger: Any, scope: Any, status: int) -> None:

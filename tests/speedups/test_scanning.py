@@ -210,6 +210,55 @@ def test_each_loop(name: str, arguments: Any, result: int | bytes) -> None:
         assert getattr(scan, name)(*arguments) == result
 
 
+@pytest.mark.parametrize("parts", [[], [""], ["a"], ["", "b", "cd" * 40], ["a", "\xe9"], ["\u20ac", "\U0001f600", "x"]])
+def test_texts_are_joined(parts: list[str]) -> None:
+    scans: list[Any] = [_scan_py, _scan_c]
+    assert [scan.join_text(parts) for scan in scans] == ["".join(parts)] * 2
+
+
+def test_what_is_no_text_is_not_joined() -> None:
+    scan: Any
+    for scan in (_scan_py, _scan_c):
+        with pytest.raises(TypeError):
+            scan.join_text(["a", None])
+
+
+_NAMES = (b"user-agent", b"referer", b"x" * 74)
+
+
+@pytest.mark.parametrize(
+    ("fields", "places"),
+    [
+        ((), []),
+        (((b"host", b"a"), (b"connection", b"b"), (b"", b"")), []),
+        (((b"referer", b"a"), (b"host", b"b"), (b"user-agent", b"c"), (b"referer", b"d")), [0, 2, 3]),
+        (((b"Referer", b""), (b"refereR", b""), (b"xeferer", b""), (b"referer\0", b"")), []),
+        (((b"x" * 74, b""), (b"x" * 10, b""), (b"x" * 138, b""), (b"x" * 73 + b"y", b"")), [0]),
+        (
+            ([b"referer", b"a"], (bytearray(b"referer"), b"b"), (memoryview(b"referer"), b"c"), ("referer", b"d")),
+            [0, 1, 2],
+        ),
+    ],
+)
+def test_fields_are_found_by_their_names(fields: tuple[Any, ...], places: list[int]) -> None:
+    scan: Any
+    for scan in (_scan_py, _scan_c):
+        found = []
+        place = scan.find_field(fields, _NAMES, 0)
+        while place >= 0:
+            found.append(place)
+            place = scan.find_field(fields, _NAMES, place + 1)
+        assert found == places
+
+
+@pytest.mark.parametrize("fields", [((),), (1,), (((b"host", b""), (1, b""), None))])
+def test_what_is_no_field(fields: Any) -> None:
+    scans: list[Any] = [_scan_py, _scan_c]
+    outcomes = [outcome(scan.find_field, fields, _NAMES, 0) for scan in scans]
+    assert outcomes[0] == outcomes[1]
+    assert isinstance(outcomes[0], tuple)
+
+
 @settings(max_examples=300, **QUIET)
 @given(st.lists(st.binary(max_size=30) | st.text("\r\n :\t\0aH", max_size=30).map(str.encode), max_size=4))
 def test_noise(pieces: list[bytes]) -> None:

@@ -1,20 +1,22 @@
 # The C types of _access_line_py.py.
 cimport cython
 
-from uvicorn._speedups._scan_c cimport is_plain_path, is_plain_query, is_plain_text
+from uvicorn._speedups._response_c cimport Outcome
+from uvicorn._speedups._scan_c cimport find_field, is_plain_path, is_plain_query, is_plain_text, join_text
 
 cdef tuple _PATH_ESCAPES
 cdef tuple _QUERY_ESCAPES
 cdef Py_ssize_t _CLIENTS_MAX
-cdef int TEXT, CLIENT, USER, TIME, TIME_IN_JSON, METHOD, PATH, QUERY, VERSION
-cdef int STATUS, SIZE, SIZE_OR_DASH, SECONDS, MILLISECONDS, MICROSECONDS, DECIMAL_SECONDS
-cdef int REQUEST_FIELD, RESPONSE_FIELD
+cdef Py_ssize_t _KEPT_MAX
+cdef int TEXT, CLIENT, USER, TIME, MILLISECONDS_OF_TIME, METHOD, PATH, QUERY, MAYBE_QUERY, VERSION
+cdef int STATUS, SIZE, SIZE_OR_DASH, SECONDS, MILLISECONDS, MICROSECONDS
+cdef int MILLISECONDS_OF_DURATION, MICROSECONDS_OF_DURATION, REQUEST_FIELD, RESPONSE_FIELD
 cdef dict _TEXT_ESCAPES
-cdef tuple _MILLISECONDS, _MONTHS
+cdef tuple _MONTHS, _THREE_DIGITS
 cdef object time
 
 cpdef quote_path(path)
-@cython.locals(text=str)
+@cython.locals(raw=bytes, text=str)
 cpdef quote_query(query)
 
 
@@ -33,33 +35,57 @@ cdef class AccessLineFormat:
     cdef str _end(self, version, status)
 
 
-cpdef str quote_text(str text)
-
-
 cdef class Part:
     cdef readonly int kind
     cdef readonly str text
     cdef readonly bytes name
+    cdef public Py_ssize_t place
+    cdef object value
+    cdef object key
+
+
+cdef class Fields:
+    cdef list parts
+    cdef Py_ssize_t count
+    cdef tuple names
+
+    @cython.locals(fields=tuple, missing=Py_ssize_t, place=Py_ssize_t, part=Part)
+    cdef find(self, headers)
 
 
 cdef class LineOfParts:
-    cdef readonly list parts
-    cdef object quote_json
-    cdef readonly bint at_end
-    cdef readonly bint needs_headers
+    cdef object escape
+    cdef bint in_json
     cdef str missing
+    cdef list texts
+    cdef Fields fields_of_request
+    cdef Fields fields_of_response
+    cdef list parts
+    cdef readonly bint at_end
+    cdef bint has_headers
+    cdef bint has_time
     cdef long long second
+    cdef int milliseconds
     cdef str time
 
-    @cython.locals(micros="long long", size="long long", part=Part, kind=int, text=str, texts=list)
-    cpdef str format(self, scope, response)
-    @cython.locals(query=str, path=str, target=str)
-    cdef str _of_request(self, int kind, scope)
+    @cython.locals(
+        texts=list, micros="long long", size="long long", scope=dict, outcome=Outcome, headers=list, part=Part,
+        kind=int, text=str, line=str,
+    )
+    cpdef str format(self, exchange, int status)
+    cdef str _value(self, int kind, int status, long long size, long long micros)
+    @cython.locals(text=str)
+    cdef str _query(self, int kind, query)
+    cdef str _escape(self, text)
     cdef str _quote(self, str text)
-    cdef str _field(self, headers, bytes name)
-    cdef str _user(self, headers)
+    cdef str _show(self, Part part, value)
+    @cython.locals(part=Part, field=bytes, text=str)
+    cdef _show_fields(self, Fields fields, headers)
+    cdef str _user(self, bytes credentials)
     @cython.locals(now=double, second="long long")
-    cdef str _now(self, int kind)
+    cdef _read_clock(self)
+    @cython.locals(part=Part)
+    cdef _forget(self)
 
 
 cdef str _duration(int kind, long long micros)

@@ -1,7 +1,7 @@
 """Formats access lines: one source, run as it is or compiled as `_access_line_c`.
 
-The formatter of the access log alone knows what a stock line looks like: it formats one, which is split at the
-arguments. Any other line is made of parts, as a format says.
+The formatter of the access log alone knows what a default line looks like: it formats one, which is split at the
+arguments. A line in another format is made of parts (`uvicorn.access_format`).
 """
 
 import binascii
@@ -9,13 +9,17 @@ from collections.abc import Callable
 from time import gmtime, localtime, strftime, time
 from typing import Any
 
-from uvicorn._speedups._scan_py import is_plain_path, is_plain_query, is_plain_text
+from uvicorn._speedups._scan_py import find_field, is_plain_path, is_plain_query, is_plain_text, join_text
 from uvicorn._speedups.atoms import (
     CLIENT,
-    DECIMAL_SECONDS,
+    MAYBE_QUERY,
     METHOD,
     MICROSECONDS,
-    MILLISECONDS,
+    MICROSECONDS_OF_DURATION,
+    MILLISECONDS_OF_DURATION,
+    MILLISECONDS_OF_TIME,
+    OF_THE_END,
+    OF_THE_TIME,
     PATH,
     QUERY,
     REQUEST_FIELD,
@@ -26,7 +30,6 @@ from uvicorn._speedups.atoms import (
     STATUS,
     TEXT,
     TIME,
-    TIME_IN_JSON,
     USER,
     VERSION,
 )
@@ -49,7 +52,8 @@ def quote_path(path: str) -> str:
 
 def quote_query(query: bytes) -> str:
     """The bytes of a query as they came, those percent-encoded that are not printable ASCII."""
-    text = query.decode("latin-1")
+    raw = query if type(query) is bytes else bytes(query)
+    text = raw.decode("latin-1")
     return text if is_plain_query(text) else text.translate(_QUERY_ESCAPES)
 
 
@@ -106,20 +110,21 @@ class AccessLineFormat:
         return ending
 
 
-# How bytes that are not plain text are written between quotes.
+# Lines and values that are longer are not kept until the next line.
+_KEPT_MAX = 4096
+
+# How characters that are not plain text are written between quotes.
 _TEXT_ESCAPES = {code: f"\\x{code:02x}" for code in range(256) if not is_plain_text(chr(code))} | {
     ord('"'): '\\"',
     ord("\\"): "\\\\",
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# The ends of a time of day in JSON, by milliseconds.
-_MILLISECONDS = tuple([f".{number:03d}Z" for number in range(1000)])
+# Each number below 1000. A status is one, and so are the digits of a fraction of a second, in groups.
+_THREE_DIGITS = tuple([f"{number:03d}" for number in range(1000)])
 
 
 def quote_text(text: str) -> str:
-    """A text that a client has sent, in Latin-1, escaped so that it cannot end a quotation."""
-    if is_plain_text(text):
-        return text
+    """Escape a text that a client has sent, in Latin-1, so that it cannot end a quotation."""
     # An application may have put anything into its scope.
     return text.translate(_TEXT_ESCAPES).encode("ascii", "backslashreplace").decode("ascii")
 
@@ -127,140 +132,224 @@ def quote_text(text: str) -> str:
 class Part:
     """A part of a line: text, or what `kind` says, of the field `name`."""
 
-    __slots__ = ("kind", "name", "text")
+    __slots__ = ("key", "kind", "name", "place", "text", "value")
 
     def __init__(self, kind: int, text: str = "", name: bytes = b"") -> None:
         self.kind = kind
         self.text = text
         self.name = name
+        # Its index in the line.
+        self.place = 0
+        # The value of a field for this line, and the value whose text the last line had. If both are equal, the text
+        # stays.
+        self.value: Any = None
+        self.key: Any = None
+
+
+class Fields:
+    """The parts of a line that show header fields, each the first of its name.
+
+    Args:
+        parts: each a `Part`.
+    """
+
+    def __init__(self, parts: list[Any]) -> None:
+        self.parts = parts
+        self.count = len(parts)
+        self.names = tuple({part.name for part in parts})
+
+    def find(self, headers: Any) -> None:
+        """Set the values of the parts. The names of `headers` are in lower case."""
+        fields = tuple(headers)
+        missing = self.count
+        for part in self.parts:
+            # An error may have left one.
+            part.value = None
+        place = find_field(fields, self.names, 0)
+        while place >= 0:
+            name, value = fields[place]
+            for part in self.parts:
+                if part.value is None and name == part.name:
+                    part.value = value
+                    missing -= 1
+            place = find_field(fields, self.names, place + 1) if missing else -1
 
 
 class LineOfParts:
     """A line in a format of the user's.
 
+    The texts of a line stay for the next one, which replaces those that differ.
+
     Args:
         parts: each a `Part`.
-        quote_json: makes a string of JSON, where values are such, and null if they are missing; else they are "-".
-        at_end: whether lines are written at the end of the response.
-        needs_headers: whether they show headers of the response.
+        escape: gives the text of a value that is not plain, so that it cannot end a quotation.
+        in_json: whether a value that can be missing is a string of JSON, or null; else it is "-" if it is missing.
     """
 
-    def __init__(self, parts: list[Any], quote_json: Any, at_end: bool, needs_headers: bool) -> None:
-        self.parts = parts
-        self.quote_json = quote_json
-        self.at_end = at_end
-        self.needs_headers = needs_headers
-        self.missing = "-" if quote_json is None else "null"
-        # The second for which the text of the time was made.
+    def __init__(self, parts: list[Any], escape: Callable[[str], str], in_json: bool) -> None:
+        self.escape = escape
+        self.in_json = in_json
+        self.missing = "null" if in_json else "-"
+        self.texts = [part.text for part in parts]
+        for place, part in enumerate(parts):
+            part.place = place
+        of_request = [part for part in parts if part.kind in (REQUEST_FIELD, USER)]
+        of_response = [part for part in parts if part.kind == RESPONSE_FIELD]
+        self.fields_of_request = Fields(of_request)
+        self.fields_of_response = Fields(of_response)
+        self.parts = [part for part in parts if part.kind not in (TEXT, REQUEST_FIELD, RESPONSE_FIELD, USER)]
+        kinds = {part.kind for part in parts}
+        # Whether lines are written at the end of the response.
+        self.at_end = not kinds.isdisjoint(OF_THE_END)
+        self.has_headers = RESPONSE_FIELD in kinds
+        self.has_time = not kinds.isdisjoint(OF_THE_TIME)
+        # The second for which the text of the time was made, and what the clock has beyond it.
         self.second = -1
+        self.milliseconds = 0
         self.time = ""
 
-    def format(self, scope: Any, response: Any) -> str:
-        """The line of a response: ASCII.
+    def format(self, exchange: Any, status: int) -> str:
+        """Format the line of a response. It is ASCII.
 
         Args:
-            scope: of the request.
-            response: its status; at its end, what the client was given (`uvicorn._speedups.Outcome`).
+            exchange: the scope of the request; for a line at the end, the `uvicorn._speedups.Outcome`, which has it.
+            status: the status code of a response that starts.
         """
+        texts = self.texts
         micros = 0
         size = -1
-        headers: Any = ()
-        status = response
         if self.at_end:
-            status = response.status
-            size = response.sent
-            headers = response.headers
-            micros = int(response.duration * 1e6)
-        texts = []
+            outcome = exchange
+            scope = outcome.scope
+            status = outcome.status
+            size = outcome.sent
+            micros = int(outcome.duration * 1e6)
+            if self.has_headers:
+                # An application may write names in any case.
+                headers = [(bytes(name).lower(), value) for name, value in outcome.headers]
+                self._show_fields(self.fields_of_response, headers)
+        else:
+            scope = exchange
+        if self.fields_of_request.count:
+            self._show_fields(self.fields_of_request, scope["headers"])
+        if self.has_time:
+            self._read_clock()
         for part in self.parts:
             kind = part.kind
-            if kind == TEXT:
-                text = part.text
-            elif kind == STATUS:
-                text = str(status)
-            elif kind == SIZE:
-                text = self.missing if size < 0 else str(size)
-            elif kind == SIZE_OR_DASH:
-                text = self.missing if size <= 0 else str(size)
-            elif kind == REQUEST_FIELD:
-                text = self._field(scope["headers"], part.name)
-            elif kind >= SECONDS and kind <= DECIMAL_SECONDS:
-                text = _duration(kind, micros)
-            elif kind == RESPONSE_FIELD:
-                text = self._field(headers, part.name)
+            if kind <= VERSION:
+                if kind == CLIENT:
+                    value = scope.get("client")
+                elif kind == METHOD:
+                    # A WebSocket has no method.
+                    value = scope.get("method", "GET")
+                else:
+                    value = scope["http_version"]
+                if value is part.key and value is not None:
+                    continue
+                text = self._show(part, value)
+            elif kind == PATH:
+                # It never has a character that needs an escape.
+                text = quote_path(scope["path"])
+            elif kind <= MAYBE_QUERY:
+                text = self._query(kind, scope["query_string"])
             else:
-                text = self._of_request(kind, scope)
-            texts.append(text)
-        return "".join(texts)
+                text = self._value(kind, status, size, micros)
+            texts[part.place] = text
+        line = join_text(texts)
+        if len(line) > _KEPT_MAX:
+            self._forget()
+        return line
 
-    def _of_request(self, kind: int, scope: Any) -> str:
-        if kind == TIME or kind == TIME_IN_JSON:  # noqa: SIM109  # in C a tuple is made for it
-            return self._now(kind)
-        if kind == CLIENT:
-            client = scope.get("client")
-            return self._quote(client[0]) if client else self.missing
-        if kind == USER:
-            return self._user(scope["headers"])
-        if kind == METHOD:
-            return self._quote(scope.get("method", "GET"))
-        if kind == PATH:
-            return self._quote(quote_path(scope["path"]))
-        if kind == VERSION:
-            return self._quote("HTTP/" + scope["http_version"])
-        query = quote_query(scope["query_string"])
-        if kind == QUERY:
-            return self._quote(query)
-        # REQUEST_LINE. A WebSocket has no method.
-        method, version = scope.get("method", "GET"), scope["http_version"]
-        path = quote_path(scope["path"])
-        target = f"{path}?{query}" if query else path
-        return self._quote(f"{method} {target} HTTP/{version}")
-
-    def _quote(self, text: str) -> str:
-        if self.quote_json is not None:
-            return self.quote_json(text)  # type: ignore[no-any-return]  # a str
-        return quote_text(text)
-
-    def _field(self, headers: Any, name: bytes) -> str:
-        """The value of the first field of a name."""
-        for header in headers:
-            key, value = header
-            if key == name or (len(key) == len(name) and bytes(key).lower() == name):
-                return self._quote(bytes(value).decode("latin-1"))
-        return self.missing
-
-    def _user(self, headers: Any) -> str:
-        """The name in the credentials of the scheme Basic (RFC 7617)."""
-        for name, value in headers:
-            if name == b"authorization" and value[:6].lower() == b"basic ":
-                try:
-                    user = binascii.a2b_base64(value[6:]).partition(b":")[0]
-                except ValueError:
-                    break
-                return self._quote(user.decode("latin-1")) if user else self.missing
-        return self.missing
-
-    def _now(self, kind: int) -> str:
-        now = time()
-        second = int(now)
-        if second != self.second:
-            self.second = second
-            if kind == TIME:
-                local = localtime(second)
-                # strftime would name the month in the language of the locale.
-                self.time = strftime(f"[%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z]", local)
-            else:
-                self.time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+    def _value(self, kind: int, status: int, size: int, micros: int) -> str:
+        """Format a number or the time."""
+        if kind == STATUS:
+            return _THREE_DIGITS[status] if 100 <= status < 1000 else f"{status}"
+        if kind == SIZE:
+            return self.missing if size < 0 else f"{size}"
+        if kind == SIZE_OR_DASH:
+            return self.missing if size <= 0 else f"{size}"
         if kind == TIME:
             return self.time
-        return f'"{self.time}{_MILLISECONDS[int((now - second) * 1000)]}"'
+        if kind == MILLISECONDS_OF_TIME:
+            return _THREE_DIGITS[self.milliseconds]
+        return _duration(kind, micros)
+
+    def _query(self, kind: int, query: bytes) -> str:
+        if not query:
+            return ""
+        text = self._escape(quote_query(query))
+        return text if kind == QUERY else f"?{text}"
+
+    def _escape(self, text: Any) -> str:
+        return text if type(text) is str and is_plain_text(text) else self.escape(text)
+
+    def _quote(self, text: str) -> str:
+        """A value that can be missing."""
+        text = self._escape(text)
+        return f'"{text}"' if self.in_json else text
+
+    def _show(self, part: Any, value: Any) -> str:
+        """Format a client, a method or a version. The text stays until the object is another: it cannot change."""
+        if part.kind != CLIENT:
+            text = self._escape(value)
+        else:
+            text = self._quote(value[0]) if value else self.missing
+        part.key = value if type(value) is tuple or type(value) is str else None
+        return text
+
+    def _show_fields(self, fields: Any, headers: Any) -> None:
+        fields.find(headers)
+        for part in fields.parts:
+            value = part.value
+            part.value = None
+            if value is None:
+                part.key = None
+                self.texts[part.place] = self.missing
+                continue
+            field = value if type(value) is bytes else bytes(value)
+            if field != part.key:
+                text = self._user(field) if part.kind == USER else self._quote(field.decode("latin-1"))
+                self.texts[part.place] = text
+                part.key = field if len(field) <= _KEPT_MAX else None
+
+    def _user(self, credentials: bytes) -> str:
+        """The name in the credentials of the scheme Basic (RFC 7617)."""
+        if credentials[:6].lower() != b"basic ":
+            return self.missing
+        try:
+            user = binascii.a2b_base64(credentials[6:]).partition(b":")[0]
+        except ValueError:
+            return self.missing
+        return self._quote(user.decode("latin-1")) if user else self.missing
+
+    def _read_clock(self) -> None:
+        now = time()
+        second = int(now)
+        self.milliseconds = int((now - second) * 1000)
+        if second == self.second:
+            return
+        self.second = second
+        if self.in_json:
+            self.time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+        else:
+            local = localtime(second)
+            # strftime would name the month in the language of the locale.
+            self.time = strftime(f"[%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z]", local)
+
+    def _forget(self) -> None:
+        """Drop the texts of a long line: a client may have made it so."""
+        for part in [*self.parts, *self.fields_of_request.parts, *self.fields_of_response.parts]:
+            part.key = None
+            self.texts[part.place] = ""
 
 
 def _duration(kind: int, micros: int) -> str:
-    if kind == MICROSECONDS:
-        return str(micros)
-    if kind == MILLISECONDS:
-        return str(micros // 1000)
     if kind == SECONDS:
-        return str(micros // 1000000)
-    return f"{micros // 1000000}.{micros % 1000000:06d}"
+        return f"{micros // 1000000}"
+    if kind == MILLISECONDS_OF_DURATION:
+        return _THREE_DIGITS[micros // 1000 % 1000]
+    if kind == MICROSECONDS_OF_DURATION:
+        return _THREE_DIGITS[micros % 1000]
+    if kind == MICROSECONDS:
+        return f"{micros}"
+    return f"{micros // 1000}"

@@ -39,9 +39,9 @@ cdef double _read_clock()
 
 cdef class Outcome:
     cdef public int status
-    cdef readonly long long sent
-    cdef readonly double duration
-    cdef readonly object headers
+    cdef public long long sent
+    cdef public double duration
+    cdef public object headers
     cdef readonly bint on_stream
     cdef readonly bint observed
     cdef readonly object scope

@@ -3,10 +3,12 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
+from uvicorn._speedups cimport c_text
+
 cdef bint COMPILED
 cdef Py_ssize_t _NEAR
 cdef bytes _TOKEN_TABLE
-cdef bytes _PATH_TABLE
+cdef bytes _PATH_TABLE, _QUERY_TABLE, _TEXT_TABLE
 
 cdef inline bytes join_in_c(list parts):
     cdef Py_ssize_t size = 0
@@ -26,6 +28,8 @@ cdef inline bytes new_bytes(Py_ssize_t size):
 
 
 cpdef bytes join(list parts)
+cpdef str join_text(list parts)
+cpdef Py_ssize_t find_field(tuple fields, tuple names, Py_ssize_t start) except -2
 @cython.locals(buf="const unsigned char *")
 cpdef bytes cut(bytes data, Py_ssize_t start, Py_ssize_t stop)
 @cython.locals(buf="const unsigned char *", i=Py_ssize_t, near=Py_ssize_t)
@@ -38,11 +42,8 @@ cpdef Py_ssize_t find_colon(bytes data, Py_ssize_t start, Py_ssize_t stop) excep
 cpdef bint is_field_value(bytes data, Py_ssize_t start, Py_ssize_t stop) except -1
 @cython.locals(buf="const unsigned char *", i=Py_ssize_t, c=int, number="long long")
 cpdef long long parse_hex(bytes data, Py_ssize_t start, Py_ssize_t stop) except -2
-@cython.locals(table="const unsigned char *", c=Py_UCS4)
 cpdef bint is_plain_path(str text) except -1
-@cython.locals(c=Py_UCS4)
 cpdef bint is_plain_query(str text) except -1
-@cython.locals(c=Py_UCS4)
 cpdef bint is_plain_text(str text) except -1
 @cython.locals(head=bytes, buf="unsigned char *")
 cpdef bytes frame_head(int length, int kind, int flags, unsigned int stream)

@@ -6,6 +6,7 @@ other compiled modules have one body, except `_payload_py.py` and one function o
 """
 
 import struct
+from typing import TYPE_CHECKING, Any
 
 from uvicorn._speedups.tables import (
     FORBIDDEN_IN_VALUE,
@@ -18,6 +19,10 @@ from uvicorn._speedups.tables import (
     TOKEN_CHARS,
 )
 
+if TYPE_CHECKING:
+    # Cython takes the name from _scan_c.pxd.
+    from uvicorn._speedups import c_text  # noqa: TC004  # only the compiled bodies have it at run time
+
 COMPILED = not __name__.endswith("_py")
 
 # Up to this many bytes, a loop in C is faster than a call of bytes.find.
@@ -26,8 +31,11 @@ _NEAR = 128
 # 1 for each byte that a token may have (RFC 9110 section 5.6.2).
 _TOKEN_TABLE = bytes(byte in TOKEN_CHARS for byte in range(256))
 
-# 1 for each ASCII character that a path in the access log has unchanged.
-_PATH_TABLE = bytes(PLAIN_PATH.fullmatch(chr(code)) is not None for code in range(128))
+# 1 for each ASCII character that the access log shows unchanged in a path, in a query and between quotes.
+_PATH_TABLE, _QUERY_TABLE, _TEXT_TABLE = (
+    bytes(plain.fullmatch(chr(code)) is not None for code in range(128))
+    for plain in (PLAIN_PATH, PLAIN_QUERY, PLAIN_TEXT)
+)
 
 # The head of a frame of HTTP/2 (RFC 9113 section 4.1): the 24 bits of the length are one byte and two.
 _FRAME_HEAD = struct.Struct(">BHBBL")
@@ -44,6 +52,23 @@ def join(parts: list[bytes]) -> bytes:
     if COMPILED:  # pragma: no cover - coverage is measured on the pure build
         return join_in_c(parts)  # type: ignore[name-defined,no-any-return]  # noqa: F821  # in the .pxd
     return b"".join(parts)
+
+
+def join_text(parts: list[str]) -> str:
+    """ "".join(parts), in half of the instructions for parts that are ASCII."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
+        return c_text.join_text(parts)
+    return "".join(parts)
+
+
+def find_field(fields: tuple[Any, ...], names: tuple[bytes, ...], start: int) -> int:
+    """The index of the first field from `start` on whose name is one of `names`, -1 if there is none."""
+    if COMPILED:  # pragma: no cover - coverage is measured on the pure build
+        return c_text.find_field(fields, names, start)
+    for place in range(start, len(fields)):
+        if fields[place][0] in names:
+            return place
+    return -1
 
 
 def find_byte(data: bytes, byte: int, start: int, stop: int) -> int:
@@ -124,31 +149,21 @@ def parse_hex(data: bytes, start: int, stop: int) -> int:
 def is_plain_path(text: str) -> bool:
     """Whether the access log shows a path unchanged."""
     if COMPILED:  # pragma: no cover - coverage is measured on the pure build
-        table = _PATH_TABLE
-        for c in text:  # noqa: SIM110  # Cython makes a C loop only of this form
-            if ord(c) >= 128 or not table[ord(c)]:
-                return False
-        return True
+        return c_text.is_plain(text, _PATH_TABLE)
     return PLAIN_PATH.fullmatch(text) is not None
 
 
 def is_plain_query(text: str) -> bool:
     """Whether the access log shows a query unchanged: it is printable ASCII without spaces."""
     if COMPILED:  # pragma: no cover - coverage is measured on the pure build
-        for c in text:  # noqa: SIM110  # Cython makes a C loop only of this form
-            if not 32 < ord(c) < 127:
-                return False
-        return True
+        return c_text.is_plain(text, _QUERY_TABLE)
     return PLAIN_QUERY.fullmatch(text) is not None
 
 
 def is_plain_text(text: str) -> bool:
     """Whether a text between quotes can stay unchanged: it is printable ASCII without a quote or a backslash."""
     if COMPILED:  # pragma: no cover - coverage is measured on the pure build
-        for c in text:  # noqa: SIM110  # Cython makes a C loop only of this form
-            if not 32 <= ord(c) < 127 or ord(c) == 34 or ord(c) == 92:
-                return False
-        return True
+        return c_text.is_plain(text, _TEXT_TABLE)
     return PLAIN_TEXT.fullmatch(text) is not None
 
 

@@ -3,24 +3,39 @@
 (
     TEXT,
     CLIENT,
-    USER,
-    TIME,
-    TIME_IN_JSON,
     METHOD,
+    VERSION,
     PATH,
     QUERY,
-    VERSION,
-    REQUEST_LINE,
+    MAYBE_QUERY,  # nothing, or a question mark and the query
+    USER,
+    TIME,
+    MILLISECONDS_OF_TIME,
     STATUS,
     SIZE,
     SIZE_OR_DASH,
     SECONDS,
     MILLISECONDS,
     MICROSECONDS,
-    DECIMAL_SECONDS,
+    MILLISECONDS_OF_DURATION,  # the first three digits of its fraction
+    MICROSECONDS_OF_DURATION,  # the other three
     REQUEST_FIELD,
     RESPONSE_FIELD,
-) = range(19)
+) = range(20)
+
+# Those that are read off the clock.
+OF_THE_TIME = frozenset((TIME, MILLISECONDS_OF_TIME))
 
 # The kinds whose value is known only when the response has ended.
-OF_THE_END = frozenset((SIZE, SIZE_OR_DASH, SECONDS, MILLISECONDS, MICROSECONDS, DECIMAL_SECONDS, RESPONSE_FIELD))
+OF_THE_END = frozenset(
+    (
+        SIZE,
+        SIZE_OR_DASH,
+        SECONDS,
+        MILLISECONDS,
+        MICROSECONDS,
+        MILLISECONDS_OF_DURATION,
+        MICROSECONDS_OF_DURATION,
+        RESPONSE_FIELD,
+    )
+)
