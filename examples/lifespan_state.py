@@ -1,4 +1,4 @@
-"""What is opened at startup, used by each request and closed at shutdown: the lifespan protocol in plain ASGI.
+"""A resource that is opened at startup, used by each request and closed at shutdown: lifespan in plain ASGI.
 
 uvicorn examples.lifespan_state:app
 """

@@ -1,4 +1,4 @@
-"""A page that shows what the server tells it, by server-sent events; the stream ends by itself when the server stops.
+"""A page that shows server-sent events; the stream ends by itself when the server stops.
 
 uvicorn examples.server_sent_events:app
 """
@@ -17,7 +17,7 @@ PAGE = b"""<!doctype html>
 </script>
 """
 
-# Seconds between two events. A stream with nothing to tell sends a comment this often: proxies cut silent ones.
+# Seconds between two events. Without an event, the stream sends a comment this often: proxies cut silent streams.
 INTERVAL = 1.0
 
 
