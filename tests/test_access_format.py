@@ -351,11 +351,11 @@ def test_no_client_breaks_a_line(value: bytes, query: bytes, path: str, method: 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("%(z)s", "%(z)s is no atom"),
-        ("%(h)s %(h)d", "'%(h)d' is no atom; %% is a percent sign"),
-        ("%h", "'%h' is no atom; %% is a percent sign"),
-        ("%({x}z)s", "%({x}z)s is no atom"),
-        ("%({}i)s", "%({}i)s is no atom"),
+        ("%(z)s", "%(z)s is not an atom"),
+        ("%(h)s %(h)d", "'%(h)d' is not an atom; %% is a percent sign"),
+        ("%h", "'%h' is not an atom; %% is a percent sign"),
+        ("%({x}z)s", "%({x}z)s is not an atom"),
+        ("%({}i)s", "%({}i)s is not an atom"),
         ("%(h)s\n", r"'\n' is not printable ASCII"),
         ("%(h)s é", "' é' is not printable ASCII"),
     ],

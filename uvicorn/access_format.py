@@ -1,4 +1,4 @@
-"""Formats of access lines, by the names that gunicorn gives to what a line may have, and compiled once."""
+"""Compiles the formats of `--access-log-format`. The placeholders (atoms) have the names that gunicorn uses."""
 
 import os
 import re
@@ -7,13 +7,13 @@ from json.encoder import encode_basestring_ascii
 from uvicorn._speedups import LineOfParts, Part, quote_text
 from uvicorn._speedups import atoms as kinds
 
-# What most tools that read logs know: the format of Apache and nginx.
+# The format of Apache and nginx, which most tools can read.
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
-# Stands for the id of the process, which a worker has only after its start.
+# A placeholder for the id of the process, which is known only when a worker has started.
 _PROCESS_ID = -1
 
-# What each atom is made of: kinds of parts, and text.
+# Atom -> its parts: kinds and texts.
 _ATOMS: dict[str, tuple[int | str, ...]] = {
     "h": (kinds.CLIENT,),
     "l": ("-",),
@@ -35,10 +35,11 @@ _ATOMS: dict[str, tuple[int | str, ...]] = {
     "L": (kinds.SECONDS, ".", kinds.MILLISECONDS_OF_DURATION, kinds.MICROSECONDS_OF_DURATION),
     "p": ("<", _PROCESS_ID, ">"),
 }
-# The fields of atoms.
+# Atom -> its header field.
 _FIELDS = {"u": b"authorization", "f": b"referer", "a": b"user-agent"}
 
-# The keys of a line in JSON, in their order. Clients and fields can be missing, so they have their own quotes.
+# The keys of a JSON line in their order -> kinds and texts. Clients and fields can be missing, so quotes are added
+# later.
 _KEYS: dict[str, tuple[int | str, ...]] = {
     "time": ('"', kinds.TIME, ".", kinds.MILLISECONDS_OF_TIME, 'Z"'),
     "client": (kinds.CLIENT,),
@@ -56,22 +57,22 @@ _KEYS: dict[str, tuple[int | str, ...]] = {
 _KEY_FIELDS = {"request_id": b"x-request-id", "user_agent": b"user-agent"}
 
 _PLACE = re.compile(r"%(?:\((?P<name>[^()]*)\)s|(?P<percent>%))")
-# A field of the request (i) or response (o), a variable of the environment (e).
+# A field of the request (i) or of the response (o), or an environment variable (e).
 _NAMED = re.compile(r"\{(?P<name>[^{}]+)\}(?P<where>[ioe])")
 
 KNOWN = ", ".join([*(f"%({name})s" for name in _ATOMS), "%({name}i)s", "%({name}o)s", "%({name}e)s"])
 
 
 class UnknownAtom(ValueError):
-    """A format has a place that nothing is known for."""
+    """A format has an unknown placeholder, or a character that is not printable ASCII."""
 
 
 def compile_format(text: str, ending: str = "") -> LineOfParts:
-    """What makes the lines of a format.
+    """Compile a format.
 
     Args:
         text: "combined", "json" or a format.
-        ending: of each line.
+        ending: the text at the end of each line.
 
     Raises:
         UnknownAtom: the format is not valid.
@@ -87,7 +88,7 @@ def compile_format(text: str, ending: str = "") -> LineOfParts:
 
 
 def _escape_json(text: str) -> str:
-    """What stands between the quotes of a string of JSON."""
+    """Escape a text for the inside of a JSON string."""
     return encode_basestring_ascii(text)[1:-1]
 
 
@@ -104,7 +105,7 @@ def _parts_of(text: str) -> list[Part]:
 
 def _text(text: str) -> str:
     if "%" in text:
-        raise UnknownAtom(f"{text[text.index('%') :]!r} is no atom; %% is a percent sign")
+        raise UnknownAtom(f"{text[text.index('%') :]!r} is not an atom; %% is a percent sign")
     if not (text.isascii() and text.isprintable()):
         raise UnknownAtom(f"{text!r} is not printable ASCII")
     return text
@@ -114,7 +115,7 @@ def _atom(name: str) -> list[Part]:
     named = _NAMED.fullmatch(name)
     if named is None:
         if name not in _ATOMS:
-            raise UnknownAtom(f"%({name})s is no atom")
+            raise UnknownAtom(f"%({name})s is not an atom")
         return _make(*_ATOMS[name], field=_FIELDS.get(name, b""))
     if named["where"] == "e":
         value = os.fsencode(os.environ.get(named["name"], "-"))
@@ -131,7 +132,7 @@ def _parts_of_json() -> list[Part]:
 
 
 def _make(*items: int | str, field: bytes = b"") -> list[Part]:
-    """Parts of kinds, with the name of a field, and of texts."""
+    """Make parts from kinds and texts. `field` is the name of the field for kinds of fields."""
     return [_make_part(str(os.getpid()) if item == _PROCESS_ID else item, field) for item in items]
 
 
@@ -140,7 +141,7 @@ def _make_part(item: int | str, field: bytes) -> Part:
 
 
 def _joined(parts: list[Part]) -> list[Part]:
-    """The parts, with what is text in one."""
+    """Join neighbouring parts that are text."""
     joined: list[Part] = []
     for part in parts:
         if part.kind != kinds.TEXT or not joined or joined[-1].kind != kinds.TEXT:

@@ -1,7 +1,8 @@
-"""Formats access lines: one source, run as it is or compiled as `_access_line_c`.
+"""Formats the lines of the access log. This source runs as it is, and compiled as `_access_line_c`.
 
-The formatter of the access log alone knows what a default line looks like: it formats one, which is split at the
-arguments. A line in another format is made of parts (`uvicorn.access_format`).
+A line of the default format is made by `AccessLineFormat`: `uvicorn.access_log` lets the formatter of the log make one
+line, and splits it at its arguments. A line of another format is made of parts, by `LineOfParts` (see
+`uvicorn.access_format`).
 """
 
 import binascii
@@ -34,46 +35,46 @@ from uvicorn._speedups.atoms import (
     VERSION,
 )
 
-# How each byte is logged. In a path as `urllib.parse.quote` has it; in a query all of printable ASCII stays but the
-# space: RFC 3986 section 3.4, and the other punctuation that clients send.
+# How each byte is logged. A path is quoted as by `urllib.parse.quote`. In a query, printable ASCII except the space
+# stays: RFC 3986 section 3.4 allows most of it, and clients send the rest too.
 _PATH_ESCAPES = tuple(chr(code) if is_plain_path(chr(code)) else f"%{code:02X}" for code in range(256))
 _QUERY_ESCAPES = tuple(chr(code) if is_plain_query(chr(code)) else f"%{code:02X}" for code in range(256))
 
-# Clients whose part of a line is kept.
+# The beginnings of lines are kept for at most this many clients.
 _CLIENTS_MAX = 1024
 
 
 def quote_path(path: str) -> str:
-    """A path, percent-encoded again, whatever an application has made of it."""
+    """Percent-encode a path. The result is ASCII, also if an application has changed the path."""
     if type(path) is str and is_plain_path(path):
         return path
     return path.encode("utf-8", "replace").decode("latin-1").translate(_PATH_ESCAPES)
 
 
 def quote_query(query: bytes) -> str:
-    """The bytes of a query as they came, those percent-encoded that are not printable ASCII."""
+    """Percent-encode the bytes of a query that are not printable ASCII."""
     raw = query if type(query) is bytes else bytes(query)
     text = raw.decode("latin-1")
     return text if is_plain_query(text) else text.translate(_QUERY_ESCAPES)
 
 
 class AccessLineFormat:
-    """The parts of a line that are the same for all requests.
+    """Makes lines of the default format.
 
     Args:
-        parts: what stands in front of the client, the method, the path and the version.
-        make_ending: gives what stands behind the version.
+        parts: the texts before the client, the method, the path and the version.
+        make_ending: returns the text after the version, for a status.
     """
 
     def __init__(self, parts: list[str], make_ending: Callable[[int], str]) -> None:
         self.opening, self.before_method, self.before_path, self.before_version = parts
         self.make_ending = make_ending
-        # The beginning of a line by client, and its end by version and status.
+        # Client -> the beginning of a line; version -> status -> the end of a line.
         self.beginnings: dict[Any, str] = {}
         self.endings: dict[str, dict[int, str]] = {}
 
     def format(self, scope: Any, status: int) -> str | None:
-        """The line of a response, None if it is not ASCII."""
+        """Make the line of a response. None if it is not ASCII."""
         method = scope["method"]
         path = quote_path(scope["path"])
         query = scope["query_string"]
@@ -91,7 +92,7 @@ class AccessLineFormat:
         return line if line.isascii() else None
 
     def _begin(self, client: Any) -> str:
-        """A line up to the method."""
+        """Make the beginning of a line, up to the method."""
         address = ""
         if client:
             host, port = client
@@ -104,13 +105,13 @@ class AccessLineFormat:
         return beginning
 
     def _end(self, version: str, status: int) -> str:
-        """The part of a line that follows the path."""
+        """Make the end of a line, after the path."""
         ending = f"{self.before_version}{version}{self.make_ending(status)}"
         self.endings.setdefault(version, {})[status] = ending
         return ending
 
 
-# Lines and values that are longer are not kept until the next line.
+# The longest line and value that are kept for the next line.
 _KEPT_MAX = 4096
 
 # How characters that are not plain text are written between quotes.
@@ -119,18 +120,24 @@ _TEXT_ESCAPES = {code: f"\\x{code:02x}" for code in range(256) if not is_plain_t
     ord("\\"): "\\\\",
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Each number below 1000. A status is one, and so are the digits of a fraction of a second, in groups.
+# The numbers below 1000 as text: for a status, and for groups of digits of a fraction of a second.
 _THREE_DIGITS = tuple([f"{number:03d}" for number in range(1000)])
 
 
 def quote_text(text: str) -> str:
-    """Escape a text that a client has sent, in Latin-1, so that it cannot end a quotation."""
-    # An application may have put anything into its scope.
+    """Escape a text of a client, decoded as Latin-1, so that it cannot end the quotes around it."""
+    # An application can put any characters into its scope.
     return text.translate(_TEXT_ESCAPES).encode("ascii", "backslashreplace").decode("ascii")
 
 
 class Part:
-    """A part of a line: text, or what `kind` says, of the field `name`."""
+    """A part of a line.
+
+    Args:
+        kind: one of `uvicorn._speedups.atoms`.
+        text: the text, for the kind TEXT.
+        name: the name of the field in lower case, for the kinds of fields.
+    """
 
     __slots__ = ("key", "kind", "name", "place", "text", "value")
 
@@ -140,17 +147,17 @@ class Part:
         self.name = name
         # Its index in the line.
         self.place = 0
-        # The value of a field for this line, and the value whose text the last line had. If both are equal, the text
-        # stays.
+        # The value of a field in this line, and the value whose text the last line had. If they are equal, the text is
+        # used again.
         self.value: Any = None
         self.key: Any = None
 
 
 class Fields:
-    """The parts of a line that show header fields, each the first of its name.
+    """The parts of a line that show header fields. If a field is repeated, the first one is shown.
 
     Args:
-        parts: each a `Part`.
+        parts: the parts.
     """
 
     def __init__(self, parts: list[Any]) -> None:
@@ -176,14 +183,14 @@ class Fields:
 
 
 class LineOfParts:
-    """A line in a format of the user's.
+    """Makes lines of a format other than the default.
 
-    The texts of a line stay for the next one, which replaces those that differ.
+    The texts of a line are kept for the next line, which replaces those that differ.
 
     Args:
-        parts: each a `Part`.
-        escape: gives the text of a value that is not plain, so that it cannot end a quotation.
-        in_json: whether a value that can be missing is a string of JSON, or null; else it is "-" if it is missing.
+        parts: the parts of a line.
+        escape: escapes a value that is not plain text, so that it cannot end the quotes around it.
+        in_json: whether the line is JSON. Then a missing value is null, otherwise "-".
     """
 
     def __init__(self, parts: list[Any], escape: Callable[[str], str], in_json: bool) -> None:
@@ -203,7 +210,7 @@ class LineOfParts:
         self.at_end = not kinds.isdisjoint(OF_THE_END)
         self.has_headers = RESPONSE_FIELD in kinds
         self.has_time = not kinds.isdisjoint(OF_THE_TIME)
-        # The second for which the text of the time was made, and what the clock has beyond it.
+        # The second for which `time` was made, and the milliseconds of the present time.
         self.second = -1
         self.milliseconds = 0
         self.time = ""
@@ -212,8 +219,8 @@ class LineOfParts:
         """Format the line of a response. It is ASCII.
 
         Args:
-            exchange: the scope of the request; for a line at the end, the `uvicorn._speedups.Outcome`, which has it.
-            status: the status code of a response that starts.
+            exchange: the scope of the request, or the `uvicorn._speedups.Outcome` if the line is written at the end.
+            status: the status code, if the line is written at the start of the response.
         """
         texts = self.texts
         micros = 0
@@ -248,7 +255,7 @@ class LineOfParts:
                     continue
                 text = self._show(part, value)
             elif kind == PATH:
-                # It never has a character that needs an escape.
+                # A quoted path has no character that needs an escape.
                 text = quote_path(scope["path"])
             elif kind <= MAYBE_QUERY:
                 text = self._query(kind, scope["query_string"])
@@ -284,12 +291,12 @@ class LineOfParts:
         return text if type(text) is str and is_plain_text(text) else self.escape(text)
 
     def _quote(self, text: str) -> str:
-        """A value that can be missing."""
+        """Format a value that is not missing."""
         text = self._escape(text)
         return f'"{text}"' if self.in_json else text
 
     def _show(self, part: Any, value: Any) -> str:
-        """Format a client, a method or a version. The text stays until the object is another: it cannot change."""
+        """Format a client, a method or a version. The text is used again for the same object, which cannot change."""
         if part.kind != CLIENT:
             text = self._escape(value)
         else:
@@ -313,7 +320,7 @@ class LineOfParts:
                 part.key = field if len(field) <= _KEPT_MAX else None
 
     def _user(self, credentials: bytes) -> str:
-        """The name in the credentials of the scheme Basic (RFC 7617)."""
+        """Read the user name from credentials of the scheme Basic (RFC 7617)."""
         if credentials[:6].lower() != b"basic ":
             return self.missing
         try:
@@ -333,11 +340,11 @@ class LineOfParts:
             self.time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
         else:
             local = localtime(second)
-            # strftime would name the month in the language of the locale.
+            # strftime would write the month in the language of the locale.
             self.time = strftime(f"[%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z]", local)
 
     def _forget(self) -> None:
-        """Drop the texts of a long line: a client may have made it so."""
+        """Drop the texts of a long line, because a client could make them use much memory."""
         for part in [*self.parts, *self.fields_of_request.parts, *self.fields_of_response.parts]:
             part.key = None
             self.texts[part.place] = ""

@@ -7,7 +7,7 @@
     VERSION,
     PATH,
     QUERY,
-    MAYBE_QUERY,  # nothing, or a question mark and the query
+    MAYBE_QUERY,  # a question mark and the query, or nothing without a query
     USER,
     TIME,
     MILLISECONDS_OF_TIME,
@@ -17,13 +17,13 @@
     SECONDS,
     MILLISECONDS,
     MICROSECONDS,
-    MILLISECONDS_OF_DURATION,  # the first three digits of its fraction
-    MICROSECONDS_OF_DURATION,  # the other three
+    MILLISECONDS_OF_DURATION,  # the first three digits of the fraction
+    MICROSECONDS_OF_DURATION,  # the last three digits of the fraction
     REQUEST_FIELD,
     RESPONSE_FIELD,
 ) = range(20)
 
-# Those that are read off the clock.
+# The kinds that show the time.
 OF_THE_TIME = frozenset((TIME, MILLISECONDS_OF_TIME))
 
 # The kinds whose value is known only when the response has ended.

@@ -1,4 +1,4 @@
-# Loops over text and header fields that need the C API. References are borrowed: no other code runs meanwhile.
+# Loops over text and header fields that need the C API. References are borrowed, because no other code runs in between.
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_New
 from libc.stdint cimport uint64_t
@@ -6,7 +6,7 @@ from libc.string cimport memcmp, memcpy
 
 
 cdef extern from "Python.h":
-    # The .pxd files of Cython count the references of each.
+    # Declared here, because the declarations of Cython would count references.
     PyObject *PyList_GET_ITEM(object, Py_ssize_t)
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
@@ -44,7 +44,7 @@ cdef inline str join_text(list parts):
 
 cdef inline Py_ssize_t find_field(tuple fields, tuple names, Py_ssize_t start) except -2:
     cdef Py_ssize_t i, j
-    # A bit for the length of each name, modulo 64, rules most fields out.
+    # A set of the lengths of the names, as bits modulo 64. It excludes most fields.
     cdef uint64_t lengths = 0
     cdef PyObject *field
     cdef PyObject *name
@@ -74,7 +74,7 @@ cdef inline Py_ssize_t find_field(tuple fields, tuple names, Py_ssize_t start) e
 
 
 cdef inline bint is_plain(str text, const unsigned char *table) noexcept:
-    # The table has 1 for each character of ASCII that is plain.
+    # The table has 1 for each plain ASCII character.
     cdef const unsigned char *buf
     cdef Py_ssize_t i
     if not PyUnicode_IS_COMPACT_ASCII(<PyObject *>text):

@@ -280,7 +280,10 @@ def _resolve(host: str, port: int) -> list[Any]:
 
 
 def _host_hint(host: str) -> str:
-    """What is wrong with a host that cannot be resolved, as far as its text shows it. --bind takes no such host."""
+    """Say what is wrong with a host that cannot be resolved, if its text shows that.
+
+    --bind refuses such hosts earlier.
+    """
     if host.startswith("["):
         return "; --host takes an IPv6 address without brackets"
     return "; --host takes neither a scheme nor a port, and --port takes the port" if ":" in host else ""
