@@ -39,8 +39,13 @@ def test_the_benchmarks_have_the_figures_that_ci_compares_with() -> None:
     for name in measured.keys() & CASES.keys():
         row = INSTRUCTIONS.get(CASES[name].title)
         assert row is None or row["ours"] == measured[name], name
+    # What the table of missed targets calls two of the cases.
+    names = {"a browser's 12 headers": "browser", "the access line": "access-line"}
+    names |= {case.title: name for name, case in CASES.items()}
     missed = read_rows("docs/benchmarks.md", "case")
-    assert {row["now"] for row in missed.values() if float(row["now"].split()[0]) > 5} <= set(measured.values())
+    counted = missed.keys() & names.keys()
+    assert len(counted) >= 8
+    assert {title: missed[title]["now"] for title in counted} == {title: measured[names[title]] for title in counted}
 
 
 def test_the_comparison_has_the_figures_of_the_benchmarks() -> None:
