@@ -191,18 +191,20 @@ def test_no_request_fails_while_all_servers_are_restarted(cluster: Cluster, prog
     restarting = threading.Thread(target=restart)
     restarting.start()
     rounds = 0
-    while restarting.is_alive():
-        if program == "wrk":
-            answer = run([*machines.on("balancer"), "wrk", "-t1", "-c16", "-d1s", machines.url])
-            assert "Socket errors" not in answer, answer
-            assert "Non-2xx" not in answer, answer
-            assert int(re.search(r"(\d+) requests in", answer)[1]) > 0  # type: ignore[index]  # a failure shows it
-        else:
-            answer = run([*machines.on("balancer"), "h2load", "-n", "2000", "-c", "8", "-m", "4", machines.url])
-            assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in answer, answer
-            assert "status codes: 2000 2xx" in answer, answer
-        rounds += 1
-    restarting.join()
+    try:
+        while restarting.is_alive():
+            if program == "wrk":
+                answer = run([*machines.on("balancer"), "wrk", "-t1", "-c16", "-d1s", machines.url])
+                assert "Socket errors" not in answer, answer
+                assert "Non-2xx" not in answer, answer
+                assert int(re.search(r"(\d+) requests in", answer)[1]) > 0  # type: ignore[index]  # a failure shows it
+            else:
+                answer = run([*machines.on("balancer"), "h2load", "-n", "2000", "-c", "8", "-m", "4", machines.url])
+                assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in answer, answer
+                assert "status codes: 2000 2xx" in answer, answer
+            rounds += 1
+    finally:  # A thread that goes on would start a server after the others were ended.
+        restarting.join()
     assert not failures, failures
     assert rounds > 1
     assert all(server.pid != before[name] for name, server in cluster.servers.items())
