@@ -697,10 +697,10 @@ def test_requests_and_data_earn_frames(peer: Peer) -> None:
     assert peer.session.state != 3
 
 
-def test_data_of_a_response_adds_four_for_each_of_its_frames(peer: Peer) -> None:
+def test_a_frame_of_a_response_adds_four_to_the_budget(peer: Peer) -> None:
     [(_, stream, _), *_] = peer.start(headers(1), ping() * 500)
-    peer.send(stream, START, body(b"x" * 16385))
-    for _ in range(500 + 2 * 4):
+    peer.send(stream, START, body(b"x" * 16384))
+    for _ in range(500 + 4):
         assert not peer.feed(ping())
         peer.read()
     assert peer.fault(ping()) == codes.ENHANCE_YOUR_CALM
