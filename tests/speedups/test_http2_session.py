@@ -1033,6 +1033,7 @@ def test_trailers_wait_behind_what_is_queued(peer: Peer) -> None:
     assert peer.answers[1].body == b"abcd"
     assert peer.reader.answers[1].heads[1:] == [[(b"x-sum", b"4")]]
     assert peer.reader.answers[1].ended
+    assert not peer.session.streams
     assert peer.session.active == 1, "the application has not returned"
 
 
