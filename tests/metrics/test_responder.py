@@ -11,6 +11,7 @@ from tests.processes import PATIENCE, exchange
 from tests.waiting import eventually
 from uvicorn.metrics import responder as module
 from uvicorn.metrics.responder import Answer, Responder
+from uvicorn.net.listeners import ACCEPT_RETRY_DELAY
 
 GET = b"GET /path?query HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -125,23 +126,39 @@ def test_clients_are_closed_at_the_end(listener: socket.socket) -> None:
         assert client.recv(1) == b""
 
 
-class Exhausted:
-    """A listener of a process that has no more files."""
+class FailingListener:
+    """A listener whose accept(2) fails once for each number of `errors`, and then finds no connection."""
+
+    def __init__(self, *errors: int) -> None:
+        self.errors = list(errors)
 
     def setblocking(self, blocking: bool) -> None: ...
 
     def listen(self, backlog: int) -> None: ...
 
     def accept(self) -> Any:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        if not self.errors:
+            raise BlockingIOError
+        number = self.errors.pop(0)
+        raise OSError(number, os.strerror(number))
 
 
-def test_a_process_without_more_files_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    listener: Any = Exhausted()
+def test_a_process_without_more_files_waits(caplog: pytest.LogCaptureFixture) -> None:
+    listener: Any = FailingListener(errno.EMFILE)
     responder = Responder([listener], respond)
     assert responder.objects() == [listener]
     responder.step()
     assert responder.objects() == []
-    assert time.monotonic() < responder.due <= time.monotonic() + module.ACCEPT_DELAY
+    assert time.monotonic() < responder.due <= time.monotonic() + ACCEPT_RETRY_DELAY
+    assert "Cannot accept connections: Too many open files. Trying again in 1 s." in caplog.text
     responder._accept_at = 0.0
     assert responder.objects() == [listener]
+
+
+def test_a_client_that_has_gone_does_not_delay_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    listener: Any = FailingListener(errno.ECONNABORTED, errno.ECONNABORTED)
+    responder = Responder([listener], respond)
+    responder.step()
+    assert listener.errors == []
+    assert responder.objects() == [listener]
+    assert not caplog.text

@@ -13,16 +13,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from uvicorn.net.listeners import get_accept_delay
+
 # Limits: the bytes of a head, the seconds for a request and its answer, and the number of open connections. While that
 # many are open, others wait.
 HEAD_MAX = 8192
 PATIENCE = 5.0
 CLIENTS_MAX = 64
 # The size of the send buffer of a socket in bytes; usually, it takes the whole answer. Otherwise, sending is tried
-# again after RETRY_DELAY seconds. After an error of accept(2), accepting is tried again after ACCEPT_DELAY seconds.
+# again after RETRY_DELAY seconds.
 SEND_BUFFER = 1 << 18
 RETRY_DELAY = 0.02
-ACCEPT_DELAY = 1.0
 BACKLOG = 64
 
 
@@ -135,10 +136,10 @@ class Responder:
             sock, _ = listener.accept()
         except BlockingIOError:
             return False
-        except OSError:
-            # The client has gone already, or too many files are open.
-            self._accept_at = time.monotonic() + ACCEPT_DELAY
-            return False
+        except OSError as exc:
+            delay = get_accept_delay(exc)
+            self._accept_at = time.monotonic() + delay
+            return not delay
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._clients.append(_Client(sock))
