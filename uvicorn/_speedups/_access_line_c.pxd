@@ -74,7 +74,6 @@ cdef class LineOfParts:
     )
     cpdef str format(self, exchange, int status)
     cdef str _value(self, int kind, int status, long long size, long long micros)
-    @cython.locals(text=str)
     cdef str _query(self, int kind, query)
     cdef str _escape(self, text)
     cdef str _quote(self, str text)

@@ -284,8 +284,7 @@ class LineOfParts:
     def _query(self, kind: int, query: bytes) -> str:
         if not query:
             return ""
-        text = self._escape(quote_query(query))
-        return text if kind == QUERY else f"?{text}"
+        return self._escape(quote_query(query if kind == QUERY else b"?" + query))
 
     def _escape(self, text: Any) -> str:
         return text if type(text) is str and is_plain_text(text) else self.escape(text)
