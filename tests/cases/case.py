@@ -1,4 +1,4 @@
-"""One wire case: what a client sends, and what RFC 9110 and RFC 9112 demand of the answer."""
+"""One wire case: what a client sends, and what RFC 9110 and RFC 9112 require of the answer."""
 
 import base64
 import dataclasses
@@ -11,15 +11,15 @@ from tests.processes import ROOT
 
 SHARED = ROOT / ".." / "shared" / "cases"
 
-# Shared cases where the RFCs leave a choice and this server takes the other one.
+# Shared cases in which the RFCs leave a choice and this server chooses otherwise than the case.
 _OTHER_POLICIES = {
-    # It does as the RFC says: the application sees the authority of the target, and no other Host (RFC 9112 3.2.2).
+    # The server follows RFC 9112 3.2.2: the application sees the authority of the target, and no other Host.
     "RL-072-absolute-other-host": "accept",
 }
 
 
 class Expect(enum.Enum):
-    """What the RFCs demand."""
+    """What the RFCs require."""
 
     ACCEPT = "accept"
     REJECT_400 = "reject-400"
@@ -33,20 +33,20 @@ class Case:
     """A wire case.
 
     Attributes:
-        id: the name, unique.
+        id: the unique name.
         data: what the client sends.
-        expect: what the RFCs demand.
-        policy: what this server does where they leave a choice; None where only the parsers have to agree.
-        status: the codes that count as a rejection; for an accepted case the codes of which one must appear.
-        close: whether the server closes; None where both are fine.
-        requests: how many requests arrive complete at the application; None where that is open.
-        bodies: their bodies, in order.
+        expect: what the RFCs require.
+        policy: what this server does if the RFCs leave a choice; None if only the parsers have to agree.
+        status: for a rejected case the allowed codes; for an accepted case the codes of which one must appear.
+        close: whether the server closes the connection; None if both are correct.
+        requests: how many complete requests the application receives; None if any number is correct.
+        bodies: the bodies of these requests, in order.
         half_close: whether the client sends FIN after the data.
-        no_interim: whether 1xx is forbidden.
-        answers: the final status codes, all of them, in order; None where that is open.
-        rfc: the section the case was written from.
+        no_interim: whether a 1xx response is forbidden.
+        answers: all final status codes, in order; None if any are correct.
+        rfc: the section that the case was written from.
         why: the rule, in words.
-        sweep: one of many alike, for which it is enough to be fed whole and byte by byte.
+        sweep: whether this is one of many similar cases, which are only sent whole and byte by byte.
     """
 
     id: str
@@ -66,17 +66,17 @@ class Case:
 
     @property
     def verdict(self) -> Expect | None:
-        """What this server has to do: `ACCEPT`, one of the rejections, or None where any answer is fine."""
+        """What this server has to do: `ACCEPT`, one of the rejections, or None if any answer is correct."""
         return self.policy if self.expect is Expect.EITHER else self.expect
 
     @property
     def interim(self) -> bool:
-        """Whether the conversation ends with a 1xx: the client waits for it and has nothing to send after it."""
+        """Whether the conversation ends with a 1xx response: the client waits for it and then sends nothing more."""
         return self.status is not None and self.verdict is Expect.ACCEPT and all(code < 200 for code in self.status)
 
 
 def shared_cases(name: str = "http1.jsonl") -> list[Case]:
-    """The cases that are kept beside the repository; none where they are not there."""
+    """The cases that are kept beside the repository; none if the directory is missing."""
     path = SHARED / name
     return list(_read(path)) if path.exists() else []
 
@@ -106,7 +106,7 @@ CANARY = b"GET /canary HTTP/1.1\r\nHost: a.example\r\n\r\n"
 
 
 def head(start: bytes = b"GET / HTTP/1.1", *fields: bytes, host: bytes | None = b"a.example") -> bytes:
-    """A request head: the start line, Host unless None, the fields, the empty line."""
+    """A request head: the start line, Host (unless it is None), the fields and the empty line."""
     lines = [start, *([] if host is None else [b"Host: " + host]), *fields]
     return b"".join(line + b"\r\n" for line in lines) + b"\r\n"
 
@@ -122,7 +122,7 @@ def accept(
     why: str = "",
     **options: object,
 ) -> Case:
-    """A case that must be served, with the canary after it (unless the connection is said to close)."""
+    """A case that must be served. The canary after it must be served too, unless the connection closes."""
     if canary:
         data += CANARY
         bodies = bodies if close else (*bodies, b"")
@@ -131,24 +131,24 @@ def accept(
 
 
 def reject(id: str, data: bytes, *status: int, rfc: str = "", why: str = "", **options: object) -> Case:
-    """A case that must be refused with 400 or one of the codes given; the canary after it must not be served."""
+    """A case that must be refused with 400 or one of the given codes; the canary after it must not be served."""
     expect = Expect.REJECT_4XX if status else Expect.REJECT_400
     case = Case(id, data + CANARY, expect, status=status or None, close=True, requests=0, rfc=rfc, why=why)
     return dataclasses.replace(case, **options)  # type: ignore[arg-type]  # the fields of Case, named by the caller
 
 
 def refuse(id: str, data: bytes, *status: int, **options: object) -> Case:
-    """As `reject`, where closing the connection without an answer would do as well."""
-    return reject(id, data, *status, **{"expect": Expect.REJECT_OR_CLOSE, **options})  # type: ignore[arg-type]  # as there
+    """Like `reject`, but closing the connection without an answer is correct too."""
+    return reject(id, data, *status, **{"expect": Expect.REJECT_OR_CLOSE, **options})  # type: ignore[arg-type]  # as above
 
 
 def decline(id: str, data: bytes, *status: int, **options: object) -> Case:
-    """As `reject`, where the RFCs leave a choice and this server refuses."""
+    """Like `reject`, for a case in which the RFCs leave a choice and this server refuses."""
     choice = {"expect": Expect.EITHER, "policy": Expect.REJECT_OR_CLOSE}
-    return reject(id, data, *status, **{**choice, **options})  # type: ignore[arg-type]  # as there
+    return reject(id, data, *status, **{**choice, **options})  # type: ignore[arg-type]  # as above
 
 
 def agree(id: str, data: bytes, *, rfc: str = "", why: str = "", **options: object) -> Case:
-    """A case where either answer is fine as long as both parsers give the same."""
+    """A case in which either answer is correct if both parsers give the same answer."""
     case = Case(id, data + CANARY, Expect.EITHER, rfc=rfc, why=why)
     return dataclasses.replace(case, **options)  # type: ignore[arg-type]  # the fields of Case, named by the caller

@@ -1,4 +1,4 @@
-"""One wire case held with a protocol in this process, over a transport double that behaves as asyncio's do."""
+"""One wire case, run against a protocol in this process over a test transport that behaves like asyncio's."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from tests.cases.outcome import Outcome, Seen, parse_responses
 from tests.doubles import FullTransport
 from uvicorn.server import ServerState
 
-# If nothing observable happens in this many passes of the loop, everything waits for the client.
+# If nothing observable happens in this many passes of the loop, the server is waiting for the client.
 QUIET_PASSES = 4
 
 
 class Pipe(FullTransport):
-    """A transport that tells the protocol when it has closed, as real ones do."""
+    """A transport that calls `connection_lost` of the protocol after it has closed, as real transports do."""
 
     def close(self) -> None:
         super().close()
@@ -29,7 +29,7 @@ class Pipe(FullTransport):
 
 
 class Conversation:
-    """A client and a protocol, in this process.
+    """A client and a protocol in this process.
 
     Args:
         protocol_class: the HTTP protocol to talk to.
@@ -52,7 +52,7 @@ class Conversation:
         return len(transport.writes), transport.closed, transport.eof_written, transport.reading, progress
 
     async def settle(self) -> None:
-        """Let the server do all it can without another byte."""
+        """Let the server do everything that it can do without another byte."""
         before, quiet = self._observed, QUIET_PASSES if self._at_rest else 0
         while quiet < QUIET_PASSES:
             await asyncio.sleep(0)
@@ -62,11 +62,11 @@ class Conversation:
         self._at_rest = True
 
     async def say(self, pieces: Iterable[bytes], *, settled: bool) -> None:
-        """Send the pieces, each as one read of the socket.
+        """Send the pieces, each as one read from the socket.
 
         Args:
             pieces: the bytes.
-            settled: whether everything comes to rest after each piece, or only one pass of the loop goes by.
+            settled: whether the server comes to rest after each piece; if not, one pass of the loop follows each piece.
         """
         for piece in pieces:
             if not self.transport.reading:
@@ -78,7 +78,7 @@ class Conversation:
             await (self.settle() if settled else asyncio.sleep(0))
 
     async def finish(self) -> None:
-        """The client's FIN."""
+        """Send the client's FIN."""
         await self.settle()
         if self.transport.closed:
             return
@@ -89,26 +89,26 @@ class Conversation:
         await self.settle()
 
     async def outcome(self) -> Outcome:
-        """What came of it; the client then goes away, and nothing may be left behind."""
+        """What the client and the application saw; the client then leaves, and the server must keep nothing."""
         await self.settle()
         transport = self.transport
         ended = transport.closed or transport.eof_written
         methods = [request.method for request in self.seen]
         responses = parse_responses(transport.buffer, methods, ended=ended)
-        # A copy: what happens to requests after the client has left is no part of the outcome.
+        # This is a copy, because what happens to requests after the client has left is not part of the outcome.
         seen = tuple(Seen(request.method, request.path, request.body, request.complete) for request in self.seen)
         await self.finish()
         if not transport.closed:
             transport.abort()
             self._at_rest = False
             await self.settle()
-        assert not self.state.connections, "a connection is left behind"
-        assert not self.state.tasks, "a task is left behind"
+        assert not self.state.connections, "a connection was not removed"
+        assert not self.state.tasks, "a task was not removed"
         return Outcome(responses, seen, ended)
 
 
 async def converse(protocol_class: Any, config: Any, case: Case, pieces: Iterable[bytes], *, settled: bool) -> Outcome:
-    """Hold the case with a protocol of the class and tell what came of it."""
+    """Run the case against a protocol of the class and return the outcome."""
     conversation = Conversation(protocol_class, config)
     await conversation.say(pieces, settled=settled)
     if case.half_close:

@@ -1,6 +1,6 @@
-"""The cross product of what decides about the end of a message: upgrade, Connection, body, version, and what follows.
+"""All combinations of what decides where a message ends: upgrade, Connection, body, version and the bytes after it.
 
-For each combination a model says what this server does: RFC 9110 section 7.8, RFC 9112 sections 6, 9.3 and 9.6.
+A model gives what this server does for each combination: RFC 9110 section 7.8, RFC 9112 sections 6, 9.3 and 9.6.
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ VERSIONS = (b"1.1", b"1.0")
 
 @dataclasses.dataclass(frozen=True)
 class Crossed:
-    """One combination, by the keys of the tables above."""
+    """One combination, given by the keys of the tables above."""
 
     upgrade: str
     option: str
@@ -66,7 +66,7 @@ class Crossed:
 
     @property
     def edges(self) -> list[int]:
-        """Where the head and the body end."""
+        """The positions at which the head and the body end."""
         end = len(self.head)
         return sorted({end, end + len(BODIES[self.body][1])} - {len(self.data)})
 
@@ -79,10 +79,10 @@ class Crossed:
         return self.upgrade == "websocket" and self.version == b"1.1"
 
     def expected(self) -> tuple[tuple[int, ...], list[bytes], bool]:
-        """The final status codes, the bodies of the requests that come whole, and whether the server closes."""
+        """The final status codes, the bodies of the complete requests, and whether the server closes."""
         if self.is_handshake:
             if self.body == "empty":
-                # Two bytes make a frame, and these are none.
+                # A WebSocket frame has at least two bytes. The bytes of these two are not a valid frame.
                 return (101,), [], self.following in ("crlf", "request")
             return (400,), [], True
         if self.body == "chunked" and self.version == b"1.0":
@@ -101,7 +101,7 @@ class Crossed:
         if rest in (b"", b"\r\n", b"G"):
             return (200,), [body], False
         if self.body == "short":
-            # What is left of "GET /next HTTP/1.1".
+            # The rest of "GET /next HTTP/1.1" remains after the body.
             return (200, 400), [body], True
         return (200, 400), [body], True
 
@@ -110,7 +110,7 @@ COMBINATIONS = [Crossed(*parts) for parts in itertools.product(UPGRADES, OPTIONS
 
 
 def complaint(combination: Crossed, outcome: Outcome) -> str | None:
-    """What the model says against the outcome, or None."""
+    """How the outcome differs from the model, or None."""
     statuses, bodies, closes = combination.expected()
     seen = (outcome.statuses, [request.body for request in outcome.complete], outcome.ended)
     return None if seen == (statuses, bodies, closes) else f"{seen}, not {(statuses, bodies, closes)}"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-# Up to here every split is tried, and every byte is fed alone; beyond, a sample.
+# Up to this many bytes, every split is tried and every byte is sent alone; above it, a sample is tried.
 SHORT = 160
 SAMPLES = 40
 
 
 def splits(data: bytes) -> list[int]:
-    """The positions to split at: all of them where `data` is short, else around every line end, and a sample."""
+    """The positions to split at: all of them if `data` is short, else those around each line end and a sample."""
     if len(data) <= SHORT:
         return list(range(1, len(data)))
     ends = [position for position, byte in enumerate(data) if byte in b"\r\n"]
@@ -18,7 +18,7 @@ def splits(data: bytes) -> list[int]:
 
 
 def singly(data: bytes, dense: int = 2000) -> Iterator[bytes]:
-    """The data byte by byte; what is longer than `dense` bytes in pieces of a length prime to powers of two."""
+    """The data byte by byte; after `dense` bytes, pieces whose length shares no factor with a power of two."""
     for position in range(min(dense, len(data))):
         yield data[position : position + 1]
     for position in range(dense, len(data), 997):
@@ -26,6 +26,6 @@ def singly(data: bytes, dense: int = 2000) -> Iterator[bytes]:
 
 
 def halves(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
-    """Each position to split at with the two pieces."""
+    """The two pieces of the data, for each position to split at."""
     for position in splits(data):
         yield position, [data[:position], data[position:]]

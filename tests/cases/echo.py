@@ -1,7 +1,7 @@
-"""The application that wire cases talk to: it reads the whole body, records the request and echoes the body.
+"""The application for the wire cases: it reads the whole body, records the request and echoes the body.
 
-The records go to the list `seen` of the lifespan state, or without one to the file named by the environment
-variable `RECORD`, one JSON object per line.
+The records go to the list `seen` of the lifespan state. Without that list, they go to the file that the environment
+variable `RECORD` names, as one JSON object per line.
 """
 
 import json
@@ -53,7 +53,7 @@ def _record(scope: Any, request: Seen) -> None:
         "body": request.body.decode("latin-1"),
         "complete": request.complete,
     }
-    # Opened each time: a line is in the file before the response is on the wire.
+    # The file is opened for each record, so that the line is in the file before the response is on the wire.
     with open(os.environ["RECORD"], "a") as log:
         log.write(json.dumps(record) + "\n")
 

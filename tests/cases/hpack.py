@@ -1,4 +1,4 @@
-"""The shared vectors of HPACK: what encoders of others have made of field sections."""
+"""The shared HPACK vectors: field sections, encoded by other implementations."""
 
 import dataclasses
 import json
@@ -15,11 +15,11 @@ Fields = list[tuple[bytes, bytes]]
 
 @dataclasses.dataclass(frozen=True)
 class Story:
-    """The sections that one encoder has sent on a connection, in their order.
+    """The field sections that one encoder has sent on a connection, in order.
 
     Attributes:
-        encoder: its name.
-        blocks: (the block, its fields, the maximum size of the table from here on or None).
+        encoder: the name of the encoder.
+        blocks: (the block, its fields, the maximum size of the table from this block on or None).
     """
 
     encoder: str
@@ -28,7 +28,7 @@ class Story:
 
 @cache
 def stories() -> tuple[Story, ...]:
-    """All of them; none if they are not kept beside the repository."""
+    """All stories; none if the shared vectors are missing."""
     return tuple(_read()) if PATH.exists() else ()
 
 

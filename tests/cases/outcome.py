@@ -1,16 +1,16 @@
-"""What came of a wire case: the responses, the requests that the application saw, and the verdict on them."""
+"""The outcome of a wire case: the responses, the requests that the application saw, and the verdict on them."""
 
 import dataclasses
 
 from tests.cases.case import Case, Expect
 
-# No application of ours may ever be asked for these after a rejection.
+# After a rejection, no application of the tests may receive a request for these targets.
 FORBIDDEN_PATHS = ("/canary", "/evil")
 
 
 @dataclasses.dataclass(frozen=True)
 class Response:
-    """One response on the wire, read as RFC 9112 section 6.3 says."""
+    """One response on the wire, read as RFC 9112 section 6.3 requires."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
@@ -38,7 +38,7 @@ class Outcome:
 
     Attributes:
         responses: the responses in order, 1xx included.
-        seen: the requests the application was called for.
+        seen: the requests for which the application was called.
         ended: whether the server ended the connection.
     """
 
@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def gist(self) -> tuple[object, ...]:
-        """What must not depend on how the bytes were split, nor on the parser."""
+        """The part of the outcome that must not depend on how the bytes were split, nor on the parser."""
         return (
             self.statuses,
             tuple((request.method, request.path, request.body) for request in self.complete),
@@ -70,12 +70,12 @@ class MalformedResponse(ValueError):
 
 
 def parse_responses(data: bytes, methods: list[str], *, ended: bool) -> tuple[Response, ...]:
-    """Read responses off the wire, strictly.
+    """Read the responses on the wire strictly.
 
     Args:
-        data: everything the server sent.
-        methods: the methods of the requests that were answered, in order; those beyond the list are not HEAD.
-        ended: whether the connection has ended, which is the end of a body without a length.
+        data: everything that the server sent.
+        methods: the methods of the answered requests, in order; a response after the end of the list is not for HEAD.
+        ended: whether the connection has ended, which ends a body without a length.
     """
     responses: list[Response] = []
     answered = 0
@@ -126,11 +126,11 @@ def _parse_chunked(data: bytes) -> tuple[bytes, bool, bytes]:
 
 
 def complaint(case: Case, outcome: Outcome) -> str | None:
-    """What is wrong with the outcome of the case, or None."""
+    """How the outcome breaks the rules of the case, or None."""
     if case.no_interim and any(not response.final for response in outcome.responses):
-        return "an interim response where none is allowed"
+        return "an interim response was sent, but none is allowed"
     if any(not response.whole for response in outcome.responses) and not outcome.ended:
-        return "a response was begun and neither finished nor cut off"
+        return "a response was started, but neither completed nor cut off"
     if case.answers is not None and outcome.statuses != case.answers:
         return f"answered {outcome.statuses}, not {case.answers}"
     if case.verdict is None:
@@ -150,7 +150,7 @@ def _not_accepted(case: Case, outcome: Outcome) -> str | None:
         return f"answered {codes}, not 2xx"
     bodies = tuple(request.body for request in outcome.complete)
     if case.requests is not None and len(bodies) != case.requests:
-        return f"{len(bodies)} requests arrived complete, not {case.requests}"
+        return f"{len(bodies)} complete requests arrived, not {case.requests}"
     if case.bodies is not None and bodies != case.bodies:
         return f"the bodies were {bodies}, not {case.bodies}"
     if case.close is not None and outcome.ended != case.close:
@@ -159,21 +159,21 @@ def _not_accepted(case: Case, outcome: Outcome) -> str | None:
 
 
 def _incomplete(outcome: Outcome) -> str | None:
-    """A request that the client's FIN cut off never counts as complete, and the connection ends."""
+    """A request that the client's FIN cut off never counts as complete, and the server ends the connection."""
     if outcome.complete:
-        return "an incomplete request was taken for a complete one"
+        return "an incomplete request was treated as complete"
     return None if outcome.ended else "the connection was not closed after the client's FIN"
 
 
 def _not_rejected(case: Case, outcome: Outcome) -> str | None:
     if any(request.path.split("?")[0] in FORBIDDEN_PATHS for request in outcome.seen):
-        return "what follows the rejected request was served"
+        return "the bytes after the rejected request were served"
     if case.half_close and case.requests == 0 and outcome.complete:
-        return "an incomplete request was taken for a complete one"
+        return "an incomplete request was treated as complete"
     if outcome.complete:
-        return "the rejected request arrived at the application"
+        return "the rejected request reached the application"
     if not outcome.ended:
-        return f"the connection was not closed, answered {outcome.statuses}"
+        return f"the connection was not closed; the server answered {outcome.statuses}"
     if not outcome.statuses:
         return None if case.verdict is Expect.REJECT_OR_CLOSE else "closed without an answer"
     allowed = case.status or ((400,) if case.expect is Expect.REJECT_400 else range(400, 500))

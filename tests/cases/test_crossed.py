@@ -1,6 +1,7 @@
-"""Every combination of upgrade, Connection, body, version and what follows means the same to both parsers and builds.
+"""Both parsers and both builds treat every combination of `crossed` alike.
 
-The number of calls is bounded by the number of bytes: one of these requests once kept a parser in a loop forever.
+The number of function calls is limited by the number of bytes, because one of these requests once sent a parser into
+an endless loop.
 """
 
 import logging
@@ -19,7 +20,7 @@ from tests.protocols.http.classes import protocol_class
 from tests.steps import bounded
 from uvicorn.config import Config
 
-# Calls in a conversation, the loop's and the application's included; a byte that comes alone costs about 50.
+# The calls in a conversation, including those of the loop and the application; a byte sent alone causes about 50.
 STEPS = 4000
 STEPS_PER_BYTE = 150
 
@@ -30,7 +31,7 @@ def _no_log() -> None:
 
 
 async def answer_unread(scope: Any, receive: Any, send: Any) -> None:
-    """Answer at once, whatever is still to come of the body."""
+    """Answer at once, without waiting for the rest of the body."""
     if scope["type"] == "websocket":
         await echo.app(scope, receive, send)
         return
@@ -39,7 +40,7 @@ async def answer_unread(scope: Any, receive: Any, send: Any) -> None:
 
 
 def divisions(combination: Crossed) -> Iterator[tuple[list[bytes], bool]]:
-    """Whole, byte by byte, and split behind the head and behind the body."""
+    """The data whole, byte by byte, split after the head and split after the body."""
     data = combination.data
     yield [data], True
     yield list(singly(data)), False
@@ -48,15 +49,15 @@ def divisions(combination: Crossed) -> Iterator[tuple[list[bytes], bool]]:
 
 
 def expected_unread(combination: Crossed) -> tuple[tuple[int, ...], bool]:
-    """The final status codes, and whether the server closes."""
+    """The final status codes, and whether the server closes the connection."""
     statuses, _, closes = combination.expected()
-    # A body that may be long, or that the client has not been asked for, is not waited for.
+    # The server does not wait for a body that may be long or that it has not asked the client for.
     unwanted = combination.body == "chunked" or (combination.body == "whole" and combination.option == "expect")
     return ((200,), True) if statuses[:1] == (200,) and unwanted else (statuses, closes)
 
 
 class Server:
-    """One parser on one build, and an application."""
+    """One parser on one build, with an application."""
 
     def __init__(self, parser: str, build: str, app: Any) -> None:
         self._protocol_class = protocol_class(parser, build)
@@ -69,18 +70,18 @@ class Server:
         return await conversation.outcome()
 
     async def converse_bounded(self, combination: Crossed, pieces: list[bytes], *, settled: bool) -> Outcome:
-        """Hold the conversation to its number of steps."""
+        """Run the conversation within its limit of function calls."""
         with bounded(STEPS + STEPS_PER_BYTE * len(combination.data), combination):
             outcome = await self.converse(pieces, settled=settled)
         return outcome
 
     async def warm_up(self) -> None:
-        """Have loaded what is loaded once."""
+        """Run some conversations, so that everything that is imported or built once is ready."""
         for combination in COMBINATIONS[:: len(COMBINATIONS) // 48]:
             await self.converse([combination.data], settled=True)
 
 
-def test_there_are_1440() -> None:
+def test_there_are_1440_combinations() -> None:
     assert len({combination.data for combination in COMBINATIONS}) == 1440
 
 
@@ -100,8 +101,8 @@ def test_every_combination(parser: str, build: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_answered_before_the_body_comes(parser: str, build: str) -> None:
-    """The rest of the body is no request, and what follows it is one."""
+def test_answers_before_the_body_arrives(parser: str, build: str) -> None:
+    """The server drops the rest of the body and serves the request after it."""
 
     async def converse() -> list[str]:
         wrong = []

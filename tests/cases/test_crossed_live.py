@@ -1,4 +1,4 @@
-"""Every combination of `crossed` against a running server: after each, another client is answered."""
+"""Every combination of `crossed` against a running server, which must still answer another client after each."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ def _connect(port: int) -> socket.socket:
 
 
 def _ask(bystander: socket.socket) -> None:
-    """Another client asks, and is answered."""
+    """Send a request as another client, and require an answer."""
     bystander.sendall(BYSTANDER)
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):
@@ -29,9 +29,9 @@ def _ask(bystander: socket.socket) -> None:
 
 
 def _converse(port: int, bystander: socket.socket, pieces: list[bytes]) -> bytes:
-    """Send the pieces, the other client asking after each; then end, and read what came."""
+    """Send the pieces, with a request of the other client after each; then send FIN and read the answer."""
     received = b""
-    # The server may have closed already, and has not read the rest.
+    # The server may have closed the connection without reading the rest.
     with _connect(port) as connection, contextlib.suppress(ConnectionError):
         for piece in pieces:
             connection.sendall(piece)
@@ -47,7 +47,7 @@ def _divisions(combination: Crossed) -> list[list[bytes]]:
     return [[data], *([data[:edge], data[edge:]] for edge in combination.edges)]
 
 
-def test_others_are_answered(parser: str, loop: str) -> None:
+def test_other_clients_are_answered(parser: str, loop: str) -> None:
     options = ["--http", parser, "--loop", loop, "--lifespan", "off", "--no-access-log", "--no-proxy-headers"]
     wrong = []
     with serve("tests.cases.echo:app", *options, env={"RECORD": os.devnull}) as server, _connect(server.port) as other:
@@ -60,7 +60,7 @@ def test_others_are_answered(parser: str, loop: str) -> None:
                     raise AssertionError(f"{combination} in {len(pieces)} stops the server") from None
                 responses = parse_responses(received, [], ended=True)
                 seen = tuple(response.status for response in responses if response.final)
-                # What the end of the connection cuts off is refused.
+                # A request that the FIN cuts off is refused with 400.
                 if seen[: len(statuses)] != statuses or set(seen[len(statuses) :]) - {400}:
                     wrong.append(f"{combination} in {len(pieces)}: {seen}, not {statuses}")
     assert not wrong, "\n".join(wrong)

@@ -1,4 +1,4 @@
-"""Every wire case, on each parser and each build: whole, byte by byte, split at every position."""
+"""Every wire case, on each parser and each build: whole, byte by byte, and split at every position."""
 
 import functools
 
@@ -61,7 +61,7 @@ def test_own(case: Case, parser: str, build: str, request: pytest.FixtureRequest
 
 @pytest.mark.parametrize("family", sorted({case.id[:2] for case in CASES if case.sweep}))
 def test_sweeps(family: str, parser: str, build: str) -> None:
-    """Of many cases alike it is enough to see each whole and byte by byte."""
+    """Similar cases are only sent whole and byte by byte."""
 
     async def sweep() -> list[str]:
         wrong = []
@@ -80,7 +80,7 @@ def test_sweeps(family: str, parser: str, build: str) -> None:
 
 @pytest.mark.parametrize("family", sorted({case.id[:2] for case in SHARED_CASES + CASES}))
 def test_parsers_agree(family: str, build: str) -> None:
-    """Both parsers give the same answers, and the application the same requests."""
+    """Both parsers give the same answers, and pass the same requests to the application."""
     pytest.importorskip("httptools")
     known = {case_id for case_id, _ in KNOWN_DIFFERENCES}
 
@@ -103,6 +103,6 @@ def test_identifiers_are_unique() -> None:
 
 
 def test_known_differences_name_cases() -> None:
-    """No entry for a case that is not there (where the shared ones are missing, theirs cannot be checked)."""
+    """Every entry names an existing case. Shared cases are not checked if their directory is missing."""
     identifiers = {case.id for case in SHARED_CASES + CASES}
     assert {case_id for case_id, _ in KNOWN_DIFFERENCES} <= identifiers or not SHARED_CASES

@@ -15,7 +15,8 @@ from tests.known_differences import KNOWN_DIFFERENCES
 from tests.processes import PATIENCE, PATIENCE_FOR_MANY, run_async, serve
 
 ALL_CASES = shared_cases() + CASES
-# Served at the end of a conversation that goes on: what is answered after it would have been answered by then.
+# This request is served at the end of a conversation that stays open. Requests are answered in order, so an answer
+# to an earlier request must come before this answer.
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
 AT_ONCE = 16
 
@@ -27,12 +28,12 @@ def _goes_on(case: Case) -> bool:
 
 async def _send(writer: asyncio.StreamWriter, case: Case, size: int) -> None:
     data = case.data + (SENTINEL if _goes_on(case) else b"")
-    # A rejected client may be cut off while it still sends; that is no failure of the case.
+    # The server may cut off a rejected client while it still sends; that is correct.
     with contextlib.suppress(ConnectionError):
         for position in range(0, len(data), size):
             writer.write(data[position : position + size])
             await writer.drain()
-            # A pass of the loop, so that the pieces leave one by one.
+            # One pass of the loop, so that the pieces leave one by one.
             await asyncio.sleep(0)
         if case.half_close:
             writer.write_eof()
@@ -40,7 +41,7 @@ async def _send(writer: asyncio.StreamWriter, case: Case, size: int) -> None:
 
 async def _read(reader: asyncio.StreamReader, case: Case) -> tuple[bytes, bool]:
     if case.interim:
-        # The connection stays open for the body or the frames that the client does not send.
+        # The connection stays open, because the server waits for a body or frames that the client does not send.
         return await reader.readuntil(b"\r\n\r\n"), False
     received = b""
     with contextlib.suppress(ConnectionResetError):
@@ -50,7 +51,7 @@ async def _read(reader: asyncio.StreamReader, case: Case) -> tuple[bytes, bool]:
 
 
 async def _connect(port: int, used: set[int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, int]:
-    """Connect from a port that no case before was sent from: the records are told apart by it."""
+    """Connect from a port that no case has used yet: the port tells which case a record belongs to."""
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
         own_port: int = writer.get_extra_info("sockname")[1]
@@ -76,7 +77,7 @@ def _outcome(case: Case, received: bytes, ended: bool, seen: list[Seen]) -> Outc
     responses = parse_responses(received, [request.method for request in seen], ended=ended)
     if not _goes_on(case):
         return Outcome(responses, tuple(seen), ended)
-    # The sentinel was served last, or the connection was closed before it.
+    # The sentinel was served last, or the connection was closed before the sentinel.
     served = bool(seen) and seen[-1].path == "/sentinel"
     return Outcome(responses[:-1], tuple(seen[:-1]), False) if served else Outcome(responses, tuple(seen), True)
 

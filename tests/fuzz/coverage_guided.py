@@ -1,8 +1,9 @@
-"""Coverage-guided targets: atheris instruments the pure build, and the compiled build is held to it.
+"""Coverage-guided targets: atheris instruments the pure build and compares it with the compiled build.
 
 python -m tests.fuzz.coverage_guided TARGET [libFuzzer options]
 
-What it finds worth keeping is in corpus/TARGET, which is read first; new finds go to build/corpus/TARGET.
+atheris reads corpus/TARGET first and writes new inputs to build/corpus/TARGET. Inputs worth keeping are copied to
+corpus/TARGET by hand.
 """
 
 import sys
@@ -15,7 +16,7 @@ FINDS = HERE.parent.parent / "build" / "corpus"
 
 
 def _requests(data: bytes) -> None:
-    """The first bytes say where the others are cut, and which limits there are."""
+    """The first bytes choose where the other bytes are split, and the limits."""
     from tests.fuzz.parsing import LIMITS, UNLIMITED, check_requests
 
     if len(data) > 4:
@@ -30,7 +31,7 @@ def _chunks(data: bytes) -> None:
 
 
 def _responses(data: bytes) -> None:
-    """A line for each field, a status, and what remains is a body in two parts."""
+    """One line for each field, then the status; the remaining bytes are a body in two parts."""
     from tests.fuzz.test_responses import check_conversation
 
     lines = data.split(b"\n")
@@ -44,7 +45,7 @@ def _responses(data: bytes) -> None:
 
 
 def _hpack(data: bytes) -> None:
-    """The first bytes say where the others are cut into blocks, and which limits there are."""
+    """The first bytes choose where the other bytes are split into blocks, and the limits."""
     from tests.fuzz.hpack import LIMITS, SMALL, check_blocks, check_sections
     from tests.fuzz.parsing import UNLIMITED, cut
 

@@ -1,10 +1,10 @@
-"""Requests by the grammar of RFC 9112, and what a fault or two make of them."""
+"""Requests by the grammar of RFC 9112, and the same requests with one or two faults."""
 
 from hypothesis import strategies as st
 
 from uvicorn._speedups.tables import KNOWN_FIELDS
 
-# What stands where a rule is, good and bad; a request has mostly good ones.
+# Good and bad texts for each rule of the grammar; a request mostly uses good ones.
 _METHODS = [
     b"GET",
     b"POST",
@@ -94,7 +94,7 @@ _SIZES = [
 
 
 def _mostly(values: list[bytes], good: int) -> st.SearchStrategy[bytes]:
-    """One of the first few four times out of five, else any."""
+    """One of the first few texts in four of five cases, else any text."""
     likely = st.sampled_from(values[:good])
     return st.one_of(likely, likely, likely, likely, st.sampled_from(values))
 
@@ -106,7 +106,7 @@ _NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})
 
 @st.composite
 def names(draw: st.DrawFn) -> bytes:
-    """A name that the server knows, or nearly: a byte of it is another, or missing, or there is one more."""
+    """A name that the server knows, or a similar name: one byte is changed, removed or added."""
     name: bytes = draw(st.sampled_from(_NAMES))
     if draw(st.booleans()):
         return name.title()
@@ -152,7 +152,7 @@ def chunked_bodies(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
-    """A request with or without a body, framed as its head says more often than not."""
+    """A request with or without a body; the framing mostly matches the head."""
     head = draw(heads())
     kind = draw(st.integers(0, 3))
     if kind == 0:
@@ -165,7 +165,7 @@ def requests(draw: st.DrawFn) -> bytes:
     return line + end + framing + rest + body
 
 
-# What decides together about the end of a message and of the connection.
+# The parts that decide together where the message ends and whether the connection ends.
 _OPTIONS = [b"upgrade", b"close", b"upgrade, close", b"keep-alive", b"Upgrade,x"]
 _UPGRADES = [b"t", b"h2c", b"websocket", b""]
 _FRAMINGS = [
@@ -181,7 +181,7 @@ _FOLLOWING = [b"", b"G", b"\n", b"\r\n", b"\x00", b"\x88\x80\0\0\0\0"]
 
 @st.composite
 def ends(draw: st.DrawFn) -> bytes:
-    """A good request in which upgrade, Connection, Expect and the body meet, and what is behind it."""
+    """A good request with a mix of upgrade, Connection, Expect and body, and some bytes after it."""
     line = b"POST / HTTP/" + draw(st.sampled_from([b"1.1", b"1.1", b"1.1", b"1.0"])) + b"\r\nHost: a\r\n"
     fields = [b"Connection: " + option for option in draw(st.lists(st.sampled_from(_OPTIONS), max_size=2))]
     fields += [b"Upgrade: " + protocol for protocol in draw(st.lists(st.sampled_from(_UPGRADES), max_size=1))]
@@ -196,7 +196,7 @@ _SPLICES = [b"", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" ", b"\t", b"\x00", b":",
 
 @st.composite
 def mutated(draw: st.DrawFn, sources: st.SearchStrategy[bytes]) -> bytes:
-    """Bytes in which up to three places were cut out, doubled or overwritten."""
+    """Bytes in which up to three places were removed, doubled or overwritten."""
     data = draw(sources)
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2, 3]))):
         start = draw(st.integers(0, len(data)))
@@ -206,7 +206,7 @@ def mutated(draw: st.DrawFn, sources: st.SearchStrategy[bytes]) -> bytes:
     return data
 
 
-# Several requests in a row, most of them as they should be.
+# Several requests in a row, mostly valid.
 messages = st.one_of(requests(), ends())
 streams = mutated(st.lists(messages, min_size=1, max_size=3).map(b"".join))
 positions = st.one_of(st.just(range(3000)), st.lists(st.integers(0, 400), max_size=6))

@@ -1,4 +1,4 @@
-"""Field sections and field blocks, good and bad, and what the decoders of both builds make of them."""
+"""Good and bad field sections and field blocks, and how the decoders of both builds read them."""
 
 import importlib
 from typing import Any
@@ -12,7 +12,7 @@ from uvicorn import _speedups
 from uvicorn._speedups.errors import HpackError, RequestRejected
 from uvicorn._speedups.hpack_tables import STATIC_TABLE
 
-# (number of fields, bytes of a section) of a decoder.
+# The limits of a decoder: (number of fields, bytes of a section).
 LIMITS = (1000, 1 << 20)
 SMALL = (200, 12, 600, 300)
 
@@ -28,7 +28,7 @@ values = st.one_of(st.sampled_from([b"", b"a", b"text/plain", b"x" * 100, b"\xff
 pairs = st.tuples(names, values)
 sections = st.lists(pairs, max_size=12)
 
-# Of requests: mostly good.
+# Field names and values of requests, mostly good.
 _request_fields = st.sampled_from(
     [
         *[(b":method", b"GET"), (b":method", b"POST"), (b":method", b"HEAD"), (b":method", b"OPTIONS")],
@@ -102,7 +102,7 @@ _representations = st.one_of(
         [b"\x20", b"\x3f\x00", b"\x3f\x45", b"\x3f\xe1\x1f", b"\x3f\xe2\x1f", b"\xff\x00", b"\xff\x80\x01"]
     ),
 )
-# Size updates come first, mostly.
+# Size updates mostly come first, as RFC 7541 section 4.2 requires.
 blocks = mutated(
     st.one_of(
         st.lists(_representations, max_size=8).map(b"".join),
@@ -134,7 +134,7 @@ def _decode(build: str, many: list[bytes], limits: tuple[int, int]) -> list[Any]
 
 
 def check_blocks(many: list[bytes], limits: tuple[int, int] = LIMITS) -> list[Any]:
-    """Hold the decoders of both builds together; what they say of the blocks of a connection."""
+    """Compare the decoders of both builds, and return what they decode from the blocks of one connection."""
     with bounded(STEPS + STEPS_PER_BYTE * sum(map(len, many)), many):
         pure = _decode("pure", many, limits)
         for build in BUILDS:
@@ -172,7 +172,7 @@ def _read(build: str, many: list[bytes], body_follows: bool, limits: tuple[int, 
 
 
 def check_sections(many: list[bytes], body_follows: bool, limits: tuple[int, int, int, int] = UNLIMITED) -> list[Any]:
-    """Hold the readers of both builds together, over blocks that are read as a request and as trailers."""
+    """Compare the readers of both builds over blocks that are read as a request and as trailers."""
     with bounded(STEPS + STEPS_PER_BYTE * sum(map(len, many)), many):
         pure = _read("pure", many, body_follows, limits)
         for build in BUILDS:
@@ -184,7 +184,7 @@ def check_sections(many: list[bytes], body_follows: bool, limits: tuple[int, int
 
 
 def check_head(head: dict[str, Any]) -> None:
-    """What an application may rely on, whatever was sent (RFC 9113 section 8.2)."""
+    """Check what an application may rely on, whatever the client sent (RFC 9113 section 8.2)."""
     names = [name for name, _ in head["headers"]]
     assert names.count(b"host") == 1
     assert names.count(b"cookie") <= 1

@@ -1,4 +1,4 @@
-"""Bytes through a parser of either library on either build, and everything that came of it."""
+"""Send bytes through a parser of either library on either build, and record everything that it returns."""
 
 import dataclasses
 import itertools
@@ -13,11 +13,12 @@ from uvicorn.protocols.http import h11_impl, httptools_impl
 
 JUDGES = {"h11": h11_impl.judge, "httptools": httptools_impl.judge}
 PARSERS = tuple(JUDGES)
-# (request line in bytes, fields, head in bytes, body in bytes): small, so that short inputs reach them.
+# (request line in bytes, fields, head in bytes, body in bytes): small, so that short inputs reach the limits.
 LIMITS = (200, 12, 600, 300)
 UNLIMITED = (65536, 256, 131072, -1)
 
-# What a check may take, which sends its bytes through the parsers up to ten times: calls, and calls for a byte.
+# The function calls that one check may take, and those that each byte adds. A check sends its bytes through the
+# parsers up to ten times.
 STEPS = 10_000
 STEPS_PER_BYTE = 200
 
@@ -42,18 +43,18 @@ def _is_there(build: str) -> bool:
     return True
 
 
-# Without the compiled build, on PyPy say, the libraries and the ways to split are still held together.
+# Without the compiled build, for example on PyPy, the check still compares the libraries and the ways to split.
 BUILDS = tuple(build for build in ("pure", "compiled") if _is_there(build))
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What a parser made of some bytes.
+    """What a parser made of the bytes.
 
     Attributes:
-        events: ("request", attributes), ("body", data) and ("complete",) in order, bodies in one piece.
-        status: of the rejection, 0 where there was none.
-        reason: of the rejection.
+        events: ("request", attributes), ("body", data) and ("complete",) in order; each body is joined into one piece.
+        status: the status of the rejection, 0 if there was none.
+        reason: the reason of the rejection.
         unfinished: whether the bytes end within a request.
     """
 
@@ -64,21 +65,21 @@ class Verdict:
 
     @property
     def gist(self) -> tuple[object, ...]:
-        """What may depend on neither the library nor the way in which the bytes were split."""
+        """The part that must depend neither on the library nor on the way in which the bytes were split."""
         events = self.events
         if self.status and events and events[-1][0] == "body":
-            # What comes in one read with a fault is dropped.
+            # A parser drops what arrives in the same read as a fault.
             events = events[:-1]
         return events, self.status, self.unfinished and not self.status
 
 
 def make_reader(library: str, build: str, limits: tuple[int, int, int, int] = UNLIMITED) -> Any:
-    """A reader of one build whose judge is the library."""
+    """A reader of one build that uses the library as its judge."""
     return _speedups.load(build).RequestReader(JUDGES[library], limits)
 
 
 def read(reader: Any, data: bytes, events: list[tuple[Any, ...]]) -> None:
-    """Feed the data, and add the events that come of it; bodies are put together. Raises RequestRejected."""
+    """Feed the data and append the resulting events; the pieces of a body are joined. Raises RequestRejected."""
     reader.feed(data)
     while (event := reader.next()) is not None:
         if type(event) is bytes:
@@ -94,7 +95,7 @@ def read(reader: Any, data: bytes, events: list[tuple[Any, ...]]) -> None:
 
 
 def parse(library: str, build: str, pieces: Iterable[bytes], limits: tuple[int, int, int, int] = UNLIMITED) -> Verdict:
-    """Read the pieces, up to a rejection."""
+    """Read the pieces until the last one or a rejection."""
     events: list[tuple[Any, ...]] = []
     reader = make_reader(library, build, limits)
     try:
@@ -107,16 +108,16 @@ def parse(library: str, build: str, pieces: Iterable[bytes], limits: tuple[int, 
 
 
 def cut(data: bytes, positions: Iterable[int]) -> list[bytes]:
-    """The data, cut at the positions that lie within it."""
+    """The data, split at those positions that lie within it."""
     edges = [0, *sorted({position for position in positions if 0 < position < len(data)}), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(edges) if end > start]
 
 
 def check_requests(data: bytes, positions: Iterable[int], limits: tuple[int, int, int, int] = UNLIMITED) -> Verdict:
-    """Hold both parsers on the builds together over the same bytes, whole and cut.
+    """Compare both parsers on the builds over the same bytes, whole and split.
 
     Returns:
-        The verdict they agree on.
+        The verdict that they agree on.
     """
     pieces = cut(data, positions)
     with bounded(STEPS + STEPS_PER_BYTE * len(data), pieces):
@@ -132,7 +133,7 @@ def _check_requests(data: bytes, pieces: list[bytes], limits: tuple[int, int, in
 
 
 def _decode(build: str, pieces: list[bytes]) -> tuple[object, ...]:
-    """What was decoded, how far it went, and the rejection."""
+    """The decoded body, the position that the decoder reached, and the rejection."""
     chunks = _speedups.load(build).ChunkedBody()
     taken = 0
     body = b""
@@ -147,7 +148,7 @@ def _decode(build: str, pieces: list[bytes]) -> tuple[object, ...]:
 
 
 def check_chunks(data: bytes, positions: Iterable[int]) -> None:
-    """Hold the builds of the chunked decoder together, over the bytes whole and cut."""
+    """Compare the builds of the chunked decoder over the bytes, whole and split."""
     pieces = cut(data, positions)
     with bounded(STEPS + STEPS_PER_BYTE * len(data), pieces):
         pure = _decode("pure", [data])

@@ -1,4 +1,4 @@
-"""The wire read by others: h11's client and httptools' parser of responses must understand every byte."""
+"""Read the wire with other libraries: h11's client and httptools' response parser must understand every byte."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import h11
 import httptools
 
-# RFC 9112 section 6.3: without a length the body of these ends with the connection.
+# RFC 9112 section 6.3: without a length, the body of these responses ends with the connection.
 METHOD_OF_OTHERS = "GET"
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A final response as a client understands it; `whole` tells whether its end could be told."""
+    """A final response as a client understands it; `whole` says whether the client saw the end of the response."""
 
     status: int
     body: bytes
@@ -20,7 +20,7 @@ class Answer:
 
 
 def read_with_h11(data: bytes, methods: Sequence[str], *, ended: bool) -> list[Answer]:
-    """The final responses on the wire, by h11's client. Raises h11.RemoteProtocolError for what is none."""
+    """The final responses on the wire, read by h11's client. Raises h11.RemoteProtocolError for malformed bytes."""
     answers: list[Answer] = []
     for method in [*methods, METHOD_OF_OTHERS]:
         client = h11.Connection(h11.CLIENT)
@@ -33,7 +33,7 @@ def read_with_h11(data: bytes, methods: Sequence[str], *, ended: bool) -> list[A
         answers.append(answer)
         if not data:
             break
-    assert not data, f"bytes behind the last response: {data[:80]!r}"
+    assert not data, f"bytes after the last response: {data[:80]!r}"
     return answers
 
 
@@ -50,7 +50,7 @@ def _read_one(client: h11.Connection, data: bytes, ended: bool) -> tuple[Answer 
         elif isinstance(event, h11.EndOfMessage):
             return Answer(status, body, True), bytes(client.trailing_data[0])
         elif event is h11.PAUSED:
-            # A 2xx to CONNECT: what follows is not HTTP.
+            # A 2xx response to CONNECT: the bytes after it are not HTTP.
             return Answer(status, body, True), bytes(client.trailing_data[0])
         elif event is h11.NEED_DATA:
             if ended and not fed and status and _ends_with_connection(client):
@@ -63,12 +63,12 @@ def _read_one(client: h11.Connection, data: bytes, ended: bool) -> tuple[Answer 
 
 
 def _ends_with_connection(client: h11.Connection) -> bool:
-    """Whether the body being read has no other end than the connection's."""
+    """Whether only the end of the connection ends the body that is being read."""
     return type(client._reader).__name__ == "Http10Reader"
 
 
 class _Reader:
-    """Takes what httptools tells of responses."""
+    """Receives httptools' callbacks for responses."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
@@ -92,7 +92,7 @@ class _Reader:
 def read_one_with_httptools(data: bytes) -> tuple[list[int], bytes, bool]:
     """The status codes, the bodies and whether the last message is complete. Raises httptools' errors.
 
-    It knows no HEAD: not for responses to that.
+    httptools does not know the method of the request, so this function cannot read responses to HEAD.
     """
     reader = _Reader()
     reader.parser.feed_data(data)

@@ -1,8 +1,9 @@
-"""Fuzz each target for some time and tell how many executions that were.
+"""Fuzz each target for some time and print the number of executions.
 
 python -m tests.fuzz.run [--seconds 60] [TARGET ...]
 
-Fails with the smallest example of the first fault. With atheris installed the targets of `coverage_guided` run too.
+If a target fails, the smallest example of the first fault is printed. With atheris installed, the targets of
+`coverage_guided` run too.
 """
 
 import argparse
@@ -20,16 +21,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 QUIET: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-# Examples between two looks at the clock.
+# The number of examples between two checks of the clock.
 BATCH = 200
 
-# Target -> (module, name).
+# Target -> (module, name of the test).
 TARGETS = {
     "requests": ("test_requests", "test_requests"),
     "noise": ("test_requests", "test_noise"),
     "chunks": ("test_requests", "test_chunks"),
     "responses": ("test_responses", "test_responses"),
-    "arrival": ("test_responses", "test_clients_receive_the_response_that_was_sent"),
+    "arrival": ("test_responses", "test_clients_receive_the_sent_response"),
     "blocks": ("test_hpack", "test_blocks"),
     "block_noise": ("test_hpack", "test_block_noise"),
     "sections": ("test_hpack", "test_sections"),
@@ -45,13 +46,13 @@ COVERAGE_GUIDED = ("requests", "chunks", "responses", "hpack", "websocket")
 
 
 class Counter:
-    """Counts the executions of a target."""
+    """Counts the executions of one target."""
 
     def __init__(self) -> None:
         self.executions = 0
 
     def counting(self, test: Callable[..., Any]) -> Callable[..., Any]:
-        """`test`, counted, for what calls it with the examples."""
+        """Wrap `test` so that the counter counts each example."""
 
         def counted(*arguments: Any, **options: Any) -> Any:
             self.executions += 1
@@ -72,7 +73,7 @@ def _runner(module: str, name: str, counter: Counter) -> Callable[[], None]:
 
 
 def fuzz(name: str, seconds: float) -> int:
-    """Fuzz one target; the executions. Raises what it raises."""
+    """Fuzz one target and return the number of executions. Raises the exceptions of the target."""
     counter = Counter()
     run = _runner(*TARGETS[name], counter)
     end = time.monotonic() + seconds
@@ -91,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
     parser.add_argument("--in-all", type=float, help="for all the targets together, instead")
-    parser.add_argument("target", nargs="*", choices=[[], *TARGETS], help="all of them unless given")
+    parser.add_argument("target", nargs="*", choices=[[], *TARGETS], help="all targets if none is given")
     options = parser.parse_args()
     logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     logging.getLogger("uvicorn.error").propagate = False

@@ -1,4 +1,4 @@
-"""A whole connection: random bytes in random pieces, an application that does anything, a client that leaves."""
+"""A whole connection: random bytes in random pieces, an application that may do anything, a client that may leave."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ from uvicorn.protocols.connection import Due
 from uvicorn.protocols.http.http1 import State
 from uvicorn.server_state import ServerState
 
-# What a client's piece may cause, applications included: calls, and calls for a byte.
+# The function calls that one piece may cause, applications included, and those that each byte adds.
 STEPS = 20_000
 STEPS_PER_BYTE = 200
 
@@ -27,7 +27,7 @@ KINDS = [(parser, build) for parser in PARSERS for build in BUILDS]
 
 
 class Recorded:
-    """A server of one connection whose application records what it is asked, and echoes it."""
+    """A server with one connection, whose application records each request and echoes the body."""
 
     def __init__(self, parser: str, build: str) -> None:
         self.seen: list[tuple[str, str, bytes, bool]] = []
@@ -53,14 +53,14 @@ class Recorded:
         await send({"type": "http.response.body", "body": body})
 
     async def converse(self, pieces: list[bytes]) -> tuple[list[tuple[str, str, bytes, bool]], list[int], bool]:
-        """Send the pieces; the requests, the status codes and whether the server ended the connection."""
+        """Send the pieces; return the requests, the status codes and whether the server ended the connection."""
         transport = self.transport
         for piece in pieces:
             for _ in range(200):
                 if transport.reading:
                     break
                 await asyncio.sleep(0)
-            assert transport.reading, "nothing is read any more, and nothing has ended"
+            assert transport.reading, "the server has stopped reading, but the connection is open"
             if transport.closed:
                 break
             self.protocol.data_received(piece)
@@ -69,13 +69,13 @@ class Recorded:
             await asyncio.sleep(0)
         ended = transport.closed or transport.eof_written
         methods = [method for method, _, _, complete in self.seen if complete]
-        # A rejection answers the request whose body it ended, if there is one.
+        # If a rejection ends the body of a request, it answers that request.
         broken = [method for method, _, _, complete in self.seen if not complete]
         if not broken and self.protocol.cycle is not None:
             broken = [self.protocol.cycle.scope["method"]]
         answers = read_with_h11(transport.buffer, methods + broken, ended=ended)
         assert all(answer.whole for answer in answers)
-        # The application's view and the client's of how many requests there were.
+        # Compare how many requests the application saw and how many the client saw.
         assert [answer.status for answer in answers[: len(methods)]] == [200] * len(methods)
         bodies = [body for method, _, body, complete in self.seen if complete and method != "HEAD"]
         assert [answer.body for answer, method in zip(answers, methods, strict=False) if method != "HEAD"] == bodies
@@ -91,7 +91,7 @@ class Recorded:
 
 @given(streams, positions)
 def test_connection(data: bytes, cuts: Any) -> None:
-    """Parsers, builds and splits make no difference to anybody, and the builder alone agrees."""
+    """Parsers, builds and splits make no visible difference, and the request builder alone gives the same result."""
     outcomes = []
 
     async def converse() -> None:
@@ -103,7 +103,8 @@ def test_connection(data: bytes, cuts: Any) -> None:
     with bounded((STEPS + STEPS_PER_BYTE * len(data)) * len(KINDS), data):
         run_async(converse())
     if not verdict.status:
-        # (A parser that is given whole heads may still be waiting where the other has seen enough.)
+        # The parsers may differ after a fault: a parser that takes whole heads may still wait for the end of the head
+        # when the other parser has already found the fault.
         assert all(outcome == outcomes[0] for outcome in outcomes)
     for seen, statuses, ended in outcomes:
         assert statuses[len(seen) :] in ([], [verdict.status])
@@ -111,7 +112,7 @@ def test_connection(data: bytes, cuts: Any) -> None:
 
 
 class Machine(RuleBasedStateMachine):
-    """Client, network, application and clock, each doing anything at any time."""
+    """A client, a network, an application and a clock, each of which may do anything at any time."""
 
     @initialize(
         kind=st.sampled_from(KINDS),
@@ -119,7 +120,7 @@ class Machine(RuleBasedStateMachine):
         first=st.lists(ends(), max_size=3).map(b"".join),
     )
     def connect(self, kind: tuple[str, str], limit_body: int | None, first: bytes) -> None:
-        """Connect, and send what may be cut off by nothing that came before."""
+        """Connect and send the first requests, which no earlier event can cut off."""
         self.loop = asyncio.new_event_loop()
         self.calls: list[Any] = []
         self.started = 0
@@ -138,7 +139,7 @@ class Machine(RuleBasedStateMachine):
         self.protocol.connection_made(self.transport)
 
     async def app(self, scope: Any, receive: Any, send: Any) -> Any:
-        """Does what the rules tell it, one call after the other, and at the end of the test leaves."""
+        """Follow the orders of the rules one after the other; the end of the test orders a return."""
         self.started += 1
         orders: asyncio.Queue[Any] = asyncio.Queue()
         self.calls.append((orders, scope))
@@ -154,7 +155,7 @@ class Machine(RuleBasedStateMachine):
                 return order[0]
 
     async def attempt(self, call: Any) -> None:
-        """Await it, for some turns of the loop: by the clock no run would be like another."""
+        """Await the call for a few turns of the loop. A timeout in seconds would make each run different."""
         task = asyncio.ensure_future(call)
         for _ in range(4):
             await asyncio.sleep(0)
@@ -165,7 +166,7 @@ class Machine(RuleBasedStateMachine):
             task.result()
 
     def step(self, call: Any = None, *arguments: Any) -> None:
-        """Let the client or the clock do something, then everybody what is theirs to do."""
+        """Let the client or the clock do something, then let the server and the application come to rest."""
 
         async def run() -> None:
             if call is not None:
@@ -264,16 +265,16 @@ class Machine(RuleBasedStateMachine):
             return
         cycle = self.protocol.cycle
         held = 0 if cycle is None else len(cycle.body or b"")
-        # One read more than the mark, which is what is read before reading pauses.
+        # Reading pauses above the mark, so the server may hold the mark and one more read.
         assert held <= 65_536 + 210_000
         if self.open and self.protocol.state is State.SERVING:
-            # Requests that wait and a body that is not taken stop the reading, and nothing else does.
+            # Only waiting requests and a body that the application has not received pause the reading.
             assert cycle is not None
             assert self.reading == (not self.unread and held <= 65_536)
 
     @invariant()
     def a_client_is_waited_for(self) -> None:
-        """An open connection has a deadline, or an application that works on it."""
+        """An open connection has a deadline, or an application works on it."""
         if not hasattr(self, "protocol") or not self.open:
             return
         protocol = self.protocol
@@ -286,7 +287,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_state_is_one_of_the_table(self) -> None:
-        """At rest nothing is being started, and an exchange is there if and only if one is served."""
+        """At rest, the state is never STARTING, and an exchange exists exactly while a request is being served."""
         if not hasattr(self, "protocol"):
             return
         protocol = self.protocol
@@ -316,7 +317,7 @@ class Machine(RuleBasedStateMachine):
         wire, methods = self.transport.buffer, [scope["method"] for _, scope in self.calls]
         ended = self.transport.closed or self.transport.eof_written
         answers = read_with_h11(wire, methods, ended=ended)
-        # Every response but the last is whole, and no more of them than requests, and a rejection.
+        # Every response except the last is whole. There is at most one response per request, and one for a rejection.
         assert all(answer.whole for answer in answers[:-1])
         assert len(answers) <= self.started + 1
         if self.open:

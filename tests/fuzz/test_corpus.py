@@ -1,4 +1,4 @@
-"""What the coverage-guided targets keep: every rule once, and what they have found."""
+"""The kept inputs of the coverage-guided targets: one for each rule, and the inputs that once found a fault."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ KEPT = sorted((HERE / "corpus").glob("*/*"))
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_kept(path: Path) -> None:
-    """The target asserts: both builds, parsers and codecs agree."""
+def test_kept_input_passes(path: Path) -> None:
+    """The target itself asserts that both builds, the parsers and the codecs agree."""
     TARGETS[path.parent.name](path.read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""Field blocks through the decoders and the readers of both builds."""
+"""Field blocks, read by the decoders and the readers of both builds."""
 
 import hpack
 from hypothesis import given

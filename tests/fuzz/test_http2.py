@@ -1,4 +1,4 @@
-"""Sessions of HTTP/2: whatever a client and the applications do, both builds agree and no window is exceeded."""
+"""HTTP/2 sessions: whatever the client and the applications do, both builds agree and no window is exceeded."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ sizes = st.sampled_from([0, 1, 7, 100, 5000, 16384])
 windows = st.sampled_from([0, 1, 10, 5000, 65535, 100000, codes.MAX_WINDOW, codes.MAX_WINDOW + 1])
 flags = st.integers(0, 255)
 
-# What a client sends.
+# What a client may send.
 frames = st.one_of(
     st.builds(
         lambda stream, method, end, length: http2.headers(
@@ -42,7 +42,7 @@ frames = st.one_of(
     st.binary(max_size=12),
 )
 
-# What the applications do, each on the stream of that place among those that were given out.
+# What the applications may do; the number chooses one of the open streams.
 places = st.integers(0, MAX_STREAMS - 1)
 acts = st.one_of(
     st.tuples(st.just("feed"), st.lists(frames, max_size=4).map(b"".join)),
@@ -57,13 +57,13 @@ acts = st.one_of(
 
 
 class Conversation:
-    """A session, and what is known of it from outside."""
+    """A session, and what an observer knows about it."""
 
     def __init__(self, build: str) -> None:
         self.session = _speedups.load(build).Session(LIMITS, MAX_STREAMS, True)
         self.reader = http2.Reader()
         self.given: list[Any] = []
-        # Of the streams that are tunnels: what was read and has no credit, None after the last bytes of ours.
+        # For each tunnel: the bytes that were read and have not been credited; None after the server's last bytes.
         self.tunnels: dict[Any, int | None] = {}
         self.trace: list[Any] = []
         self.now = 0.0
@@ -134,7 +134,7 @@ class Conversation:
     def _write(self) -> None:
         before = self.session.output.send_window
         written = self.session.take_output()
-        # The reader holds to it that nothing follows the end of a stream.
+        # The reader guarantees that no event follows the end of a stream.
         self.reader.read(written)
         assert self.session.output.send_window >= 0 or self.session.output.send_window == before
         self.trace.append(written)
@@ -155,7 +155,7 @@ def test_sessions(conversation: list[Any]) -> None:
     try:
         _speedups.load("compiled")
     except ImportError:
-        pytest.skip("the compiled build is not there")
+        pytest.skip("the compiled build is missing")
     assert _run("compiled", conversation) == pure
 
 

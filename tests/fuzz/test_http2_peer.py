@@ -1,7 +1,7 @@
-"""Sessions of both builds against another implementation of HTTP/2, h2, as the client.
+"""HTTP/2 sessions of both builds, with another implementation of HTTP/2 (h2) as the client.
 
-Requests and responses of any size and interleaving, windows, settings and resets: the builds say and send the same, the
-client finds no fault in it, and what was sent arrives.
+Requests and responses have any size and order, and windows, settings and resets occur at any time. Both builds return
+the same events and send the same bytes, the client finds no fault in them, and all data arrives.
 """
 
 import dataclasses
@@ -37,12 +37,12 @@ class Exchange:
     """A request and its response, as the client and the applications know them.
 
     Attributes:
-        streams: of each build, once the request was given out.
-        sent: the body of the request, and whether all of it was sent.
-        taken: what of it the applications have.
-        answered: the body of the response, and whether it is complete.
-        received: what of it the client has.
-        reset: whether either side has given it up.
+        streams: the stream in each build, once the session has returned the request.
+        sent: the sent part of the request body, and whether the body is complete.
+        taken: the part of the request body that the applications have received.
+        answered: the sent part of the response body, and whether the body is complete.
+        received: the part of the response body that the client has received.
+        reset: whether either side has reset the stream.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Exchange:
 
 
 class Peer(RuleBasedStateMachine):
-    """One connection."""
+    """One connection between h2 and the sessions of both builds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,10 +73,10 @@ class Peer(RuleBasedStateMachine):
         self.client.initiate_connection()
         self.deliver()
 
-    # Bytes between the two
+    # Transfer of bytes between the client and the sessions
 
     def deliver(self) -> None:
-        """All bytes, until neither has any."""
+        """Move all bytes until neither side has bytes to send."""
         while True:
             data = self.client.data_to_send()
             for session in self.sessions:
@@ -91,7 +91,7 @@ class Peer(RuleBasedStateMachine):
             self.take_client_events(self.client.receive_data(outputs[0]))
 
     def take_events(self) -> None:
-        """What the sessions say; they say the same."""
+        """The events of the sessions, which must be equal."""
         while True:
             events = [session.next() for session in self.sessions]
             assert len({None if event is None else event[0] for event in events}) == 1
@@ -136,7 +136,7 @@ class Peer(RuleBasedStateMachine):
                 assert names[:3] == [b":status", b"date", b"server"]
 
     def pick(self, number: int, wanted: Any) -> Exchange | None:
-        """One of the exchanges for which something can be done."""
+        """Choose one of the exchanges for which the action is possible."""
         found = [exchange for exchange in self.exchanges.values() if not exchange.reset and wanted(exchange)]
         return found[number % len(found)] if found else None
 
@@ -144,7 +144,7 @@ class Peer(RuleBasedStateMachine):
 
     @initialize(count=st.integers(1, 4), window=st.sampled_from([None, 1000, 200_000]))
     def begin(self, count: int, window: int | None) -> None:
-        """Some requests wait for their answers."""
+        """Start with some requests that wait for their answers."""
         if window is not None:
             self.change_window(window)
         for number in range(count):
@@ -220,7 +220,7 @@ class Peer(RuleBasedStateMachine):
     def answer(
         self, number: int, status: int, more: list[tuple[bytes, bytes]], parts: list[int], end: bool, now: bool
     ) -> None:
-        """Start a response, unless it has begun, and send more of it."""
+        """Start a response if it has not started, and send more of it."""
         exchange = self.pick(number, lambda exchange: exchange.streams and not exchange.answered_all)
         if exchange is None:
             return
@@ -253,7 +253,7 @@ class Peer(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 50))
     def take_body(self, number: int) -> None:
-        """The application has taken what there was, or waits."""
+        """The application receives the available body, or waits for more."""
         exchange = self.pick(number, lambda exchange: exchange.streams and not exchange.released)
         if exchange is not None:
             for session, stream in zip(self.sessions, exchange.streams, strict=True):
@@ -270,7 +270,7 @@ class Peer(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: any(exchange.reset or exchange.answered_all for exchange in self.exchanges.values()))
     def release(self) -> None:
-        """The applications return that have nothing more to do."""
+        """The applications that have nothing more to do return."""
         for exchange in self.exchanges.values():
             if (exchange.reset or exchange.answered_all) and exchange.streams and not exchange.released:
                 exchange.released = True
@@ -280,7 +280,7 @@ class Peer(RuleBasedStateMachine):
     # The end
 
     def teardown(self) -> None:
-        """Let all come to its end, and look at what has arrived."""
+        """Complete all exchanges and check the data that arrived."""
         self.client.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24})
         self.client.increment_flow_control_window(1 << 24)
         self.deliver()

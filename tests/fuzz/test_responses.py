@@ -1,4 +1,4 @@
-"""Whatever an application sends: the same from both builds, and never a wrong byte."""
+"""Both builds send the same bytes whatever the application sends, and never a wrong byte."""
 
 import contextlib
 import re
@@ -72,13 +72,13 @@ conversations = st.one_of(
 
 
 def text_of(exc: Exception) -> str:
-    """The text of an exception; where the language itself cannot unpack a value, Cython has other words for it."""
+    """The text of an exception; Cython has another text than CPython if a value cannot be unpacked."""
     text = str(exc)
     return "cannot unpack" if re.search(r"unpack|is not iterable", text) else text
 
 
 def flags_of(version: str, method: str, keep_alive: bool) -> int:
-    """What a framer has to know of a request."""
+    """What a framer needs to know about a request."""
     return (
         (KEEP_ALIVE if keep_alive else 0)
         | (OLD_VERSION if version == "1.0" else 0)
@@ -87,7 +87,7 @@ def flags_of(version: str, method: str, keep_alive: bool) -> int:
 
 
 def _converse(build: str, version: str, method: str, keep_alive: bool, messages: list[Any]) -> tuple[Any, ...]:
-    """Everything that can be observed of a framer that is sent the messages, exceptions by type and text."""
+    """Send the messages to a framer and return everything observable; exceptions by type and text."""
     framer = _speedups.load(build).ResponseFramer(flags_of(version, method, keep_alive))
     trace: list[Any] = []
     wire = b""
@@ -109,7 +109,7 @@ def test_responses(version: str, method: str, keep_alive: bool, messages: list[A
 
 
 def check_conversation(version: str, method: str, keep_alive: bool, messages: list[Any]) -> None:
-    """Hold the builds of the framer together, and the wire against two clients."""
+    """Compare the builds of the framer, and read the wire with two clients."""
     (pure, wire, framer), *others = (_converse(build, version, method, keep_alive, messages) for build in BUILDS)
     for other, _, _ in others:
         assert other == pure
@@ -118,7 +118,7 @@ def check_conversation(version: str, method: str, keep_alive: bool, messages: li
     complete = framer.state == COMPLETE
     [answer] = read_with_h11(wire, [method], ended=complete)
     assert answer.status == framer.status
-    # The client may know the end before the application says so, where a length or the status tells.
+    # If a length or the status gives the end, the client may know it before the application sends the last part.
     assert answer.whole == complete or (answer.whole and framer.framing in (NO_BODY, LENGTH))
     if method == "HEAD":
         assert wire.endswith(b"\r\n\r\n")
@@ -127,7 +127,7 @@ def check_conversation(version: str, method: str, keep_alive: bool, messages: li
     assert statuses == [framer.status]
     assert body == answer.body
     assert ended == (answer.whole and framer.framing != CLOSE)
-    # RFC 9112 section 9.3: only what ends before the connection lets it persist.
+    # RFC 9112 section 9.3: the connection can only persist if the response ends before the connection does.
     assert framer.keep_alive <= keep_alive
     if framer.framing == CLOSE:
         assert not framer.keep_alive
@@ -137,8 +137,8 @@ def check_conversation(version: str, method: str, keep_alive: bool, messages: li
 
 
 @given(conversations)
-def test_clients_receive_the_response_that_was_sent(messages: list[Any]) -> None:
-    """The body on the wire is what was accepted, byte by byte."""
+def test_clients_receive_the_sent_response(messages: list[Any]) -> None:
+    """The body on the wire equals the accepted body, byte by byte."""
     framer = _speedups.ResponseFramer(KEEP_ALIVE)
     wire = accepted = b""
     for message in messages:

@@ -1,4 +1,4 @@
-"""The WebSocket conversation: frames right and wrong, in random pieces, over all codecs."""
+"""The WebSocket conversation: valid and invalid frames in random pieces, over all codecs."""
 
 import asyncio
 import contextlib
@@ -24,11 +24,11 @@ from uvicorn.server_state import ServerState
 
 MAX_SIZE = 400
 CODECS = classes.installed()
-# Completes whatever frame of a size that is allowed.
+# Enough bytes to complete any frame of an allowed size.
 PADDING = bytes(wire_limit(MAX_SIZE) + 20)
-# How a peer that broke the protocol is parted from.
+# The close codes for a peer that broke the protocol.
 FAILURES = (1002, 1007, 1009)
-# Registered with IANA (Bad Gateway) after the library's list was made: to it a protocol error.
+# 1014 (Bad Gateway) was registered with IANA after the library's list was made; the library rejects it.
 UNKNOWN_TO_WSPROTO = 1014
 FAILED = {"type": "failed"}
 _OPCODES = [TEXT, BINARY, CONT, PING, PONG, CLOSE, 3, 11]
@@ -63,7 +63,7 @@ cuts = st.one_of(st.just(range(3000)), st.lists(st.integers(0, 600), max_size=6)
 
 
 def _fragmented(parts: list[bytes]) -> bytes:
-    """A message of several frames, with a ping in the middle."""
+    """A message of several frames, with a ping between them."""
     first, *middle, last = parts
     frames = [frame(BINARY, first, fin=False), *(frame(CONT, part, fin=False) for part in middle)]
     return b"".join([*frames, frame(PING, b"?"), frame(CONT, last)])
@@ -75,13 +75,13 @@ def _codecs(deflate: bool) -> list[Codec]:
 
 
 def _feed(codec: Codec, pieces: Iterable[bytes]) -> tuple[list[object], list[tuple[int, bytes]]]:
-    """The events, and the frames that the codec wants sent."""
+    """The events, and the frames that the codec wants to send."""
     events = [event for piece in pieces for event in codec.feed(piece)]
     return events, [(reply.opcode, reply.payload) for reply in read_frames(b"".join(codec.replies))]
 
 
 def _outcomes(data: bytes, positions: Iterable[int], deflate: bool) -> list[tuple[list[Any], list[Any]]]:
-    """What each codec makes of the data, whole and cut."""
+    """What each codec returns for the data, whole and split."""
     outcomes = []
     for pieces in ([data], cut(data, positions)):
         for codec in _codecs(deflate):
@@ -89,10 +89,10 @@ def _outcomes(data: bytes, positions: Iterable[int], deflate: bool) -> list[tupl
             outcomes.append((events, replies))
             ends = [event for event in events if isinstance(event, PeerClosed | Failed)]
             assert len(ends) <= 1
-            assert ends == events[len(events) - len(ends) :], "something comes after the end"
+            assert ends == events[len(events) - len(ends) :], "an event comes after the end"
             assert all(len(event) <= MAX_SIZE for event in events if isinstance(event, str | bytes))
             if ends and isinstance(ends[0], Failed):
-                # Of two faults in a frame a library names the one that it looks for first.
+                # If a frame has two faults, each library reports the fault that it checks first.
                 assert ends[0].code in FAILURES
                 assert replies.pop() == (CLOSE, ends[0].code.to_bytes(2, "big") + ends[0].reason.encode())
                 events[-1] = "failed"
@@ -105,10 +105,10 @@ def test_codecs(data: bytes, positions: Iterable[int], deflate: bool) -> None:
 
 
 def check_codecs(data: bytes, positions: Iterable[int], deflate: bool) -> None:
-    """Hold the codecs together, over the bytes whole and cut."""
+    """Compare the codecs over the bytes, whole and split."""
     first, *others = _outcomes(data, positions, deflate)
     if any(other != first for other in others):
-        # One library sees the fault in the beginning of a frame, the other waits for all of it: here it is.
+        # One library finds the fault at the start of a frame, the other waits for the whole frame; this completes it.
         first, *others = _outcomes(data + PADDING, positions, deflate)
     if any(isinstance(event, PeerClosed) and event.code == UNKNOWN_TO_WSPROTO for event in first[0]):
         return
@@ -116,7 +116,7 @@ def check_codecs(data: bytes, positions: Iterable[int], deflate: bool) -> None:
 
 
 async def _converse(codec: str, deflate: bool, pieces: Iterable[bytes]) -> tuple[list[Any], ...]:
-    """What an echoing application saw, what the client saw, and nothing left behind."""
+    """Return what an echoing application saw and what the client saw; the server must keep nothing."""
     seen: list[dict[str, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -124,7 +124,7 @@ async def _converse(codec: str, deflate: bool, pieces: Iterable[bytes]) -> tuple
         await send({"type": "websocket.accept"})
         while (event := await receive())["type"] == "websocket.receive":
             seen.append(event)
-            # Messages that came before the end may still be read, and not answered.
+            # Messages from before the end may still be read, but not answered.
             with contextlib.suppress(ClientDisconnected):
                 await send({"type": "websocket.send", "bytes": event.get("bytes"), "text": event.get("text")})
         seen.append(event)
@@ -161,11 +161,11 @@ async def _converse(codec: str, deflate: bool, pieces: Iterable[bytes]) -> tuple
     assert not state.tasks
     assert [event["type"] for event in seen].count("websocket.disconnect") == 1
     closes = [index for index, (opcode, _) in enumerate(frames) if opcode == CLOSE]
-    assert closes in ([], [len(frames) - 1]), "something was sent behind the close frame"
+    assert closes in ([], [len(frames) - 1]), "something was sent after the close frame"
     if seen[-1]["code"] in FAILURES and frames[-1:] == [
         (CLOSE, seen[-1]["code"].to_bytes(2, "big") + seen[-1]["reason"].encode())
     ]:
-        # The one may have answered messages before it saw the fault, where the other saw all of it at once.
+        # One run may have answered messages before the fault arrived; the other received everything in one read.
         return [*seen[:-1], FAILED], []
     return seen, frames
 
@@ -184,7 +184,7 @@ def test_conversation(data: bytes, positions: Iterable[int], deflate: bool) -> N
     if any(events[-1].get("code") == UNKNOWN_TO_WSPROTO for events, _ in [first, *others]):
         return
     if any(events != first[0] for events, _ in others):
-        # As above.
+        # One run may have answered more messages, as above.
         first, *others = run_async(on_each(data + PADDING))
     for other in others:
         assert other[0] == first[0]

@@ -1,4 +1,4 @@
-"""Wire cases of our own: the siblings of the shared ones, family by family."""
+"""Our own wire cases, one file for each family of the shared cases."""
 
 from tests.cases.case import Case
 from tests.cases.own import chunks, connection, fields, host, length, limits, request_line, transfer_encoding, upgrade

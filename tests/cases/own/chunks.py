@@ -7,7 +7,7 @@ SIZES = (
     b"", b" ", b"g", b"-5", b" 5", b"5 5", b"0x", b"5.", b"5_0", b"\xd9\xa5", b"5\x00", b"\x005", b"5\x0b", b"5\x0c",
     b"5\x7f", b"5\xa0", b"#5", b"0X5", b"5L", b"+0", b"-0", b"5:", b"5\t5", b"h", b"{5}", b"5\x85",
 )  # fmt: skip
-# `;` and a chunk-ext by the grammar of section 7.1.1, with the bad white space that a recipient has to cope with.
+# `;` and a chunk-ext by the grammar of section 7.1.1, with the bad white space that a recipient must accept.
 EXTENSIONS = (
     b";a", b";a=b", b';a="b c"', b';a="b;c"', b';a="b\\"c"', b";a;b;c=d", b";a=b;a=b", b";\ta\t=\tb", b';a=""',
     b";!#$%&'*+-.^_`|~=1",
@@ -122,7 +122,7 @@ CASES: list[Case] = [
         for name, field in DECIDING_TRAILERS.items()
     ),
     decline("CK-own-trailer-lf-end", _chunked(b"0\r\nX: y\r\n\n"), rfc="9112 2.2"),
-    # The client goes away before the last chunk is complete: never a complete request.
+    # The client leaves before the last chunk is complete, so the request is never complete.
     *(
         Case(f"CK-own-short-{number}", _chunked(body), Expect.ACCEPT, requests=0, half_close=True, rfc="9112 8")
         for number, body in enumerate(

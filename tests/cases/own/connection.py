@@ -3,7 +3,7 @@
 from tests.cases.case import CANARY, Case, Expect, accept, agree, head, reject
 
 EXPECT = head(b"POST / HTTP/1.1", b"Expect: 100-continue", b"Content-Length: 5")
-# Values of Connection and whether `close` is among their options.
+# Values of Connection, and whether `close` is one of their options.
 CONNECTION = {
     b"close": True,
     b"Close": True,

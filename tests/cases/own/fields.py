@@ -4,7 +4,7 @@ from tests.cases.case import Case, accept, reject
 from tests.cases.own.request_line import NOT_TCHAR, TCHAR
 
 START = b"GET / HTTP/1.1\r\nHost: a.example\r\n"
-# A control byte in a value: RFC 9110 section 5.5 lets a recipient reject it, and here it does.
+# A control byte in a value: RFC 9110 section 5.5 allows a recipient to reject it, and this server does.
 BAD_VALUE_BYTES = (*(byte for byte in range(0x20) if byte != 0x09), 0x7F)
 
 CASES: list[Case] = [

@@ -55,7 +55,7 @@ CASES: list[Case] = [
     reject("CL-own-1e40", _post(b"1" + b"0" * 40), 400, 413, 431, rfc="9110 8.6"),
     agree("CL-own-zeros-100", _post(b"0" * 100 + b"5"), rfc="9110 8.6"),
     accept("CL-own-zeros-19", _post(b"0" * 19 + b"5"), bodies=(b"hello",), rfc="9110 8.6"),
-    # The client goes away in the middle of the body: never a complete request.
+    # The client leaves in the middle of the body, so the request is never complete.
     *(
         Case(
             f"CL-own-short-{length}",

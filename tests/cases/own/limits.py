@@ -1,4 +1,4 @@
-"""What is bounded by default: request line, fields, trailers (RFC 9110 sections 5.4, 15.5.15 and 17.5)."""
+"""The default limits: request line, fields, trailers (RFC 9110 sections 5.4, 15.5.15 and 17.5)."""
 
 from tests.cases.case import Case, accept, reject
 
@@ -32,7 +32,7 @@ CASES: list[Case] = [
     reject("LI-own-trailers-300", CHUNKED + b"0\r\n" + _fields(300) + b"\r\n", 431, rfc="6585 5"),
     reject("LI-own-trailers-140k", CHUNKED + b"0\r\n" + _fields(140, 1000) + b"\r\n", 431, rfc="6585 5"),
     reject("LI-own-trailers-open", CHUNKED + b"0\r\nX: " + b"v" * 140000, 431, rfc="6585 5"),
-    # The count begins again with every request.
+    # The count starts at zero for each request.
     accept("LI-own-fields-each", (START + _fields(200) + b"\r\n") * 3, bodies=(b"",) * 3),
     accept("LI-own-head-each", (START + _fields(50, 1000) + b"\r\n") * 4, bodies=(b"",) * 4),
 ]

@@ -4,7 +4,7 @@ from tests.cases.case import Case, accept, agree, decline, head, refuse, reject
 
 TCHAR = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 NOT_TCHAR = bytes(set(range(256)) - set(TCHAR))
-# Methods of the IANA registry that applications meet.
+# The methods of the IANA registry that applications are likely to receive.
 METHODS = (
     b"ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY "
     b"MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PROPFIND PROPPATCH PUT "
@@ -62,7 +62,7 @@ CASES: list[Case] = [
     reject("RL-own-version-1.2-no-host", head(b"GET / HTTP/1.2", host=None), rfc="9112 3.2"),
     reject("RL-own-version-1.2-canary", head(b"GET / HTTP/2.1"), 505, 400, rfc="9110 15.6.6"),
     reject("RL-own-version-0.0", head(b"GET / HTTP/0.0"), 505, 400, rfc="9110 15.6.6"),
-    # Target forms (section 3.2) against the method.
+    # The forms of the target (section 3.2), combined with methods.
     accept("RL-own-absolute-no-path", head(b"GET http://a.example HTTP/1.1"), rfc="9112 3.2.2"),
     accept("RL-own-absolute-query", head(b"GET http://a.example?x HTTP/1.1"), rfc="9112 3.2.2"),
     accept("RL-own-absolute-scheme-case", head(b"GET HTTP://a.example/x HTTP/1.1"), rfc="3986 3.1"),
@@ -122,7 +122,7 @@ CASES: list[Case] = [
     reject("RL-own-connect-empty-port", head(b"CONNECT a.example: HTTP/1.1"), rfc="9110 9.3.6"),
     reject("RL-own-connect-userinfo", head(b"CONNECT u@a.example:443 HTTP/1.1"), rfc="9112 3.2.3"),
     reject("RL-own-post-authority", head(b"POST a.example:80 HTTP/1.1"), rfc="9112 3.2.3"),
-    # Never a hang: what looks like the beginning of another protocol.
+    # Bytes that look like the start of another protocol: the server must not hang.
     refuse("RL-own-h2-preface-head", b"PRI * HTTP/2.0\r\n\r\n", 400, 405, 505, rfc="9113 3.4"),
     *(
         reject(

@@ -1,4 +1,4 @@
-"""Upgrades that are not taken, and WebSocket handshakes that are refused (RFC 9110 section 7.8, RFC 6455 4.2)."""
+"""Upgrades that the server ignores, and WebSocket handshakes that it refuses (RFC 9110 7.8, RFC 6455 4.2)."""
 
 from tests.cases.case import Case, Expect, accept, agree, head
 
@@ -8,7 +8,7 @@ UPGRADE = (b"Connection: Upgrade", b"Upgrade: websocket")
 
 
 def _refused(id: str, *fields: bytes, status: tuple[int, ...] = (400, 426), start: bytes = b"GET /ws HTTP/1.1") -> Case:
-    """A handshake that is answered with an error, without the application."""
+    """A handshake that the server answers with an error, without calling the application."""
     return Case(id, head(start, *fields), Expect.REJECT_4XX, status=status, requests=0, rfc="6455 4.2.1")
 
 
@@ -35,7 +35,7 @@ CASES: list[Case] = [
     ),
     accept("UP-own-twice", head(b"GET / HTTP/1.1", b"Connection: upgrade", b"Upgrade: foo") * 2, bodies=(b"", b"")),
     accept("UP-own-close", head(b"GET / HTTP/1.1", b"Connection: upgrade, close", b"Upgrade: foo"), close=True),
-    # What once kept a parser in a loop: an upgrade, a body, the end of the connection, and a byte too many.
+    # This once sent a parser into an endless loop: an upgrade, a body, the end of the connection and one more byte.
     *(
         accept(
             f"UP-own-body-{name}",
