@@ -1,4 +1,4 @@
-"""An access logger with the set-up of a server that was told nothing, writing to a file."""
+"""An access logger with the set-up of a server without options, which writes to a file."""
 
 import contextlib
 import logging
@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.config import Config
 
-# One that pytest does not know: to others it adds handlers of its own.
+# pytest does not know this logger. It adds its own handlers to the loggers that it knows.
 LOGGER = logging.Manager(logging.RootLogger(logging.WARNING)).getLogger("uvicorn.access")
 
 
@@ -17,7 +17,7 @@ def stock_handler(path: Path) -> Iterator[Any]:
     """The handler of `LOGGER`, as `Config` makes it.
 
     Args:
-        path: of the file that it writes to.
+        path: the file that it writes to.
     """
     Config(None, use_colors=False)
     made = logging.getLogger("uvicorn.access")

@@ -26,7 +26,7 @@ def create_app() -> Any:
 
 
 async def live(receive: Any, send: Any) -> None:
-    """Start and end at once, for an application whose scope is of the type `lifespan`."""
+    """Complete the startup and the shutdown at once, in a scope of the type `lifespan`."""
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()

@@ -2,9 +2,10 @@
 
 python tests/autobahn.py [--codec builtin] [--cases 1.* --cases 7.*]
 
-Some 500 cases for each codec, 10 to 30 minutes for them all on two cores, nearly all of it for the compressed messages
-of the groups 12 and 13. The suite needs Python 2.7 (AUTOBAHN_PYTHON, or pyenv's, or the one on PATH) and is installed
-into .venv-autobahn, where the HTML report is too. Exit code 0 where every case is OK, NON-STRICT or INFORMATIONAL.
+There are about 500 cases for each codec. They take 10 to 30 minutes on two cores, most of it for the compressed
+messages of the groups 12 and 13. The suite needs Python 2.7: that of AUTOBAHN_PYTHON, of pyenv, or on PATH. It is
+installed into .venv-autobahn, which also holds the HTML report. The exit code is 0 if every case is OK, NON-STRICT or
+INFORMATIONAL.
 """
 
 import argparse
@@ -32,7 +33,7 @@ GOOD = ("OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED")
 
 
 def find_python() -> str | None:
-    """A Python 2.7, or None if none is installed."""
+    """Find a Python 2.7. Returns None if none is installed."""
     chosen = os.environ.get("AUTOBAHN_PYTHON")
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     installed = sorted(str(path) for path in versions.glob("2.7.*/bin/python"))
@@ -40,7 +41,7 @@ def find_python() -> str | None:
 
 
 def install(python: str) -> None:
-    """The suite in an environment of its own; the last virtualenv that makes one for Python 2.7 does so."""
+    """Install the suite in its own environment, with the last virtualenv that supports Python 2.7."""
     tool, environment = HOME / "virtualenv", HOME / "suite"
     subprocess.run([python, "-m", "pip", "install", "-q", "--target", tool, "virtualenv==20.4.7"], check=True)
     variables = {**os.environ, "PYTHONPATH": str(tool)}
@@ -49,7 +50,7 @@ def install(python: str) -> None:
 
 
 def run(codecs: list[str], cases: list[str]) -> None:
-    """Serve an echo with each codec and have the suite write its report."""
+    """Serve an echo with each codec, and let the suite write its report."""
     with ExitStack() as stack:
         servers = []
         for codec in codecs:
@@ -64,7 +65,7 @@ def run(codecs: list[str], cases: list[str]) -> None:
 
 
 def judge() -> bool:
-    """Print the verdicts; whether all are good."""
+    """Print the verdicts. Returns whether all are good."""
     good = True
     for agent, results in json.loads((REPORT / "index.json").read_text()).items():
         counts = collections.Counter(result["behavior"] for result in results.values())

@@ -14,7 +14,7 @@ from tests.processes import run_program
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
 
-# Nothing of the browser's own talks to the network.
+# These turn off the browser's own network traffic.
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -27,13 +27,13 @@ _FLAGS = (
     "--remote-debugging-port=0",
     "--ignore-certificate-errors",
 )
-# Seconds for a page; on a loaded machine a browser takes many to start.
+# Seconds for a page. On a loaded machine a browser starts slowly.
 BROWSER_PATIENCE = 90.0
 
 
 @contextlib.contextmanager
 def browse(url: str, directory: Path) -> Iterator[None]:
-    """Have a browser on a page; its profile is in the directory."""
+    """Open a page in a browser for the time of the block. The browser's profile is in `directory`."""
     command = [str(BROWSER), *_FLAGS, f"--user-data-dir={directory / 'profile'}", url]
     with run_program(command, number=signal.SIGKILL, stdout=subprocess.DEVNULL):
         yield

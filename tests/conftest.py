@@ -14,18 +14,18 @@ from tests.processes import run_async
 from tests.protocols.http.classes import protocol_class
 from uvicorn import _speedups
 
-# Where the suite runs in the background of a shell, servers would inherit that it is ignored.
+# A shell starts background jobs with SIGINT ignored, and the servers under test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long the suite fuzzes: enough that every rule is met. `make fuzz` goes on for as long as it is told.
-# That a machine is slow is no failure.
+# The number of examples in the suite is enough to meet every rule. `make fuzz` sets how long it runs.
+# A slow machine is not a failure.
 settings.register_profile("suite", max_examples=100, stateful_step_count=25, **QUIET)
 settings.load_profile("suite")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that is a coroutine function in a loop of its own."""
+    """Run a test that is a coroutine function in a new event loop."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
@@ -35,7 +35,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(autouse=True)
 def _logging_restored() -> Iterator[None]:
-    """Give every test the logging of a fresh interpreter: a `Config` configures the process' loggers."""
+    """Give every test the logging state of a fresh interpreter, because a `Config` configures the process's loggers."""
     names = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
     saved = [
         (logger, logger.handlers[:], logger.level, logger.propagate, logger.disabled, logger.filters[:])
@@ -80,5 +80,5 @@ def build(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def http_protocol_cls(parser: str, build: str) -> Any:
-    """The HTTP protocol with that parser, running on that build."""
+    """The HTTP protocol class with the parser and the build of the test."""
     return protocol_class(parser, build)

@@ -1,7 +1,7 @@
-"""Doubles of a loop and a transport that have only what a protocol class may rely on.
+"""Doubles of a loop and a transport, with only the methods that a protocol class may use.
 
-A protocol that works with these works with the doubles that other projects drive it with: of the loop it uses
-`create_task` and `call_later`, of the transport the seven methods of `MockTransport`. Wrong use fails at once.
+Other projects test protocol classes with doubles like these. A protocol class may use `create_task` and `call_later` of
+the loop, and the seven methods of `MockTransport`. Any other use fails at once.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class _Strict:
-    """An object that fails if code asks for an attribute that it does not have, even by `getattr` with a default."""
+    """An object that fails if code reads an attribute that it does not have, even by `getattr` with a default."""
 
     __slots__ = ()
 
@@ -22,7 +22,7 @@ class _Strict:
 
 
 class MockTask(_Strict):
-    """What `MockLoop.create_task` returns: `add_done_callback` alone."""
+    """What `MockLoop.create_task` returns. It has `add_done_callback` only."""
 
     __slots__ = ("_callbacks", "_context", "_coroutine")
 
@@ -36,7 +36,7 @@ class MockTask(_Strict):
 
 
 class MockHandle(_Strict):
-    """What `MockLoop.call_later` returns: `cancel` alone."""
+    """What `MockLoop.call_later` returns. It has `cancel` only."""
 
     __slots__ = ("_callback", "_cancelled", "_delay")
 
@@ -50,14 +50,14 @@ class MockHandle(_Strict):
 
 
 class MockLoop(_Strict):
-    """A loop whose tasks and timers run when the test says so."""
+    """A loop whose tasks and timers run only when the test runs them."""
 
     def __init__(self) -> None:
         self._tasks: deque[MockTask] = deque()
         self._timers: list[MockHandle] = []
 
     def create_task(self, coroutine: Coroutine[Any, Any, Any], /) -> MockTask:
-        # As in real loops, a task runs in the context in which it was created.
+        # A task runs in the context in which it was created, as in a real loop.
         task = MockTask(coroutine, contextvars.copy_context())
         self._tasks.append(task)
         return task
@@ -69,16 +69,16 @@ class MockLoop(_Strict):
 
     @property
     def waiting(self) -> int:
-        """How many tasks were created and have not been run."""
+        """The number of tasks that were created and have not run."""
         return len(self._tasks)
 
     @property
     def timers(self) -> list[float]:
-        """The delays, in seconds, of the timers that are still armed."""
+        """The delays in seconds of the timers that are still armed."""
         return [handle._delay for handle in self._timers if not handle._cancelled]
 
     async def run_one(self) -> None:
-        """Run the oldest task to its end, then its callbacks."""
+        """Run the oldest task to its end, and then its callbacks."""
         task = self._tasks.popleft()
         try:
             here = contextvars.copy_context()
@@ -91,11 +91,11 @@ class MockLoop(_Strict):
                 callback(task)
 
     def start_one(self) -> "asyncio.Task[None]":
-        """Run the oldest task beside the test; the task to await is returned."""
+        """Run the oldest task concurrently with the test. Returns the task to await."""
         return asyncio.ensure_future(self.run_one())
 
     def run_later(self, with_delay: float) -> None:
-        """Let `with_delay` seconds pass: the timers due by then are called, in order."""
+        """Let `with_delay` seconds pass: call the timers that are due by then, in order."""
         due = sorted(
             (handle for handle in self._timers if handle._delay <= with_delay), key=lambda handle: handle._delay
         )
@@ -105,13 +105,13 @@ class MockLoop(_Strict):
                 handle._callback()
 
     def discard(self) -> None:
-        """Close the tasks that never ran, so that no coroutine is left behind unawaited."""
+        """Close the tasks that never ran, so that no coroutine is left unawaited."""
         while self._tasks:
             self._tasks.popleft()._coroutine.close()
 
 
 class MockTransport:
-    """A transport that records; `close` twice or a write after it is an error of the protocol."""
+    """A transport that records what is written. A protocol must not close it twice, or write after `close`."""
 
     def __init__(
         self, *, sockname: Any = ("127.0.0.1", 8000), peername: Any = ("127.0.0.1", 12345), sslcontext: bool = False
@@ -124,7 +124,7 @@ class MockTransport:
 
     @property
     def buffer(self) -> bytes:
-        """Everything written so far and not cleared."""
+        """The bytes written since the last `clear_buffer`."""
         return b"".join(self.writes)
 
     def clear_buffer(self) -> None:
@@ -158,7 +158,7 @@ class MockTransport:
 
 
 class FullTransport(MockTransport):
-    """A `MockTransport` with more of asyncio's: half-closing, aborting, defaults, and a count of the unsent bytes."""
+    """A `MockTransport` with half-closing, aborting, defaults, and a count of unsent bytes, as in asyncio."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -190,7 +190,7 @@ class FullTransport(MockTransport):
 
 
 class TlsObject:
-    """What `ssl.SSLObject` says of a connection whose client has sent no certificate."""
+    """What `ssl.SSLObject` reports about a connection whose client has sent no certificate."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
@@ -211,4 +211,4 @@ class TlsObject:
         return self._protocol
 
     def getpeercert(self, binary_form: bool = False) -> None:
-        """There is none."""
+        """The client has sent no certificate."""

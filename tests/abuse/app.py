@@ -35,14 +35,14 @@ async def echo(receive, send):
 
 
 async def stream(receive, send):
-    """100 MiB, as fast as the client takes them."""
+    """Send 100 MiB, as fast as the client reads them."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % (1600 * 65536))]})
     for part in range(1600):
         await send({"type": "http.response.body", "body": PART, "more_body": part < 1599})
 
 
 async def never_read(receive, send):
-    """Ends when it is cancelled; the client's end of the connection is not looked at either."""
+    """Never receive: the call ends only when it is cancelled, even if the client has disconnected."""
     await asyncio.sleep(20)
     await respond(send, b"late")
 

@@ -14,7 +14,7 @@ from uvicorn.protocols.http import h11_impl, httptools_impl
 MIB = 1024 * 1024
 PARSERS = ("httptools", "h11")
 Figure = tuple[str, float, float, str]
-# Requests for one figure of processor time.
+# Each figure of processor time is the mean over this number of requests.
 ROUNDS = 10
 NO_BOUND = float("inf")
 
@@ -22,7 +22,7 @@ JUDGES = {"h11": h11_impl.judge, "httptools": httptools_impl.judge}
 
 
 def _drip(connections: list[socket.socket], data: bytes) -> list[socket.socket]:
-    """Send a byte on each; those that are still open."""
+    """Send a byte on each connection. Returns the connections that are still open."""
     left = []
     for connection in connections:
         with contextlib.suppress(OSError):
@@ -32,7 +32,10 @@ def _drip(connections: list[socket.socket], data: bytes) -> list[socket.socket]:
 
 
 def _ended(connections: list[socket.socket], seconds: float) -> tuple[int, float, bytes]:
-    """How many the server ends within the time, how long the last one took, and what it said on one of them."""
+    """Wait until the server has ended the connections, at most `seconds`.
+
+    Returns how many it ended, the seconds until the last one ended, and the bytes that it sent on one of them.
+    """
     begin, last, said = time.monotonic(), 0.0, b""
     waiting = {connection.fileno(): connection for connection in connections}
     poll = select.poll()
@@ -53,7 +56,7 @@ def _ended(connections: list[socket.socket], seconds: float) -> tuple[int, float
 
 
 def slowloris(count: int = 1000, timeout: float = 5.0) -> Iterator[Figure]:
-    """Heads that drip, one byte a second."""
+    """Request heads that arrive slowly, one byte a second."""
     with Victim("--timeout-request-head", str(timeout)) as victim:
         victim.warm_up()
         before = victim.descriptors
@@ -81,7 +84,7 @@ def slowloris(count: int = 1000, timeout: float = 5.0) -> Iterator[Figure]:
 
 
 def slow_body(count: int = 200, timeout: float = 3.0) -> Iterator[Figure]:
-    """Bodies that stop coming."""
+    """Request bodies that stop before they are complete."""
     with Victim("--timeout-request-body", str(timeout)) as victim:
         victim.warm_up()
         before = victim.tasks
@@ -96,7 +99,7 @@ def slow_body(count: int = 200, timeout: float = 3.0) -> Iterator[Figure]:
 
 
 def pipeline_unread(count: int = 100_000) -> Iterator[Figure]:
-    """Requests in one write, whose answers are never read."""
+    """Requests that are sent in one write and whose responses are never read."""
     for parser in PARSERS:
         with Victim("--http", parser) as victim:
             victim.warm_up()
@@ -108,12 +111,12 @@ def pipeline_unread(count: int = 100_000) -> Iterator[Figure]:
 
 
 def read_response_of(victim: Victim) -> bool:
-    """Whether it still answers."""
+    """Return whether the server still answers a request."""
     return victim.ask().startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def _push(connection: socket.socket, data: bytes, seconds: float) -> int:
-    """Send as much as the server takes in the time; how much that was."""
+    """Send as much as the server reads in `seconds`. Returns the number of bytes."""
     connection.setblocking(False)
     view, sent, deadline = memoryview(data), 0, time.monotonic() + seconds
     while sent < len(data) and time.monotonic() < deadline:
@@ -126,7 +129,7 @@ def _push(connection: socket.socket, data: bytes, seconds: float) -> int:
 
 
 def slow_reader(seconds: float = 5) -> Iterator[Figure]:
-    """100 MiB that are read a little at a time."""
+    """A response of 100 MiB that the client reads slowly."""
     with Victim() as victim:
         victim.warm_up()
         with victim.connect(receive_buffer=4096) as connection, Peak(victim) as peak:
@@ -139,7 +142,7 @@ def slow_reader(seconds: float = 5) -> Iterator[Figure]:
 
 
 def reader_gone(count: int = 50, timeout: float = 3.0) -> Iterator[Figure]:
-    """100 MiB to each of those who read nothing at all: the server gives up."""
+    """A response of 100 MiB to clients that read nothing: the server closes the connections."""
     with Victim("--timeout-send", str(timeout)) as victim:
         victim.warm_up()
         before, tasks = victim.descriptors, victim.tasks
@@ -156,7 +159,7 @@ def reader_gone(count: int = 50, timeout: float = 3.0) -> Iterator[Figure]:
 
 
 def upload_unread(gigabytes: float = 10) -> Iterator[Figure]:
-    """A chunked upload to an application that never reads, and to one that answers at once."""
+    """A chunked upload to an application that never receives, and to an application that responds at once."""
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
     for parser in PARSERS:
         for path in (b"/never-read", b"/"):
@@ -174,7 +177,7 @@ def upload_unread(gigabytes: float = 10) -> Iterator[Figure]:
                 yield f"{parser} {path.decode()}: taken", sent / MIB, NO_BOUND, "MiB"
 
 
-# Fields whose values are lists or have a grammar of their own, and what would tempt their reader.
+# Fields whose values are parsed: lists and grammars, whose parsing could take quadratic time.
 _TEMPTATIONS = {
     "Connection": b"Connection: %b",
     "Transfer-Encoding": b"Transfer-Encoding: %b",
@@ -191,9 +194,9 @@ _TEMPTATIONS = {
 
 
 def quadratic(size: int = 60_000) -> Iterator[Figure]:
-    """Four times the input costs about four times the time, and sixteen times sixteen.
+    """Parsing takes linear time: four times the input takes four times as long, sixteen times takes sixteen.
 
-    What is quadratic costs four and sixteen times that, far beyond what a busy machine adds.
+    Quadratic parsing would take 16 and 256 times as long. The noise of a busy machine is far smaller.
     """
     for parser in PARSERS:
         with Victim("--http", parser) as victim:
@@ -213,7 +216,7 @@ def quadratic(size: int = 60_000) -> Iterator[Figure]:
 
 
 def _cost(victim: Victim, field: bytes) -> float:
-    """Processor seconds for a request with the field, the best of several."""
+    """Measure the processor seconds for a request with this field. Returns the best of several runs."""
     host = b"" if field.startswith(b"Host") else b"Host: a\r\n"
     data = b"GET / HTTP/1.1\r\n" + host + field + b"\r\n\r\n"
     best = float("inf")
@@ -224,16 +227,16 @@ def _cost(victim: Victim, field: bytes) -> float:
                 connection.sendall(data)
                 with contextlib.suppress(OSError):
                     connection.recv(65536)
-        # The kernel accounts for what a process has used when it goes to sleep.
+        # The kernel updates the processor time of a process when the process goes to sleep.
         time.sleep(0.01)
         best = min(best, (victim.cpu - before) / ROUNDS)
     return best
 
 
 def dripped(size: int = 60_000) -> Iterator[Figure]:
-    """A request line, a field and a chunk extension that come byte by byte, fed to the parser in this process.
+    """A request line, a field and a chunk extension that arrive byte by byte.
 
-    (A kernel puts bytes together that come faster than they are read.)
+    The parser is fed in this process, because a kernel joins bytes that arrive faster than they are read.
     """
     starts = {
         "request line": b"GET /",
@@ -244,12 +247,13 @@ def dripped(size: int = 60_000) -> Iterator[Figure]:
         for what, start in starts.items():
             length = 16_000 if what.startswith("chunk") else size
             small, large = (_dripping_cost(library, start, count) for count in (length // 2, length))
-            # Copying what is there for each byte would show here long before it is more than the read(2) costs.
+            # If the parser copied its buffer for each byte, the ratio would show it, long before the copying costs more
+            # than read(2) does.
             yield f"{library} {what}: each byte", large / length * 1e6, 3, f"us ({large / small:.2f} times for twice)"
 
 
 def _dripping_cost(library: str, start: bytes, count: int) -> float:
-    """Processor seconds for `count` bytes after the start, the best of five runs."""
+    """Measure the processor seconds for `count` bytes after the start. Returns the best of five runs."""
     best = float("inf")
     for _ in range(5):
         reader = RequestReader(JUDGES[library], (65536, 256, 131072, -1))

@@ -1,4 +1,4 @@
-"""Attacks on descriptors. Figures as in attacks_http."""
+"""Attacks on file descriptors. The figures have the same form as in attacks_http."""
 
 import contextlib
 import shutil
@@ -13,7 +13,7 @@ LOOPS = ("uvloop", "asyncio")
 
 
 def few_descriptors(limit: int = 64, clients: int = 200) -> Iterator[Figure]:
-    """More clients than descriptors: no busy loop, and a recovery."""
+    """More clients than descriptors: the server does not loop at full speed, and it recovers."""
 
     prefix = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
     for loop in LOOPS:
@@ -36,7 +36,7 @@ def few_descriptors(limit: int = 64, clients: int = 200) -> Iterator[Figure]:
 
 
 def _asks_until(victim: Victim, seconds: float) -> float:
-    """When it answers again."""
+    """Send requests until the server answers. Returns the time of the answer, or infinity."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -51,7 +51,7 @@ def _asks_until(victim: Victim, seconds: float) -> float:
 
 
 def failing_accept(failures: int = 20) -> Iterator[Figure]:
-    """accept(2) that fails, by strace's injection."""
+    """accept(2) fails: strace injects the error."""
     if shutil.which("strace") is None:
         print("strace is not installed: accept's failures are left out")
         return

@@ -1,4 +1,4 @@
-"""Attacks over WebSocket. Figures as in attacks_http."""
+"""Attacks over WebSocket. The figures have the same form as in attacks_http."""
 
 import contextlib
 import socket
@@ -27,7 +27,7 @@ def opened(victim: Victim, extensions: bytes = b"", receive_buffer: int = 0) -> 
 
 
 def _warm_up(victim: Victim) -> None:
-    """Have imported what the first WebSocket imports, and the first messages allocate."""
+    """Let the server import and allocate what the first WebSocket and its first messages need."""
     for _ in range(20):
         with opened(victim, DEFLATE) as connection:
             connection.sendall((frame(0x89, b"") + frame(0x82, b"xy")) * 5000)
@@ -37,7 +37,7 @@ def _warm_up(victim: Victim) -> None:
 
 
 def deflate_bomb(gigabytes: float = 1) -> Iterator[Figure]:
-    """A gigabyte of zeros in a megabyte: refused with 1009 before it has grown."""
+    """A gigabyte of zeros, compressed to a megabyte: the server refuses it with 1009 before it is decompressed."""
     compressor = zlib.compressobj(9, wbits=-15)
     zeros = bytes(MIB)
     packed = b"".join(compressor.compress(zeros) for _ in range(int(gigabytes * 1024)))
@@ -64,7 +64,7 @@ def fragments(count: int = 1_000_000) -> Iterator[Figure]:
         with Victim("--ws", codec, "--ws-ping-interval", "600") as victim:
             _warm_up(victim)
             with Peak(victim) as peak, opened(victim) as connection:
-                # Longer than it takes, and no ping in between.
+                # The interval is longer than the attack, so that the server sends no ping during it.
                 connection.settimeout(300)
                 begin = victim.cpu
                 connection.sendall(data)
@@ -77,7 +77,7 @@ def fragments(count: int = 1_000_000) -> Iterator[Figure]:
 
 
 def pings_unread(count: int = 1_000_000) -> Iterator[Figure]:
-    """Pings whose answers are never read."""
+    """Pings whose pongs are never read."""
     data = frame(0x89, b"x" * 20) * count
     for codec in CODECS:
         with Victim("--ws", codec) as victim:
@@ -89,7 +89,7 @@ def pings_unread(count: int = 1_000_000) -> Iterator[Figure]:
 
 
 def messages_unread(seconds: float = 4) -> Iterator[Figure]:
-    """Small messages to an echo whose answers are never read: reading pauses when ws_max_queue is full."""
+    """Small messages whose echoes are never read: the server pauses reading when ws_max_queue is full."""
     data = frame(0x82, b"xy") * 2_000_000
     for codec in CODECS:
         with Victim("--ws", codec) as victim:

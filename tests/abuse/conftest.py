@@ -1,4 +1,4 @@
-"""The attacks take minutes: they are collected only if they are asked for, with `-m abuse`."""
+"""The attacks take minutes, so pytest collects them only with `-m abuse`."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""Attacks on a server of our own: no figure is over its bound. `make abuse`, or `pytest -m abuse tests/abuse -k NAME`.
+"""Attacks on the server: no figure exceeds its bound. `make abuse`, or `pytest -m abuse tests/abuse -k NAME`.
 
-Each attack has a server process of its own, and 127.0.0.1 as its network.
+Each attack starts its own server process and connects to it over 127.0.0.1.
 """
 
 import resource

@@ -1,4 +1,4 @@
-"""A server process that is attacked, and what is measured of it meanwhile."""
+"""A server process under attack, and measurements of it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ START_LIMIT = 60.0  # seconds
 
 
 class Victim(ServerProcess):
-    """Our server with one worker, a context manager.
+    """The server with one worker, as a context manager.
 
-    options: of the command line.
-    prefix: put before the command (strace).
+    options: options of the command line.
+    prefix: words before the command (strace).
     """
 
     def __init__(self, *options: str, app: str = "tests.abuse.app:app", prefix: tuple[str, ...] = ()) -> None:
         chosen = [app, "--port", str(free_port()), "--lifespan", "off", "--no-access-log", *options]
-        # Not ready by a line of its log, which some attacks turn off. A group, so that a child of strace ends too.
+        # Some attacks turn the log off, so it cannot show that the server is ready. The process group makes a child of
+        # strace end too.
         super().__init__(*chosen, command=[*prefix, sys.executable, "-m", "uvicorn"], ready=False, group=True)
         self.port = int(chosen[2])
 
@@ -48,7 +49,7 @@ class Victim(ServerProcess):
         return self.stderr.count("Traceback")
 
     def connect(self, *, receive_buffer: int = 0) -> socket.socket:
-        """A connection; with a small receive buffer little is taken from the server without reading."""
+        """Open a connection. With a small receive buffer, the server can send little while the client does not read."""
         connection = socket.socket()
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -61,13 +62,13 @@ class Victim(ServerProcess):
         return connection
 
     def ask(self, data: bytes = HELLO) -> bytes:
-        """The answer on a connection of its own, which the client then ends."""
+        """Send a request on a new connection, return the response, and close the connection."""
         with self.connect() as connection:
             connection.sendall(data)
             return read_response(connection)
 
     def warm_up(self, requests: int = 300) -> None:
-        """Have loaded and cached what a server loads and caches once."""
+        """Send requests until the server has loaded and cached what it loads and caches once."""
         for _ in range(requests // 10):
             with self.connect() as connection:
                 for _ in range(10):
@@ -84,7 +85,7 @@ class Victim(ServerProcess):
 
     @property
     def cpu(self) -> float:
-        """Seconds of processor time, to the nanosecond (proc(5), schedstat)."""
+        """Return the seconds of processor time, to the nanosecond (proc(5), schedstat)."""
         return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
 
     @property
@@ -114,7 +115,7 @@ class Victim(ServerProcess):
 
 
 def read_response(connection: socket.socket) -> bytes:
-    """One response with a content-length."""
+    """Read one response that has a content-length."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)
@@ -129,7 +130,7 @@ def read_response(connection: socket.socket) -> bytes:
 
 
 class Peak:
-    """The growth of resident memory while the block runs, looked at every few milliseconds (bytes)."""
+    """The growth of resident memory in bytes while the block runs, sampled every few milliseconds."""
 
     def __init__(self, victim: Victim) -> None:
         self._victim = victim
@@ -156,7 +157,7 @@ class Peak:
 
 
 class Bystander:
-    """A client that behaves, in a process of its own, asking every few milliseconds while the block runs."""
+    """A well-behaved client in its own process, which sends a request every few milliseconds while the block runs."""
 
     def __init__(self, victim: Victim) -> None:
         self._victim = victim
@@ -180,7 +181,7 @@ class Bystander:
 
 
 def bystand(port: int, pause: float = 0.005) -> None:
-    """Be a bystander until something comes over standard input; print the failures, then the seconds of each answer."""
+    """Send requests until input arrives on standard input, then print the failures and the seconds per response."""
     seconds: list[float] = []
     failures = 0
     connection = socket.create_connection((HOST, port), 30)

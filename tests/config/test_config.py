@@ -50,7 +50,7 @@ def loaded(app: Any = asgi3_app, **options: Any) -> Config:
 
 
 def unwrapped(config: Config) -> list[type]:
-    """The classes around the application, outside in."""
+    """List the classes of the wrappers around the application, outermost first."""
     classes, app = [], config.loaded_app
     while hasattr(app, "app"):
         classes.append(type(app))
@@ -83,7 +83,7 @@ def test_options_are_attributes() -> None:
     assert config.ssl is None
 
 
-def test_the_application_may_come_later() -> None:
+def test_the_application_can_be_set_after_the_constructor() -> None:
     config = Config(app=None)
     config.app = "tests.apps:asgi3_app"
     config.load()
@@ -132,7 +132,7 @@ def test_trusted_proxies_by_environment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8")
     assert Config(None).forwarded_allow_ips == "10.0.0.0/8"
     assert Config(None, forwarded_allow_ips=["*"]).forwarded_allow_ips == ["*"]
-    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "")  # Which trusts no proxy.
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "")  # An empty value trusts no proxy.
     assert Config(None).forwarded_allow_ips == ""
 
 
@@ -251,7 +251,7 @@ def test_the_version_before_loading() -> None:
     assert Config(None).asgi_version == "3.0"
 
 
-def test_the_wrapping_from_the_outside_in() -> None:
+def test_the_wrappers_are_in_order() -> None:
     config = loaded(asgi2_app, log_level="trace")
     assert unwrapped(config)[:2] == [ProxyHeadersMiddleware, MessageLoggerMiddleware]
     assert unwrapped(config)[2] is ASGI2Middleware
@@ -260,7 +260,7 @@ def test_the_wrapping_from_the_outside_in() -> None:
     assert unwrapped(loaded(proxy_headers=False)) == []
 
 
-async def test_the_trusted_hosts_are_handed_on() -> None:
+async def test_the_trusted_hosts_reach_the_middleware() -> None:
     schemes = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -309,7 +309,7 @@ def test_lifespan(lifespan: Any, expected: type) -> None:
 
 
 class Protocol:
-    """Stand for a protocol class of another package."""
+    """Stands for a protocol class of another package."""
 
 
 @pytest.mark.parametrize("given", [Protocol, "tests.config.test_config:Protocol"], ids=["class", "string"])
@@ -352,7 +352,7 @@ def test_a_custom_protocol_that_lacks_an_attribute(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("loop", [object(), asyncio.AbstractEventLoop()], ids=["object", "loop"])
-def test_a_loop_that_the_program_runs_itself(loop: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loop_object_is_refused(loop: Any, capsys: pytest.CaptureFixture[str]) -> None:
     config = loaded(loop=loop)
     assert config.loop is loop
     with pytest.raises(SystemExit) as exited:
@@ -405,7 +405,7 @@ def test_default_headers(options: dict[str, Any], encoded: list[tuple[bytes, byt
     assert loaded(**options).encoded_headers == encoded
 
 
-def test_hooks_that_http_2_does_not_call(caplog: pytest.LogCaptureFixture) -> None:
+def test_warns_of_hooks_that_http_2_does_not_call(caplog: pytest.LogCaptureFixture) -> None:
     class Hooked(H11Protocol):
         def on_url(self, url: bytes) -> None:
             """Look at the path."""
@@ -461,7 +461,7 @@ def test_a_log_line_names_an_option_by_its_flag(message: str, named: str, caplog
             {"limit_concurrency": 0},
             ["--limit-concurrency 0 answers each request with 503. Leave the option out for no limit."],
         ),
-        # What is whole.
+        # Complete combinations log nothing.
         ({"ssl_certfile": __file__, "ssl_cert_reqs": 2, "ssl_ca_certs": __file__, "ssl_min_version": "1.3"}, []),
         ({"ssl_context_factory": lambda config, default: default(), "ssl_cert_reqs": 2}, []),
         ({"limit_max_requests_jitter": 5, "limit_max_requests": 5}, []),

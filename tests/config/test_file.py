@@ -19,7 +19,7 @@ MODULE = sys.modules["uvicorn.main"]
 
 @pytest.fixture
 def handed_over(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments that the command hands to `run()`, which does nothing."""
+    """Collect the arguments that the command passes to `run()`, which is replaced by a stub."""
     arguments: dict[str, Any] = {}
     monkeypatch.setattr(MODULE, "run", lambda app, **options: arguments.update(options, app=app))
     return arguments
@@ -100,7 +100,7 @@ def test_the_table_of_a_pyproject_file(handed_over: dict[str, Any]) -> None:
     assert (handed_over["app"], handed_over["port"]) == ("a:a", 9)
 
 
-def test_the_defaults_that_a_program_gives_the_command_stay(handed_over: dict[str, Any]) -> None:
+def test_the_default_map_of_a_program_is_kept(handed_over: dict[str, Any]) -> None:
     write("port = 9")
     main.main(["a:a", "--config", "uvicorn.toml"], standalone_mode=False, default_map={"port": 1, "backlog": 5})
     assert (handed_over["port"], handed_over["backlog"]) == (9, 5)
@@ -205,7 +205,7 @@ def test_the_printed_configuration_can_be_read_again(handed_over: dict[str, Any]
     assert handed_over == expected
 
 
-def test_origins_need_a_click_that_knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_print_config_fails_with_an_old_click(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "source_of", lambda ctx, name: None)
     code, output = invoke(APP, "--print-config")
     assert code == 2
@@ -230,7 +230,7 @@ def test_origins_need_a_click_that_knows_them(monkeypatch: pytest.MonkeyPatch) -
         ),
     ],
 )
-def test_everything_is_loaded(text: str, code: int, message: str, tmp_path: Path) -> None:
+def test_check_config_loads_everything(text: str, code: int, message: str, tmp_path: Path) -> None:
     Path("broken.py").write_text("1 / 0")
     arguments = ("--config", write(text), "--check-config", "--app-dir", str(tmp_path))
     with ServerProcess(*arguments, cwd=tmp_path, ready=False) as process:

@@ -37,7 +37,7 @@ DIRECTORY = str(Path(__file__).parent)
 
 
 def a_callable() -> None:
-    """Stand for a factory, a class, a callback."""
+    """Stands for a factory, a class or a callback."""
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_every_kind_of_python_value_that_is_accepted() -> None:
         (Version(["2.3", "2.4"]), 2.4, "2.4"),
         (LogLevel(["info"]), 15, 15),
         (kinds.Path(), Path("a/b"), os.path.join("a", "b")),
-        # Files are looked for where they are used.
+        # The code that uses a file checks whether it exists.
         (ExistingFile(), "no/such/file", "no/such/file"),
         (ExistingDirectory(), Path("no"), "no"),
         (LogConfig(), dictionary, dictionary),
@@ -208,7 +208,7 @@ def test_python_values_that_are_refused(kind: Kind, value: object, error: type[E
         kind.check(value)
 
 
-def test_python_only_values_are_not_read_from_text() -> None:
+def test_kinds_of_python_values_refuse_text() -> None:
     with pytest.raises(NotImplementedError):
         Callback("a callable").parse("text")
 

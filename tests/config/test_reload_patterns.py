@@ -11,7 +11,7 @@ APP = "tests.apps:asgi3_app"
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with directories in it, the current directory."""
+    """A project with directories, which is the current directory."""
     for directory in ("app/src", "app/css", "ext/nested", ".dotted"):
         (tmp_path / directory).mkdir(parents=True)
     (tmp_path / "app" / "main.py").write_text("")
@@ -26,7 +26,7 @@ def test_directories(tree: Path) -> None:
     assert not is_dir(Path("missing"))
 
 
-def test_a_path_that_cannot_be_read_is_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_path_is_not_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(self: Path, strict: bool = False) -> Path:
         raise OSError("File name too long")
 
@@ -41,7 +41,7 @@ def test_patterns_keep_their_order_without_duplicates(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["app", "a*", "{tree}/app", "{tree}/a*", "app/../app"])
-def test_a_pattern_of_directories_adds_them(pattern: str, tree: Path) -> None:
+def test_a_pattern_of_directories_adds_those_directories(pattern: str, tree: Path) -> None:
     pattern = pattern.format(tree=tree)
     assert resolve_reload_patterns([pattern], []) == ([pattern], [tree / "app"])
 

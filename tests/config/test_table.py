@@ -103,12 +103,12 @@ def test_the_defaults() -> None:
     assert list(OPTIONS) == list(DEFAULTS)
 
 
-def test_the_table_names_every_field_but_the_application() -> None:
+def test_the_table_has_every_field_except_the_application() -> None:
     assert list(Options.__annotations__) == ["app", *OPTIONS]
 
 
 @pytest.mark.parametrize("function", [run, Config, Options], ids=["run", "Config", "Options"])
-def test_python_takes_every_option(function: typing.Callable[..., object]) -> None:
+def test_python_functions_accept_every_option(function: typing.Callable[..., object]) -> None:
     parameters = inspect.signature(function).parameters
     assert list(parameters) == ["app", *OPTIONS]
     for name, option in OPTIONS.items():
@@ -143,12 +143,12 @@ def test_a_subclass_has_the_signature_of_its_own_constructor() -> None:
         ([None] * 99, {}, "arguments but 99 were given"),
     ],
 )
-def test_wrong_arguments_are_refused_as_python_does(args: typing.Any, options: typing.Any, message: str) -> None:
+def test_wrong_arguments_raise_as_in_python(args: typing.Any, options: typing.Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         Config(*args, **options)
 
 
-def test_the_application_may_be_named() -> None:
+def test_the_application_can_be_a_keyword_argument() -> None:
     assert Config(app=None, host="::1").host == "::1"
 
 
@@ -156,7 +156,7 @@ def test_the_annotations_can_be_read_at_run_time() -> None:
     assert typing.get_type_hints(Config.__init__).keys() == {"app", *OPTIONS, "return"}
 
 
-def test_the_command_line_takes_every_option() -> None:
+def test_the_command_line_accepts_every_option() -> None:
     names = {parameter.name for parameter in main.params}
     about_options = {"version", "config", "check_config", "print_config"}
     assert names == {
@@ -300,14 +300,14 @@ def test_the_source_of_a_wrong_value_is_named() -> None:
         ("ssl_keyfile_password", str, str),
     ],
 )
-def test_a_value_that_programs_pass(name: str, value: object, expected: object) -> None:
+def test_accepts_values_that_programs_pass(name: str, value: object, expected: object) -> None:
     checked = OPTIONS[name].check(value)
     assert checked == expected
     assert type(checked) is type(expected)
 
 
-def test_every_option_takes_none() -> None:
-    config = Config(None, **dict.fromkeys(OPTIONS))  # type: ignore[arg-type]  # programs pass it for what is not set
+def test_every_option_accepts_none() -> None:
+    config = Config(None, **dict.fromkeys(OPTIONS))  # type: ignore[arg-type]  # programs pass None for an unset option
     assert (config.port, config.workers, config.timeout_keep_alive) == (8000, 1, 5)
 
 

@@ -13,13 +13,17 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _TITLE = re.compile(r'title="(?P<title>[^"]+)"')
-# Where a page has no titles (README.md), the file's name stands in the line before.
+# In a page without titles (README.md), the line before the block has the file's name.
 _NAMED = re.compile(r"`(?P<name>[\w./-]+\.\w+)`:\n\n$")
 
 
 @dataclass(frozen=True)
 class Block:
-    """title: the name of the file that the block shows, "" for a command or a snippet. line: counted from 1."""
+    """A fenced block.
+
+    title: the name of the file that the block shows, "" for a command or a snippet.
+    line: the line of the page on which the block begins, counted from 1.
+    """
 
     page: Path
     line: int
@@ -37,7 +41,7 @@ def pages() -> list[Path]:
 
 
 def blocks(page: Path) -> list[Block]:
-    """Every fenced block of a page, in its order."""
+    """Return every fenced block of a page, in the order of the page."""
     source = page.read_text(encoding="utf-8")
     found = []
     for match in _FENCE.finditer(source):

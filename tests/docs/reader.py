@@ -1,4 +1,4 @@
-"""A reader who types what a page says, in its order, in a folder with an application."""
+"""A reader who types the commands of a page, in order, in a folder with an application."""
 
 import os
 import re
@@ -20,9 +20,9 @@ ENDS_ITSELF = {"--version", "--help", "--check-config", "--print-config"}
 
 
 class Reader:
-    """Runs the blocks of one page. Ports of the page are exchanged for free ones.
+    """Runs the blocks of one page. The ports in the page are replaced by free ports.
 
-    A server that a block starts goes on until a program other than curl is run.
+    A server that a block starts runs until a block runs a program other than curl.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,13 +33,13 @@ class Reader:
         self._not_run: set[str] = set()
         self._env = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PIP_NO_INDEX": "1",  # what pip installs has to be installed
+            "PIP_NO_INDEX": "1",  # the environment of the tests must already have what pip would install
             "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
             "UVICORN_PORT": self._ports["8000"],
         }
 
     def follow(self, block: Block) -> None:
-        """Do what a block says; an assertion fails if that does not work."""
+        """Run a block. An assertion fails if the block does not work."""
         text = PORT.sub(lambda match: self._ports[match[0]], block.text)
         file = self._folder / (block.title or f"snippet_{block.line}.py")
         file.write_text(text, encoding="utf-8")
@@ -47,17 +47,17 @@ class Reader:
             self._not_run.add(file.stem)
             if not block.title:
                 self._type(["python", "-W", "error", file.name])
-        elif block.language in ("shell", "console"):  # in a console, lines without a prompt are output
+        elif block.language in ("shell", "console"):  # in a console, the lines without a prompt are output
             prompt = r"^\$ (.+)" if block.language == "console" else r"^(.+)"
             for line in re.findall(prompt, text.replace("\\\n", " "), re.MULTILINE):
                 self._type(shlex.split(line, comments=True))
         elif block.language == "yaml":
             assert list(yaml.safe_load_all(text))
-        else:  # a command of the page or another test reads it, or it is output
+        else:  # output, or a file that a command of the page or another test reads
             assert block.language in {"json", "toml", "ini", "nginx", "text", "dockerfile"}, block
 
     def close(self) -> None:
-        """End the server as Ctrl-C does, and import the modules that no command has run."""
+        """End the server as Ctrl-C does, and import the modules that no command has run. Both must succeed."""
         if self.server is not None:
             assert self.server.stop(signal.SIGINT) == 0, self.server.stderr
             self.server = None

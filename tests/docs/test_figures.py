@@ -1,4 +1,4 @@
-"""A figure that stands in several places is the same in all of them: README.md, the pages, the picture, CI's bounds."""
+"""A figure has the same value everywhere: in README.md, on the pages, in the picture and in CI's bounds."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 
 
 def read_rows(page: str, first_cell: str) -> dict[str, dict[str, str]]:
-    """Title -> column -> cell, of the table that begins with this cell."""
+    """Read the table that begins with this cell, as title -> column -> cell."""
     text = (ROOT / page).read_text(encoding="utf-8").partition(f"| {first_cell} |")[2]
     head, _, *rows = [
         [cell.strip() for cell in line.split("|")[:-1]] for line in text.partition("\n\n")[0].splitlines()
@@ -39,7 +39,7 @@ def test_the_benchmarks_have_the_figures_that_ci_compares_with() -> None:
     for name in measured.keys() & CASES.keys():
         row = INSTRUCTIONS.get(CASES[name].title)
         assert row is None or row["ours"] == measured[name], name
-    # What the table of missed targets calls two of the cases.
+    # The names of two cases in the table of missed targets.
     names = {"a browser's 12 headers": "browser", "the access line": "access-line"}
     names |= {case.title: name for name, case in CASES.items()}
     missed = read_rows("docs/benchmarks.md", "case")

@@ -1,4 +1,4 @@
-"""What README.md and docs/ name is there: options, variables, files, commands, names of the code, private or not."""
+"""Every name in README.md and docs/ exists: options, variables, files, commands and names of the code."""
 
 import ast
 import contextlib
@@ -20,7 +20,7 @@ PARAMETERS = {parameter.name for parameter in main.params}
 FILES = {
     path.name for folder in ("uvicorn", "tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.*")
 }
-# On the other pages, a plain word may belong to a framework, a proxy or a client.
+# On pages that are not listed here, a plain word may be a name of a framework, a proxy or a client.
 ALL_NAMES = ("docs/design.md", "docs/threat-model.md")
 OURS = re.compile(
     r"--[a-z][\w-]*( .*)?|UVICORN_\w+(=.*)?|uvicorn(\.\w+)+(\(.*\))?|make [a-z].*|_\w+(\(\))?"
@@ -40,7 +40,7 @@ FOREIGN = {
 
 
 def find_words(tree: ast.Module) -> Iterator[str]:
-    """What is defined, and what is written as a string: an event, a field name, an environment variable."""
+    """Find the names that the code defines, and its strings: an event, a field name, an environment variable."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -66,7 +66,7 @@ def is_there(name: str) -> bool:
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         return all(re.search(rf"^{goal}:", makefile, re.MULTILINE) for goal in re.findall(r" ([a-z]\w*)\b(?!=)", name))
     word = re.split(r"[=(]", name)[0]
-    if word.startswith("uvicorn."):  # or a name that only looks like a module: a logger, an extension
+    if word.startswith("uvicorn."):  # or a name that looks like a module but is a logger or an extension
         with contextlib.suppress(ImportError, AttributeError):
             return pkgutil.resolve_name(word) is not None
         return word in WORDS
@@ -80,16 +80,16 @@ def is_there(name: str) -> bool:
 
 def names_of(page: Path) -> list[str]:
     text = outside_of_blocks(page)
-    if page.name in ("moving.md", "comparison.md"):  # the first cell of a row is another server's
+    if page.name in ("moving.md", "comparison.md"):  # the first cell of a row is a name of another server
         text = re.sub(r"^\|[^|]*\|", "|", text, flags=re.MULTILINE)
     names = set(re.findall(r"`([^`\n]+)`", text)) - FOREIGN
     everything = str(page.relative_to(ROOT)) in ALL_NAMES
     return sorted(name for name in names if everything or OURS.fullmatch(name))
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the modules that pages name
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # a name in one of the modules that pages name
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_names(page: Path) -> None:
+def test_every_name_exists(page: Path) -> None:
     assert [name for name in names_of(page) if not is_there(name)] == []
 
 
@@ -97,5 +97,5 @@ def test_names(page: Path) -> None:
     "name",
     ["_recall_fields", "recall_fields", "tests/test_nothing.py", "--limit", "make it", "uvicorn.Nothing", "UVICORN_NO"],
 )
-def test_a_name_that_is_not_there(name: str) -> None:
+def test_reports_a_name_that_does_not_exist(name: str) -> None:
     assert not is_there(name)

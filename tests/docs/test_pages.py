@@ -1,4 +1,4 @@
-"""Every command and code block of README.md and docs/ does what its page says."""
+"""Every command and code block in README.md and docs/ does what its page says."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_blocks_run(page: Path, tmp_path: Path) -> None:
     [
         ("shell", "uvicorn main:app --no-such-option"),
         ("shell", "uvicorn main:no_such_app"),
-        ("shell", "curl http://127.0.0.1:8000/"),  # nothing is served
+        ("shell", "curl http://127.0.0.1:8000/"),  # the block starts no server
         ("shell", "make no-such-target"),
         ("shell", "pip install no-such-package"),
         ("shell", "python benchmarks/startup.py --no-such-option"),

@@ -1,4 +1,4 @@
-"""docs/settings.md lists every option; `python -m tests.docs.test_settings_page` writes its tables anew."""
+"""docs/settings.md lists every option. `python -m tests.docs.test_settings_page` writes its tables again."""
 
 import re
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ PYTHON_HEAD = ["| Parameter | Accepted | Meaning |", "|---|---|---|"]
 
 
 def escaped(text: str) -> str:
-    # Of what Markdown's first definition lets a backslash escape: anything else would be shown with it.
+    # Only characters that the original Markdown can escape. Before any other character, the backslash would be visible.
     return re.sub(r"([*|_\[\]>])", r"\\\1", text)
 
 
 def accepted(option: Option) -> str:
-    # The words for a boolean are told once, above the tables.
+    # The text above the tables lists the words for a boolean once.
     expected = option.kind.expected
     return escaped(expected.partition(":")[0] if isinstance(option.kind, Flag) else expected)
 
@@ -32,7 +32,7 @@ def row(option: Option) -> str:
         default = f" The default is {option.default_text}." if option.default_text else ""
         cells = [f"`{option.name}`{{ #{option.name} }}", accepted(option), escaped(option.help) + default]
     else:
-        # One below the other: a page has no room for two columns of long names.
+        # The names are below each other, because a page is too narrow for two columns of long names.
         names = [*option.declaration.split("/"), option.environment_variable]
         default = "off" if option.default is False else escaped(option.default_text)
         # The flag is the anchor: settings.md#--port.
@@ -52,13 +52,13 @@ def table(group: Group) -> list[str]:
 
 
 def sections() -> Iterator[tuple[str, list[str]]]:
-    """The headings of the page, and the lines below each of them."""
+    """Split the page into its headings and the lines below each heading."""
     parts = re.split(r"^## (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     for heading, text in zip(parts[1::2], parts[2::2], strict=True):
         yield heading, text.splitlines()
 
 
-def test_the_headings_are_the_groups() -> None:
+def test_the_headings_are_the_groups_of_options() -> None:
     assert [heading for heading, _ in sections()] == [group.value for group in Group]
 
 
@@ -78,7 +78,7 @@ def test_the_tasks_name_options() -> None:
     assert all(name == anchor and name in flags for name, anchor in linked)
 
 
-def test_the_examples_hold() -> None:
+def test_the_examples_are_accepted() -> None:
     config = Config("main:app", port=9000, log_level="debug")
     assert (config.port, config.log_level) == (9000, "debug")
     assert OPTIONS["reload_dirs"].declaration == "--reload-dir"
@@ -88,7 +88,7 @@ def test_the_examples_hold() -> None:
 def main() -> None:
     text = PAGE.read_text(encoding="utf-8").partition("\n## ")[0].rstrip() + "\n"
     for heading, lines in sections():
-        # A table with another head is part of the text.
+        # A table with a different head is part of the text and stays.
         prose = "\n".join(lines[: lines.index(table(Group(heading))[0])]).strip()
         text += "\n".join([f"\n## {heading}\n", *([f"{prose}\n"] if prose else []), *table(Group(heading)), ""])
     PAGE.write_text(text, encoding="utf-8")

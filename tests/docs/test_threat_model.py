@@ -1,4 +1,4 @@
-"""docs/threat-model.md names a proof for each bound, and each limit. test_names.py checks that its names are there."""
+"""docs/threat-model.md names a proof for each bound, and it names each limit. test_names.py checks those names."""
 
 import re
 
@@ -14,7 +14,7 @@ SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 
 
 def find_proofs() -> str:
-    """The last cells of the tables whose last column is "Shown by"."""
+    """Return the last cells of the tables whose last column is "Shown by"."""
     cells, shown = [], False
     for line in PAGE.splitlines():
         if line.startswith("|"):
@@ -27,8 +27,8 @@ def find_proofs() -> str:
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([^`]+)`", find_proofs()))))
-def test_proofs(name: str) -> None:
-    """A test, a benchmark, an attack or a command, and no other word of the code."""
+def test_every_proof_is_a_test_or_a_command(name: str) -> None:
+    """A proof is a test, a benchmark, an attack or a command, and no other word in code style."""
     assert name in ATTACKS or name.startswith(("tests/", "benchmarks/", "make "))
 
 
