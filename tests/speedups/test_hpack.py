@@ -51,7 +51,7 @@ def literal(name: bytes, value: bytes, first: int = 0x40) -> bytes:
 # The vectors
 
 
-@pytest.mark.skipif(not PATH.exists(), reason="the shared cases are not beside the checkout")
+@pytest.mark.skipif(not PATH.exists(), reason="the shared cases are missing")
 def test_vectors(speedups: Any) -> None:
     assert len({story.encoder for story in stories()}) == 5
     assert len(stories()) > 150
@@ -63,7 +63,7 @@ def test_vectors(speedups: Any) -> None:
             assert decode(decoder, block) == fields
 
 
-@pytest.mark.skipif(not PATH.exists(), reason="the shared cases are not beside the checkout")
+@pytest.mark.skipif(not PATH.exists(), reason="the shared cases are missing")
 def test_sections_of_the_vectors_are_read_by_another_decoder(speedups: Any) -> None:
     encoder, decoder = speedups.Encoder(), hpack.Decoder()
     for story in stories()[::8]:

@@ -13,7 +13,7 @@ from tests.fuzz.run import QUIET
 from tests.fuzz.test_responses import conversations, flags_of, text_of
 from uvicorn import _speedups
 
-pytestmark = pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
+pytestmark = pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is missing")
 
 LIMITS = (100, 6, 300, 50)
 OF_A_READER = ("state", "more_body", "remaining")

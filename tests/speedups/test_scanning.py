@@ -18,7 +18,7 @@ from uvicorn._speedups.tables import KNOWN_FIELDS, TOKEN_CHARS
 
 _scan_c = importlib.import_module("uvicorn._speedups._scan_c") if len(BUILDS) == 2 else None
 
-pytestmark = pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
+pytestmark = pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is missing")
 
 LINE = b"GET / HTTP/1.1\r\n"
 NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})

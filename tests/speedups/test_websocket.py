@@ -79,7 +79,7 @@ def test_numbers(payload: Any) -> None:
 
 @settings(max_examples=300, **QUIET)
 @given(st.binary(max_size=80), st.integers(0, 80), st.integers(0, 80), st.integers(0, 0xFFFFFFFF))
-@pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
+@pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is missing")
 def test_the_two_bodies_of_each_function(data: bytes, start: int, stop: int, mask: int) -> None:
     start, stop = sorted((min(start, len(data)), min(stop, len(data))))
     compiled = importlib.import_module("uvicorn._speedups._payload_c")
@@ -338,7 +338,7 @@ _frames = st.builds(
 
 @settings(max_examples=300, **QUIET)
 @given(st.lists(_frames | st.binary(max_size=4), max_size=6), st.lists(st.integers(0, 600), max_size=6), st.booleans())
-@pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is not there")
+@pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is missing")
 def test_both_builds_are_one(sent: list[bytes], places: list[int], compressing: bool) -> None:
     """Call by call: events, replies and states."""
     parameters = DeflateParameters(False, False, 12, 12)

@@ -12,7 +12,7 @@ def _start(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
     return {**START, "headers": list(headers)}
 
 
-# What is sent for a path.
+# Path -> the messages that are sent for it.
 MESSAGES: dict[str, list[dict[str, Any]]] = {
     "/": [LENGTH, BODY],
     "/returns-early": [],
@@ -55,7 +55,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _echo(receive: Any, send: Any) -> None:
-    """Send back what comes, as it comes."""
+    """Send back each piece of the body as soon as it arrives."""
     await send(START)
     while True:
         event = await receive()

@@ -14,14 +14,14 @@ PUBLIC = {
 
 @functools.cache
 def protocol_class(parser: str, build: str) -> Any:
-    """A subclass of the public class that takes its speedups from one build, whichever was chosen at import.
+    """A subclass of the public class that takes its speedups from the given build, whichever was chosen at import.
 
     Raises:
-        ImportError: the parser or the build is not there.
+        ImportError: the parser or the build is missing.
     """
     speedups = _speedups.load(build)
     base = import_from_string(PUBLIC[parser])
-    # Without slots, it would have hooks assigned to the instance looked for, which is another way than that of `base`.
+    # `base` has slots. Without slots here, instances would be searched for hooks, which takes another code path.
     namespace = {
         "__slots__": (),
         "request_reader_class": speedups.RequestReader,

@@ -25,7 +25,7 @@ def connect_http2(build: str) -> Iterator[Callable[..., Http2Connection]]:
 
 @pytest.fixture
 def access() -> Iterator[Records]:
-    """What the access log gets."""
+    """The lines of the access log."""
     handler = Records()
     logger = logging.getLogger("uvicorn.access")
     logger.setLevel(logging.INFO)

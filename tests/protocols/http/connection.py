@@ -1,4 +1,4 @@
-"""An HTTP protocol on doubles of loop and transport, with what a test needs to talk to it."""
+"""An HTTP protocol over test doubles of the loop and the transport, with helpers for tests."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ def post(body: bytes, *fields: bytes) -> bytes:
 def respond(
     body: bytes = HELLO, status: int = 200, headers: Iterable[Any] = ((b"content-type", b"text/plain"),)
 ) -> Any:
-    """An application that answers so, with content-length."""
+    """An application that sends this response, with content-length."""
     fields = [*headers, (b"content-length", b"%d" % len(body))]
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -40,7 +40,7 @@ def respond(
 
 
 def send_all(*messages: Any) -> Any:
-    """An application that sends these messages; in their place may be an application to call, or an error to raise."""
+    """An application that sends these messages. An item may also be an application to call, or an error to raise."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for message in messages:
@@ -60,7 +60,7 @@ def body(data: bytes = b"", more_body: bool = False) -> dict[str, Any]:
 
 
 class Scopes:
-    """An application that keeps its scopes."""
+    """An application that keeps the scopes that it gets."""
 
     def __init__(self) -> None:
         self.scopes: list[Any] = []
@@ -71,7 +71,7 @@ class Scopes:
 
 
 class Reads:
-    """An application that reads to the end of the body, keeps the events, and answers with the number of bytes."""
+    """An application that reads the whole body, keeps the events, and answers with the number of bytes."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -83,12 +83,12 @@ class Reads:
 
     @property
     def size(self) -> int:
-        """How many bytes it has got."""
+        """The number of bytes that the application has received."""
         return sum(len(event.get("body", b"")) for event in self.events)
 
 
 class Records(logging.Handler):
-    """A handler that keeps its records."""
+    """A log handler that keeps its records."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,16 +103,16 @@ class Records(logging.Handler):
 
 
 class Peer:
-    """One of our protocols with a connection.
+    """One of our protocols, with a connection.
 
     Args:
         protocol_class: the class under test.
         app: the application.
-        loop: of the protocol.
-        transport: of the protocol.
+        loop: the loop of the protocol.
+        transport: the transport of the protocol.
         app_state: the lifespan state.
         server_state: shared with other connections.
-        options: of the `Config`.
+        options: the options of the `Config`.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Peer:
 
     @property
     def wire(self) -> bytes:
-        """What was written and not cleared."""
+        """The bytes that were written since the last clear."""
         return bytes(self.transport.buffer)
 
     @property
@@ -150,12 +150,12 @@ class Peer:
         return bool(self.transport.closed or getattr(self.transport, "eof_written", False))
 
     def fill(self, unsent: int) -> None:
-        """The client takes nothing more: this number of bytes waits in the transport."""
+        """Let the client stop reading: this number of bytes waits in the transport."""
         self.transport.unsent = unsent
         self.protocol.pause_writing()
 
     def fill_with_writes(self) -> None:
-        """The client takes nothing of what is written from now on."""
+        """Let the client stop reading: everything that is written from now on stays in the transport."""
         write = self.transport.write
 
         def keep(data: bytes) -> None:
@@ -169,7 +169,7 @@ P = TypeVar("P", bound=Peer)
 
 
 def connections_of(make: Callable[..., P]) -> Iterator[Callable[..., P]]:
-    """What a fixture yields that makes connections; the tasks that they have not run are closed at the end."""
+    """Yield a function that makes connections; at the end, close their tasks that have not run."""
     connections: list[P] = []
 
     def connect(*arguments: Any, **options: Any) -> P:
@@ -183,13 +183,13 @@ def connections_of(make: Callable[..., P]) -> Iterator[Callable[..., P]]:
 
 
 class Http1Connection(Peer):
-    """One connection, made.
+    """One connection, already made.
 
     Args:
-        transport: a plain `MockTransport` unless given.
+        transport: the transport; a plain `MockTransport` by default.
         full: use a `FullTransport`.
-        loop: a `MockLoop` unless given.
-        options: as for `Peer`.
+        loop: the loop; a `MockLoop` by default.
+        options: options for `Peer`.
     """
 
     def __init__(
@@ -206,33 +206,33 @@ class Http1Connection(Peer):
         super().__init__(protocol_class, app, loop=loop or MockLoop(), transport=transport, **{"ws": "none", **options})
 
     def feed(self, data: bytes) -> "Http1Connection":
-        """Have the server receive the bytes, if there are some; the connection."""
+        """Let the server receive the bytes, if there are any; return the connection."""
         if data:
             self.transport.protocol.data_received(data)
         return self
 
     async def run(self, data: bytes = b"") -> "Http1Connection":
-        """Have the server receive the bytes, and run the oldest application task to its end; the connection."""
+        """Let the server receive the bytes, run the oldest application task to its end, and return the connection."""
         self.feed(data)
         await self.loop.run_one()
         return self
 
     async def run_all(self, data: bytes = b"") -> "Http1Connection":
-        """Have the server receive the bytes, and run applications until no task waits; the connection."""
+        """Let the server receive the bytes, run applications until no task waits, and return the connection."""
         self.feed(data)
         while self.loop.waiting:
             await self.loop.run_one()
         return self
 
     async def start(self, data: bytes = b"") -> "asyncio.Task[None]":
-        """Have the server receive the bytes, and run the oldest task until it waits; the task to await."""
+        """Let the server receive the bytes, run the oldest task until it waits, and return the task to await."""
         self.feed(data)
         task: asyncio.Task[None] = self.loop.start_one()
         await turns()
         return task
 
     async def ask(self, data: bytes) -> Response:
-        """Send one request and run the application; the response."""
+        """Send one request, run the application, and return the response."""
         await self.run(data)
         response = self.responses()[-1]
         self.transport.clear_buffer()
@@ -246,6 +246,6 @@ class Http1Connection(Peer):
         return [response.status for response in self.responses()]
 
     def lose(self, error: Exception | None = None) -> None:
-        """The connection is gone."""
+        """Report the connection as lost."""
         self.transport.closed = True
         self.transport.protocol.connection_lost(error)

@@ -1,4 +1,4 @@
-"""A page that is answered when the browser has asked for the style sheet of its early hint."""
+"""A page that is not answered until the browser has requested the style sheet of its early hint."""
 
 import asyncio
 import functools
@@ -9,7 +9,7 @@ from tests.processes import PATIENCE
 
 @functools.cache
 def asked() -> asyncio.Event:
-    """Whether the browser has asked for the style sheet."""
+    """Whether the browser has requested the style sheet."""
     return asyncio.Event()
 
 

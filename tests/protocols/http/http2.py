@@ -1,4 +1,4 @@
-"""One HTTP/2 connection of our own, made, and its client."""
+"""One HTTP/2 connection of our own class, already made, and its client."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,12 +14,12 @@ T = TypeVar("T", bound="Http2Connection")
 
 
 def http2_class(build: str) -> Any:
-    """The wire with the session of one build, whichever was chosen at import."""
+    """The HTTP/2 class with the session of the given build, whichever was chosen at import."""
     return type(f"{build.title()}Http2", (Http2,), {"__slots__": (), "session_class": _speedups.load(build).Session})
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until something is so."""
+    """Let the loop run until the condition is true."""
     for _ in range(1000):
         if condition():
             return
@@ -28,13 +28,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Http2Connection(Peer):
-    """A connection on a real loop, on which applications start at once where Python can, or on a double of one.
+    """A connection on a real loop or on a double. On a real loop, applications start eagerly if Python supports it.
 
     Args:
-        double: use a `MockLoop`, which has a clock that tests move.
+        double: use a `MockLoop`, whose clock the tests move.
         hello: whether the client has sent its preface.
-        transport: a `FullTransport` unless given.
-        options: as for `Peer`.
+        transport: the transport; a `FullTransport` by default.
+        options: options for `Peer`.
     """
 
     def __init__(
@@ -50,26 +50,26 @@ class Http2Connection(Peer):
             self.reader.frames.clear()
 
     def feed(self: T, *data: bytes) -> T:
-        """Have the server receive the bytes in one read; the connection."""
+        """Let the server receive the bytes in one read; return the connection."""
         self.protocol.data_received(b"".join(data))
         return self
 
     async def fetch(self, *data: bytes, stream: int = 1) -> Answer:
-        """Have the server receive the bytes; the response on the stream, as `get` gives it."""
+        """Let the server receive the bytes, and return the response on the stream, like `get`."""
         return await self.feed(*data).get(stream)
 
     def take(self) -> bytes:
-        """What was written since the last call."""
+        """The bytes that were written since the last call."""
         data: bytes = self.transport.buffer
         self.transport.clear_buffer()
         return data
 
     def read(self) -> Reader:
-        """All that was sent."""
+        """The frames that were sent since the first call."""
         return self.reader.read(self.take())
 
     def answer(self, stream: int) -> Answer:
-        """What has come on a stream."""
+        """The response so far on a stream."""
         return self.read().answers.get(stream, Answer())
 
     async def get(self, stream: int) -> Answer:

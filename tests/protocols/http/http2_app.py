@@ -1,4 +1,4 @@
-"""What live tests of HTTP/2 are served by."""
+"""The application for the live tests of HTTP/2."""
 
 import asyncio
 import functools
@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.processes import PATIENCE
 
-# More than the connections that a browser opens to one server over HTTP/1.1.
+# More requests than a browser opens connections to one server over HTTP/1.1.
 TOGETHER = 20
 
 PAGE = (
@@ -42,7 +42,7 @@ _arrivals = itertools.count(1)
 
 @functools.cache
 def all_arrived() -> asyncio.Event:
-    """Whether as many requests are served at once as the page sends."""
+    """Whether all requests of the page are being served at the same time."""
     return asyncio.Event()
 
 
@@ -56,7 +56,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"x", "more_body": True})
     if path in ("/busy", "/begun"):
-        # It does not look for a disconnect, and is still at it when the last request of a test has come.
+        # It does not look for a disconnect, and it still runs when the last request of a test has arrived.
         await asyncio.sleep(PATIENCE / 10)
     if path == "/together":
         if next(_arrivals) == TOGETHER:
@@ -87,7 +87,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 def describe(scope: Any) -> bytes:
-    """What the server knows of a request."""
+    """What the server knows about a request."""
     return json.dumps({name: scope[name] for name in ("http_version", "scheme", "client")}).encode()
 
 

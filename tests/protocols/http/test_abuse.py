@@ -1,4 +1,4 @@
-"""What clients do and no browser would: nothing of it is kept without a bound, or forever."""
+"""What an abusive client may do and no browser does: the server keeps none of it without a limit, or forever."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ BIG = b"x" * 200_000
 
 
 class Slow:
-    """An application that answers when it is told."""
+    """An application that answers when the test sets its event."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -27,7 +27,7 @@ class Slow:
 
 
 def _upgrading(connect: Any, app: Any) -> Any:
-    """A connection that would hand over to the class, were it not for the request before."""
+    """A connection that would hand over to the WebSocket class if no earlier request were being served."""
     connection = connect(app, full=True)
     connection.protocol.ws_protocol_class = object
     return connection
@@ -44,7 +44,7 @@ async def test_reading_pauses_while_an_upgrade_waits(connect: Any) -> None:
     await task
 
 
-async def test_an_upgrade_behind_a_fin_is_not_taken_up(connect: Any) -> None:
+async def test_drops_an_upgrade_followed_by_a_fin(connect: Any) -> None:
     app = Slow()
     connection = _upgrading(connect, app).feed(GET + UPGRADE)
     task = connection.loop.start_one()
@@ -55,7 +55,7 @@ async def test_an_upgrade_behind_a_fin_is_not_taken_up(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_a_client_that_asks_again_and_reads_nothing_is_given_up(connect: Any) -> None:
+async def test_aborts_a_client_that_sends_requests_and_reads_nothing(connect: Any) -> None:
     connection = await connect(send_all(start(), body(BIG)), full=True).run(GET)
     connection.fill(len(BIG))
     task = connection.feed(GET).loop.start_one()
@@ -66,7 +66,7 @@ async def test_a_client_that_asks_again_and_reads_nothing_is_given_up(connect: A
     await task
 
 
-async def test_a_client_that_takes_everything_late_is_not_aborted(connect: Any) -> None:
+async def test_does_not_abort_a_client_that_reads_late(connect: Any) -> None:
     connection = connect(respond(), full=True)
     await connection.ask(GET)
     connection.transport.unsent = 100
@@ -78,7 +78,7 @@ async def test_a_client_that_takes_everything_late_is_not_aborted(connect: Any) 
     assert not connection.transport.aborted
 
 
-async def test_a_client_that_has_taken_everything_late_must_send_the_rest_of_its_body(connect: Any) -> None:
+async def test_closes_a_client_that_reads_late_and_keeps_its_body(connect: Any) -> None:
     connection = connect(send_all(start(), body(BIG)), full=True).feed(head(b"POST / HTTP/1.1", b"Content-Length: 10"))
     task = connection.loop.start_one()
     await asyncio.sleep(0)
@@ -93,7 +93,7 @@ async def test_a_client_that_has_taken_everything_late_must_send_the_rest_of_its
     assert not connection.transport.aborted
 
 
-async def test_nothing_is_served_behind_a_body_that_was_cut_off(connect: Any) -> None:
+async def test_serves_nothing_after_a_body_that_was_cut_off(connect: Any) -> None:
     connection = connect(respond(), full=True)
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 10)))
     connection.feed(b"x" * (LINGER_BYTES + 10) + GET)
@@ -102,7 +102,7 @@ async def test_nothing_is_served_behind_a_body_that_was_cut_off(connect: Any) ->
     assert connection.state.total_requests == 1
 
 
-async def test_receives_that_are_cancelled_leave_nothing(connect: Any) -> None:
+async def test_keeps_nothing_of_cancelled_receives(connect: Any) -> None:
     cycles: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -117,12 +117,12 @@ async def test_receives_that_are_cancelled_leave_nothing(connect: Any) -> None:
     connection = connect(app)
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert not any(cycles)
-    # Nothing waited for the body any more when the response was made.
+    # When the response was made, no receive was waiting for the body any more.
     assert 60 not in connection.loop.timers
 
 
-async def test_reading_goes_on_while_the_response_is_made(connect: Any) -> None:
-    """A disconnect is noticed only while reading."""
+async def test_keeps_reading_while_the_response_is_made(connect: Any) -> None:
+    """The server only notices a disconnect while it reads."""
     app = Slow()
     read: list[Any] = []
 
@@ -140,21 +140,21 @@ async def test_reading_goes_on_while_the_response_is_made(connect: Any) -> None:
     assert len(read[0]["body"]) == 70_000
 
 
-def test_names_of_hosts_take_a_bounded_memory() -> None:
+def test_the_memory_for_host_names_is_bounded() -> None:
     for number in range(3000):
         assert request_line.is_authority(b"host-%d.example" % number)
     assert len(request_line.GOOD_AUTHORITIES) <= 1024
 
 
-def test_long_names_of_hosts_are_not_remembered() -> None:
+def test_long_host_names_are_not_remembered() -> None:
     name = b"a" * 100_000
     assert request_line.is_authority(name)
     assert name not in request_line.GOOD_AUTHORITIES
 
 
 @pytest.mark.parametrize("method", [b"M-SEARCH", b"PURGE", b"GET"])
-async def test_bytes_after_a_head_without_fields_are_not_its_fields(connect: Any, method: bytes) -> None:
-    """What follows an HTTP/1.0 request without fields is no part of its head, whatever the method."""
+async def test_bytes_after_a_head_without_fields_are_not_read_as_fields(connect: Any, method: bytes) -> None:
+    """The bytes after an HTTP/1.0 request without fields are not part of its head, whatever the method."""
     connection = connect(respond()).feed(method + b" / HTTP/1.0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n")
     assert connection.protocol.scope["headers"] == []
     await connection.run()
@@ -172,14 +172,14 @@ async def test_bytes_after_a_head_without_fields_are_not_its_fields(connect: Any
         ((b"Content-Length: 5", b"Transfer-Encoding: gzip"), 400),
     ],
 )
-def test_transfer_codings_that_are_refused(connect: Any, fields: tuple[bytes, ...], status: int) -> None:
-    """The same status from both parsers, of which one looks at the fields before the builder does."""
+def test_refuses_transfer_codings(connect: Any, fields: tuple[bytes, ...], status: int) -> None:
+    """Both parsers give the same status, although one of them checks the fields before the request builder does."""
     connection = connect(respond()).feed(head(b"POST / HTTP/1.1", *fields))
     assert connection.statuses == [status]
 
 
-async def test_a_client_that_has_reset_is_not_half_closed(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """shutdown(2) fails before the loop has told of the reset: that is nothing the application should hear of."""
+async def test_does_not_half_close_after_a_reset(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """shutdown(2) fails before the loop has reported the reset; the application must not see this error."""
     connection = connect(respond(), full=True)
 
     def write_eof() -> None:
@@ -192,7 +192,7 @@ async def test_a_client_that_has_reset_is_not_half_closed(connect: Any, monkeypa
     assert connection.loop.timers == []
 
 
-async def test_a_broken_head_request_that_waited_is_answered_without_a_body(connect: Any) -> None:
+async def test_answers_a_waiting_broken_head_request_without_a_body(connect: Any) -> None:
     app = Slow()
     connection = connect(app, full=True).feed(GET + head(b"HEAD / HTTP/1.1", b"Transfer-Encoding: chunked") + b"x\r\n")
     task = connection.loop.start_one()
@@ -203,8 +203,7 @@ async def test_a_broken_head_request_that_waited_is_answered_without_a_body(conn
     assert connection.wire.endswith(b"connection: close\r\n\r\n")
 
 
-async def test_thousands_of_hosts(connect: Any) -> None:
-    """What is remembered of clients is bounded."""
+async def test_checks_hosts_after_more_names_than_it_remembers(connect: Any) -> None:
     connection = connect(respond())
     for number in range(1100):
         await connection.run(head(host=b"host-%d.example" % number))

@@ -1,4 +1,4 @@
-"""Access lines, and that nothing from a client reaches a log raw."""
+"""Access lines, and the escaping of everything from a client in the log."""
 
 import asyncio
 import logging

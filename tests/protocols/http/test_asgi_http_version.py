@@ -1,4 +1,4 @@
-"""ASGI over HTTP 2.4: `send` raises an OSError once the client has gone. With 2.3 it does nothing."""
+"""ASGI over HTTP 2.4: `send` raises an OSError after the client has left. With version 2.3, `send` does nothing."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from uvicorn.protocols.utils import ClientDisconnected, stems_from_disconnect
 
 
 class Sending:
-    """An application that sends a part of a body whenever the test asks for one, and does not receive."""
+    """An application that sends one part of a body whenever the test asks for it, and never receives."""
 
     def __init__(self, translate: Callable[[], None] | None = None) -> None:
         self.go_on = asyncio.Event()
@@ -45,7 +45,7 @@ def raise_another() -> None:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[int, str]]]:
-    """What was said of applications."""
+    """The log records about applications."""
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
     return lambda: [
         (record.levelno, record.getMessage()) for record in caplog.records if "application" in record.getMessage()
@@ -74,7 +74,7 @@ async def test_2_3_is_the_default(connect: Any, logged: Any) -> None:
 
 
 @pytest.mark.parametrize("version", ["2.4", 2.4])
-async def test_send_raises_once_the_client_has_gone(connect: Any, version: Any, logged: Any) -> None:
+async def test_send_raises_after_the_client_has_left(connect: Any, version: Any, logged: Any) -> None:
     app = Sending()
     connection = await ask(connect, app, asgi_http_version=version)
     assert (app.version, app.sent) == ("2.4", 1)
@@ -88,7 +88,7 @@ async def test_send_raises_once_the_client_has_gone(connect: Any, version: Any, 
     assert connection.state.tasks == set()
 
 
-async def test_it_raises_for_the_start_of_a_response_too(connect: Any, logged: Any) -> None:
+async def test_send_of_the_start_raises_too(connect: Any, logged: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         assert await receive() == {"type": "http.disconnect"}
@@ -101,7 +101,7 @@ async def test_it_raises_for_the_start_of_a_response_too(connect: Any, logged: A
     assert logged() == []
 
 
-async def test_a_send_that_waits_for_the_client_raises(connect: Any) -> None:
+async def test_a_send_that_waits_raises_when_the_client_leaves(connect: Any) -> None:
     app = Sending()
     app.go_on.set()
     transport = MockTransport()
@@ -118,13 +118,13 @@ async def test_a_send_that_waits_for_the_client_raises(connect: Any) -> None:
     assert app.sent == 0
 
 
-async def test_what_a_framework_makes_of_it_is_no_error(connect: Any, logged: Any) -> None:
+async def test_an_exception_raised_from_the_disconnect_is_not_logged_as_an_error(connect: Any, logged: Any) -> None:
     app = Sending(raise_another)
     connection = await ask(connect, app, asgi_http_version="2.4")
     lose(connection)
     app.go_on.set()
     await turns()
-    # It may be a fault of a cleanup, which has to be found somewhere.
+    # It is logged at level DEBUG, because a cleanup may be at fault and its developer must be able to find it.
     message = "Exception in ASGI application after its client had gone: GET /\n"
     assert logged() == [(logging.DEBUG, message)]
 
@@ -169,7 +169,7 @@ async def test_a_shutdown_ends_a_stream_that_only_sends(connect: Any, logged: An
     assert logged() == []
 
 
-async def test_a_message_after_a_complete_response_is_a_mistake_as_before(connect: Any, logged: Any) -> None:
+async def test_a_message_after_a_complete_response_is_an_error(connect: Any, logged: Any) -> None:
     connection = await ask(connect, send_all(respond(), body(b"more")), asgi_http_version="2.4")
     assert connection.wire.endswith(HELLO)
     assert logged() == [(logging.ERROR, "Exception in ASGI application: GET /\n")]
@@ -227,11 +227,11 @@ async def test_http2(connect_http2: Any, how: str, logged: Any) -> None:
     assert (connection.answer(1).reset is not None) == (how == "shutdown")
 
 
-# What stems from a disconnect
+# Errors that stem from a disconnect
 
 
 class Group(Exception):
-    """As `ExceptionGroup`, which Python 3.10 lacks."""
+    """Like `ExceptionGroup`, which Python 3.10 lacks."""
 
     def __init__(self, *exceptions: Any) -> None:
         self.exceptions = exceptions
@@ -245,7 +245,7 @@ def chained(exc: BaseException, context: BaseException | None = None, cause: Bas
 
 def a_circle() -> BaseException:
     one, two = KeyError("one"), KeyError("two")
-    # Python breaks a circle that `raise` would make; this is one by hand.
+    # `raise` breaks a cycle of contexts; this code sets the cycle by hand.
     one.__context__ = two
     two.__context__ = one
     return one

@@ -1,4 +1,4 @@
-"""Bad applications on a real server: logged with their cause, a 500 or a closed connection, and the next is served."""
+"""Bad applications on a real server: it logs the cause, answers 500 or closes, and serves the next request."""
 
 import re
 import socket
@@ -12,7 +12,7 @@ from tests.processes import ServerProcess, exchange, serve
 from tests.protocols.http.apps import MESSAGES
 from tests.protocols.http.connection import get
 
-# Path -> what the log says.
+# Path -> the text in the log.
 CAUSES = {
     "/raises": "ValueError: raised on purpose",
     "/raises-in-the-middle": "ValueError: raised on purpose",
@@ -43,14 +43,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
         yield running
 
 
-def test_every_bad_application_is_here() -> None:
+def test_every_bad_application_is_tested() -> None:
     assert set(MESSAGES) - {"/"} <= set(CAUSES)
 
 
 @pytest.mark.parametrize("path", CAUSES)
 def test_bad_application(server: ServerProcess, path: str) -> None:
     already = server.stderr.count(CAUSES[path])
-    # The server closes by itself: no `connection: close` is asked of it.
+    # The request has no `connection: close`, so the server must close the connection itself.
     answer = exchange((server.host, server.port), get(path))
     for response in parse_responses(answer, ["GET"], ended=True):
         assert response.status == 500 or not response.whole
@@ -74,7 +74,7 @@ def test_a_task_that_cancels_itself(server: ServerProcess) -> None:
 
 
 def test_streaming_both_ways_at_once(server: ServerProcess) -> None:
-    """Each piece comes back before the next is sent."""
+    """Each piece comes back before the client sends the next one."""
     with socket.create_connection((server.host, server.port), timeout=30) as client:
         client.sendall(head(b"POST /echo HTTP/1.1", b"Transfer-Encoding: chunked", b"Connection: close"))
         received = b""

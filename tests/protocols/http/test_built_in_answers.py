@@ -1,4 +1,4 @@
-"""The answers that the server gives by itself: 400, 503, and what is logged of them."""
+"""The answers that the server gives without the application (400, 503), and the log lines about them."""
 
 import logging
 from typing import Any
@@ -51,7 +51,7 @@ async def test_https_on_a_port_without_tls_is_logged(size: int, connect: Any, ca
 
 
 async def test_a_rejected_client_can_read_the_answer(connect: Any) -> None:
-    """What still comes is read and dropped for a while: the kernel's reset would eat the answer (RFC 9112 9.6)."""
+    """The server reads and drops further bytes for a while: a reset would destroy the answer (RFC 9112 9.6)."""
     connection = connect(respond(), full=True).feed(BAD)
     assert connection.transport.eof_written
     assert not connection.transport.closed
@@ -62,7 +62,7 @@ async def test_a_rejected_client_can_read_the_answer(connect: Any) -> None:
     assert connection.transport.closed or not stays
 
 
-async def test_a_rejected_client_that_goes_on_is_cut_off(connect: Any) -> None:
+async def test_cuts_off_a_rejected_client_that_keeps_sending(connect: Any) -> None:
     connection = connect(respond(), full=True).feed(BAD)
     fed = 0
     while not connection.transport.closed and fed < 1_000_000:

@@ -24,12 +24,12 @@ def trailers(*fields: Any, more: bool = False) -> dict[str, Any]:
 
 
 PROMISED = {**start(), "trailers": True}
-# Without `headers`, too.
+# A start message does not need `headers`.
 BARE = {"type": "http.response.start", "status": 200, "trailers": True}
 
 
 class Refused:
-    """An application that sends messages, of which the last is a mistake, and then answers with its text."""
+    """An application that sends messages, the last of which is an error, and then answers with the error's text."""
 
     def __init__(self, *messages: Any) -> None:
         self._messages = messages
@@ -40,7 +40,7 @@ class Refused:
             await send(message)
         with pytest.raises((RuntimeError, TypeError)) as caught:
             await send(last)
-        # The class that users know.
+        # The public class.
         assert type(caught.value) in (RuntimeError, TypeError)
         text = str(caught.value).encode()
         if all(message["type"] != "http.response.start" for message in before):
@@ -51,10 +51,10 @@ class Refused:
 
 
 async def refusal(connect: Any, connect_http2: Any, *messages: Any) -> str:
-    """The text of the error that the last message raises, which is the same over both versions of HTTP."""
+    """The text of the error that the last message raises. Both versions of HTTP must give the same text."""
     response = await connect(Refused(*messages)).ask(GET)
     connection = connect_http2(Refused(*messages)).feed(headers(1))
-    # A thread may take part.
+    # Files are opened in a thread, so the answer may take more than one pass of the loop.
     await waiting.until(lambda: connection.answer(1).ended)
     answer = connection.answer(1)
     assert (response.status, response.body) == (200, answer.body)
@@ -62,7 +62,7 @@ async def refusal(connect: Any, connect_http2: Any, *messages: Any) -> str:
     return bytes(answer.body).decode()
 
 
-async def test_scopes_announce_them(connect: Any, connect_http2: Any) -> None:
+async def test_scopes_announce_the_extensions(connect: Any, connect_http2: Any) -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -108,7 +108,7 @@ async def test_early_hints_over_http2(connect_http2: Any) -> None:
         assert answer.body == b"Hello"
 
 
-async def test_hints_arrive_before_there_is_a_response(connect: Any) -> None:
+async def test_hints_are_sent_before_the_response(connect: Any) -> None:
     at_start: list[bytes] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -127,12 +127,12 @@ async def test_no_hints_for_http_1_0(connect: Any) -> None:
     assert connection.wire.endswith(b"\r\n\r\nHello")
 
 
-async def test_a_hint_without_links_is_nothing(connect: Any) -> None:
+async def test_a_hint_without_links_is_not_sent(connect: Any) -> None:
     connection = await connect(send_all(hint(), start(204), body())).run(GET)
     assert connection.wire.startswith(b"HTTP/1.1 204 ")
 
 
-async def test_a_client_that_has_gone_gets_no_hint(connect_http2: Any) -> None:
+async def test_a_client_that_has_left_gets_no_hint(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         connection.protocol.connection_lost(None)
         await send(hint(b"</a>"))
@@ -146,7 +146,7 @@ async def test_a_client_that_has_gone_gets_no_hint(connect_http2: Any) -> None:
     assert 1 not in connection.read().answers
 
 
-async def test_the_body_is_still_asked_for_after_a_hint(connect: Any) -> None:
+async def test_sends_100_continue_after_a_hint(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(hint(b"</a>"))
         message = await receive()
@@ -221,7 +221,7 @@ async def test_trailers_on_a_real_loop(http_protocol_cls: Any) -> None:
         (head(b"HEAD / HTTP/1.1", b"TE: trailers"), []),
     ],
 )
-async def test_trailers_that_have_no_place_are_dropped(connect: Any, request_head: bytes, fields: list[Any]) -> None:
+async def test_drops_trailers_that_cannot_be_sent(connect: Any, request_head: bytes, fields: list[Any]) -> None:
     connection = connect(send_all({**start(200, *fields), "trailers": True}, body(b"Hello"), trailers(SUM)))
     await connection.run(request_head)
     assert b"x-sum" not in connection.wire
@@ -247,7 +247,7 @@ async def test_trailers_wait_for_the_body_before_them(connect_http2: Any) -> Non
     assert (answer.body, answer.heads[1:]) == (b"Hello", [[(b"x-sum", b"5")]])
 
 
-async def test_trailers_of_a_client_that_has_gone(connect_http2: Any) -> None:
+async def test_trailers_for_a_client_that_has_left(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(PROMISED)
         await send(body(b"Hello"))
@@ -263,7 +263,7 @@ async def test_trailers_of_a_client_that_has_gone(connect_http2: Any) -> None:
     assert len(connection.answer(1).heads) < 2
 
 
-async def test_a_response_without_the_trailers_it_has_announced(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_response_without_its_announced_trailers(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect(send_all(PROMISED, body(b"Hello"))).run(GET_WITH_TRAILERS)
     assert connection.wire.endswith(b"5\r\nHello\r\n")
     assert connection.transport.closed
@@ -297,8 +297,8 @@ async def test_trailers_at_the_wrong_time(connect: Any, connect_http2: Any, mess
         ),
     ],
 )
-async def test_mistakes_in_place_of_trailers(connect: Any, connect_http2: Any, message: Any, text: str) -> None:
-    """None of them counts: the right ones can still be sent."""
+async def test_wrong_messages_instead_of_trailers(connect: Any, connect_http2: Any, message: Any, text: str) -> None:
+    """A wrong message changes nothing: the application can still send the right trailers."""
     caught: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

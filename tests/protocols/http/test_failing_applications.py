@@ -1,4 +1,4 @@
-"""What becomes of the connection when the application fails: a 500, or an end that is not taken for a whole answer."""
+"""The connection after the application has failed: a 500, or an end that no client takes for a complete response."""
 
 import asyncio
 import gc
@@ -37,11 +37,11 @@ async def test_exception_before_the_response(connect: Any, caplog: pytest.LogCap
     assert record.getMessage() == "Exception in ASGI application: GET /\n"
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], ValueError)
-    # The traceback begins in the application, or in what wraps it.
+    # The traceback begins in the application, or in the code that wraps it.
     assert "the cause" in caplog.text
 
 
-async def test_exception_after_the_start_and_before_a_byte(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_exception_after_the_start_and_before_the_body(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await run(connect, send_all(start(), ValueError("the cause")))
     assert connection.wire in (b"", SERVER_ERROR)
     assert connection.transport.closed
@@ -139,15 +139,15 @@ async def test_pipelined_requests_after_a_failure_are_not_served(connect: Any) -
     assert connection.transport.closed
 
 
-async def test_a_stream_to_an_old_client_that_breaks_is_reset(connect: Any) -> None:
-    """The end of the connection would be the end of the body."""
+async def test_resets_a_broken_stream_to_an_http_1_0_client(connect: Any) -> None:
+    """For an HTTP/1.0 client, a normal end of the connection would mean the end of the body."""
     connection = connect(send_all(start(), body(b"abc", True)), full=True)
     await connection.run(head(b"GET / HTTP/1.0"))
     assert connection.transport.aborted
     assert connection.protocol.is_closed
 
 
-async def test_a_stream_to_an_old_client_that_breaks_on_a_plain_transport(connect: Any) -> None:
+async def test_a_broken_stream_to_an_http_1_0_client_on_a_plain_transport(connect: Any) -> None:
     connection = await connect(send_all(start(), body(b"abc", True))).run(head(b"GET / HTTP/1.0"))
     assert connection.transport.closed
 
@@ -171,7 +171,7 @@ async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.L
     assert "too late" in caplog.text
 
 
-async def test_the_body_goes_on_after_the_response_broke(connect: Any) -> None:
+async def test_the_body_still_arrives_after_a_broken_response(connect: Any) -> None:
     connection = connect(send_all(start(), body(b"abc", True)))
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     assert connection.transport.closed
@@ -185,7 +185,7 @@ async def test_the_body_goes_on_after_the_response_broke(connect: Any) -> None:
 async def test_an_application_that_fails_on_a_real_loop(
     connect: Any, ends_with: Any, waits: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It may be done within `data_received`, or not."""
+    """The application may end within `data_received`, or later."""
 
     async def app(scope: Any, receive: Any, send: Any) -> Any:
         if waits:
@@ -207,7 +207,7 @@ async def test_an_application_that_fails_on_a_real_loop(
     }[ends_with]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application has a turn of its own")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application runs in its own turn")
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError, asyncio.CancelledError])
 async def test_only_what_ends_the_process_ends_the_loop(
     connect: Any, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
@@ -255,7 +255,7 @@ async def test_a_result_after_the_response_on_a_real_loop(
     assert errors(caplog) == ["ASGI callable should return None, but returned '1'."]
 
 
-async def test_an_error_after_the_response_lets_the_next_one_end(connect: Any) -> None:
+async def test_an_error_after_the_response_does_not_affect_the_next_response(connect: Any) -> None:
     go = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -280,15 +280,15 @@ async def test_an_error_after_the_response_lets_the_next_one_end(connect: Any) -
 
 
 class Resource:
-    """What an application has in its hands."""
+    """An object that an application holds."""
 
 
 @pytest.mark.parametrize("turns_before", [0, 1])
 async def test_objects_of_a_failed_application_are_released_at_once(
     connect: Any, turns_before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not by the collector, which may take minutes to come: generators are to be closed, and files."""
-    # A log record keeps the traceback.
+    """The garbage collector may only run minutes later, but generators and files must be closed at once."""
+    # The test stops the log, because a log record keeps the traceback and its objects.
     monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", True)
     held = []
 

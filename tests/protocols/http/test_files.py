@@ -29,7 +29,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 HEAD = head(b"HEAD / HTTP/1.1")
 
-# More than the buffers of both sockets hold.
+# More bytes than the buffers of both sockets hold.
 LARGE = 32 << 20
 
 sends_files = pytest.mark.skipif(not hasattr(os, "sendfile"), reason="the system has no sendfile")
@@ -44,25 +44,25 @@ def part_of(file: Any, **more: Any) -> dict[str, Any]:
 
 
 def sized(size: int, status: int = 200) -> dict[str, Any]:
-    """A start with content-length."""
+    """A start message with content-length."""
     return start(status, (b"content-length", b"%d" % size))
 
 
 def send_each(*messages: dict[str, Any]) -> Any:
-    """An application that sends these messages, and notes that it did."""
+    """An application that sends these messages and counts its completed runs."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for message in messages:
             await send(message)
-        app.sent += 1  # type: ignore[attr-defined]  # of a function
+        app.sent += 1  # type: ignore[attr-defined]  # an attribute of a function
 
-    app.sent = 0  # type: ignore[attr-defined]  # as before
+    app.sent = 0  # type: ignore[attr-defined]  # as above
     return app
 
 
 @pytest.fixture
 def make_file(tmp_path: Path) -> Callable[[int], Path]:
-    """Make a file of a size, in which no two stretches are alike."""
+    """Make a file of the given size, in which no two parts are equal."""
 
     def make(size: int) -> Path:
         path = tmp_path / f"{size}.bin"
@@ -74,7 +74,7 @@ def make_file(tmp_path: Path) -> Callable[[int], Path]:
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """A file that takes no room on the disk."""
+    """A large file that takes no space on the disk."""
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(LARGE)
@@ -82,7 +82,7 @@ def large(tmp_path: Path) -> Path:
 
 
 def is_open(path: Path) -> bool:
-    """Whether this process has a file open. Only Linux can tell."""
+    """Whether this process has the file open. This can only be seen on Linux."""
     if sys.platform != "linux":
         return False
     for link in Path("/proc/self/fd").iterdir():
@@ -94,7 +94,7 @@ def is_open(path: Path) -> bool:
 
 @pytest.fixture(params=["http1", "http2"])
 def ask(request: pytest.FixtureRequest, connect: Any, connect_http2: Any) -> Any:
-    """Ask an application over one of the wires, with a double of a transport: status and body."""
+    """Send a request to an application over one of the wires, on a test transport; return status and body."""
 
     async def http1(app: Any, method: str = "GET") -> tuple[int, bytes]:
         connection = connect(app)
@@ -132,7 +132,7 @@ async def test_the_head_of_a_file(ask: Any, make_file: Any, size: int) -> None:
     assert await ask(send_each(sized(size, 304), path_of(make_file(size)))) == (304, b"")
 
 
-async def test_a_path_that_is_relative(ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_relative_path(ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make_file(9).parent)
     assert await ask(send_each(start(), path_of("9.bin"))) == (200, b"0000000\n0")
 
@@ -176,7 +176,7 @@ async def test_the_position_of_a_file(ask: Any, make_file: Any, is_descriptor: b
         assert (os.lseek(file.fileno(), 0, os.SEEK_CUR) if is_descriptor else file.tell()) == 16
 
 
-async def test_systems_that_read_at_the_position_alone(
+async def test_systems_that_can_only_read_at_the_current_position(
     ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "pread", raising=False)
@@ -215,7 +215,7 @@ async def test_only_regular_files_are_sent(connect: Any, connect_http2: Any, tmp
             os.close(end)
 
 
-async def test_parts_that_are_not_there(connect: Any, connect_http2: Any, make_file: Any) -> None:
+async def test_parts_beyond_the_end_of_the_file(connect: Any, connect_http2: Any, make_file: Any) -> None:
     with make_file(100).open("rb") as file:
         number = file.fileno()
         for options, text in (
@@ -231,8 +231,8 @@ async def test_parts_that_are_not_there(connect: Any, connect_http2: Any, make_f
 
 @pytest.mark.parametrize("size", [100, files.PIECE * 2])
 @pytest.mark.parametrize(("more", "what"), [(-1, "longer"), (1, "shorter")])
-async def test_a_length_that_is_not_that_of_the_file(ask: Any, make_file: Any, size: int, more: int, what: str) -> None:
-    """Nothing of the file counts as sent."""
+async def test_a_length_that_differs_from_the_file(ask: Any, make_file: Any, size: int, more: int, what: str) -> None:
+    """No byte of the file counts as sent."""
     caught: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -248,7 +248,7 @@ async def test_a_length_that_is_not_that_of_the_file(ask: Any, make_file: Any, s
     assert caught == [f"Response content {what} than Content-Length"] * 2
 
 
-async def test_an_error_that_the_application_lets_out(ask: Any, tmp_path: Path) -> None:
+async def test_an_error_that_the_application_does_not_catch(ask: Any, tmp_path: Path) -> None:
     assert await ask(send_each(start(), path_of(tmp_path / "missing"))) == (500, b"Internal Server Error")
 
 
@@ -280,7 +280,7 @@ async def test_messages_while_a_file_is_sent(connect: Any, connect_http2: Any, m
 async def test_a_file_that_becomes_shorter(
     connect: Any, connect_http2: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The client must be able to tell."""
+    """The client must be able to see that the response is incomplete."""
     read = files._read
 
     def shorten(file: int, offset: int, size: int) -> bytes:
@@ -317,7 +317,7 @@ async def test_a_file_that_grows(ask: Any, make_file: Any, monkeypatch: pytest.M
 # Clients
 
 
-async def test_no_more_is_read_than_the_client_takes(connect_http2: Any, make_file: Any) -> None:
+async def test_reads_the_file_only_as_fast_as_the_client_reads(connect_http2: Any, make_file: Any) -> None:
     path = make_file(files.PIECE * 4)
     app = send_each(start(), path_of(path))
     connection = connect_http2(app).feed(settings((codes.INITIAL_WINDOW_SIZE, 9)), headers(1))
@@ -362,7 +362,7 @@ async def test_an_application_that_is_cancelled_while_a_file_is_opened(
         await send(start())
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(send(path_of(path)), 0.01)
-        # The response is as it was.
+        # The response is unchanged.
         await send(body(b"another"))
 
     connection = connect(app)
@@ -372,18 +372,18 @@ async def test_an_application_that_is_cancelled_while_a_file_is_opened(
     await until(lambda: not is_open(path))
 
 
-# From the kernel
+# Files that the kernel sends
 
 
 class Sendfile:
-    """`os.sendfile`, counted.
+    """`os.sendfile`, with a count of the calls.
 
     Attributes:
-        calls: how often it was called.
-        sent: the bytes that it has sent.
-        failures: raised by it instead, by the number of the call.
-        transport: asked at each call what it holds back, if it is given.
-        held_back: the answers.
+        calls: the number of calls.
+        sent: the number of bytes that were sent.
+        failures: number of the call -> the exception that it raises instead.
+        transport: if it is set, each call notes how many bytes this transport still holds.
+        held_back: the noted numbers.
     """
 
     def __init__(self) -> None:
@@ -416,7 +416,7 @@ def sendfile(monkeypatch: pytest.MonkeyPatch) -> Sendfile:
 
 
 async def read_body(reader: asyncio.StreamReader) -> bytes:
-    """The body of the next response, which has a length."""
+    """The body of the next response, whose length is known."""
     block = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
     [length] = [line for line in block.split(b"\r\n") if line.startswith(b"content-length: ")]
     return await asyncio.wait_for(reader.readexactly(int(length[16:])), 20)
@@ -476,7 +476,7 @@ async def test_a_file_that_the_kernel_does_not_send_is_read(
     assert sendfile.calls == call
 
 
-async def test_a_socket_that_is_full_after_all(http_protocol_cls: Any, make_file: Any, sendfile: Sendfile) -> None:
+async def test_a_socket_that_is_already_full(http_protocol_cls: Any, make_file: Any, sendfile: Sendfile) -> None:
     sendfile.failures = {1: BlockingIOError(), 3: BlockingIOError()}
     path = make_file(5 << 20)
     async with serving(http_protocol_cls, send_each(sized(5 << 20), path_of(path))) as (reader, writer, _):
@@ -516,7 +516,7 @@ async def test_unsent_bytes_go_out_before_the_file(http_protocol_cls: Any, make_
 
 
 class Stalled:
-    """A client that has taken the beginning of a large file, on a server of its own.
+    """A client that has read the beginning of a large file, on its own server.
 
     Attributes:
         protocol: the server's side.
@@ -528,12 +528,12 @@ class Stalled:
 
     @property
     def left(self) -> int:
-        """Bytes of the file that the kernel has not taken; 0 if none is being sent."""
+        """The number of bytes of the file that the kernel has not taken; 0 if no file is being sent."""
         transfer = self.protocol.connection.transfer
         return 0 if transfer is None else transfer.left
 
     async def wait(self) -> None:
-        """Return when the kernel takes nothing more."""
+        """Return when the kernel takes no more bytes."""
         await until(lambda: self.left)
         before = -1
         while before != self.left:
@@ -552,7 +552,7 @@ async def stalled(http_protocol_cls: Any, app: Any, **options: Any) -> Any:
 
 
 @sends_files
-async def test_a_client_that_takes_a_file_slowly(http_protocol_cls: Any, large: Path) -> None:
+async def test_a_client_that_reads_a_file_slowly(http_protocol_cls: Any, large: Path) -> None:
     app = send_each(sized(LARGE), path_of(large))
     async with stalled(http_protocol_cls, app) as (client, reader):
         deadline = client.protocol.connection.deadline
@@ -570,11 +570,11 @@ async def test_a_client_that_takes_a_file_slowly(http_protocol_cls: Any, large: 
 
 
 @sends_files
-async def test_a_client_that_takes_nothing_of_a_file(http_protocol_cls: Any, large: Path) -> None:
+async def test_a_client_that_stops_reading_a_file(http_protocol_cls: Any, large: Path) -> None:
     app = send_each(sized(LARGE), path_of(large))
     async with stalled(http_protocol_cls, app, timeout_send=30) as (client, _):
         connection = client.protocol.connection
-        # It has taken something at first.
+        # The client has read the first bytes.
         connection.deadline.pass_now()
         assert not client.protocol.transport.is_closing()
         connection.deadline.pass_now()
@@ -595,7 +595,7 @@ async def test_a_client_that_leaves_during_a_file(http_protocol_cls: Any, large:
 
 
 @sends_files
-async def test_an_application_of_asgi_http_2_4_is_told_of_a_client_that_leaves(
+async def test_send_raises_with_asgi_http_2_4_when_the_client_leaves(
     http_protocol_cls: Any, large: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caught: list[type[Exception]] = []
@@ -615,7 +615,7 @@ async def test_an_application_of_asgi_http_2_4_is_told_of_a_client_that_leaves(
     assert "Exception in ASGI application" not in caplog.text
 
 
-async def test_a_client_that_has_left_before_the_loop_knows(
+async def test_a_client_that_has_left_before_the_loop_notices(
     http_protocol_cls: Any, make_file: Any, sendfile: Sendfile
 ) -> None:
     sendfile.failures[1] = ConnectionResetError()
@@ -638,7 +638,7 @@ async def test_an_application_that_is_cancelled_during_a_file(http_protocol_cls:
         left.append(client.left)
         sending.cancel()
         await asyncio.wait([sending])
-        # It may send the rest another way.
+        # The application may send the rest in another way.
         await send(body(b"r" * left[0]))
 
     go = asyncio.Event()
@@ -694,7 +694,7 @@ async def test_a_connection_that_closes_before_the_file(
 async def test_which_connections_the_kernel_can_send_to() -> None:
     class Full(FullTransport):
         def set_write_buffer_limits(self, high: int | None = None) -> None:
-            """Has none."""
+            """This transport has no such limits."""
 
     def can_send_files(transport: Any) -> bool:
         connection = Http1Connection(H11, respond(), transport=transport)

@@ -1,4 +1,4 @@
-"""When the head of a response goes out: with the first part of the body, or alone at the loop's next turn."""
+"""When the head of a response is sent: with the first part of the body, or alone at the loop's next turn."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ START = start(200, (b"content-length", b"3"))
 
 
 class Steps:
-    """An application that sends one message each time it is told to, or calls what it is given."""
+    """An application that sends one message, or calls a function, each time the test asks for it."""
 
     def __init__(self, *first: Any) -> None:
         self._steps: asyncio.Queue[Any] = asyncio.Queue()
@@ -49,7 +49,7 @@ def on_real_loop(http_protocol_cls: Any, app: Any) -> tuple[Any, FullTransport]:
 
 
 @pytest.mark.parametrize("steps", [[], [asyncio.sleep]], ids=["first step", "later step"])
-async def test_the_head_goes_out_though_no_part_follows(http_protocol_cls: Any, steps: list[Any]) -> None:
+async def test_the_head_goes_out_even_if_no_part_follows(http_protocol_cls: Any, steps: list[Any]) -> None:
     async def wait() -> None:
         await turns(2)
 
@@ -71,7 +71,7 @@ async def test_head_and_part_of_the_same_turn_share_a_write(http_protocol_cls: A
         if wait:
             await turns(2)
         await send(START)
-        # None of this lets the loop run.
+        # The loop does not run during these calls.
         await (await respond_later())(send)
 
     async def respond_later() -> Any:
@@ -100,7 +100,7 @@ async def test_an_empty_part_after_the_head_writes_nothing(http_protocol_cls: An
 
 
 async def test_an_empty_end_of_a_stream_writes_nothing(http_protocol_cls: Any) -> None:
-    """With a length the end has no bytes of its own."""
+    """With a length, the end of the body has no bytes on the wire."""
     protocol, transport = on_real_loop(http_protocol_cls, send_all(START, body(b"abc", True), body()))
     protocol.data_received(GET)
     await turns(12)
@@ -111,7 +111,7 @@ async def test_an_empty_end_of_a_stream_writes_nothing(http_protocol_cls: Any) -
 async def test_without_an_access_log_nothing_is_logged(
     http_protocol_cls: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither for a head that goes out alone, nor for an application that fails."""
+    """This holds for a head that is sent alone, and for an application that fails."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/fail":
@@ -141,7 +141,7 @@ async def test_the_head_goes_out_on_doubles(connect: Any) -> None:
 
 
 def test_the_head_goes_out_at_once_without_a_loop(connect: Any) -> None:
-    """An application that is driven by hand has no turn to wait for."""
+    """Without a running loop, there is no turn to wait for."""
     writes = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -157,7 +157,7 @@ def test_the_head_goes_out_at_once_without_a_loop(connect: Any) -> None:
     assert connection.transport.writes == [HEAD, b"abc"]
 
 
-async def test_the_head_of_an_answer_to_head(connect: Any) -> None:
+async def test_the_head_of_a_response_to_a_head_request(connect: Any) -> None:
     app = Steps(START)
     connection: Http1Connection = connect(app).feed(head(b"HEAD / HTTP/1.1"))
     task = await connection.start()
@@ -185,7 +185,7 @@ async def test_an_error_in_the_same_turn_is_a_500(connect: Any) -> None:
     assert connection.statuses == [500]
 
 
-async def test_a_shutdown_before_the_head_is_announced_in_it(connect: Any) -> None:
+async def test_announces_a_shutdown_in_a_head_that_was_not_sent_yet(connect: Any) -> None:
     async def shut_down() -> None:
         connection.protocol.shutdown()
 
@@ -195,7 +195,7 @@ async def test_a_shutdown_before_the_head_is_announced_in_it(connect: Any) -> No
     assert connection.transport.closed
 
 
-async def test_a_shutdown_after_the_head_closes_behind_the_body(connect: Any) -> None:
+async def test_a_shutdown_after_the_head_closes_after_the_body(connect: Any) -> None:
     async def shut_down() -> None:
         connection.protocol.shutdown()
 
@@ -214,7 +214,7 @@ async def test_a_client_that_left_before_the_head_gets_nothing(connect: Any) -> 
     assert connection.wire == b""
 
 
-async def test_a_full_transport_takes_the_head_of_a_response_that_has_started(connect: Any) -> None:
+async def test_writes_the_head_of_a_started_response_to_a_full_transport(connect: Any) -> None:
     async def fill() -> None:
         connection.protocol.pause_writing()
 
@@ -231,8 +231,8 @@ async def test_a_full_transport_takes_the_head_of_a_response_that_has_started(co
     assert connection.wire == HEAD + b"abc"
 
 
-async def test_the_head_while_a_long_body_is_still_to_come(connect: Any) -> None:
-    """The head could not say that the connection ends, since it went out before the response was complete."""
+async def test_the_head_while_a_long_body_is_still_arriving(connect: Any) -> None:
+    """The head cannot announce the end of the connection, because it is sent before the response is complete."""
     connection: Http1Connection = connect(Steps(START, turns, body(b"abc"), None))
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 1000000") + b"x")
     assert connection.wire == HEAD + b"abc"

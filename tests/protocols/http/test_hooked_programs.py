@@ -45,7 +45,7 @@ async def listening(protocol_class: Any, app: Any, **options: Any) -> AsyncItera
 
 
 async def ask(port: int, data: bytes, context: ssl.SSLContext | None = None) -> tuple[Response, ...]:
-    """Send, and read until the server closes; the last request says so."""
+    """Send the requests and read until the server closes; the last request asks it to close."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     try:
         writer.write(data)
@@ -60,9 +60,9 @@ LAST = head(b"GET /last HTTP/1.1", b"Connection: close")
 
 @pytest.mark.parametrize("required", [True, False], ids=["required", "optional"])
 async def test_client_certificates(http_protocol_cls: Any, tmp_path: Any, required: bool) -> None:
-    """The application sees who the client is, and a client without a certificate is refused."""
+    """The application sees the client's certificate, and a client without a certificate is refused."""
 
-    class ClientCertificates(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class ClientCertificates(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_headers_complete(self) -> None:
             super().on_headers_complete()
             certificate = self.transport.get_extra_info("ssl_object").getpeercert()
@@ -98,10 +98,10 @@ async def test_client_certificates(http_protocol_cls: Any, tmp_path: Any, requir
 
 
 async def test_limit_of_the_target(http_protocol_cls: Any) -> None:
-    """With an answer of its own. The requests before it are served."""
+    """A hook refuses the request with its own answer. The requests before it are served."""
     app = Scopes()
 
-    class Limited(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Limited(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_url(self, url: bytes) -> None:
             if len(url) > 20:
                 self.transport.write(b"HTTP/1.1 414 URI Too Long\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
@@ -115,7 +115,7 @@ async def test_limit_of_the_target(http_protocol_cls: Any) -> None:
 
 
 async def test_trace_of_everything(http_protocol_cls: Any) -> None:
-    """Pipelined requests are read before the first is answered; each has all its calls."""
+    """Pipelined requests are read before the first is answered, and each request causes all its calls."""
     recorded: list[Any] = []
     names = (*OF_A_REQUEST, "on_response_complete", "data_received", "connection_made", "connection_lost")
 
@@ -145,7 +145,7 @@ async def test_trace_of_everything(http_protocol_cls: Any) -> None:
 
 
 async def test_h11_upgrade_by_path(build: str) -> None:
-    """A subclass that opens WebSockets on one path only."""
+    """A subclass that accepts WebSockets on one path only."""
     pytest.importorskip("websockets")
     from tests.protocols.http.classes import protocol_class
 
@@ -174,7 +174,7 @@ async def test_h11_upgrade_by_path(build: str) -> None:
 async def test_wrapped_run_asgi(
     http_protocol_cls: Any, parser: str, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """A tracing tool puts a span around each request, and another application in its place."""
+    """A tracing tool starts a span for each request and replaces the application."""
     spans: list[str] = []
     original = RequestResponseCycle.run_asgi
 

@@ -18,7 +18,7 @@ BEGUN = ["on_message_begin", ("on_url", b"/"), ("on_header", b"Host", b"a.exampl
 
 
 def traced(base: Any, calls: list[Any], *names: str) -> Any:
-    """A subclass whose hooks tell of themselves and call super()."""
+    """A subclass whose hooks record their calls and call super()."""
 
     def trace(name: str) -> Any:
         def hook(self: Any, *arguments: Any) -> None:
@@ -32,7 +32,7 @@ def traced(base: Any, calls: list[Any], *names: str) -> Any:
 
 
 class Called:
-    """An application that remembers its scopes and the bodies it was given, and answers."""
+    """An application that records its scopes and bodies, and answers."""
 
     def __init__(self) -> None:
         self.scopes: list[Any] = []
@@ -77,13 +77,13 @@ async def test_order_of_the_calls(http_protocol_cls: Any) -> None:
 
 
 async def test_calls_for_pieces(http_protocol_cls: Any) -> None:
-    """The calls for a head come together once it is complete; a body is told as it comes."""
+    """The hooks for a head are called when the head is complete; the hook for the body is called for each piece."""
     calls: list[Any] = []
     connection = Http1Connection(traced(http_protocol_cls, calls, *OF_A_REQUEST), respond())
     stream = CHUNKED + GET
     for position in range(len(stream)):
         if position == len(CHUNKED):
-            # What follows a request is read when that is answered.
+            # The bytes after a request are read when the request is answered.
             await serve(connection)
         connection.feed(stream[position : position + 1])
         if position < CHUNKED.index(b"\r\n\r\n") + 3:
@@ -110,7 +110,7 @@ async def test_each_hook_alone(http_protocol_cls: Any, app: Called, name: str) -
 
 
 class Proxy:
-    """As tracing libraries wrap functions: it seems to be the function."""
+    """Wraps a function in the way tracing libraries do: it looks like the function."""
 
     def __init__(self, function: Any, calls: list[Any]) -> None:
         self._function, self._calls = function, calls
@@ -136,7 +136,7 @@ class Proxy:
 async def test_hook_assigned_to_the_class(
     http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch, proxied: bool
 ) -> None:
-    """Before the first connection of the server."""
+    """The hook is assigned before the first connection of the server."""
     calls: list[Any] = []
     original = http_protocol_cls.on_url
 
@@ -154,7 +154,7 @@ async def test_hook_assigned_to_the_class(
 async def test_hook_assigned_to_an_instance(http_protocol_cls: Any) -> None:
     calls: list[Any] = []
 
-    class Assigning(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Assigning(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             if calls is not None:
@@ -165,13 +165,13 @@ async def test_hook_assigned_to_an_instance(http_protocol_cls: Any) -> None:
     assert (await connection.ask(GET)).status == 200
     assert (await connection.ask(GET)).status == 200
     assert calls == [b"/", "complete"] * 2
-    calls = None  # type: ignore[assignment]  # the next one has none of its own
+    calls = None  # type: ignore[assignment]  # the next connection has no hook
     other = Http1Connection(Assigning, respond(), server_state=connection.state)
     assert (await other.ask(GET)).status == 200
 
 
 def test_public_classes_refuse_assignment_to_an_instance(parser: str) -> None:
-    """They have slots, so that a hook is not silently never called."""
+    """The classes have slots, so that an assigned hook raises an error and is not silently ignored."""
     module = importlib.import_module(f"uvicorn.protocols.http.{parser}_impl")
     base = module.H11Protocol if parser == "h11" else module.HttpToolsProtocol
     protocol = Http1Connection(base, respond()).protocol
@@ -180,7 +180,7 @@ def test_public_classes_refuse_assignment_to_an_instance(parser: str) -> None:
 
 
 async def test_scope_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
-    class Adding(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Adding(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_message_begin(self) -> None:
             super().on_message_begin()
             self.scope = {**self.scope, "replaced": True}
@@ -198,7 +198,7 @@ async def test_scope_can_be_changed(http_protocol_cls: Any, app: Called) -> None
 
 
 async def test_headers_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
-    class Filter(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Filter(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_header(self, name: bytes, value: bytes) -> None:
             if name != b"X-Internal":
                 super().on_header(name, value.upper())
@@ -210,14 +210,17 @@ async def test_headers_can_be_changed(http_protocol_cls: Any, app: Called) -> No
     connection = Http1Connection(Filter, app)
     request = head(b"GET / HTTP/1.1", b"X-Internal: root", b"X-Other: b")
     for _ in range(3):
-        # The fields are the same bytes: they are not split again.
+        # The field lines are the same bytes as before, so they are not split again.
         await connection.ask(request)
     expected = [(b"host", b"A.EXAMPLE"), (b"x-other", b"B"), (b"x-added", b"1")]
     assert [scope["headers"] for scope in app.scopes] == [expected] * 3
 
 
 async def test_hooks_get_names_as_they_were_sent(http_protocol_cls: Any, app: Called) -> None:
-    """As uvicorn tells them. A line that is reused, one that is too long to be, and a Host that was not sent."""
+    """uvicorn passes the names in this form too.
+
+    The lines: one that is reused, one that is too long for reuse, and a Host field that was not sent.
+    """
     calls: list[Any] = []
     connection = Http1Connection(traced(http_protocol_cls, calls, "on_header"), app)
     long = b"x" * 2000
@@ -232,7 +235,7 @@ async def test_hooks_get_names_as_they_were_sent(http_protocol_cls: Any, app: Ca
 
 
 async def test_target_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
-    class Versioned(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Versioned(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_url(self, url: bytes) -> None:
             super().on_url(b"/v%202" + url)
 
@@ -245,7 +248,7 @@ async def test_target_can_be_changed(http_protocol_cls: Any, app: Called) -> Non
 
 
 async def test_the_query_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
-    class Asking(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Asking(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_url(self, url: bytes) -> None:
             super().on_url(url.replace(b"b", b"c"))
 
@@ -254,7 +257,7 @@ async def test_the_query_can_be_changed(http_protocol_cls: Any, app: Called) -> 
 
 
 async def test_body_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
-    class Upper(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Upper(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_body(self, body: bytes) -> None:
             super().on_body(body.upper())
 
@@ -263,7 +266,7 @@ async def test_body_can_be_changed(http_protocol_cls: Any, app: Called) -> None:
     assert app.bodies == [b"HELLO", b"ABC"]
 
 
-# How a hook refuses a request.
+# The ways in which a hook refuses a request.
 
 
 def refuse(self: Any) -> None:
@@ -285,9 +288,9 @@ def close(self: Any) -> None:
 async def test_refused_by_a_hook(
     http_protocol_cls: Any, app: Called, name: str, late: bool, way: Any, full: bool
 ) -> None:
-    """The application is not called, and requests before it are answered first."""
+    """The application is not called. The requests before it are answered first."""
 
-    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_response_complete(self) -> None:
             super().on_response_complete()
 
@@ -320,7 +323,7 @@ async def test_refused_by_a_hook(
 
 
 async def test_the_body_that_a_hook_refused_does_not_reach_the_application(http_protocol_cls: Any) -> None:
-    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_body(self, body: bytes) -> None:
             self.send_400_response("No.")
             super().on_body(body)
@@ -337,9 +340,9 @@ async def test_the_body_that_a_hook_refused_does_not_reach_the_application(http_
 
 
 async def test_refused_without_a_body(http_protocol_cls: Any, app: Called) -> None:
-    """`on_message_complete` of a request without a body comes with its head."""
+    """For a request without a body, `on_message_complete` is called together with the hooks for its head."""
 
-    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_message_complete(self) -> None:
             super().on_message_complete()
             self.send_400_response("No.")
@@ -352,7 +355,7 @@ async def test_refused_without_a_body(http_protocol_cls: Any, app: Called) -> No
 
 @pytest.mark.parametrize("started", [False, True])
 async def test_body_limit(http_protocol_cls: Any, started: bool) -> None:
-    class Limited(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Limited(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         size = 0
 
         def on_body(self, body: bytes) -> None:
@@ -381,7 +384,7 @@ async def test_body_limit(http_protocol_cls: Any, started: bool) -> None:
 
 
 async def test_answer_to_head_has_no_body(http_protocol_cls: Any) -> None:
-    """A refusal by the server itself, for what a hook did."""
+    """The server itself refuses the request because of what a hook did."""
     for way in (crash, lambda self: None):
         connection = Http1Connection(subclass(http_protocol_cls, on_headers_complete=way), respond())
         connection.feed(head(b"HEAD / HTTP/1.1"))
@@ -391,7 +394,7 @@ async def test_answer_to_head_has_no_body(http_protocol_cls: Any) -> None:
 
 
 async def test_hook_that_crashes_is_logged(http_protocol_cls: Any, caplog: pytest.LogCaptureFixture) -> None:
-    class Crashing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Crashing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_url(self, url: bytes) -> None:
             self.send_400_response("No.")
             raise ZeroDivisionError
@@ -404,7 +407,7 @@ async def test_hook_that_crashes_is_logged(http_protocol_cls: Any, caplog: pytes
     assert record.exc_info[0] is ZeroDivisionError
 
 
-async def test_without_super_the_request_is_refused(
+async def test_refuses_a_request_if_a_hook_does_not_call_super(
     http_protocol_cls: Any, app: Called, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
@@ -415,10 +418,10 @@ async def test_without_super_the_request_is_refused(
 
 
 async def test_send_400_response_can_be_replaced(http_protocol_cls: Any, app: Called) -> None:
-    """It is called for what the server refuses too."""
+    """The method is also called for requests that the server refuses."""
     messages = []
 
-    class Own(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Own(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def send_400_response(self, msg: str) -> None:
             messages.append(msg)
             if msg == "mine":
@@ -445,9 +448,9 @@ async def test_send_400_response_can_be_replaced(http_protocol_cls: Any, app: Ca
 
 
 async def test_send_400_response_outside_of_a_hook(http_protocol_cls: Any) -> None:
-    """In `connection_made`, say: what the client sends then is dropped."""
+    """If `connection_made` calls it, for example, the server drops what the client sends."""
 
-    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self.send_400_response("Not you.")
@@ -463,7 +466,7 @@ async def test_send_400_response_outside_of_a_hook(http_protocol_cls: Any) -> No
 async def test_on_response_complete(http_protocol_cls: Any, calls_super: bool) -> None:
     calls: list[Any] = []
 
-    class Counting(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Counting(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_response_complete(self) -> None:
             calls.append((self.cycle.scope["path"], self.cycle.response_complete))
             if calls_super:
@@ -509,7 +512,7 @@ def _forget() -> None:
 async def test_handle_websocket_upgrade(http_protocol_cls: Any, parser: str) -> None:
     events: list[Any] = []
 
-    class Upgrading(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Upgrading(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_url(self, url: bytes) -> None:
             super().on_url(b"/changed")
 
@@ -536,7 +539,7 @@ async def test_handle_websocket_upgrade(http_protocol_cls: Any, parser: str) -> 
 @pytest.mark.parametrize("way", [refuse, close, lambda self: None], ids=["refuse", "close", "nothing"])
 @pytest.mark.parametrize("late", [False, True])
 async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> None:
-    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def handle_websocket_upgrade(self, *event: Any) -> None:
             way(self)
             if late:
@@ -551,7 +554,7 @@ async def test_upgrade_refused(http_protocol_cls: Any, way: Any, late: bool) -> 
     assert connection.statuses == ([] if way is close else [400])
 
 
-async def test_upgrade_behind_another_hook(http_protocol_cls: Any) -> None:
+async def test_upgrade_with_another_hook(http_protocol_cls: Any) -> None:
     Seamed.made = []
     calls: list[Any] = []
     Http1Connection(traced(http_protocol_cls, calls, "on_url"), respond(), ws=Seamed).feed(HANDSHAKE)
@@ -562,7 +565,7 @@ async def test_upgrade_behind_another_hook(http_protocol_cls: Any) -> None:
 @pytest.mark.parametrize("way", [refuse, crash, close])
 @pytest.mark.parametrize("before", [0, 2])
 async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any, before: int) -> None:
-    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Refusing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def on_headers_complete(self) -> None:
             super().on_headers_complete()
             if self.scope["path"] == "/ws":
@@ -575,7 +578,7 @@ async def test_upgrade_refused_after_the_head(http_protocol_cls: Any, way: Any, 
     assert connection.statuses == [200] * before + [400] * (way is not close)
 
 
-async def test_handshake_with_a_body_is_refused_behind_hooks(http_protocol_cls: Any) -> None:
+async def test_refuses_a_handshake_with_a_body_if_there_are_hooks(http_protocol_cls: Any) -> None:
     calls: list[Any] = []
     connection = Http1Connection(traced(http_protocol_cls, calls, "on_headers_complete"), respond(), ws=Seamed)
     connection.feed(HANDSHAKE[:-2] + b"Content-Length: 5\r\n\r\nhello")
@@ -583,10 +586,10 @@ async def test_handshake_with_a_body_is_refused_behind_hooks(http_protocol_cls: 
     assert (calls, Seamed.made) == (["on_headers_complete"], [])
 
 
-async def test_upgrade_after_the_upgrade(http_protocol_cls: Any) -> None:
+async def test_a_second_call_of_the_upgrade(http_protocol_cls: Any) -> None:
     """A second call of super() does nothing."""
 
-    class Twice(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Twice(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def handle_websocket_upgrade(self, *event: Any) -> None:
             super().handle_websocket_upgrade(*event)
             super().handle_websocket_upgrade(*event)
@@ -595,7 +598,7 @@ async def test_upgrade_after_the_upgrade(http_protocol_cls: Any) -> None:
     assert len(Seamed.made) == 1
 
 
-# h11's.
+# The hooks of h11's class.
 
 
 async def test_handle_events() -> None:
@@ -623,7 +626,7 @@ async def test_handle_events() -> None:
     connection.protocol.handle_events()
 
 
-async def test_handle_events_put_off() -> None:
+async def test_handle_events_that_waits_for_more_bytes() -> None:
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Slow(H11Protocol):
@@ -639,11 +642,11 @@ async def test_handle_events_put_off() -> None:
     Http1Connection(H11Protocol, respond()).protocol.handle_events()
 
 
-# The cycle.
+# The request-response cycle.
 
 
 class Wrapping:
-    """A `run_asgi` that calls ours, as tracing tools do."""
+    """A `run_asgi` that calls our `run_asgi`, as tracing tools do."""
 
     calls: ClassVar[list[str]] = []
 
@@ -678,7 +681,7 @@ async def test_cycle_replaced_in_its_module(
 
 
 @pytest.mark.parametrize("name", ["conn", "parser"])
-def test_attributes_of_uvicorn_that_are_not_offered_raise(http_protocol_cls: Any, name: str) -> None:
+def test_unsupported_attributes_of_uvicorn_raise(http_protocol_cls: Any, name: str) -> None:
     protocol = Http1Connection(http_protocol_cls, respond()).protocol
     with pytest.raises(AttributeError, match=rf"Protocol has no '{name}': .* override on_url"):
         getattr(protocol, name)

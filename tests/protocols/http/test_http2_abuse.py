@@ -1,4 +1,4 @@
-"""Attacks by HTTP/2 on a running server, which goes on serving others."""
+"""HTTP/2 attacks on a running server, which must keep serving other clients."""
 
 import contextlib
 import socket
@@ -23,7 +23,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 
 class Attacker:
-    """A client of its own connection that sends what it likes."""
+    """A client with its own connection that may send anything."""
 
     def __init__(self, server: ServerProcess) -> None:
         self.socket = socket.create_connection((server.host, server.port), timeout=PATIENCE)
@@ -32,12 +32,12 @@ class Attacker:
         self.send(HELLO)
 
     def send(self, *data: bytes) -> None:
-        # The server may have had enough.
+        # The server may already have closed the connection.
         with contextlib.suppress(OSError):
             self.socket.sendall(b"".join(data))
 
     def read(self) -> bool:
-        """Read once; whether the connection is still open."""
+        """Read once; return whether the connection is still open."""
         try:
             received = self.socket.recv(1 << 20)
         except ConnectionError:
@@ -54,12 +54,12 @@ class Attacker:
         return bool(received)
 
     def wait(self, stream: int) -> None:
-        """Read until the response of a stream is complete, or it is reset."""
+        """Read until the response on the stream is complete, or the stream is reset."""
         while not (answer := self.reader.answers.get(stream)) or not (answer.ended or answer.reset is not None):
             assert self.read(), f"closed: {self.reader.frames[-1]}"
 
     def wait_end(self) -> int:
-        """Read until the server closes; the code of its GOAWAY."""
+        """Read until the server closes; return the code of its GOAWAY."""
         while self.read():
             pass
         return self.reader.goaway.code
@@ -70,7 +70,7 @@ def attacker(server: ServerProcess) -> Iterator[Attacker]:
     attacker = Attacker(server)
     yield attacker
     attacker.socket.close()
-    # Others are served.
+    # The server still serves other clients.
     other = Attacker(server)
     other.send(headers(1))
     other.wait(1)
@@ -86,7 +86,7 @@ def test_rapid_reset(attacker: Attacker) -> None:
 def test_a_running_application_counts_until_it_returns(attacker: Attacker) -> None:
     numbers = range(1, 201, 2)
     attacker.send(*(headers(number, path=b"/begun") for number in numbers))
-    # All of them run.
+    # All applications run.
     while sum(bool(answer.body) for answer in attacker.reader.answers.values()) < len(numbers):
         assert attacker.read()
     attacker.send(*map(reset, numbers), headers(201))
@@ -94,24 +94,24 @@ def test_a_running_application_counts_until_it_returns(attacker: Attacker) -> No
     assert attacker.reader.answers[201].reset == codes.REFUSED_STREAM
 
 
-def test_resets_that_the_server_is_made_to_send(attacker: Attacker) -> None:
+def test_limits_the_resets_that_a_client_causes(attacker: Attacker) -> None:
     attacker.send(*(headers(number) + window_update(number, 0) for number in range(1, 2300, 2)))
     assert attacker.wait_end() == codes.ENHANCE_YOUR_CALM
 
 
 @pytest.mark.parametrize("payload", [b"", b"x" * 16384])
-def test_continuation_without_end(attacker: Attacker, payload: bytes) -> None:
+def test_limits_continuation_frames(attacker: Attacker, payload: bytes) -> None:
     attacker.send(frame(codes.HEADERS, 0, 1, b""), frame(codes.CONTINUATION, 0, 1, payload) * 100)
     assert attacker.wait_end() == codes.ENHANCE_YOUR_CALM
 
 
-def test_a_head_that_never_ends(attacker: Attacker) -> None:
+def test_times_out_a_head_that_never_ends(attacker: Attacker) -> None:
     attacker.send(frame(codes.HEADERS, 0, 1, b""))
     assert attacker.wait_end() == codes.ENHANCE_YOUR_CALM
 
 
 def test_a_table_that_makes_fields_large(attacker: Attacker) -> None:
-    # A field of 4,000 bytes goes into the table, and is named 10,000 times.
+    # A field of 4,000 bytes is put into the table, and the block refers to it 10,000 times.
     bomb = b"\x40\x01a\x7f\xa1\x1e" + b"x" * 4000 + b"\xbe" * 10000
     attacker.send(frame(codes.HEADERS, codes.END_HEADERS | codes.END_STREAM, 1, block(*pseudo()) + bomb))
     attacker.wait(1)
@@ -168,17 +168,17 @@ def test_tiny_data(attacker: Attacker) -> None:
     assert attacker.reader.answers[1].body == b"x" * 20_000
 
 
-def test_windows_that_never_open(attacker: Attacker) -> None:
+def test_a_client_that_never_opens_its_windows(attacker: Attacker) -> None:
     attacker.send(settings((codes.INITIAL_WINDOW_SIZE, 10)), headers(1, path=b"/large"))
     attacker.wait(1)
     assert attacker.reader.answers[1].reset == codes.CANCEL
     assert attacker.reader.answers[1].body == b"x" * 10
 
 
-def test_a_connection_that_is_never_read(attacker: Attacker, server: ServerProcess) -> None:
+def test_a_client_that_never_reads(attacker: Attacker, server: ServerProcess) -> None:
     attacker.send(settings((codes.INITIAL_WINDOW_SIZE, codes.MAX_WINDOW)), window_update(0, 1 << 30))
     attacker.send(*(headers(number, path=b"/large") for number in range(1, 41, 2)))
-    # The server gives it up, while others are served.
+    # The server closes this connection and serves other clients meanwhile.
     other = Attacker(server)
     number = 1
     while True:
@@ -193,7 +193,7 @@ def test_a_connection_that_is_never_read(attacker: Attacker, server: ServerProce
     other.socket.close()
 
 
-def test_a_body_that_the_application_does_not_take(attacker: Attacker) -> None:
+def test_a_body_that_the_application_does_not_receive(attacker: Attacker) -> None:
     attacker.send(headers(1, method=b"POST", path=b"/busy", end=False))
     while not attacker.reader.of_kind("WINDOW_UPDATE"):
         attacker.read()

@@ -1,4 +1,4 @@
-"""A real browser over TLS: it asks for HTTP/2 by ALPN, and has all its requests on one connection."""
+"""A real browser over TLS: it negotiates HTTP/2 by ALPN and sends all its requests on one connection."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_a_page_and_what_it_fetches(tmp_path: Path, certificate: str) -> None:
         with browse(server.url.replace("http:", "https:") + "/page", tmp_path):
             report = server.wait_stdout(r"report: (.*)\n", timeout=BROWSER_PATIENCE)
         assert json.loads(report[1]) == {
-            # None is answered before all are there.
+            # The application answers no request before all requests have arrived.
             "together": [200] * TOGETHER,
             "upload": True,
             "download": 5_000_000,
@@ -38,7 +38,7 @@ def test_a_page_and_what_it_fetches(tmp_path: Path, certificate: str) -> None:
 
 
 def test_early_hints(tmp_path: Path, certificate: str) -> None:
-    """The browser asks for what a hint names, while the page is not answered."""
+    """The browser requests the target of a hint before the page is answered."""
     with serve("tests.protocols.http.hints_app:app", "--http2", "--ssl-certfile", certificate) as server:
         with browse(server.url.replace("http:", "https:") + "/page", tmp_path):
             report = server.wait_stdout(r"the hint was (not )?taken", timeout=BROWSER_PATIENCE)

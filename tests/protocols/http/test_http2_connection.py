@@ -1,4 +1,4 @@
-"""HTTP/2: the connection, its flow, its deadlines and its end."""
+"""HTTP/2: the connection, its flow control, its deadlines and its end."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ NO_WINDOW = settings((codes.INITIAL_WINDOW_SIZE, 0))
 
 
 class Waits:
-    """An application that answers when it is told, and notes what it received."""
+    """An application that answers when the test sets its event, and records what it received."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -35,7 +35,7 @@ class Waits:
         await respond(b"done")(scope, receive, send)
 
 
-# Flow
+# Flow control
 
 
 async def test_send_waits_for_the_windows(connect_http2: Any) -> None:
@@ -63,7 +63,7 @@ async def test_send_waits_for_the_windows(connect_http2: Any) -> None:
     assert (await connection.get(1)).body == b"x" * 30
 
 
-async def test_one_slow_stream_stops_no_other(connect_http2: Any) -> None:
+async def test_a_slow_stream_does_not_stop_the_others(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 100)))
     connection.feed(NO_WINDOW, headers(1), headers(3), window_update(3, 1000))
     assert (await connection.get(3)).body == b"x" * 100
@@ -100,7 +100,7 @@ async def test_several_senders_wait_for_one_stream(connect_http2: Any) -> None:
     assert (await connection.get(1)).body == b"abc"
 
 
-async def test_a_body_that_comes_after_a_response_that_waits(connect_http2: Any) -> None:
+async def test_a_body_that_arrives_while_the_response_waits(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10)))
     connection.feed(NO_WINDOW, headers(1, method=b"POST", end=False))
     await until(lambda: not connection.state.tasks)
@@ -127,7 +127,7 @@ async def test_receive_while_a_response_waits(connect_http2: Any) -> None:
     assert (await connection.get(1)).body == b"x" * 10
 
 
-async def test_an_answer_of_our_own_that_waits(connect_http2: Any) -> None:
+async def test_an_answer_of_the_server_that_waits(connect_http2: Any) -> None:
     connection = connect_http2(respond(), limit_request_body=1)
     connection.feed(NO_WINDOW, headers(1, (b"content-length", b"2"), end=False))
     assert connection.answer(1).status == 413
@@ -164,7 +164,7 @@ async def test_nothing_is_written_to_a_transport_that_is_closing(connect_http2: 
     assert connection.take() == b""
 
 
-async def test_a_client_that_takes_nothing_is_cut_off(connect_http2: Any) -> None:
+async def test_cuts_off_a_client_that_does_not_read(connect_http2: Any) -> None:
     connection = connect_http2(respond(), double=True)
     connection.fill(100)
     connection.feed(ping())
@@ -185,7 +185,7 @@ async def test_a_full_transport_that_is_lingering(connect_http2: Any) -> None:
 # Deadlines
 
 
-async def test_a_window_that_never_opens(connect_http2: Any) -> None:
+async def test_cuts_off_a_client_whose_window_never_opens(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10)), double=True, timeout_send=7)
     connection.feed(NO_WINDOW, headers(1))
     await connection.loop.run_one()
@@ -195,7 +195,7 @@ async def test_a_window_that_never_opens(connect_http2: Any) -> None:
     assert not connection.protocol.watched
 
 
-async def test_a_window_that_opens_slowly(connect_http2: Any) -> None:
+async def test_keeps_a_client_whose_window_opens_slowly(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10)), double=True, timeout_send=7)
     connection.feed(NO_WINDOW, headers(1))
     await connection.loop.run_one()
@@ -209,7 +209,7 @@ async def test_a_window_that_opens_slowly(connect_http2: Any) -> None:
     assert connection.answer(1).ended
 
 
-async def test_a_response_that_has_its_turn_after_others_is_not_stalled(connect_http2: Any) -> None:
+async def test_a_response_that_waits_for_others_is_not_stalled(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 100_000)), double=True, timeout_send=7)
     connection.feed(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20)), headers(1), headers(3))
     await connection.loop.run_one()
@@ -234,7 +234,7 @@ async def test_the_first_of_several_deadlines(connect_http2: Any) -> None:
     assert connection.answer(3).reset == codes.CANCEL
 
 
-async def test_a_real_clock(connect_http2: Any) -> None:
+async def test_deadlines_on_a_real_clock(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10)), timeout_send=0.05).feed(NO_WINDOW, headers(1))
     await asyncio.sleep(0.02)
     connection.feed(headers(3))
@@ -248,7 +248,7 @@ async def _ended(connection: Http2Connection, stream: int) -> None:
 
 
 @pytest.mark.parametrize("started", [False, True])
-async def test_a_body_that_does_not_come(connect_http2: Any, started: bool) -> None:
+async def test_a_body_that_does_not_arrive(connect_http2: Any, started: bool) -> None:
     events: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -298,7 +298,7 @@ async def test_a_busy_connection_is_not_closed(connect_http2: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", codes.PREFACE[:9], HELLO, HELLO + ping()])
-async def test_a_client_that_asks_for_nothing(connect_http2: Any, sent: bytes) -> None:
+async def test_a_client_that_sends_no_request(connect_http2: Any, sent: bytes) -> None:
     connection = connect_http2(respond(), double=True, hello=False, timeout_request_head=11)
     if sent:
         connection.feed(sent)
@@ -309,7 +309,7 @@ async def test_a_client_that_asks_for_nothing(connect_http2: Any, sent: bytes) -
 
 @pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("served", [False, True])
-async def test_a_head_that_comes_slowly(connect_http2: Any, busy: bool, served: bool) -> None:
+async def test_a_head_that_arrives_slowly(connect_http2: Any, busy: bool, served: bool) -> None:
     app = Waits()
     connection = connect_http2(app, double=True, timeout_request_head=11)
     tasks = []
@@ -333,7 +333,7 @@ async def test_a_head_that_comes_slowly(connect_http2: Any, busy: bool, served: 
         await task
 
 
-async def test_a_head_that_comes_in_time(connect_http2: Any) -> None:
+async def test_a_head_that_arrives_in_time(connect_http2: Any) -> None:
     app = Waits()
     connection = connect_http2(app, double=True, timeout_request_head=11).feed(headers(1))
     task = connection.loop.start_one()
@@ -350,7 +350,7 @@ async def test_a_head_that_comes_in_time(connect_http2: Any) -> None:
 # The end
 
 
-async def test_a_mistake_ends_the_connection(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_protocol_error_ends_the_connection(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "uvicorn.error")
     app = Waits()
     connection = connect_http2(app).feed(headers(1))
@@ -368,7 +368,7 @@ async def test_a_mistake_ends_the_connection(connect_http2: Any, caplog: pytest.
     assert app.events == ["http.request", "http.disconnect"]
 
 
-async def test_a_mistake_while_the_transport_is_full(connect_http2: Any) -> None:
+async def test_a_protocol_error_while_the_transport_is_full(connect_http2: Any) -> None:
     connection = connect_http2(respond(), double=True)
     connection.fill(5)
     connection.feed(ping(b""))
@@ -427,7 +427,7 @@ async def test_a_shutdown_of_an_idle_connection(connect_http2: Any) -> None:
     connection.protocol.shutdown()
     probe, goaway = connection.read().frames
     assert (goaway.kind, goaway.number) == ("GOAWAY", codes.MAX_STREAM_ID)
-    # Under way, when the client heard of it.
+    # This request was under way when the client received the GOAWAY.
     assert (await connection.fetch(headers(1), ping(probe.payload, codes.ACK))).status == 200
     await until(lambda: connection.ended)
     assert connection.read().goaway.number == 1
@@ -479,7 +479,7 @@ async def test_a_shutdown_while_the_transport_is_full(connect_http2: Any) -> Non
     assert connection.read().goaway.number == codes.MAX_STREAM_ID
 
 
-async def test_the_answer_to_no_shutdown(connect_http2: Any) -> None:
+async def test_a_ping_answer_without_a_shutdown(connect_http2: Any) -> None:
     connection = connect_http2(respond()).feed(ping(b"shutdown", codes.ACK), headers(1))
     assert (await connection.get(1)).status == 200
     assert not connection.ended

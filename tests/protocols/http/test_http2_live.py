@@ -18,7 +18,7 @@ APP = "tests.protocols.http.http2_app:app"
 
 
 def _run(*command: str) -> bytes:
-    """What a client prints."""
+    """Run a client and return its output."""
     return subprocess.run(command, capture_output=True, env=foreign_environ(), timeout=PATIENCE).stdout
 
 
@@ -68,7 +68,7 @@ def test_workers(build: str) -> None:
         assert "Traceback" not in server.stderr
 
 
-def test_off_unless_asked_for() -> None:
+def test_http2_is_off_by_default() -> None:
     with serve(APP) as server:
         assert httpx.get(server.url).http_version == "HTTP/1.1"
         with pytest.raises(httpx.RemoteProtocolError):
@@ -84,7 +84,8 @@ def test_curl(build: str) -> None:
         assert _run(curl, "-s", "--http2-prior-knowledge", "-w", "%{http_version}", "-d", "abc", url) == b"abc2"
 
 
-# On a slow server h2load fails the requests that it has not sent: it does not connect again while others are answered.
+# On a slow server, h2load counts requests that it has not sent as failed: it does not connect again while other
+# requests are being answered.
 @pytest.mark.timing
 @pytest.mark.skipif("sys.platform == 'win32'", reason="there is no SIGHUP")
 def test_a_rolling_restart_loses_no_request() -> None:
@@ -95,7 +96,7 @@ def test_a_rolling_restart_loses_no_request() -> None:
         server.wait_stderr("Application startup complete.", count=2)
         server.send_signal(signal.SIGHUP)
         loads = 0
-        # Each pass waits for a load; the restart ends by itself, or the test does by its timeout.
+        # Each pass waits for a load. The restart ends the loop; if it does not, the timeout of the test does.
         while "All child processes have been restarted." not in server.stderr or not loads:
             printed = _run(h2load, "-n", "5000", "-c", "5", "-m", "10", server.url)
             assert b"5000 succeeded, 0 failed, 0 errored" in printed, printed

@@ -1,4 +1,4 @@
-"""Which HTTP a client speaks: its first bytes or ALPN decide."""
+"""Which HTTP version a client speaks: its first bytes or ALPN decide."""
 
 import asyncio
 from typing import Any
@@ -18,7 +18,7 @@ from uvicorn.server_state import ServerState
 
 
 class Client:
-    """A client, and the connection that is to find out what it speaks."""
+    """A client, and the connection that has to find out which version the client speaks."""
 
     def __init__(self, build: str, **options: Any) -> None:
         self.config = Config(
@@ -82,7 +82,7 @@ async def test_bytes_that_only_begin_like_the_preface(client: Any, first: bytes)
     assert response.status == (200 if first == b"P" else 505)
 
 
-async def test_a_line_that_names_no_version_is_a_wrong_preface(client: Any) -> None:
+async def test_a_request_line_without_a_version_is_a_wrong_preface(client: Any) -> None:
     peer = client()
     peer.connect()
     peer.feed(b"INVALID CONNECTION PREFACE\r\n\r\n")
@@ -90,7 +90,7 @@ async def test_a_line_that_names_no_version_is_a_wrong_preface(client: Any) -> N
 
 
 @pytest.mark.parametrize("line", [b"GET /\r\n\r\n", b"GET / HTTP/1.7x\r\n\r\n", b"\x16\x03\x01\r\n"])
-async def test_other_mistakes_are_those_of_http_1_1(client: Any, line: bytes) -> None:
+async def test_answers_other_faults_as_http_1_1(client: Any, line: bytes) -> None:
     peer = client()
     peer.connect()
     peer.feed(line)
@@ -105,7 +105,7 @@ async def test_alpn(client: Any, chosen: str | None) -> None:
     peer.connect()
     assert peer.transport.protocol is not peer.protocol
     if chosen == "h2":
-        assert peer.http2.of_kind("SETTINGS"), "sent at once"
+        assert peer.http2.of_kind("SETTINGS"), "the settings must be sent at once"
         peer.feed(HELLO + headers(1))
         await until(lambda: peer.http2.answers.get(1) and peer.http2.answers[1].ended)
     else:
@@ -128,7 +128,7 @@ async def _closed(transport: FullTransport) -> None:
 
 @pytest.mark.parametrize("first", [b"", b"PRI", head(b"GET / HTTP/1.1")[:3]])
 async def test_an_end_of_input(client: Any, first: bytes) -> None:
-    """What is cut off is a request of HTTP/1.1; nothing is answered if nothing was asked."""
+    """An incomplete request is answered as HTTP/1.1. If the client sent nothing, the server answers nothing."""
     peer = client()
     peer.connect()
     if first:
@@ -157,7 +157,7 @@ async def test_a_shutdown(client: Any) -> None:
 
 
 @pytest.mark.parametrize("http2", [False, True])
-async def test_the_server_asks_only_where_http_2_is_on(http2: bool) -> None:
+async def test_negotiates_only_if_http_2_is_on(http2: bool) -> None:
     config = Config(respond(), lifespan="off", log_config=None, http2=http2)
     config.load()
     server = Server(config)

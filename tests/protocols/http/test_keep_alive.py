@@ -474,7 +474,7 @@ async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
     assert connection.statuses == [200] * 80
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application has a turn of its own")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application runs in its own turn")
 @pytest.mark.parametrize("request_bytes", [GET, post(b"hello"), GET * 3], ids=["plain", "body", "pipelined"])
 async def test_a_connection_is_idle_as_soon_as_the_application_is_done(
     connect: Any, request_bytes: bytes, monkeypatch: pytest.MonkeyPatch

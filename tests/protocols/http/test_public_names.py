@@ -111,7 +111,7 @@ async def test_public_class_serves(parser: str) -> None:
 
 
 async def test_subclasses_may_override(http_protocol_cls: Any) -> None:
-    class Counting(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Counting(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         received = 0
 
         def data_received(self, data: bytes) -> None:
@@ -217,7 +217,7 @@ async def test_attributes_before_the_first_request(connect: Any) -> None:
 
 @pytest.mark.parametrize("proxy_headers", [False, True])
 async def test_a_subclass_may_replace_the_application(http_protocol_cls: Any, proxy_headers: bool) -> None:
-    class Replacing(http_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Replacing(http_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.app = respond(b"another")

@@ -70,7 +70,7 @@ async def test_many_pipelined_requests(http_protocol_cls: Any) -> None:
         assert state.total_requests == 200
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application has a turn of its own")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="each application runs in its own turn")
 @pytest.mark.parametrize(("seconds", "started"), [(0.0005, 4), (0.001, 2), (0.003, 1)])
 async def test_a_client_that_pipelines_leaves_the_loop_to_others(
     http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, started: int

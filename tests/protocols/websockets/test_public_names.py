@@ -65,7 +65,7 @@ def test_without_the_compiled_part_of_the_library(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_subclasses_may_override(ws_protocol_cls: Any) -> None:
-    class Counting(ws_protocol_cls):  # type: ignore[misc]  # the class is a fixture's
+    class Counting(ws_protocol_cls):  # type: ignore[misc]  # the class comes from a fixture
         received = 0
 
         def data_received(self, data: bytes) -> None:

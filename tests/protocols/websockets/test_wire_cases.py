@@ -82,7 +82,7 @@ async def converse(connect: Any, case: Case, pieces: list[bytes]) -> tuple[list[
     return frames, ended
 
 
-@pytest.mark.skipif(not FILE.exists(), reason="the shared cases are not beside this repository")
+@pytest.mark.skipif(not FILE.exists(), reason="the shared cases are missing")
 @pytest.mark.parametrize("case", list(read_cases()), ids=lambda case: case.id)
 async def test_case(connect: Any, case: Case) -> None:
     data = case.data
