@@ -1,4 +1,4 @@
-"""One lazily armed timer for all deadlines of a connection, and the timers that many share."""
+"""One timer for all deadlines of a connection, started only when needed, and timers that many connections share."""
 
 import asyncio
 import contextvars
@@ -17,7 +17,7 @@ from uvicorn.protocols.deadline import Deadline, Timers
 
 
 class CallRecorder:
-    """Records the reasons that a deadline is called with, and lets a test wait for them."""
+    """Records the reasons with which a deadline calls it, and lets a test wait for them."""
 
     def __init__(self, timers: Any) -> None:
         self.reasons: list[str] = []
@@ -42,7 +42,7 @@ def test_no_deadline_passes() -> None:
     assert due.reasons == ["a"]
 
 
-async def test_falls_due() -> None:
+async def test_calls_back_when_due() -> None:
     due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     assert due.deadline.reason == "a"
@@ -60,11 +60,11 @@ async def test_moving_away_leaves_the_timer_alone() -> None:
     due.deadline.set("b", 0.1)
     assert due.deadline.handle is timer
     assert await due.wait() == ["b"]
-    # The clock of the loop has a coarser grain than ours.
+    # The clock of the loop is coarser than the clock of this test.
     assert time.monotonic() - started >= 0.09
 
 
-async def test_a_loop_that_was_busy_past_both() -> None:
+async def test_a_loop_that_was_busy_past_both_deadlines() -> None:
     due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     due.deadline.set("b", 0.02)
@@ -84,13 +84,13 @@ async def test_moving_nearer_arms_a_new_timer() -> None:
     assert await due.wait() == ["b"]
 
 
-async def test_cleared() -> None:
+async def test_a_cleared_deadline() -> None:
     loop = asyncio.get_running_loop()
     due = CallRecorder(Timers(loop))
     due.deadline.set("a", 0.01)
     due.deadline.clear()
     assert due.deadline.reason is None
-    # The timer fires, finds nothing to do, and is gone.
+    # The timer fires, finds nothing to do, and is removed.
     passed = loop.create_future()
     loop.call_later(0.05, passed.set_result, None)
     await passed
@@ -100,7 +100,7 @@ async def test_cleared() -> None:
     assert await due.wait() == ["b"]
 
 
-async def test_cancelled() -> None:
+async def test_a_cancelled_deadline() -> None:
     due = CallRecorder(Timers(asyncio.get_running_loop()))
     due.deadline.set("a", 0.01)
     timer = due.deadline.handle
@@ -112,7 +112,7 @@ async def test_cancelled() -> None:
 
 
 async def test_a_double_of_a_loop_has_no_clock() -> None:
-    """Each move arms a new timer, so that a test that runs the double's timers sees what it expects."""
+    """Each move arms a new timer, because tests run the timers of the double themselves."""
     loop = MockLoop()
     due = CallRecorder(loop)
     due.deadline.set("a", 5)
@@ -128,7 +128,7 @@ async def test_a_double_of_a_loop_has_no_clock() -> None:
 
 
 class CountingLoop:
-    """Passes on what timers need of the running loop, and notes the delays that it is asked for."""
+    """Passes timers on to the running loop and records their delays."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -144,13 +144,13 @@ class CountingLoop:
 
 @pytest.fixture
 def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked for in a row is for one moment, and all timers are shared."""
+    """Stop the clock, so that consecutive calls happen at the same moment, and share all timers."""
     monkeypatch.setattr(deadline, "monotonic", lambda: 100.0)
     monkeypatch.setattr(deadline, "SHARED_FROM", 0.0)
 
 
 @pytest.mark.usefixtures("frozen_clock")
-async def test_timers_of_the_same_moment_have_one_of_the_loop_together() -> None:
+async def test_timers_of_the_same_moment_share_one_timer_of_the_loop() -> None:
     loop: Any = CountingLoop()
     timers = Timers(loop)
     fired: list[str] = []
@@ -166,7 +166,7 @@ async def test_timers_of_the_same_moment_have_one_of_the_loop_together() -> None
     assert sorted(fired) == ["a", "b"]
 
 
-async def test_a_long_timer_is_rounded_up_to_the_grain_and_a_short_one_is_not() -> None:
+async def test_rounds_up_a_long_timer_and_not_a_short_one() -> None:
     loop: Any = CountingLoop()
     timers = Timers(loop)
     for seconds in (0.5, 1.0):
@@ -178,7 +178,7 @@ async def test_a_long_timer_is_rounded_up_to_the_grain_and_a_short_one_is_not() 
 
 
 @pytest.mark.usefixtures("frozen_clock")
-async def test_a_timer_that_raises_does_not_take_the_others_with_it() -> None:
+async def test_a_timer_that_raises_does_not_stop_the_others() -> None:
     loop = asyncio.get_running_loop()
     calls: list[Any] = []
     loop.set_exception_handler(lambda loop, context: calls.append(context["exception"]))
@@ -199,7 +199,7 @@ async def test_a_timer_that_raises_does_not_take_the_others_with_it() -> None:
 
 
 @pytest.mark.usefixtures("frozen_clock")
-async def test_a_shared_timer_runs_in_no_context_of_a_request() -> None:
+async def test_a_shared_timer_does_not_run_in_the_context_of_a_request() -> None:
     request: contextvars.ContextVar[str] = contextvars.ContextVar("request")
     request.set("the first of its moment")
     seen = asyncio.get_running_loop().create_future()
@@ -211,7 +211,7 @@ async def test_a_shared_timer_runs_in_no_context_of_a_request() -> None:
 
 
 class FakeLoop:
-    """A loop whose clock the test moves."""
+    """A loop whose clock is moved by the test."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -235,7 +235,7 @@ class FakeLoop:
         self.now = until
 
 
-# Multiples of a 64th of a second: sums of them are exact.
+# The times are multiples of 1/64 of a second, so that their sums are exact.
 _seconds = st.integers(0, 256).map(lambda number: number / 64)
 _moves = st.one_of(
     st.tuples(st.just("set"), _seconds),
@@ -247,7 +247,7 @@ _moves = st.one_of(
 @pytest.mark.parametrize("shared", [False, True])
 @given(moves=st.lists(_moves, max_size=12))
 def test_called_once_and_in_time(shared: bool, moves: list[tuple[str, float]]) -> None:
-    """Whatever is set, moved and cleared: the last deadline is reported, once, not early and hardly late."""
+    """The last deadline is reported once, never early and hardly late, whatever is set, moved or cleared."""
     loop: Any = FakeLoop()
     calls: list[tuple[str, float]] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -274,7 +274,7 @@ def test_called_once_and_in_time(shared: bool, moves: list[tuple[str, float]]) -
                 elif last is not None:
                     assert loop.now < last[1] + grain
             assert waiting.reason == (None if last is None else last[0])
-        # Nothing is kept for moments that have passed.
+        # The loop keeps no timers for moments that have passed.
         assert timers._groups == {}
         assert loop._handles == []
 

@@ -1,4 +1,4 @@
-"""What the protocols ask of an event loop, or of a double of one."""
+"""How the protocols use an event loop, or a test double of a loop."""
 
 import asyncio
 import functools
@@ -40,7 +40,7 @@ class Returns:
     ],
     ids=["function", "object", "method", "object-that-returns", "lambda", "partial", "class", "built-in"],
 )
-def test_what_only_makes_a_coroutine_when_called(app: Any, expected: bool) -> None:
+def test_recognizes_functions_that_only_make_a_coroutine(app: Any, expected: bool) -> None:
     assert is_coroutine_function(app) == expected
 
 

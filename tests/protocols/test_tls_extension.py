@@ -1,4 +1,4 @@
-"""What applications learn of the TLS of a connection (ASGI specification, TLS extension)."""
+"""What applications learn about the TLS of a connection (ASGI specification, TLS extension)."""
 
 import datetime
 import json
@@ -27,13 +27,13 @@ VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
 class Files:
-    """Certificates, and the files of the server's."""
+    """Certificates, and the files of the server's certificate."""
 
     def __init__(self, directory: Path) -> None:
         self.authority = trustme.CA()
         server = self.authority.issue_cert("127.0.0.1")
         self.server = server.cert_chain_pems[0].bytes().decode()
-        # An intermediate authority, so that the client has a chain to send.
+        # An intermediate authority signs the client's certificate, so that the client sends a chain.
         self.client = self.authority.create_child_ca().issue_cert("client@example.org", common_name="Smith, Jane")
         self.certificate = str(directory / "certificate.pem")
         self.authorities = str(directory / "authorities.pem")
@@ -59,7 +59,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def ask_http(server: ServerProcess, context: ssl.SSLContext, http2: bool) -> Any:
-    """The same of two requests on one connection."""
+    """Send two requests on one connection, and return the extension, which must be the same for both."""
     url = server.url.replace("http", "https")
     with httpx.Client(verify=context, http2=http2, http1=not http2, timeout=PATIENCE, trust_env=False) as client:
         answers = [client.get(url).json() for _ in range(2)]
@@ -112,7 +112,7 @@ def test_version_and_cipher(files: Files, version: str) -> None:
     with files.run("asyncio", "--ssl-ciphers", ciphers) as server:
         tls = ask_http1(server, files.client_context(False, version))
     assert tls["tls_version"] == VERSIONS[version]
-    # The numbers of the IANA registry.
+    # These are the numbers of the IANA registry.
     assert tls["cipher_suite"] in ((0xC02C, 0xC030) if version == "TLSv1.2" else (0x1301, 0x1302, 0x1303))
 
 
@@ -124,7 +124,7 @@ def test_a_certificate_that_is_not_valid_ends_the_handshake(files: Files) -> Non
     with files.run("asyncio", *options) as server:
         with pytest.raises(httpx.TransportError):
             ask_http1(server, context)
-        # It does not harm other clients.
+        # The server still serves other clients.
         assert ask_http1(server, files.client_context(False))["client_cert_chain"] == []
 
 
@@ -133,7 +133,7 @@ def test_there_is_no_tls_extension_in_clear_text() -> None:
         assert httpx.get(server.url, trust_env=False, timeout=PATIENCE).json()["tls"] == "missing"
 
 
-def test_the_certificate_that_the_client_has_asked_for(files: Files, tmp_path: Path) -> None:
+def test_the_certificate_that_the_client_asked_for(files: Files, tmp_path: Path) -> None:
     other = files.authority.issue_cert("other.example")
     path = str(tmp_path / "other.pem")
     other.private_key_and_cert_chain_pem.write_to_path(path)
@@ -156,7 +156,7 @@ def test_the_certificate_that_the_client_has_asked_for(files: Files, tmp_path: P
 # --- The server's certificate -----------------------------------------------------------------------------------------
 
 
-def test_the_certificate_of_a_context_that_is_not_ours(files: Files, tmp_path: Path) -> None:
+def test_the_certificate_of_a_context_made_by_others(files: Files, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.certificate)
     assert get_server_certificate(context) is None
@@ -178,18 +178,18 @@ def test_the_first_certificate_of_the_file(change: Callable[[str], str], files: 
     assert get_server_certificate(context) == files.server
 
 
-def test_a_certificate_that_is_trusted_in_a_format_of_openssl_is_not_shown(files: Files, tmp_path: Path) -> None:
+def test_does_not_show_a_certificate_in_the_trusted_format_of_openssl(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "trusted.pem"
     path.write_text(Path(files.certificate).read_text().replace("CERTIFICATE", "TRUSTED CERTIFICATE"))
     context = create_ssl_context(path, None, None, ssl.PROTOCOL_TLS_SERVER, 0, None, None)
     assert get_server_certificate(context) is None
 
 
-# --- What Python and OpenSSL may not tell -----------------------------------------------------------------------------
+# --- What Python and OpenSSL may not know -----------------------------------------------------------------------------
 
 
 class Resumed:
-    """A TLS object whose session was resumed: OpenSSL keeps the certificate, and not the chain."""
+    """A TLS object with a resumed session: OpenSSL keeps the certificate, but not the chain."""
 
     def __init__(self, context: ssl.SSLContext, der: bytes) -> None:
         self.context = context
@@ -240,7 +240,7 @@ def test_unknown_values_are_none(files: Files) -> None:
         (((("commonName", "Before\rAfter"),),), r"CN=Before\0DAfter"),
         (((("1.3.6.1.4.1.1466.0", "Hi"),),), "1.3.6.1.4.1.1466.0=#0C024869"),
         (((("commonName", "Lu\u010di\u0107"),),), "CN=Lu\u010di\u0107"),
-        # The others of its sections 2.3, 2.4 and 3.
+        # Further cases from sections 2.3, 2.4 and 3 of RFC 4514.
         (((("commonName", "#5"),), (("commonName", " a "),), (("commonName", " "),)), r"CN=\ ,CN=\ a\ ,CN=\#5"),
         (((("commonName", "a+b;c<d>e\\f\x00"),),), r"CN=a\+b\;c\<d\>e\\f\00"),
         (((("emailAddress", "a@example.org"),),), "emailAddress=a@example.org"),
@@ -253,8 +253,8 @@ def test_names(name: Any, text: str) -> None:
     assert format_name(name) == text
 
 
-def test_the_name_equals_that_of_cryptography(tmp_path: Path) -> None:
-    """Make a certificate with the name, and compare with what OpenSSL reads in it."""
+def test_the_name_equals_the_name_from_cryptography(tmp_path: Path) -> None:
+    """Make a certificate with the name, and compare it with the name that OpenSSL reads from the certificate."""
     decode = getattr(pytest.importorskip("_ssl"), "_test_decode_cert", None)
     if decode is None:
         pytest.skip("Python cannot read a certificate without a connection")
@@ -271,7 +271,7 @@ def test_the_name_equals_that_of_cryptography(tmp_path: Path) -> None:
     path = tmp_path / "certificate.pem"
     path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     written = format_name(decode(str(path))["subject"])
-    # The order within a relative name is that of the encoding.
+    # Within a relative name, the encoding determines the order.
     assert sorted(written.partition(",DC=")[0].split("+")) == sorted(
         name.rfc4514_string().partition(",DC=")[0].split("+")
     )

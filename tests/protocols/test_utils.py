@@ -1,4 +1,4 @@
-"""Addresses of a connection, and the request as a log line shows it."""
+"""The addresses of a connection, and the description of a request in a log line."""
 
 import logging
 import socket
@@ -21,7 +21,7 @@ from uvicorn.protocols.utils import (
 
 
 class _Socket:
-    """What a transport calls its socket."""
+    """The object that a transport returns as its socket."""
 
     def __init__(self, sockname: Any = None, peername: Any = None) -> None:
         self._sockname = sockname
@@ -37,7 +37,7 @@ class _Socket:
 
 
 class _SocketTransport(MockTransport):
-    """A transport that has noted nothing of its socket but the socket."""
+    """A transport that knows its socket, but has not recorded the addresses."""
 
     def __init__(self, sock: Any) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def test_remote_address_of_a_socket_already_disconnected_is_unknown() -> None:
     assert get_remote_addr(transport) is None
 
 
-def test_a_socket_is_not_asked_for_what_the_transport_has_noted() -> None:
+def test_does_not_ask_the_socket_for_addresses_of_the_transport() -> None:
     transport: Any = _SocketTransport(_Socket(sockname=("10.0.0.2", 81), peername=("10.0.0.2", 6)))
     transport._extra |= {"sockname": ("10.0.0.1", 80), "peername": ("10.0.0.1", 5)}
     assert (get_local_addr(transport), get_remote_addr(transport)) == (("10.0.0.1", 80), ("10.0.0.1", 5))
@@ -123,7 +123,7 @@ def test_the_description_of_a_request_in_a_log_line(scope: Any, expected: str) -
     assert describe_request(scope) == expected
 
 
-def test_a_reason_that_quotes_the_client_has_no_control_characters(caplog: pytest.LogCaptureFixture) -> None:
+def test_escapes_control_characters_in_a_reason_that_quotes_the_client(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
     log_invalid_request(logging.getLogger("uvicorn.error"), None, RequestRejected(400, "bad: \x1b[31m\n"))
     assert caplog.messages[-1] == "Invalid HTTP request, answered with 400: bad: \\x1b[31m\\n"
@@ -163,7 +163,7 @@ def test_path_with_query_string(path: str, query_string: bytes, expected: str) -
     assert get_path_with_query_string({"path": path, "query_string": query_string}) == expected
 
 
-def test_no_byte_of_a_client_is_more_than_printable_ascii_in_a_log_line() -> None:
+def test_a_log_line_has_only_printable_ascii_from_a_client() -> None:
     everything = bytes(range(256))
     line = get_path_with_query_string({"path": "/" + everything.decode("latin-1"), "query_string": everything})
     assert line.isascii()

@@ -65,7 +65,7 @@ class Http2Connection(Peer):
         return data
 
     def read(self) -> Reader:
-        """The frames that were sent since the first call."""
+        """All frames that were sent so far."""
         return self.reader.read(self.take())
 
     def answer(self, stream: int) -> Answer:

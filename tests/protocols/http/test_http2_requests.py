@@ -1,4 +1,4 @@
-"""HTTP/2: what applications are given, and what they may answer."""
+"""HTTP/2: what applications receive, and what they may answer."""
 
 import asyncio
 import contextvars
@@ -62,7 +62,7 @@ async def test_a_response(connect_http2: Any, eager: bool) -> None:
     assert connection.protocol.session.active == 0
 
 
-async def test_all_that_one_read_asks_for_is_one_write(connect_http2: Any) -> None:
+async def test_answers_all_requests_of_one_read_in_one_write(connect_http2: Any) -> None:
     connection = connect_http2(respond()).feed(*(headers(number) for number in range(1, 21, 2)))
     await connection.get(19)
     assert connection.state.total_requests == 10
@@ -72,7 +72,7 @@ async def test_all_that_one_read_asks_for_is_one_write(connect_http2: Any) -> No
         assert connection.answer(23).ended
 
 
-async def test_responses_come_when_they_are_ready(connect_http2: Any) -> None:
+async def test_responses_are_sent_when_they_are_ready(connect_http2: Any) -> None:
     go: dict[str, asyncio.Event] = {"/1": asyncio.Event(), "/3": asyncio.Event()}
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -87,7 +87,7 @@ async def test_responses_come_when_they_are_ready(connect_http2: Any) -> None:
     assert (await connection.get(1)).ended
 
 
-async def test_the_head_is_not_held_back(connect_http2: Any) -> None:
+async def test_the_head_is_sent_before_the_body(connect_http2: Any) -> None:
     go = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -104,7 +104,7 @@ async def test_the_head_is_not_held_back(connect_http2: Any) -> None:
     assert (await connection.get(1)).body == b"xy"
 
 
-async def test_the_head_of_a_first_step_is_not_held_back(connect_http2: Any, access: Records) -> None:
+async def test_the_head_of_a_first_step_is_sent_before_the_body(connect_http2: Any, access: Records) -> None:
     go = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -161,7 +161,7 @@ async def test_a_failure_before_anything_is_sent(
     connection = connect_http2(bad_app).feed(headers(1, path=path.encode()))
     answer = await connection.get(1)
     if path == "/returns-after-start" and answer.reset is not None:
-        # Its start was sent, in the turn before.
+        # The start of the response was sent in an earlier turn.
         return
     assert (answer.status, answer.body) == (500, b"Internal Server Error")
     assert answer.headers[1:] == [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")]
@@ -185,7 +185,7 @@ async def test_an_exception_after_the_response(connect_http2: Any, caplog: pytes
     assert (await connection.fetch(headers(3), stream=3)).status == 200
 
 
-async def test_a_response_that_ends_without_its_end_after_a_disconnect_http2(connect_http2: Any) -> None:
+async def test_resets_a_response_left_incomplete_after_a_disconnect(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         await send(body(b"x", True))
@@ -196,19 +196,19 @@ async def test_a_response_that_ends_without_its_end_after_a_disconnect_http2(con
     task = connection.loop.start_one()
     await until(lambda: connection.answer(1).body)
     [stream] = connection.protocol.session.streams.values()
-    # Half of what a client does that has gone.
+    # This does half of what a leaving client causes: the exchange ends, but the stream stays open.
     stream.owner.cycle.end()
     await task
     assert connection.answer(1).reset == codes.INTERNAL_ERROR
 
 
-async def test_the_line_of_the_access_log(connect_http2: Any, access: Records) -> None:
+async def test_the_access_line(connect_http2: Any, access: Records) -> None:
     await connect_http2(respond(status=404)).fetch(headers(1, path=b"/x?y=1"))
     [record] = access.records
     assert record.args == ("127.0.0.1:12345", "GET", "/x?y=1", "2", 404)
 
 
-async def test_nothing_is_logged_without_handlers(connect_http2: Any) -> None:
+async def test_logs_nothing_without_handlers(connect_http2: Any) -> None:
     logger = logging.getLogger("uvicorn.access")
     logger.handlers.clear()
     logger.propagate = False
@@ -248,7 +248,7 @@ async def test_requests_are_counted(connect_http2: Any) -> None:
 # Bodies of requests
 
 
-async def test_a_body_that_comes_with_its_head(connect_http2: Any) -> None:
+async def test_a_body_that_arrives_with_its_head(connect_http2: Any) -> None:
     app = Reads()
     connection = connect_http2(app)
     connection.feed(headers(1, method=b"POST", end=False), data(1, b"abc"), data(1, b"def", end=True))
@@ -256,7 +256,7 @@ async def test_a_body_that_comes_with_its_head(connect_http2: Any) -> None:
     assert app.events == [{"type": "http.request", "body": b"abcdef", "more_body": False}]
 
 
-async def test_a_body_that_comes_later(connect_http2: Any) -> None:
+async def test_a_body_that_arrives_later(connect_http2: Any) -> None:
     app = Reads()
     connection = connect_http2(app).feed(headers(1, method=b"POST", end=False))
     await asyncio.sleep(0)
@@ -268,7 +268,7 @@ async def test_a_body_that_comes_later(connect_http2: Any) -> None:
     assert [event["body"] for event in app.events] == [b"abc", b"def"]
 
 
-async def test_a_large_body_is_given_credit_as_it_is_taken(connect_http2: Any) -> None:
+async def test_gives_credit_for_a_large_body_as_it_is_received(connect_http2: Any) -> None:
     app = Reads()
     connection = connect_http2(app).feed(headers(1, method=b"POST", end=False))
     sent = 0
@@ -277,7 +277,7 @@ async def test_a_large_body_is_given_credit_as_it_is_taken(connect_http2: Any) -
         updates = connection.read().of_kind("WINDOW_UPDATE")
         return 65535 - sent + sum(update.number for update in updates if update.stream == number)
 
-    # Each pass sends something.
+    # Each pass sends a piece of the body.
     while sent < 1_000_000:
         await until(lambda: allowed(0) and allowed(1))
         size = min(16384, allowed(0), allowed(1))
@@ -288,7 +288,7 @@ async def test_a_large_body_is_given_credit_as_it_is_taken(connect_http2: Any) -
     assert connection.reader.of_kind("WINDOW_UPDATE")[0].stream == 0
 
 
-async def test_a_body_that_is_not_taken_is_bounded(connect_http2: Any) -> None:
+async def test_a_body_that_is_not_received_is_bounded(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
 
@@ -338,7 +338,7 @@ async def test_expect_continue(connect_http2: Any) -> None:
     assert (await connection.get(1)).status == 200
 
 
-async def test_expect_continue_with_a_body_that_is_there(connect_http2: Any) -> None:
+async def test_expect_continue_with_a_body_that_has_arrived(connect_http2: Any) -> None:
     connection = connect_http2(Reads())
     connection.feed(headers(1, (b"expect", b"100-continue"), method=b"POST", end=False), data(1, b"abc", end=True))
     assert len((await connection.get(1)).heads) == 1
@@ -504,7 +504,7 @@ async def test_run_asgi_replaced(connect_http2: Any, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("library", JUDGES)
 async def test_cycle_replaced_in_its_module(connect_http2: Any, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    """Requests over HTTP/2 are served by the exchange of the class for HTTP/1.1."""
+    """Requests over HTTP/2 are served by the exchange class of the HTTP/1.1 class."""
 
     class Cycle(RequestResponseCycle):
         run_asgi = Wrapping.wrap(RequestResponseCycle.run_asgi)
@@ -514,22 +514,22 @@ async def test_cycle_replaced_in_its_module(connect_http2: Any, monkeypatch: pyt
     await until(lambda: Wrapping.calls == ["begin", "end"])
 
 
-async def test_a_class_of_http1_that_has_no_exchanges(connect_http2: Any) -> None:
+async def test_an_http1_class_without_an_exchange_class(connect_http2: Any) -> None:
     assert (await connect_http2(respond(), http=asyncio.Protocol).fetch(headers(1))).status == 200
 
 
-async def test_other_connections_have_their_turn(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leaves_turns_for_other_connections(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uvicorn.protocols.http.http2.PASS_SECONDS", 0.0)
     connection = connect_http2(respond()).feed(*(headers(number) for number in range(1, 13, 2)))
     if connection.protocol._eager:
         assert not connection.answer(9).ended
-    # What comes meanwhile waits behind it.
+    # A request that arrives meanwhile waits for the earlier ones.
     connection.feed(headers(13))
     for number in range(1, 15, 2):
         assert (await connection.get(number)).status == 200
 
 
-async def test_nothing_is_served_after_the_end(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_serves_nothing_after_the_end(connect_http2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uvicorn.protocols.http.http2.PASS_SECONDS", 0.0)
     app = Scopes()
     connection = connect_http2(app).feed(*(headers(number) for number in range(1, 13, 2)))

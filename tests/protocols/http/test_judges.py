@@ -1,4 +1,4 @@
-"""What the libraries are asked: whether field lines follow the grammar."""
+"""The libraries as judges: whether field lines follow the grammar."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ def _passes(judge: Any, lines: bytes) -> bool:
 
 
 @pytest.mark.parametrize("library", JUDGES)
-def test_good_lines_pass_again_and_again(library: str) -> None:
+def test_accepts_good_lines_repeatedly(library: str) -> None:
     lines = [b"X-A: b\r\nProxy-Connection: close\r\n", b""] * 3
     assert [_passes(JUDGES[library], each) for each in lines] == [True] * 6
 
 
-def test_a_new_judge_goes_on_after_a_client_that_closes() -> None:
+def test_a_new_judge_works_after_a_connection_close() -> None:
     pytest.importorskip("httptools")
     judge = import_from_string("uvicorn.protocols.http.httptools_impl:LlhttpJudge")()
     lines = [b"Proxy-Connection: close\r\n", b"X-A: b\r\n", b"X A: b\r\n"] * 3
@@ -33,13 +33,13 @@ def test_a_new_judge_goes_on_after_a_client_that_closes() -> None:
 
 @pytest.mark.parametrize("library", JUDGES)
 @pytest.mark.parametrize("line", [b"X A: b\r\n", b": b\r\n", b"X-A: \0\r\n", b"X-A\r\n"])
-def test_bad_lines_are_refused_and_leave_nothing_behind(library: str, line: bytes) -> None:
+def test_refuses_bad_lines_and_stays_usable(library: str, line: bytes) -> None:
     with pytest.raises(RequestRejected) as caught:
         JUDGES[library](b"X: y\r\n" + line)
     assert caught.value.status == 400
     JUDGES[library](b"X: y\r\n")
 
 
-def test_the_wire_alone_has_no_class_of_exchanges() -> None:
+def test_the_wire_class_has_no_exchange_class() -> None:
     with pytest.raises(NotImplementedError):
         Http1.get_cycle_class()

@@ -17,7 +17,7 @@ BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
 
 
 class Echo:
-    """An application that answers with the path, and knows what it was called for."""
+    """An application that answers with the path, and records the paths of its calls."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -112,7 +112,7 @@ async def test_pipelined_bodies_go_to_their_requests(connect: Any) -> None:
     assert bodies == [b"one", b"two", b"", b"four"]
 
 
-async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
+async def test_pauses_reading_while_requests_wait(connect: Any) -> None:
     connection = connect(respond()).feed(GET * 100)
     assert not connection.transport.reading
     await connection.run_all()
@@ -120,7 +120,7 @@ async def test_reading_pauses_while_requests_wait(connect: Any) -> None:
     assert connection.transport.reading
 
 
-async def test_reading_pauses_when_a_second_request_waits(connect: Any) -> None:
+async def test_pauses_reading_when_a_second_request_waits(connect: Any) -> None:
     connection = connect(respond()).feed(GET)
     assert connection.transport.reading
     connection.feed(GET)
@@ -132,8 +132,8 @@ async def test_reading_pauses_when_a_second_request_waits(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("asks", [1, 2, 3])
-async def test_the_end_of_the_input_reaches_the_requests_that_wait(connect: Any, asks: int) -> None:
-    """An application that asks is told of a disconnect, and its response is dropped; the others are answered."""
+async def test_waiting_requests_see_the_end_of_the_input(connect: Any, asks: int) -> None:
+    """An application that receives again gets a disconnect, and its response is dropped; the others are answered."""
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -152,7 +152,7 @@ async def test_the_end_of_the_input_reaches_the_requests_that_wait(connect: Any,
 
 
 async def test_nothing_is_read_after_a_refusal(connect: Any) -> None:
-    """The request before it is served, and waits for a disconnect without more being read."""
+    """The request before the refused one is served, and its wait for a disconnect does not resume reading."""
     connection: Any = None
     reading = []
 
@@ -185,22 +185,22 @@ async def test_bytes_after_a_refusal_are_dropped_up_to_64_kib(connect: Any) -> N
     assert (app.paths, connection.loop.waiting) == ([], 0)
 
 
-async def test_garbage_that_waits_is_refused_in_its_turn(connect: Any) -> None:
-    """A transport may deliver what it had read before it was paused."""
+async def test_refuses_waiting_garbage_after_the_requests_before_it(connect: Any) -> None:
+    """A transport may deliver bytes that it read before it was paused."""
     app = Echo()
     connection = connect(app, full=True).feed(get("/1") + b"\x00\r\n\r\n")
     assert not connection.transport.reading
     connection.feed(bytes(LINGER_BYTES))
     assert (connection.wire, connection.ended) == (b"", False)
     await connection.run()
-    # What the client still sends is read, or a reset could overtake the answer.
+    # The server reads the bytes that the client still sends; otherwise a reset could overtake the answer.
     assert connection.transport.reading
     connection.feed(get("/canary"))
     assert (app.paths, connection.loop.waiting, connection.statuses) == (["/1"], 0, [200, 400])
     assert connection.ended
 
 
-async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> None:
+async def test_answers_a_good_request_before_it_refuses_garbage(connect: Any) -> None:
     app = Echo()
     connection = await connect(app).run_all(get("/1") + get("/2") + b"\x00\r\n\r\n" + get("/canary"))
     assert app.paths == ["/1", "/2"]
@@ -208,14 +208,14 @@ async def test_a_good_request_before_garbage_is_answered_first(connect: Any) -> 
     assert connection.responses()[1].body == b"/2"
 
 
-async def test_nothing_is_served_after_close(connect: Any) -> None:
+async def test_serves_nothing_after_close(connect: Any) -> None:
     app = Echo()
     connection = await connect(app).run_all(get("/1") + get("/2", b"Connection: close") + get("/3"))
     assert app.paths == ["/1", "/2"]
     assert connection.transport.closed
 
 
-async def test_nothing_is_served_after_the_application_closes(connect: Any) -> None:
+async def test_serves_nothing_after_the_application_closes(connect: Any) -> None:
     paths = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -254,13 +254,13 @@ async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> 
     connection.lose()
     await asyncio.wait_for(task, 5)
     assert events == [("/1", "http.request"), ("/1", "http.disconnect")]
-    # The requests that waited are not begun: their client has left.
+    # The waiting requests are not started, because their client has left.
     assert connection.loop.waiting == 0
     assert connection.wire == b""
 
 
-async def test_an_early_response_to_a_body_that_still_comes(connect: Any) -> None:
-    """The rest of the body is never taken for a request, whether the connection goes on or not."""
+async def test_an_early_response_to_a_body_that_is_still_arriving(connect: Any) -> None:
+    """The server never reads the rest of the body as a request, whether the connection stays open or not."""
     app = Echo()
     connection = connect(app, full=True)
     await connection.run(head(b"POST /1 HTTP/1.1", b"Content-Length: 80") + b"GET /evil HTTP/1.1\r\n")
@@ -289,10 +289,8 @@ LARGE = {"length": b"Content-Length: %d" % (LINGER_BYTES + 101), "chunked": b"Tr
 
 
 @pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
-async def test_an_early_response_without_the_rest_of_a_large_body_says_that_it_is_the_last(
-    connect: Any, field: bytes
-) -> None:
-    """The client learns it from the head, and has time to read it (RFC 9112 sections 9.3 and 9.6)."""
+async def test_an_early_response_to_a_large_body_announces_the_close(connect: Any, field: bytes) -> None:
+    """The client learns from the head that the server closes, and has time to read it (RFC 9112 9.3 and 9.6)."""
     connection = await connect(respond(), full=True).run(head(b"POST / HTTP/1.1", field) + b"64\r\n" + b"x" * 96)
     [response] = connection.responses()
     assert CLOSE in response.headers
@@ -316,8 +314,8 @@ async def test_a_client_that_stops_sending_a_large_body_is_closed(connect: Any, 
     assert not connection.transport.aborted
 
 
-async def test_an_early_response_without_a_small_rest_keeps_the_connection(connect: Any) -> None:
-    """To read it costs less than a new connection."""
+async def test_keeps_the_connection_if_a_small_rest_of_the_body_is_missing(connect: Any) -> None:
+    """Reading the small rest costs less than a new connection."""
     connection = connect(respond(), full=True)
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: %d" % (LINGER_BYTES + 100)) + b"x" * 100)
     [response] = connection.responses()
@@ -327,7 +325,7 @@ async def test_an_early_response_without_a_small_rest_keeps_the_connection(conne
     assert connection.statuses == [200, 200]
 
 
-async def test_the_time_for_the_rest_of_a_body_is_not_that_of_the_next_request(connect: Any) -> None:
+async def test_the_rest_of_a_body_and_the_next_request_have_separate_times(connect: Any) -> None:
     connection = await connect(respond(), full=True).run(head(b"POST / HTTP/1.1", b"Content-Length: 100"))
     assert connection.loop.timers == [2.0]
     connection.feed(b"x" * 100 + get("/2"))
@@ -337,7 +335,7 @@ async def test_the_time_for_the_rest_of_a_body_is_not_that_of_the_next_request(c
     assert connection.statuses == [200, 200]
 
 
-async def test_the_time_for_the_rest_of_a_body_starts_when_the_client_has_read(
+async def test_the_time_for_the_rest_of_a_body_starts_after_the_client_has_read(
     connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = connect(respond(), full=True, timeout_send=7)
@@ -357,7 +355,7 @@ async def test_the_time_for_the_rest_of_a_body_starts_when_the_client_has_read(
     assert connection.loop.timers == [5.0]
 
 
-async def test_a_body_that_is_there_keeps_the_connection_however_large(connect: Any) -> None:
+async def test_keeps_the_connection_if_the_whole_large_body_has_arrived(connect: Any) -> None:
     connection = await connect(respond(), full=True).run(post(b"x" * 2 * LINGER_BYTES))
     [response] = connection.responses()
     assert CLOSE not in response.headers
@@ -367,8 +365,8 @@ async def test_a_body_that_is_there_keeps_the_connection_however_large(connect: 
 
 
 @pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
-async def test_a_streamed_response_may_go_along_with_a_large_body(connect: Any, field: bytes) -> None:
-    """Its head promises nothing: only at its end is it known whether the application has taken the body."""
+async def test_streams_a_response_while_a_large_body_arrives(connect: Any, field: bytes) -> None:
+    """The head does not announce a close: only at the end it is known whether the application has read the body."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start(200, (b"content-length", b"4")))
@@ -390,9 +388,7 @@ async def test_a_streamed_response_may_go_along_with_a_large_body(connect: Any, 
 
 
 @pytest.mark.parametrize("field", LARGE.values(), ids=LARGE)
-async def test_a_streamed_response_without_the_rest_of_a_large_body_ends_the_connection(
-    connect: Any, field: bytes
-) -> None:
+async def test_closes_after_a_streamed_response_without_the_rest_of_a_large_body(connect: Any, field: bytes) -> None:
     connection = connect(send_all(start(), body(b"ab", more_body=True), body(b"cd")), full=True)
     await connection.run(head(b"POST / HTTP/1.1", field))
     assert connection.responses()[0].body == b"abcd"
@@ -438,13 +434,13 @@ async def test_pipelined_requests_of_a_half_closed_client_are_answered(connect: 
     assert connection.transport.closed
 
 
-async def test_garbage_behind_requests_that_were_held_back(connect: Any) -> None:
+async def test_garbage_after_waiting_requests(connect: Any) -> None:
     connection = await connect(respond()).run_all(GET * 40 + BAD + GET)
     assert connection.statuses == [200] * 40 + [400]
     assert connection.ended
 
 
-async def test_bytes_behind_garbage_that_waits_are_dropped(connect: Any) -> None:
+async def test_drops_bytes_after_waiting_garbage(connect: Any) -> None:
     connection = await connect(respond()).feed(GET + BAD).run_all(GET)
     assert connection.statuses == [200, 400]
 
@@ -457,7 +453,7 @@ async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any
     assert connection.statuses == [200, 400]
 
 
-async def test_half_a_head_behind_a_pipeline(connect: Any) -> None:
+async def test_half_a_head_after_pipelined_requests(connect: Any) -> None:
     connection = connect(respond()).feed(GET * 3 + GET[:20])
     assert not connection.transport.reading
     await connection.run_all()
@@ -466,8 +462,8 @@ async def test_half_a_head_behind_a_pipeline(connect: Any) -> None:
     assert connection.statuses == [200] * 4
 
 
-async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
-    """A transport may deliver what it had read before it was paused."""
+async def test_bytes_that_arrive_while_requests_wait(connect: Any) -> None:
+    """A transport may deliver bytes that it read before it was paused."""
     connection = connect(respond()).feed(GET * 40)
     assert not connection.transport.reading
     await connection.run_all(GET * 40)
@@ -476,10 +472,10 @@ async def test_bytes_arrive_while_requests_are_held_back(connect: Any) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="each application runs in its own turn")
 @pytest.mark.parametrize("request_bytes", [GET, post(b"hello"), GET * 3], ids=["plain", "body", "pipelined"])
-async def test_a_connection_is_idle_as_soon_as_the_application_is_done(
+async def test_a_connection_is_idle_as_soon_as_the_application_returns(
     connect: Any, request_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # All in one pass, however slow the machine is.
+    # With this limit everything runs in one pass, however slow the machine is.
     monkeypatch.setattr(http1, "PASS_SECONDS", 1000.0)
     connection = connect(respond(), loop=asyncio.get_running_loop()).feed(request_bytes)
     assert connection.protocol.state is State.IDLE
@@ -489,7 +485,7 @@ async def test_a_connection_is_idle_as_soon_as_the_application_is_done(
     connection.lose()
 
 
-async def test_the_rest_of_a_body_that_came_while_reading_was_paused_is_dropped(connect: Any) -> None:
+async def test_drops_the_rest_of_a_body_that_arrived_while_reading_was_paused(connect: Any) -> None:
     connection = connect(respond(), full=True).feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65537)
     assert not connection.transport.reading
     await connection.run(b"x" * (100000 - 65537) + GET)

@@ -1,4 +1,4 @@
-"""The limits as options, counted in bytes as they arrive (RFC 9110 5.4, 15.5.14 and 15.5.15, RFC 6585 section 5)."""
+"""The limits as options, counted on the bytes that arrive (RFC 9110 5.4, 15.5.14 and 15.5.15, RFC 6585 section 5)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 
 async def outcome(connection: Http1Connection, data: bytes, size: int) -> list[int]:
-    """The status codes for the data, fed in pieces."""
+    """The status codes for the data, sent in pieces."""
     for piece in in_pieces(data, size):
         if connection.ended:
             break
@@ -27,7 +27,7 @@ async def outcome(connection: Http1Connection, data: bytes, size: int) -> list[i
 
 @pytest.fixture(params=[1, 7, 100_000], ids=["bytes", "sevens", "whole"])
 def size(request: pytest.FixtureRequest) -> int:
-    """How many bytes arrive at once."""
+    """The number of bytes that arrive at once."""
     value: int = request.param
     return value
 
@@ -89,7 +89,7 @@ async def test_trailers(connect: Any, size: int, trailer: bytes) -> None:
 
 
 async def status_of(connection: Http1Connection, data: bytes, size: int) -> int:
-    """The status code of one request, whose application starts when all of it is there."""
+    """The status code of one request, whose application starts after the whole request has arrived."""
     for piece in in_pieces(data, size):
         connection.feed(piece)
     await connection.run_all()
@@ -105,13 +105,13 @@ async def test_trailer_section(connect: Any, size: int, length: int, status: int
 
 
 @pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 431)])
-async def test_trailer_fields_are_counted_alone(connect: Any, size: int, count: int, status: int) -> None:
+async def test_trailer_fields_are_counted_separately(connect: Any, size: int, count: int, status: int) -> None:
     data = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", *[b"X: y"] * 8)
     data += b"0\r\n" + b"X: y\r\n" * count + b"\r\n"
     assert await status_of(connect(Reads(), limit_request_fields=10), data, size) == status
 
 
-async def test_a_trailer_section_is_measured_alone(connect: Any, size: int) -> None:
+async def test_a_trailer_section_is_measured_separately(connect: Any, size: int) -> None:
     data = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked", b"X: " + b"y" * 800)
     data += b"0\r\nX: " + b"y" * 900 + b"\r\n\r\n"
     assert await status_of(connect(Reads(), limit_request_head=1000), data, size) == 200
@@ -123,13 +123,13 @@ async def test_body_by_length(connect: Any, size: int, length: int, status: int)
     assert await outcome(connection, post(b"x" * length), size) == [status]
 
 
-async def test_body_is_refused_before_it_comes(connect: Any) -> None:
+async def test_refuses_a_body_before_it_arrives(connect: Any) -> None:
     connection = connect(respond(), limit_request_body=10).feed(head(b"POST / HTTP/1.1", b"Content-Length: 11"))
     assert connection.statuses == [413]
     assert connection.loop.waiting == 0
 
 
-async def test_body_is_refused_before_it_is_asked_for(connect: Any) -> None:
+async def test_refuses_a_body_without_asking_for_it(connect: Any) -> None:
     connection = connect(respond(), limit_request_body=10)
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 11", b"Expect: 100-continue"))
     assert connection.statuses == [413]
@@ -161,11 +161,11 @@ async def test_no_body_limit_by_default(connect: Any) -> None:
 async def test_h11_max_incomplete_event_size(connect: Any, parser: str) -> None:
     connection = connect(respond(), h11_max_incomplete_event_size=1000)
     statuses = await outcome(connection, GET[:-2] + b"X: " + b"y" * 3000 + b"\r\n\r\n", 100)
-    # The option is h11's; with httptools the head has its own, larger limit.
+    # The option only applies to h11; with httptools, the head has another, larger limit.
     assert statuses == ([431] if parser == "h11" else [200]) or (parser == "h11" and statuses == [400])
 
 
-# What the lines of one body may have besides its sizes, of which the zero of the last chunk is one.
+# The bytes that the chunk lines of one body may have besides its sizes. The zero of the last chunk is one of them.
 EXTENSIONS = 16 * 1024
 IN_ALL = EXTENSIONS + 64 - 1
 

@@ -1,4 +1,4 @@
-"""What is reported to observers at the end of an exchange, once for each."""
+"""The report that observers get at the end of each exchange, exactly once."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,7 @@ from uvicorn.server_state import ServerState
 EARLY_HINT = {"type": "http.response.early_hint", "links": [b"</a>; rel=preload"]}
 WITH_TRAILERS = {**start(), "trailers": True}
 TRAILERS = {"type": "http.response.trailers", "headers": [(b"x-a", b"b")]}
-# The body of an answer of the server itself.
+# The number of bytes in the body of the server's own answer.
 ERROR = len(b"Internal Server Error")
 MESSAGES = [
     ([start(), body(b"abc")], 200, 3),
@@ -36,7 +36,7 @@ MESSAGES = [
 
 
 class Observed:
-    """A server state with an observer, and what was reported to it: (path, status, bytes, headers)."""
+    """A server state with an observer, and its reports: (path, status, bytes, headers)."""
 
     def __init__(self) -> None:
         self.reports: list[tuple[str, int, int, Any]] = []
@@ -49,7 +49,7 @@ class Observed:
 
     @property
     def given(self) -> list[tuple[int, int]]:
-        """(status, bytes) of each end."""
+        """The (status, bytes) of each report."""
         return [report[1:3] for report in self.reports]
 
 
@@ -59,7 +59,9 @@ def observed() -> Observed:
 
 
 @pytest.mark.parametrize(("messages", "status", "sent"), MESSAGES)
-async def test_an_end(connect: Any, observed: Observed, messages: list[Any], status: int, sent: int) -> None:
+async def test_reports_the_end_of_a_response(
+    connect: Any, observed: Observed, messages: list[Any], status: int, sent: int
+) -> None:
     connection = connect(send_all(*messages), server_state=observed.state)
     connection.protocol.data_received(GET)
     while connection.loop.waiting:
@@ -69,7 +71,7 @@ async def test_an_end(connect: Any, observed: Observed, messages: list[Any], sta
 
 
 @pytest.mark.parametrize(("messages", "status", "sent"), MESSAGES)
-async def test_an_end_over_http2(
+async def test_reports_the_end_of_a_response_over_http2(
     connect_http2: Any, observed: Observed, messages: list[Any], status: int, sent: int
 ) -> None:
     connection = connect_http2(send_all(*messages), server_state=observed.state)
@@ -108,11 +110,11 @@ async def test_the_headers_of_the_application(connect: Any, observed: Observed) 
     connection = connect(send_all(start(200, (b"X-A", b"b")), body()), server_state=observed.state)
     await connection.ask(get("/a"))
     assert observed.reports == [("/a", 200, 0, [(b"X-A", b"b")])]
-    # They are kept no longer.
+    # The connection keeps them no longer.
     assert connection.protocol.framer.headers == ()
 
 
-async def test_headers_that_can_be_read_once(connect: Any, connect_http2: Any, observed: Observed) -> None:
+async def test_headers_from_an_iterator(connect: Any, connect_http2: Any, observed: Observed) -> None:
     def app() -> Any:
         fields = iter([(b"x-a", b"b")])
         return send_all({"type": "http.response.start", "status": 200, "headers": fields}, body())
@@ -168,7 +170,7 @@ async def test_a_stream_that_the_client_resets(connect_http2: Any, observed: Obs
     assert observed.given == [(499, 0)]
 
 
-async def test_an_answer_in_place_of_the_applications(connect: Any, observed: Observed) -> None:
+async def test_an_answer_that_replaces_the_response_of_the_application(connect: Any, observed: Observed) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -185,7 +187,7 @@ async def test_an_answer_in_place_of_the_applications(connect: Any, observed: Ob
     assert observed.given == [(408, len(b"Request Timeout"))]
 
 
-async def test_a_request_that_is_refused_has_no_exchange(connect: Any, observed: Observed) -> None:
+async def test_reports_nothing_for_a_refused_request(connect: Any, observed: Observed) -> None:
     connection = connect(respond(), server_state=observed.state)
     connection.feed(b"GET / HTTP/1.1\r\n\r\n")
     connection.protocol.connection_lost(None)
@@ -193,7 +195,7 @@ async def test_a_request_that_is_refused_has_no_exchange(connect: Any, observed:
     assert observed.reports == []
 
 
-async def test_a_class_of_the_users_own(connect: Any, observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_subclass_of_the_user(connect: Any, observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = []
 
     class Own(RequestResponseCycle):

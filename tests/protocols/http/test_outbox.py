@@ -1,4 +1,4 @@
-"""Which parts of a response share a write: seen by a transport, on a real loop."""
+"""Which parts of a response share a write, as a transport on a real loop sees it."""
 
 import asyncio
 import time
@@ -18,9 +18,9 @@ CHUNKED = {"type": "http.response.start", "status": 200, "headers": []}
 async def serve(
     http_protocol_cls: Any, app: Any, *requests: bytes, until: int = 1, made: list[FullTransport] | None = None
 ) -> FullTransport:
-    """Send the requests, one after the other; return once `until` responses are complete or the connection closes.
+    """Send the requests one after the other. Return when `until` responses are complete or the connection closes.
 
-    The transport is noted in `made` before the application is called.
+    The transport is appended to `made` before the application is called.
     """
     config = Config(app, lifespan="off", log_config=None, ws="none", proxy_headers=False)
     config.load()
@@ -41,7 +41,7 @@ async def serve(
 
 
 def stream(*parts: Any) -> Any:
-    """An application that sends each part, or calls it."""
+    """An application that sends each part; it calls a part that is a function."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(CHUNKED)
@@ -57,7 +57,7 @@ def stream(*parts: Any) -> Any:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine, parts follow each other closely."""
+    """Raise the time limit, so that the parts count as close together however slow the machine is."""
     monkeypatch.setattr("uvicorn.protocols.http.outbox.OUTBOX_GAP", 60.0)
 
 
@@ -68,7 +68,7 @@ async def turn() -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_two_parts_go_at_once_and_those_that_follow_in_the_same_turn_together(http_protocol_cls: Any) -> None:
+async def test_writes_two_parts_at_once_and_the_rest_of_the_turn_together(http_protocol_cls: Any) -> None:
     transport = await serve(http_protocol_cls, stream(b"a", b"b", b"c", b"d", b"e"))
     first, second, rest = transport.writes
     assert first.endswith(b"\r\n1\r\na\r\n")
@@ -77,7 +77,7 @@ async def test_two_parts_go_at_once_and_those_that_follow_in_the_same_turn_toget
 
 
 @pytest.mark.usefixtures("patient")
-async def test_nothing_waits_longer_than_for_the_loop(http_protocol_cls: Any) -> None:
+async def test_parts_wait_at_most_for_the_next_turn_of_the_loop(http_protocol_cls: Any) -> None:
     parts = (b"a", b"b", b"c", b"d", turn, b"e", turn, turn, b"f", b"g", b"h", turn)
     transport = await serve(http_protocol_cls, stream(*parts))
     assert transport.writes[1:] == [
@@ -91,8 +91,8 @@ async def test_nothing_waits_longer_than_for_the_loop(http_protocol_cls: Any) ->
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_first_step_that_ends_holds_nothing_back(http_protocol_cls: Any) -> None:
-    """What was gathered is on its way before any other callback of the loop."""
+async def test_writes_gathered_parts_at_the_end_of_the_first_step(http_protocol_cls: Any) -> None:
+    """The gathered parts are written before any other callback of the loop runs."""
     seen: list[bytes] = []
     transports: list[FullTransport] = []
 
@@ -106,8 +106,8 @@ async def test_a_first_step_that_ends_holds_nothing_back(http_protocol_cls: Any)
 
 
 @pytest.mark.usefixtures("patient")
-async def test_one_part_for_each_turn_is_written_at_once(http_protocol_cls: Any) -> None:
-    """And schedules nothing, but for the few that ask whether there is more to gather by now."""
+async def test_writes_a_single_part_per_turn_at_once(http_protocol_cls: Any) -> None:
+    """The outbox schedules almost no callbacks: only the few that check whether there is more to gather now."""
     loop = asyncio.get_running_loop()
     written, scheduled, transports = [], [], []
 
@@ -130,7 +130,7 @@ async def test_one_part_for_each_turn_is_written_at_once(http_protocol_cls: Any)
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_stream_of_single_parts_that_begins_to_hurry_is_gathered_again(http_protocol_cls: Any) -> None:
+async def test_gathers_again_when_a_stream_of_single_parts_becomes_fast(http_protocol_cls: Any) -> None:
     singles = [part for _ in range(20) for part in (b"a", turn)]
     transport = await serve(http_protocol_cls, stream(*singles, *[b"b"] * 300, turn, b"c", b"d", b"e", b"f"))
     sent = transport.writes
@@ -138,8 +138,8 @@ async def test_a_stream_of_single_parts_that_begins_to_hurry_is_gathered_again(h
     assert sent[-3:] == [b"1\r\nc\r\n", b"1\r\nd\r\n", b"1\r\ne\r\n1\r\nf\r\n0\r\n\r\n"]
 
 
-async def test_an_application_that_keeps_the_loop_from_running_is_not_held_up(http_protocol_cls: Any) -> None:
-    """Neither one part nor two wait for the work behind them."""
+async def test_writes_at_once_while_the_application_blocks_the_loop(http_protocol_cls: Any) -> None:
+    """Neither one part nor two parts wait for the work that follows them."""
     before: list[bytes] = []
     transports: list[FullTransport] = []
 
@@ -153,8 +153,8 @@ async def test_an_application_that_keeps_the_loop_from_running_is_not_held_up(ht
 
 
 @pytest.mark.usefixtures("patient")
-async def test_empty_parts_are_nothing_on_the_wire(http_protocol_cls: Any) -> None:
-    """Wherever they come: among parts that are written at once, and among those that are gathered."""
+async def test_empty_parts_put_nothing_on_the_wire(http_protocol_cls: Any) -> None:
+    """This holds among parts that are written at once, and among parts that are gathered."""
     parts = [b"a", b"", turn, b"b", b"", b"c", b"d", b"", b"e", b"", turn, b"", b"f"]
     transport = await serve(http_protocol_cls, stream(*parts))
     body = bytes(transport.buffer).partition(b"\r\n\r\n")[2]
@@ -180,7 +180,7 @@ async def test_bytes_sent_before_an_error_arrive(http_protocol_cls: Any) -> None
 
 @pytest.mark.usefixtures("patient")
 async def test_responses_stay_in_order(http_protocol_cls: Any) -> None:
-    """Also one in one part behind one in many."""
+    """A response of one part follows a response of several parts, and both stay in order."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/":
@@ -196,7 +196,7 @@ async def test_responses_stay_in_order(http_protocol_cls: Any) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_client_that_has_left_is_written_nothing(http_protocol_cls: Any) -> None:
+async def test_writes_nothing_to_a_client_that_has_left(http_protocol_cls: Any) -> None:
     transports: list[FullTransport] = []
 
     async def leave() -> None:
@@ -208,7 +208,7 @@ async def test_a_client_that_has_left_is_written_nothing(http_protocol_cls: Any)
 
 
 class Timed:
-    """An outbox whose clock and turns the test moves."""
+    """An outbox whose clock and turns are moved by the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -218,7 +218,7 @@ class Timed:
         monkeypatch.setattr("uvicorn.protocols.http.outbox.monotonic", lambda: self.now)
 
     def add(self, parts: bytes, at: float = 0.0) -> list[bytes]:
-        """Send single bytes at this time; what is written."""
+        """Add single bytes at this time and return what is written."""
         self.now = at
         before = len(self.writes)
         for part in parts:
@@ -240,7 +240,7 @@ def test_at_most_16_kib_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     timed.add_large(16384)
     assert len(timed.writes) == 2
     assert timed.add(b"c") == [b"x" * 16384 + b"c"]
-    # What was written is not counted again.
+    # Bytes that were written are not counted again.
     timed.add_large(16384)
     assert len(timed.writes) == 3
     assert timed.add(b"d") == [b"x" * 16384 + b"d"]
@@ -248,8 +248,8 @@ def test_at_most_16_kib_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert timed.end_turn() == [b"x" * 16384]
 
 
-def test_parts_wait_within_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After more time, the next two go at once again: the one that came late, and one behind it."""
+def test_parts_wait_at_most_about_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a longer gap, the next two parts are written at once again: the late part and the one after it."""
     timed = Timed(monkeypatch)
     assert timed.add(b"ab", at=-1.0) == [b"a", b"b"]
     assert timed.add(b"c", at=0.0) == [b"c"]
@@ -259,7 +259,7 @@ def test_parts_wait_within_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> Non
     assert timed.end_turn() == [b"hij"]
 
 
-def test_one_late_part_after_the_other_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_consecutive_late_parts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     timed = Timed(monkeypatch)
     written = [part for number in range(5) for part in timed.add(b"a", at=float(number))]
     assert written == [b"a"] * 5
@@ -267,8 +267,8 @@ def test_one_late_part_after_the_other_is_written_at_once(monkeypatch: pytest.Mo
     assert timed.end_turn() == [b"de"]
 
 
-def test_the_number_of_parts_to_write_at_once_grows_eightfold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While there is nothing to gather; after a turn that gathered, it is two again."""
+def test_the_number_of_parts_written_at_once_grows_eightfold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number grows after each turn with nothing to gather. After a turn that gathered parts, it is two again."""
     timed = Timed(monkeypatch)
     for direct in (2, 16, 128):
         assert len(timed.add(b"a" * direct)) == direct

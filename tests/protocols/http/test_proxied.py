@@ -1,4 +1,4 @@
-"""Proxy headers on a connection: who the peer is, is asked once, and an application sees the same as before."""
+"""Proxy headers on a connection: the server checks once whether the peer is trusted. Applications see no difference."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ FORWARDED = head(b"GET / HTTP/1.1", b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-P
 
 
 class Seen:
-    """An application that keeps its scopes."""
+    """An application that keeps the scopes that it gets."""
 
     def __init__(self) -> None:
         self.scopes: list[Any] = []
@@ -33,7 +33,7 @@ class Seen:
         ("127.0.0.1", "", None, "http"),
     ],
 )
-async def test_a_peer_is_judged_once(
+async def test_checks_the_peer_once_per_connection(
     connect: Any, monkeypatch: pytest.MonkeyPatch, trusted: str, peername: Any, client: Any, scheme: str
 ) -> None:
     asked: list[Any] = []
@@ -55,7 +55,7 @@ async def test_a_peer_is_judged_once(
     assert asked == [own]
 
 
-async def test_an_application_put_in_the_place_of_the_middleware(connect: Any) -> None:
+async def test_an_application_that_replaces_the_middleware(connect: Any) -> None:
     connection = connect(respond(), proxy_headers=True, full=True)
     other = Seen()
     connection.protocol.app = other
@@ -63,7 +63,7 @@ async def test_an_application_put_in_the_place_of_the_middleware(connect: Any) -
     assert other.scopes[0]["scheme"] == "http"
 
 
-async def test_a_last_request_is_proxied_too(connect: Any) -> None:
+async def test_uses_proxy_headers_for_the_last_request_too(connect: Any) -> None:
     app = Seen()
     connection = connect(app, proxy_headers=True, forwarded_allow_ips="127.0.0.1")
     await connection.run(head(b"GET / HTTP/1.1", b"X-Forwarded-For: 1.2.3.4", b"Connection: close"))

@@ -1,4 +1,4 @@
-"""The import paths that others use."""
+"""The import paths that other packages use."""
 
 import contextvars
 import importlib
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.http1 import Http1
 from uvicorn.server import ServerState
 
-# Attributes that subclasses read (the contract's list).
+# The attributes that subclasses read, as the public contract lists them.
 ATTRIBUTES = (
     *("config", "app", "loop", "logger", "access_logger", "access_log", "transport", "flow", "server", "client"),
     *(
@@ -124,7 +124,7 @@ async def test_subclasses_may_override(http_protocol_cls: Any) -> None:
 
 
 async def test_reset_contextvars(connect: Any) -> None:
-    """Each request starts in an empty context, and what it sets does not stay."""
+    """Each request starts in an empty context, and no later request sees what it sets."""
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
     variable.set(1)
     seen = []
@@ -177,7 +177,7 @@ async def test_a_config_that_is_not_loaded_is_loaded(http_protocol_cls: Any) -> 
     assert config.loaded
 
 
-async def test_the_protocol_alone_has_no_judge() -> None:
+async def test_the_base_protocol_has_no_judge() -> None:
     config = Config(respond(), lifespan="off", log_config=None, ws="none")
     with pytest.raises(NotImplementedError):
         Http1(config=config, server_state=ServerState(), app_state={})

@@ -1,4 +1,4 @@
-"""The protocol on a real loop and a real socket, in this process: applications may be done within `data_received`."""
+"""The protocol on a real loop and socket, in this process: an application may end within `data_received`."""
 
 import asyncio
 import contextvars
@@ -28,7 +28,7 @@ TIMEOUT = 20
 async def serving(
     protocol_class: Any, app: Any, **options: Any
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, ServerState]]:
-    """Serve the application, and give one client of it."""
+    """Serve the application, and yield one client of it."""
     config = Config(app, lifespan="off", log_config=None, ws="none", proxy_headers=False, **options)
     config.load()
     state = ServerState()
@@ -46,7 +46,7 @@ async def serving(
         server.close()
         await asyncio.wait_for(state.connections.wait_empty(), TIMEOUT)
         await asyncio.wait_for(server.wait_closed(), TIMEOUT)
-        # A task that has ended is taken out in the loop's next pass.
+        # A task that has ended is removed in the next pass of the loop.
         if state.tasks:
             await asyncio.wait(state.tasks, timeout=TIMEOUT)
             await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_many_pipelined_requests(http_protocol_cls: Any) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="each application runs in its own turn")
 @pytest.mark.parametrize(("seconds", "started"), [(0.0005, 4), (0.001, 2), (0.003, 1)])
-async def test_a_client_that_pipelines_leaves_the_loop_to_others(
+async def test_a_client_that_pipelines_does_not_block_the_loop(
     http_protocol_cls: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, started: int
 ) -> None:
     """A pass ends after 2 ms of work on one connection."""
@@ -95,7 +95,7 @@ async def test_a_client_that_pipelines_leaves_the_loop_to_others(
     protocol.connection_made(transport)
     protocol.data_received(GET * 7)
     for _ in range(3):
-        # More requests do not lengthen the pass, nor add one.
+        # More requests neither make this pass longer nor add a pass.
         protocol.data_received(GET)
     passes = [calls]
     while calls < 10:
@@ -115,7 +115,7 @@ async def test_pipelined_requests_of_applications_that_wait(http_protocol_cls: A
 
 
 async def test_pipelined_requests_do_not_see_each_other(http_protocol_cls: Any) -> None:
-    """What one application sets in its context is not there for the next."""
+    """The next application does not see what an application sets in its context."""
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
     seen = []
 
@@ -161,8 +161,8 @@ async def test_an_application_knows_its_task(http_protocol_cls: Any) -> None:
     assert asyncio.current_task() not in tasks
 
 
-async def test_an_application_that_is_no_coroutine_function(http_protocol_cls: Any) -> None:
-    """It is called within its task, whatever it does then."""
+async def test_an_application_that_is_not_a_coroutine_function(http_protocol_cls: Any) -> None:
+    """The server calls it within its task, whatever the application does."""
     tasks = []
 
     async def later(scope: Any, receive: Any, send: Any) -> None:
@@ -204,7 +204,7 @@ async def app(scope, receive, send):
 
 @pytest.mark.parametrize("path", ["/", "/late"])
 def test_an_application_that_exits(loop: str, path: str, parser: str, tmp_path: Path) -> None:
-    """The client gets what it gets for any other exception; the process ends."""
+    """The client gets the same as for any other exception; the process ends."""
     (tmp_path / "exiting.py").write_text(EXITING)
     options = ["exiting:app", "--app-dir", str(tmp_path), "--lifespan", "off", "--loop", loop, "--http", parser]
     with serve(*options) as server:
@@ -273,7 +273,7 @@ async def test_an_idle_connection_is_closed(http_protocol_cls: Any) -> None:
 
 
 async def test_a_rejected_client_gets_its_answer(http_protocol_cls: Any) -> None:
-    """It is still sending when the 400 is on its way: no reset overtakes it."""
+    """The client is still sending when the server writes the 400; no reset must overtake the answer."""
     async with serving(http_protocol_cls, respond()) as (reader, writer, _):
         writer.write(b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
         for _ in range(10):
@@ -285,7 +285,7 @@ async def test_a_rejected_client_gets_its_answer(http_protocol_cls: Any) -> None
 
 
 async def test_a_large_response_to_a_slow_reader(http_protocol_cls: Any) -> None:
-    """The application waits for the client, whatever the size."""
+    """The application waits for the client, whatever the size of the response is."""
     sent = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

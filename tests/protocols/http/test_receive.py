@@ -1,4 +1,4 @@
-"""What the application receives: the body, its end, the client's leaving (ASGI specification, HTTP)."""
+"""What the application receives: the body, its end, and the disconnect (ASGI specification, HTTP)."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ def request(data: bytes = b"", more_body: bool = False) -> dict[str, Any]:
 
 
 class Listener:
-    """An application that receives when it is told to, then answers."""
+    """An application that receives when the test asks for it, and then answers."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -41,13 +41,13 @@ class Listener:
         await respond()(scope, receive, send)
 
     async def receive(self) -> Any:
-        """Let the application receive once; what it got."""
+        """Let the application receive once, and return the event."""
         self.steps.put_nowait(True)
         await asyncio.wait_for(self.took.get(), 5)
         return self.events[-1]
 
     async def wait(self) -> None:
-        """Let the application receive what is not there yet."""
+        """Let the application start to receive something that has not arrived yet."""
         self.steps.put_nowait(True)
         await turns()
 
@@ -57,7 +57,7 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(connect: Any, data: bytes) -> AsyncIterator[tuple[Http1Connection, Listener]]:
-    """A connection that has received the bytes, and its application, which answers at the end of the block."""
+    """A connection that has received the bytes, with its application, which answers at the end of the block."""
     app = Listener()
     connection = connect(app).feed(data)
     task = connection.loop.start_one()
@@ -72,12 +72,12 @@ async def test_no_body(connect: Any) -> None:
     assert connection.statuses == [200]
 
 
-async def test_a_body_that_is_there_comes_at_once(connect: Any) -> None:
+async def test_receives_an_arrived_body_at_once(connect: Any) -> None:
     async with listening(connect, post(b"hello")) as (_, app):
         assert await app.receive() == request(b"hello")
 
 
-async def test_everything_buffered_comes_in_one_event(connect: Any) -> None:
+async def test_receives_everything_buffered_in_one_event(connect: Any) -> None:
     app = Listener()
     connection = connect(app)
     data = post(b"x" * 30)
@@ -91,7 +91,7 @@ async def test_everything_buffered_comes_in_one_event(connect: Any) -> None:
     await task
 
 
-async def test_an_application_that_waits_is_woken(connect: Any) -> None:
+async def test_wakes_an_application_that_waits(connect: Any) -> None:
     async with listening(connect, head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")) as (connection, app):
         await app.wait()
         assert app.events == []
@@ -116,7 +116,7 @@ async def test_chunks_are_joined(connect: Any) -> None:
     await task
 
 
-async def test_reading_pauses_above_the_high_water_mark(connect: Any) -> None:
+async def test_pauses_reading_above_the_high_water_mark(connect: Any) -> None:
     app = Listener()
     connection = connect(app)
     assert HIGH_WATER_LIMIT == 65536
@@ -135,7 +135,7 @@ async def test_reading_pauses_above_the_high_water_mark(connect: Any) -> None:
     assert connection.statuses == [200]
 
 
-async def test_reading_goes_on_after_a_body_that_was_not_read(connect: Any) -> None:
+async def test_resumes_reading_after_a_body_that_was_not_received(connect: Any) -> None:
     app = Listener()
     connection = connect(app).feed(post(b"x" * 70000))
     assert not connection.transport.reading
@@ -160,8 +160,8 @@ async def test_disconnect_after_the_response(connect: Any) -> None:
     assert events == [DISCONNECT, DISCONNECT]
 
 
-async def test_an_application_waiting_while_it_responds_learns_of_the_end(connect: Any) -> None:
-    """Streaming responses listen for the disconnect in a task beside the one that sends."""
+async def test_a_receive_during_the_response_gets_the_disconnect(connect: Any) -> None:
+    """A streaming response waits for the disconnect in one task, while another task sends."""
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -266,7 +266,7 @@ async def test_no_continue_once_the_response_has_started(connect: Any) -> None:
 
     connection = await connect(app).run(EXPECT)
     assert connection.statuses == [413]
-    # The body may come or not: the connection cannot be used again.
+    # The client may or may not send the body, so the connection cannot be used again.
     assert b"connection: close\r\n" in connection.wire
 
 
@@ -278,7 +278,7 @@ async def test_no_continue_for_http_10(connect: Any) -> None:
     assert connection.statuses == [200]
 
 
-async def test_no_continue_after_the_client_has_gone(connect: Any) -> None:
+async def test_no_continue_after_the_client_has_left(connect: Any) -> None:
     app = Listener()
     connection = connect(app).feed(EXPECT)
     connection.lose()
@@ -290,7 +290,7 @@ async def test_no_continue_after_the_client_has_gone(connect: Any) -> None:
 
 
 async def test_two_receivers_at_once(connect: Any) -> None:
-    """A second receive while one waits is not left behind."""
+    """A second receive that starts while the first one waits is woken too."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
@@ -303,7 +303,7 @@ async def test_two_receivers_at_once(connect: Any) -> None:
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
 
 
-async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
+async def test_a_cancelled_receive_loses_nothing(connect: Any) -> None:
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -321,7 +321,7 @@ async def test_a_receiver_that_is_cancelled_loses_nothing(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("bad", [b"zz\r\n", b"3\r\nabcd\r\n"], ids=["size", "data"])
-async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad: bytes) -> None:
+async def test_a_body_that_becomes_invalid_while_the_application_reads(connect: Any, bad: bytes) -> None:
     app = Reads()
     connection: Http1Connection = connect(app).feed(CHUNKED + b"3\r\nabc\r\n")
     task = await connection.start()
@@ -332,7 +332,7 @@ async def test_a_body_that_breaks_while_the_application_reads(connect: Any, bad:
     assert connection.ended
 
 
-async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> None:
+async def test_a_body_that_becomes_invalid_after_the_response_has_started(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         await send(body(b"abc", True))
@@ -348,7 +348,7 @@ async def test_a_body_that_breaks_once_the_response_has_begun(connect: Any) -> N
     assert connection.transport.closed
 
 
-async def test_a_body_that_breaks_after_the_whole_response(connect: Any) -> None:
+async def test_a_body_that_becomes_invalid_after_the_whole_response(connect: Any) -> None:
     connection = await connect(respond()).run(CHUNKED)
     connection.feed(b"zz\r\n" + GET)
     assert connection.statuses == [200]
@@ -377,7 +377,7 @@ async def test_one_of_two_receivers_is_cancelled(connect: Any) -> None:
         await asyncio.sleep(0)
         connection.feed(b"hello")
         assert (await asyncio.wait_for(second, 5))["body"] == b"hello"
-        # Woken and cancelled in the same pass.
+        # The receiver is woken and cancelled in the same pass.
         third = asyncio.ensure_future(receive())
         await asyncio.sleep(0)
         await respond()(scope, receive, send)
@@ -422,7 +422,7 @@ async def test_no_continue_between_the_start_and_the_body_of_a_response(connect:
 
 
 async def test_no_continue_after_a_refusal(connect: Any) -> None:
-    """Our half of the connection is closed: nothing may be written."""
+    """The server has closed its half of the connection and may write nothing more."""
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -436,7 +436,7 @@ async def test_no_continue_after_a_refusal(connect: Any) -> None:
     assert connection.transport.eof_written
 
 
-async def test_a_body_that_came_in_parts_is_of_type_bytes(connect: Any) -> None:
+async def test_a_body_in_several_parts_has_the_type_bytes(connect: Any) -> None:
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -498,13 +498,13 @@ async def test_a_client_that_ends_its_half_after_an_early_response_is_closed(con
 
 @pytest.mark.parametrize("secure", [False, True])
 async def test_tls_has_no_half_closed_connections(connect: Any, secure: bool) -> None:
-    """What `eof_received` returns is whether the transport stays open."""
+    """`eof_received` returns whether the transport stays open."""
     connection = connect(respond(), transport=FullTransport(sslcontext=secure)).feed(GET)
     assert connection.protocol.eof_received() is not secure
     assert not connection.protocol.is_closed
 
 
-async def test_nothing_is_served_after_the_connection_is_lost(connect: Any) -> None:
+async def test_serves_nothing_after_the_connection_is_lost(connect: Any) -> None:
     connection = connect(respond())
     await connection.ask(GET)
     connection.lose()
@@ -523,13 +523,13 @@ async def test_no_continue_for_a_body_of_length_zero(connect: Any) -> None:
     assert not connection.ended
 
 
-async def test_reading_pauses_above_64_kib_that_wait(connect: Any) -> None:
+async def test_pauses_reading_above_64_kib_of_waiting_bytes(connect: Any) -> None:
     connection = connect(respond()).feed(head(b"POST / HTTP/1.1", b"Content-Length: 100000") + b"x" * 65536)
     assert connection.transport.reading
     connection.feed(b"x")
     assert not connection.transport.reading
     await connection.run()
-    # The response came before the end of the body: the little that is left is read and dropped.
+    # The response came before the end of the body. The small rest of the body is read and dropped.
     assert connection.transport.reading
     assert connection.protocol.state is State.DRAINING
     connection.feed(b"x" * (100000 - 65537))
@@ -537,8 +537,8 @@ async def test_reading_pauses_above_64_kib_that_wait(connect: Any) -> None:
     assert (await connection.ask(GET)).status == 200
 
 
-async def test_what_follows_a_broken_body_is_read(connect: Any) -> None:
-    """Or a reset could overtake the answer."""
+async def test_reads_the_bytes_after_an_invalid_body(connect: Any) -> None:
+    """If the server did not read them, a reset could overtake the answer."""
     connection = connect(respond(), full=True).feed(CHUNKED + b"zz\r\n" + GET * 3)
     assert connection.statuses == [400]
     assert connection.transport.eof_written

@@ -1,4 +1,4 @@
-"""The scope that the application is called with (ASGI specification, HTTP connection scope)."""
+"""The scope that the server passes to the application (ASGI specification, HTTP connection scope)."""
 
 from typing import Any
 
@@ -81,14 +81,14 @@ async def test_target(connect: Any, recorder: Scopes, target: bytes, path: str, 
 async def test_authority_of_the_target_is_the_host(
     connect: Any, recorder: Scopes, start: bytes, fields: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    """Host is ignored beside it (RFC 9112 section 3.2.2): no application sees two that disagree."""
+    """The server ignores Host if the target has an authority (RFC 9112 3.2.2): no application sees two values."""
     connection = connect(recorder)
     await connection.ask(b"GET " + start + b"\r\n" + fields + b"\r\n")
     assert recorder.scopes[0]["headers"] == headers
 
 
 async def test_authority_of_a_target_is_for_one_request(connect: Any, recorder: Scopes) -> None:
-    """Fields that are the same bytes as before are not split again."""
+    """Field lines that are the same bytes as before are not split again."""
     connection = connect(recorder)
     for target in (b"/", b"http://b.example/", b"/", b"http://a.example/"):
         await connection.ask(head(b"GET %b HTTP/1.1" % target))
@@ -144,7 +144,7 @@ async def test_method_and_version(connect: Any, recorder: Scopes, start: bytes, 
     assert (scope["method"], scope["http_version"]) == (method, version)
 
 
-async def test_root_path_is_put_before_both_paths(connect: Any, recorder: Scopes) -> None:
+async def test_root_path_precedes_both_paths(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder, root_path="/one")
     await connection.ask(head(b"GET /caf%C3%A9?x HTTP/1.1"))
     [scope] = recorder.scopes
@@ -168,7 +168,7 @@ async def test_ipv6_addresses_have_two_parts(connect: Any, recorder: Scopes) -> 
     assert (scope["server"], scope["client"]) == (("::1", 8000), ("fe80::1", 9))
 
 
-async def test_nothing_known_of_the_addresses(connect: Any, recorder: Scopes) -> None:
+async def test_unknown_addresses(connect: Any, recorder: Scopes) -> None:
     connection = connect(recorder, transport=MockTransport(sockname=None, peername=None))
     await connection.ask(GET)
     [scope] = recorder.scopes

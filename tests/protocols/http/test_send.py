@@ -1,4 +1,4 @@
-"""What the application sends, byte for byte (RFC 9112 sections 4, 6 and 7), and what is refused of it."""
+"""What the application sends, byte for byte (RFC 9112 sections 4, 6 and 7), and which messages are refused."""
 
 import asyncio
 import mmap
@@ -20,7 +20,7 @@ CLOSE = head(b"GET / HTTP/1.1", b"Connection: close")
 
 
 async def wire(connect: Any, app: Any, request: bytes = GET, **options: Any) -> tuple[bytes, Http1Connection]:
-    """What the application's messages become, and the connection they were sent on."""
+    """The bytes on the wire for the application's messages, and the connection."""
     connection = connect(app, **options)
     await connection.run(request)
     return connection.wire, connection
@@ -45,7 +45,7 @@ async def test_default_headers_come_first_and_names_are_lower_cased(connect: Any
 
 
 async def test_a_default_connection_close_closes(connect: Any) -> None:
-    """`--header "connection: close"`: it is said once, and done."""
+    """With `--header "connection: close"`, the field is sent once and the server closes."""
     connection = connect(respond(headers=[(b"Connection", b"x")]))
     connection.state.default_headers = [(b"server", b"own"), (b"connection", b"Close")]
     await connection.run(GET)
@@ -74,7 +74,7 @@ def sized(length: bytes, *parts: dict[str, Any], status: int = 200) -> list[dict
     return [start(status, (b"content-length", length)), *parts]
 
 
-# The request, the messages of the application, and what is sent.
+# The request, the messages of the application, and the bytes on the wire.
 WIRES: dict[str, tuple[bytes, list[dict[str, Any]], bytes]] = {
     "parts": (GET, STREAM, OK + CODED + b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"),
     "empty part": (
@@ -121,7 +121,7 @@ async def test_framing(connect: Any, name: str) -> None:
 
 
 class Bytes(bytes):
-    """A subclass whose conversion is not what it holds."""
+    """A subclass of bytes whose conversion gives other bytes than it holds."""
 
     def __bytes__(self) -> bytes:
         return b"converted"
@@ -170,7 +170,7 @@ async def test_headers_are_any_iterable_of_pairs(connect: Any, make: Any) -> Non
 
 
 @pytest.mark.parametrize("kind", BYTES_LIKE)
-async def test_names_and_values_may_be_like_bytes(connect: Any, kind: str) -> None:
+async def test_names_and_values_may_be_bytes_like(connect: Any, kind: str) -> None:
     make = BYTES_LIKE[kind]
     fields = [(make(b"Content-Type"), make(b"text")), (make(b"content-length"), make(b"0000")), (make(b"X-Ab"), b"1")]
     sent, _ = await wire(connect, send_all({"type": "http.response.start", "status": 200, "headers": fields}, body()))
@@ -183,7 +183,7 @@ async def test_a_forbidden_character_in_a_bytes_like_value(connect: Any) -> None
 
 
 @pytest.mark.parametrize("headers", [None, 1, [b"x"], [(b"x", b"y", b"z")], [b"x: y"]], ids=str)
-async def test_headers_that_are_no_pairs(connect: Any, headers: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_headers_that_are_not_pairs(connect: Any, headers: Any, caplog: pytest.LogCaptureFixture) -> None:
     _, connection = await wire(
         connect, send_all({"type": "http.response.start", "status": 200, "headers": headers}, body())
     )
@@ -252,7 +252,7 @@ async def test_chunked_overrides_a_length(connect: Any, fields: Any) -> None:
 
 
 @pytest.mark.parametrize("coding", [b"identity", b"Identity ", b"", b" , identity,"])
-async def test_identity_is_no_coding(connect: Any, coding: bytes) -> None:
+async def test_identity_is_not_a_coding(connect: Any, coding: bytes) -> None:
     fields = [(b"transfer-encoding", coding), (b"content-length", b"3")]
     sent, _ = await wire(connect, send_all(start(200, *fields), body(b"abc")))
     assert sent == b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ncontent-length: 3\r\n\r\nabc"
@@ -260,11 +260,11 @@ async def test_identity_is_no_coding(connect: Any, coding: bytes) -> None:
     assert sent.endswith(b"\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
 
 
-async def test_head_has_the_length_and_no_body(connect: Any) -> None:
+async def test_a_response_to_head_has_the_length_and_no_body(connect: Any) -> None:
     sent, connection = await wire(connect, respond(), HEAD_REQUEST)
     assert sent.endswith(b"content-length: 12\r\n\r\n")
     assert not connection.ended
-    # The next response is read from where the one to HEAD ended.
+    # The next response starts directly after the response to HEAD.
     await connection.run(GET)
     assert connection.wire.endswith(HELLO)
     assert [response.body for response in connection.responses("HEAD")] == [b"", HELLO]
@@ -328,7 +328,7 @@ async def test_other_options_of_connection_are_kept(connect: Any) -> None:
 
 
 def failing(*messages: dict[str, Any], caught: list[BaseException]) -> Any:
-    """An application that sends the messages and lets the last one's error through, noted in `caught`."""
+    """An application that sends the messages. It raises the last message's error, and appends it to `caught`."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -378,7 +378,7 @@ BAD_STARTS = {
 
 @pytest.mark.parametrize("name", BAD_STARTS)
 async def test_a_bad_start_is_answered_with_500(connect: Any, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Headers are checked before the head counts as started: the client gets an answer, the developer the cause."""
+    """Headers are checked before the head is started: the client gets an answer, and the developer sees the cause."""
     message, kind, text = BAD_STARTS[name]
     caught: list[BaseException] = []
     sent, connection = await wire(connect, failing(message, caught=caught))
@@ -392,7 +392,7 @@ async def test_a_bad_start_is_answered_with_500(connect: Any, name: str, caplog:
     assert text in caplog.text
 
 
-async def test_a_bad_start_can_be_mended(connect: Any) -> None:
+async def test_the_application_can_send_a_good_start_after_a_bad_one(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         with pytest.raises(RuntimeError, match=r"^Invalid HTTP header value\.$"):
             await send(start(200, (b"x", b"\n")))
@@ -439,12 +439,12 @@ async def test_a_bad_body_is_never_a_whole_response(connect: Any, name: str, cap
     assert connection.ended
     assert "Exception in ASGI application" in caplog.text
     for response in connection.responses():
-        # What was begun is cut off where the client can tell, or was not begun and is a 500.
+        # A response that was started is cut off visibly. A response that was not started is a 500.
         assert response.status == 500 or not response.whole
 
 
-async def test_a_body_that_was_too_short_can_be_mended(connect: Any) -> None:
-    """Nothing of a part that is refused counts as sent."""
+async def test_the_application_can_complete_a_body_that_was_too_short(connect: Any) -> None:
+    """No byte of a refused part counts as sent."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(LENGTH_3)
@@ -481,10 +481,10 @@ MISTAKES = [start(), start(200, (b"x", b"\n")), body(b"more"), {"type": "foo"}]
 
 
 @pytest.mark.parametrize("message", MISTAKES, ids=["second start", "bad start", "body", "unknown"])
-async def test_nothing_is_wrong_after_http_disconnect_was_given_out(
+async def test_ignores_wrong_messages_after_http_disconnect(
     connect: Any, caplog: pytest.LogCaptureFixture, message: dict[str, Any]
 ) -> None:
-    """Also where the client has only ended its half of the connection."""
+    """This also holds if the client has only ended its half of the connection."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
@@ -502,7 +502,7 @@ async def test_nothing_is_wrong_after_http_disconnect_was_given_out(
 
 
 @pytest.mark.parametrize("message", MISTAKES, ids=["second start", "bad start", "body", "unknown"])
-async def test_nothing_is_wrong_after_the_client_has_gone(
+async def test_ignores_wrong_messages_after_the_client_has_left(
     connect: Any, caplog: pytest.LogCaptureFixture, message: dict[str, Any]
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -515,7 +515,7 @@ async def test_nothing_is_wrong_after_the_client_has_gone(
     assert caplog.text == ""
 
 
-async def test_no_response_after_http_disconnect_was_given_out(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_sends_no_response_after_http_disconnect(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         connection.protocol.eof_received()
@@ -626,8 +626,8 @@ async def test_a_waiting_send_ends_when_the_client_leaves(connect: Any) -> None:
     assert b"z" not in connection.wire
 
 
-async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
-    """pause_writing comes from within write: the next send waits, what was written stays."""
+async def test_the_transport_becomes_full_during_a_write(connect: Any) -> None:
+    """`pause_writing` is called from within `write`: the next send waits, and the written bytes stay."""
     connection: Http1Connection = connect(
         send_all(start(200, (b"content-length", b"4")), body(b"ab", True), body(b"cd"))
     )
@@ -648,7 +648,7 @@ async def test_the_transport_fills_in_the_middle(connect: Any) -> None:
 
 
 async def test_a_transport_that_is_closed_from_outside(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A subclass, or the loop, may have closed it: nothing is written, and it is not closed again."""
+    """A subclass or the loop may have closed the transport: the server writes nothing and does not close it again."""
     for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED, post(b"x")[:-1]):
         connection = connect(respond()).feed(request)
         connection.transport.close()
@@ -676,7 +676,7 @@ async def test_resume_without_pause(connect: Any) -> None:
 
 
 async def test_two_senders_wait(connect: Any) -> None:
-    """Both go on when the transport has room; one that was cancelled meanwhile does no harm."""
+    """Both continue when the transport has room. A cancelled sender does not affect the other."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
@@ -694,8 +694,8 @@ async def test_two_senders_wait(connect: Any) -> None:
     assert connection.responses()[0].body == b"xx"
 
 
-async def test_thousands_of_header_names(connect: Any) -> None:
-    """What is remembered of applications is bounded too, and stays right."""
+async def test_serves_more_header_names_than_it_remembers(connect: Any) -> None:
+    """The memory for the names of applications is bounded too, and the heads stay correct."""
     number = 0
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -708,7 +708,7 @@ async def test_thousands_of_header_names(connect: Any) -> None:
 
 
 async def test_a_full_transport_does_not_delay_dropped_messages(connect: Any) -> None:
-    """After http.disconnect, messages are dropped at once."""
+    """After http.disconnect, messages are dropped at once, even if the transport is full."""
     sent = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

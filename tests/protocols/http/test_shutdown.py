@@ -1,4 +1,4 @@
-"""A graceful shutdown as one connection sees it: idle ones close, busy ones finish their response."""
+"""A graceful shutdown of one connection: an idle connection closes, a busy one finishes its response."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ from uvicorn._speedups.http2_codes import INTERNAL_ERROR
 from uvicorn.protocols.http.http1 import State
 
 
-async def test_a_connection_that_never_asked_is_closed(connect: Any) -> None:
+async def test_closes_a_connection_without_a_request(connect: Any) -> None:
     connection = connect(respond())
     connection.protocol.shutdown()
     assert connection.transport.closed
@@ -28,7 +28,7 @@ async def test_an_idle_connection_is_closed(connect: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_a_busy_connection_finishes_and_says_so(connect: Any) -> None:
+async def test_a_busy_connection_finishes_and_sends_connection_close(connect: Any) -> None:
     connection = connect(respond()).feed(GET)
     connection.protocol.shutdown()
     assert not connection.transport.closed
@@ -38,7 +38,7 @@ async def test_a_busy_connection_finishes_and_says_so(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_a_client_that_keeps_its_half_open_does_not_hold_a_shutdown_up(connect: Any) -> None:
+async def test_a_client_that_keeps_its_half_open_does_not_delay_the_shutdown(connect: Any) -> None:
     connection = connect(respond(), full=True).feed(GET)
     connection.protocol.shutdown()
     await connection.run()
@@ -61,8 +61,8 @@ async def test_a_streaming_response_is_finished(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_pipelined_requests_reach_the_right_one(connect: Any) -> None:
-    """The response that is being made says close; those behind it are not begun."""
+async def test_the_current_response_of_a_pipeline_is_the_last(connect: Any) -> None:
+    """The response that is being made has `connection: close`; the requests after it are not started."""
     app = Scopes()
     connection = connect(app).feed(head(b"GET /1 HTTP/1.1") + head(b"GET /2 HTTP/1.1") + head(b"GET /3 HTTP/1.1"))
     connection.protocol.shutdown()
@@ -73,7 +73,7 @@ async def test_pipelined_requests_reach_the_right_one(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_a_body_that_is_still_coming_is_read(connect: Any) -> None:
+async def test_reads_a_body_that_is_still_arriving(connect: Any) -> None:
     app = Reads()
     connection: Http1Connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     task = connection.loop.start_one()
@@ -86,13 +86,13 @@ async def test_a_body_that_is_still_coming_is_read(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_half_a_request_is_not_waited_for(connect: Any) -> None:
+async def test_does_not_wait_for_half_a_request(connect: Any) -> None:
     connection = connect(respond()).feed(b"GET / HTTP/1.1\r\nHost: a.exa")
     connection.protocol.shutdown()
     assert connection.ended
 
 
-async def test_twice(connect: Any) -> None:
+async def test_a_second_shutdown(connect: Any) -> None:
     connection = connect(respond()).feed(GET)
     connection.protocol.shutdown()
     connection.protocol.shutdown()
@@ -102,7 +102,7 @@ async def test_twice(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_after_the_connection_is_lost(connect: Any) -> None:
+async def test_a_shutdown_after_the_connection_is_lost(connect: Any) -> None:
     connection = connect(respond())
     connection.lose()
     connection.protocol.shutdown()
@@ -128,7 +128,7 @@ async def test_a_draining_server_keeps_no_connection(connect: Any) -> None:
 
 
 class Waiting:
-    """An application that answers in a later turn of the loop, and then calls what it is given."""
+    """An application that answers in a later turn of the loop, and then calls the given function."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -162,7 +162,7 @@ async def test_a_request_that_waits_for_the_next_turn_is_the_last(connect: Any) 
     assert app.calls == 2
 
 
-async def test_a_request_that_waits_for_the_next_turn_of_a_lost_connection_is_not_served(connect: Any) -> None:
+async def test_does_not_serve_a_waiting_request_of_a_lost_connection(connect: Any) -> None:
     app = Waiting()
     connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
 
@@ -177,7 +177,7 @@ async def test_a_request_that_waits_for_the_next_turn_of_a_lost_connection_is_no
 
 
 async def test_nothing_is_served_after_the_shutdown_of_an_idle_connection(connect: Any) -> None:
-    """A transport may deliver what it had read before."""
+    """A transport may deliver bytes that it read before the shutdown."""
     connection = connect(respond())
     connection.protocol.shutdown()
     assert connection.protocol.is_closed
@@ -186,7 +186,7 @@ async def test_nothing_is_served_after_the_shutdown_of_an_idle_connection(connec
 
 
 class Streaming:
-    """An application that streams until it is disconnected, and sends what it is given then."""
+    """An application that streams until it gets a disconnect, and then sends the given messages."""
 
     def __init__(self, *messages: Any, body: bool = False) -> None:
         self.messages = messages
@@ -207,10 +207,10 @@ class Streaming:
 
 @pytest.mark.parametrize("messages", [(), (body(b"two", True),), (body(b"two"),)])
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
-async def test_a_stream_that_ends_cannot_pass_for_a_whole_response(
+async def test_a_stream_that_is_ended_never_looks_complete(
     connect: Any, version: bytes, messages: tuple[Any, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Middleware completes responses after a disconnect, however short they are."""
+    """Middleware completes responses after a disconnect, even if they are too short."""
     app = Streaming(*messages)
     connection: Http1Connection = connect(app, loop=asyncio.get_running_loop(), full=True)
     connection.feed(head(b"GET / HTTP/%b" % version))
@@ -223,14 +223,14 @@ async def test_a_stream_that_ends_cannot_pass_for_a_whole_response(
     assert [event["type"] for event in app.events] == ["http.request", "http.disconnect", "http.disconnect"]
     [response] = connection.responses()
     assert response.body == b"one"
-    # The end of the connection would be the end of the body.
+    # For this client, a normal end of the connection would mean the end of the body.
     assert connection.transport.aborted if version == b"1.0" else not response.whole
     assert connection.transport.closed
     assert caplog.text == ""
 
 
 async def test_a_stream_that_waits_for_its_body_is_ended(connect: Any) -> None:
-    """What has come of the body is received before."""
+    """The application receives the arrived part of the body before the disconnect."""
     app = Streaming(body=True)
     connection: Http1Connection = connect(app, loop=asyncio.get_running_loop())
     connection.feed(head(b"POST / HTTP/1.1", b"Content-Length: 9") + b"abc")
@@ -244,7 +244,7 @@ async def test_a_stream_that_waits_for_its_body_is_ended(connect: Any) -> None:
     assert connection.transport.closed
 
 
-async def test_a_response_that_has_not_begun_is_no_stream(connect: Any) -> None:
+async def test_a_response_that_has_not_started_is_not_a_stream(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await release.wait()
         await respond()(scope, receive, send)

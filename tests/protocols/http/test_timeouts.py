@@ -1,4 +1,4 @@
-"""How long the server waits for a client: head, body, idle, and a peer that takes nothing."""
+"""How long the server waits for a client: for the head, the body, the next request, and a client that does not read."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ async def test_a_silent_client(connect: Any) -> None:
 
 
 async def test_a_dripping_head(connect: Any) -> None:
-    """The time counts from the first byte to the end of the head, however often something comes."""
+    """The time runs from the first byte to the end of the head, even if bytes keep arriving."""
     connection = connect(respond(), timeout_request_head=3)
     timer = connection.protocol.connection.deadline.handle
     for byte in GET[:-4]:
@@ -44,7 +44,7 @@ async def test_a_dripping_head_after_a_request(connect: Any) -> None:
     assert connection.ended
 
 
-async def test_a_head_in_time(connect: Any) -> None:
+async def test_a_head_that_arrives_in_time(connect: Any) -> None:
     connection = connect(respond(), timeout_request_head=3).feed(GET[:10])
     connection.loop.run_later(with_delay=2)
     await connection.run(GET[10:])
@@ -52,7 +52,7 @@ async def test_a_head_in_time(connect: Any) -> None:
     assert not connection.ended
 
 
-async def test_a_body_that_stops_coming(connect: Any) -> None:
+async def test_a_body_that_stops_arriving(connect: Any) -> None:
     app = Reads()
     connection: Http1Connection = connect(app, timeout_request_body=4)
     task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
@@ -63,7 +63,7 @@ async def test_a_body_that_stops_coming(connect: Any) -> None:
     assert connection.ended
 
 
-async def test_a_body_that_stops_coming_once_the_response_has_begun(connect: Any) -> None:
+async def test_a_body_that_stops_arriving_after_the_response_has_started(connect: Any) -> None:
     reads = Reads()
     connection: Http1Connection = connect(send_all(start(), body(b"abc", True), reads), timeout_request_body=4)
     task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
@@ -75,7 +75,7 @@ async def test_a_body_that_stops_coming_once_the_response_has_begun(connect: Any
     assert connection.ended
 
 
-async def test_an_application_that_does_not_ask_for_the_body_may_take_its_time(connect: Any) -> None:
+async def test_no_body_deadline_while_the_application_does_not_receive(connect: Any) -> None:
     release = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -91,7 +91,7 @@ async def test_an_application_that_does_not_ask_for_the_body_may_take_its_time(c
     assert connection.statuses == [200]
 
 
-async def test_a_peer_that_takes_nothing(connect: Any) -> None:
+async def test_cuts_off_a_client_that_does_not_read(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         while not (await_closed := connection.transport.closed):
@@ -108,7 +108,7 @@ async def test_a_peer_that_takes_nothing(connect: Any) -> None:
     await asyncio.wait_for(task, 5)
 
 
-async def test_a_peer_that_takes_some(connect: Any) -> None:
+async def test_keeps_a_client_that_reads_slowly(connect: Any) -> None:
     connection: Http1Connection = connect(respond(), timeout_send=5, full=True).feed(GET)
     connection.fill(100_000)
     task = await connection.start()
@@ -121,15 +121,15 @@ async def test_a_peer_that_takes_some(connect: Any) -> None:
 
 
 async def test_one_timer_at_a_time(connect: Any) -> None:
-    """However many requests there are, the loop holds one timer for the connection."""
+    """However many requests arrive, the loop holds one timer for the connection."""
     connection = connect(respond())
     for _ in range(50):
         await connection.ask(GET)
     assert len(connection.loop.timers) <= 2
 
 
-async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
-    """An application that stops waiting for the body has no deadline for it."""
+async def test_a_cancelled_receive_has_no_deadline(connect: Any) -> None:
+    """An application that has stopped waiting for the body has no deadline for it."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         waiting = asyncio.ensure_future(receive())
@@ -146,7 +146,7 @@ async def test_a_cancelled_receive_is_no_deadline(connect: Any) -> None:
 
 
 async def test_the_transport_is_full_when_the_response_is_complete(connect: Any) -> None:
-    """The client has to take the answer before it is told to be idle."""
+    """The client has to read the answer before the idle time starts."""
     connection = connect(respond(), full=True, timeout_send=5, timeout_keep_alive=1)
     connection.fill_with_writes()
     await connection.run(GET)
@@ -159,7 +159,7 @@ async def test_the_transport_is_full_when_the_response_is_complete(connect: Any)
     assert connection.transport.closed
 
 
-async def test_half_a_head_behind_a_request_has_its_own_deadline(connect: Any) -> None:
+async def test_half_a_head_after_a_request_has_its_own_deadline(connect: Any) -> None:
     connection = await connect(respond(), timeout_request_head=3, timeout_keep_alive=100).run(GET + GET[:20])
     assert connection.protocol.timeout_keep_alive_task is None
     connection.loop.run_later(with_delay=3)
@@ -174,7 +174,7 @@ async def test_empty_lines_do_not_prolong_the_idle_time(connect: Any) -> None:
     assert connection.protocol.timeout_keep_alive_task is before
 
 
-async def test_a_rejected_client_whose_answer_does_not_leave(connect: Any) -> None:
+async def test_cuts_off_a_rejected_client_that_does_not_read_its_answer(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5)
     connection.fill_with_writes()
     connection.feed(BAD)
@@ -182,7 +182,7 @@ async def test_a_rejected_client_whose_answer_does_not_leave(connect: Any) -> No
     assert connection.transport.aborted or connection.transport.closed
 
 
-async def test_a_rejected_client_that_takes_its_answer_late(connect: Any) -> None:
+async def test_a_rejected_client_that_reads_its_answer_late(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5).feed(BAD)
     connection.transport.unsent = 10
     connection.loop.run_later(with_delay=2)
@@ -193,7 +193,7 @@ async def test_a_rejected_client_that_takes_its_answer_late(connect: Any) -> Non
 
 
 async def test_closing_with_bytes_left_to_send(connect: Any) -> None:
-    """A closing transport waits a limited time for the client to take what is left."""
+    """A closing transport waits a limited time for the client to read the remaining bytes."""
     connection = connect(respond(), full=True, timeout_send=5).feed(head(b"GET / HTTP/1.0"))
     connection.transport.unsent = 100
     await connection.run()
@@ -204,7 +204,7 @@ async def test_closing_with_bytes_left_to_send(connect: Any) -> None:
     assert connection.transport.aborted
 
 
-async def test_a_peer_that_takes_nothing_on_a_plain_transport(connect: Any) -> None:
+async def test_cuts_off_a_client_that_does_not_read_on_a_plain_transport(connect: Any) -> None:
     connection: Http1Connection = connect(send_all(start(), body(b"x", True), body(b"y", True), body()), timeout_send=5)
     connection.feed(GET)
     connection.protocol.pause_writing()
@@ -242,7 +242,7 @@ async def test_the_deadline_to_send_outlives_a_cancelled_receive(connect: Any) -
     assert connection.transport.aborted
 
 
-async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: Any) -> None:
+async def test_an_early_answer_that_is_not_read_while_the_body_ends(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5)
     connection.fill_with_writes()
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
@@ -251,7 +251,7 @@ async def test_an_early_answer_that_is_not_taken_while_the_body_ends(connect: An
     assert connection.transport.aborted
 
 
-async def test_a_body_breaks_while_the_client_takes_nothing(connect: Any) -> None:
+async def test_a_body_becomes_invalid_while_the_client_does_not_read(connect: Any) -> None:
     connection: Http1Connection = connect(send_all(), full=True, timeout_send=5).feed(CHUNKED)
     connection.fill(100)
     connection.feed(b"zz\r\n")
@@ -306,7 +306,7 @@ async def test_progress_of_a_refused_client_counts_from_the_answer(connect: Any)
     assert connection.transport.aborted
 
 
-async def test_a_peer_that_takes_some_and_then_nothing(connect: Any) -> None:
+async def test_cuts_off_a_client_that_stops_reading(connect: Any) -> None:
     connection: Http1Connection = connect(send_all(start()), timeout_send=5, full=True).feed(GET)
     connection.fill(100_000)
     connection.transport.unsent = 90_000
@@ -343,7 +343,7 @@ async def test_one_of_two_receivers_still_waits_for_the_body(connect: Any) -> No
 async def test_the_rest_of_a_body_after_an_early_response_has_two_seconds(connect: Any) -> None:
     connection = await connect(respond(), full=True, timeout_send=5).run(head(b"POST / HTTP/1.1", b"Content-Length: 5"))
     assert connection.loop.timers == [2.0]
-    # If the client has to take the response first, they count from then on.
+    # If the client has to read the response first, the two seconds start after that.
     connection.protocol.pause_writing()
     assert connection.loop.timers == [5]
     connection.protocol.resume_writing()
@@ -383,8 +383,8 @@ async def test_no_deadline_when_the_body_is_complete_and_the_client_reads(connec
     assert connection.statuses == [200]
 
 
-async def test_the_deadline_of_a_body_ends_when_some_of_it_comes(connect: Any) -> None:
-    """The next one is set when the application asks for more."""
+async def test_the_deadline_of_a_body_ends_when_a_part_of_it_arrives(connect: Any) -> None:
+    """The next deadline is set when the application asks for more."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["more_body"]:
@@ -424,7 +424,9 @@ async def test_a_half_closed_idle_client_has_the_send_timeout(connect: Any) -> N
     assert connection.transport.aborted
 
 
-async def test_the_idle_time_counts_from_the_last_response_on(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_idle_time_starts_with_the_end_of_the_last_response(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in ("http.http1", "deadline"):
         monkeypatch.setattr(f"uvicorn.protocols.{module}.monotonic", lambda: 1000.0)
     connection = connect(respond(), timeout_keep_alive=7)
@@ -432,8 +434,8 @@ async def test_the_idle_time_counts_from_the_last_response_on(connect: Any, monk
     assert connection.protocol.connection.deadline.due == 1007
 
 
-async def test_a_response_that_has_begun_may_end_after_the_time_for_the_body(connect: Any) -> None:
-    """It is the last: the rest of the body is not waited for."""
+async def test_a_started_response_may_end_after_the_time_for_the_body(connect: Any) -> None:
+    """It is the last response on the connection: the server does not wait for the rest of the body."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start(200, (b"content-length", b"4")))
@@ -453,7 +455,7 @@ async def test_a_response_that_has_begun_may_end_after_the_time_for_the_body(con
     assert connection.transport.eof_written
 
 
-async def test_an_idle_connection_that_waits_to_be_closed_serves_nothing(connect: Any) -> None:
+async def test_a_connection_that_waits_to_be_closed_serves_nothing(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_keep_alive=7, timeout_send=5)
     await connection.ask(GET)
     connection.transport.unsent = 100

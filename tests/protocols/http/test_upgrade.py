@@ -24,7 +24,7 @@ NO_LIBRARY = (
 
 
 class Foreign:
-    """A WebSocket protocol of another package: it is given the request as bytes."""
+    """A WebSocket protocol of another package, which receives the request as bytes."""
 
     made: ClassVar["list[Foreign]"] = []
 
@@ -48,7 +48,7 @@ class Foreign:
 
 
 class Seamed(Foreign):
-    """A WebSocket protocol that takes the head as it was parsed."""
+    """A WebSocket protocol that accepts the parsed head."""
 
     made: ClassVar["list[Foreign]"] = []
     head: Any = None
@@ -64,7 +64,7 @@ def _forget() -> None:
     Seamed.made = []
 
 
-async def test_the_seam(connect: Any) -> None:
+async def test_hands_over_the_parsed_head(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed, app_state={"a": 1}).feed(HANDSHAKE + b"frames")
     [taker] = Seamed.made
     assert isinstance(taker, Seamed)
@@ -82,7 +82,7 @@ async def test_the_seam(connect: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_the_seam_without_trailing_bytes(connect: Any) -> None:
+async def test_hands_over_without_trailing_bytes(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed)
     for position in range(len(HANDSHAKE)):
         connection.feed(HANDSHAKE[position : position + 1])
@@ -93,7 +93,7 @@ async def test_the_seam_without_trailing_bytes(connect: Any) -> None:
     assert taker.received == b"frames"
 
 
-async def test_addresses_are_asked_for_once(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_looks_up_the_addresses_once(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("websockets")
     connection = connect(respond(), ws="websockets")
     monkeypatch.setattr(connection.transport, "get_extra_info", None)
@@ -104,8 +104,8 @@ async def test_addresses_are_asked_for_once(connect: Any, monkeypatch: pytest.Mo
     connection.loop.discard()
 
 
-async def test_a_client_that_does_not_read_is_still_waited_for(connect: Any) -> None:
-    """The transport tells of its full buffer once, and the WebSocket must know of it too."""
+async def test_hands_over_that_the_client_does_not_read(connect: Any) -> None:
+    """The transport reports its full buffer only once, so the WebSocket must get this state from the HTTP protocol."""
     connection = connect(respond(), ws=Seamed, timeout_send=7)
     connection.protocol.pause_writing()
     connection.feed(HANDSHAKE)
@@ -137,7 +137,7 @@ async def test_the_upgrade_after_a_request(connect: Any) -> None:
     assert len(Seamed.made) == 1
 
 
-async def test_the_upgrade_behind_a_pipelined_request_waits(connect: Any) -> None:
+async def test_the_upgrade_after_a_pipelined_request_waits(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed).feed(GET + HANDSHAKE + b"frames")
     assert Seamed.made == []
     await connection.run()
@@ -246,15 +246,15 @@ async def test_a_handshake_with_a_body_is_refused(connect: Any, caplog: pytest.L
     assert caplog.messages[-1].endswith("answered with 400: a WebSocket handshake has no body")
 
 
-async def test_the_upgrade_of_a_client_that_also_says_close(connect: Any) -> None:
+async def test_the_upgrade_of_a_client_that_also_sends_close(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed).feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"close, Upgrade"))
     assert len(Seamed.made) == 1
     assert connection.protocol.is_closed
     assert connection.wire == b""
 
 
-async def test_the_http_protocol_is_not_called_any_more(connect: Any) -> None:
-    """A double may tell the protocol that it knows of the end, though another one speaks on the connection."""
+async def test_ignores_late_calls_to_the_http_protocol(connect: Any) -> None:
+    """A double may report the end to the HTTP protocol, although the WebSocket protocol uses the connection now."""
     connection = connect(respond(), ws=Foreign)
     http = connection.protocol
     connection.feed(HANDSHAKE)
