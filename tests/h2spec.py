@@ -2,8 +2,8 @@
 
 python tests/h2spec.py [--build pure] [--wire tls] [-- further arguments of h2spec]
 
-Some 150 cases, four times. The tester is H2SPEC, or the one on PATH, or build/h2spec, which is built if its source lies
-beside the checkout. Exit code 0 if no case fails.
+About 150 cases run four times. The tester is the program that H2SPEC names, the h2spec on PATH, or build/h2spec, which
+is built if its source is beside the checkout. The exit code is 0 if no case fails.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SUMMARY = re.compile(r"^(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed$"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Read the body to its end, then answer: an answer before it may overtake the error that a case waits for."""
+    """Read the body to its end, then answer. An earlier answer may overtake the error that a case waits for."""
     more_body = True
     while more_body:
         message = await receive()
@@ -42,7 +42,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def find_tester() -> str | None:
-    """The path of h2spec, None if it is not there and cannot be built."""
+    """Return the path of h2spec, or None if it does not exist and cannot be built."""
     found = os.environ.get("H2SPEC") or shutil.which("h2spec")
     if found is not None:
         return found
@@ -52,7 +52,7 @@ def find_tester() -> str | None:
 
 
 def make_certificate(directory: Path) -> list[str]:
-    """The options of a server with a certificate of its own."""
+    """Make a certificate. Returns the server options for it."""
     import trustme
 
     certificate = trustme.CA().issue_cert("localhost", "127.0.0.1")
@@ -61,7 +61,7 @@ def make_certificate(directory: Path) -> list[str]:
 
 
 def test(tester: str, server: ServerProcess, wire: str, arguments: list[str]) -> bool:
-    """Run the cases, and print those that failed; whether none did."""
+    """Run the cases, and print those that failed. Returns whether all passed."""
     command = [tester, "--strict", "-h", "127.0.0.1", "-p", str(server.port), *arguments]
     if wire == "tls":
         command += ["--tls", "--insecure"]

@@ -1,4 +1,4 @@
-"""The client's side of HTTP/2, frame by frame, so that a test can say what a client should not."""
+"""The client's side of HTTP/2, frame by frame, so that a test can send frames that a client must not send."""
 
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ _NAMES = {
 }
 
 
-# The flags that a server's frames may have, and their lengths if there is one only.
+# The flags that a server's frames may have, and their length if it is fixed.
 _FLAGS = {
     "DATA": codes.END_STREAM,
     "HEADERS": codes.END_STREAM | codes.END_HEADERS,
@@ -58,12 +58,12 @@ _SIZES = {"RST_STREAM": 4, "WINDOW_UPDATE": 4, "PING": 8}
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
-    """The bytes of a frame."""
+    """Encode a frame."""
     return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
 
 
 def parse_frames(data: bytes) -> list[Frame]:
-    """The frames that a server has sent; all of them are complete."""
+    """Parse the frames that a server has sent. All of them must be complete."""
     frames = []
     while data:
         size = int.from_bytes(data[:3], "big")
@@ -85,7 +85,7 @@ def _string(data: bytes) -> bytes:
 
 
 def block(*fields: tuple[bytes, bytes]) -> bytes:
-    """A field block without any use of tables (RFC 7541 section 6.2.2)."""
+    """Encode a field block without the tables (RFC 7541 section 6.2.2)."""
     return b"".join(b"\0" + _string(name) + _string(value) for name, value in fields)
 
 
@@ -96,7 +96,7 @@ def pseudo(method: bytes = b"GET", path: bytes = b"/") -> tuple[tuple[bytes, byt
 def headers(
     stream: int, *fields: tuple[bytes, bytes], method: bytes = b"GET", path: bytes = b"/", end: bool = True
 ) -> bytes:
-    """HEADERS of a request in one frame."""
+    """Encode the HEADERS of a request in one frame."""
     flags = codes.END_HEADERS | (codes.END_STREAM if end else 0)
     return frame(codes.HEADERS, flags, stream, block(*pseudo(method, path), *fields))
 
@@ -104,7 +104,7 @@ def headers(
 def connect(
     stream: int, *fields: tuple[bytes, bytes], path: bytes = b"/ws", protocol: bytes = b"websocket", end: bool = False
 ) -> bytes:
-    """HEADERS of an extended CONNECT (RFC 8441)."""
+    """Encode the HEADERS of an extended CONNECT (RFC 8441)."""
     whole = block(*pseudo(b"CONNECT", path), (b":protocol", protocol), *fields)
     return frame(codes.HEADERS, codes.END_HEADERS | (codes.END_STREAM if end else 0), stream, whole)
 
@@ -120,7 +120,7 @@ def settings(*pairs: tuple[int, int]) -> bytes:
 
 
 def uint32(kind: int, stream: int, number: int) -> bytes:
-    """RST_STREAM with a code, or WINDOW_UPDATE with an increment."""
+    """Encode 32 bits: the code of RST_STREAM, or the increment of WINDOW_UPDATE."""
     return frame(kind, 0, stream, number.to_bytes(4, "big"))
 
 
@@ -136,15 +136,15 @@ def ping(payload: bytes = b"12345678", flags: int = 0) -> bytes:
     return frame(codes.PING, flags, 0, payload)
 
 
-# What every client begins with, and the acknowledgement of our settings.
+# The bytes that every client sends first, and the acknowledgement of the server's settings.
 HELLO = codes.PREFACE + settings() + frame(codes.SETTINGS, codes.ACK)
 
 
 class Answer:
-    """What has come on one stream.
+    """What has arrived on one stream.
 
     Attributes:
-        heads: the field sections, informational ones too.
+        heads: the field sections, including informational responses.
         ended: whether the server has ended the stream.
         reset: the code of its RST_STREAM, or None.
     """
@@ -168,8 +168,8 @@ class Reader:
     """Reads what a server sends on one connection.
 
     Attributes:
-        frames: all that have come.
-        answers: by stream.
+        frames: all frames that have arrived.
+        answers: stream id -> its `Answer`.
     """
 
     def __init__(self) -> None:
@@ -207,5 +207,5 @@ class Reader:
 
     @property
     def goaway(self) -> Frame:
-        """The last GOAWAY."""
+        """Return the last GOAWAY."""
         return self.of_kind("GOAWAY")[-1]

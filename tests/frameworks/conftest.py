@@ -1,4 +1,4 @@
-"""A framework's application in a server of its own, and a client for it."""
+"""A server for the application of a framework, and a client for that server."""
 
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ httpx = pytest.importorskip("httpx")
 
 @pytest.fixture(scope="module")
 def serve_app() -> Iterator[Callable[..., Any]]:
-    """Serve an application of `tests.frameworks.apps` and give the client; both end with the module."""
+    """Serve an application of `tests.frameworks.apps` and return the client. Both end with the test module."""
     servers: list[ServerProcess] = []
     clients: list[Any] = []
 
@@ -33,7 +33,7 @@ def serve_app() -> Iterator[Callable[..., Any]]:
 
 
 def needs(*modules: str) -> Any:
-    """Skip where a framework is not installed."""
+    """Skip the test if a framework is not installed."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 

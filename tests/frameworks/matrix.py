@@ -1,9 +1,9 @@
-"""The framework tests over the newest and the oldest releases, each in an environment of its own: `make frameworks`.
+"""Runs the framework tests over the newest and the oldest releases, each in its own environment: `make frameworks`.
 
     python -m tests.frameworks.matrix [--folder FOLDER] [NAME ...]
 
-A wheel of this checkout is installed into every environment, so that whatever requires `uvicorn` finds it there; the
-tests run from a copy without the package. `NAME` is a name of the table, or the beginning of some.
+Every environment gets a wheel of this checkout, which satisfies the packages that require `uvicorn`. The tests run from
+a copy without the package. `NAME` is a name in the table, or the beginning of several names.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".venv-frameworks"
 PATIENCE = 900.0
-# What the tests themselves need. Their own clients speak HTTP and WebSocket beside the frameworks'.
+# The requirements of the tests: httpx and websockets are their clients, beside those of the frameworks.
 TOOLS = ["httpx", "hypothesis", "pytest>=8.3", "pytest-timeout", "websockets", "wsproto"]
 
 
@@ -29,8 +29,8 @@ class Environment:
     """A framework at one release.
 
     Attributes:
-        requirements: what is installed; the first one is the framework.
-        tests: the files and options that pytest gets; at least one of them has to pass.
+        requirements: the requirements to install. The first is the framework.
+        tests: the files and options for pytest. At least one test has to pass.
     """
 
     requirements: tuple[str, ...]
@@ -42,12 +42,12 @@ MCP_LEAVES = "--deselect=tests/frameworks/test_mcp.py::test_a_client_that_leaves
 
 
 def common(name: str) -> tuple[str, ...]:
-    """The small application in this framework."""
+    """Select the tests of the small application in this framework."""
     return ("test_common.py", "-k", name)
 
 
-# The oldest releases are the oldest that can be installed beside the server on Python 3.13: those before them want a
-# standard library module that has been removed (cgi, distutils), do not compile, or want websockets before 13.
+# The oldest releases are the oldest that can be installed beside the server on Python 3.13. Earlier releases need a
+# module that the standard library no longer has (cgi, distutils), do not compile, or need websockets before 13.
 MATRIX = {
     "starlette-newest": Environment(
         ("starlette", "python-multipart"),
@@ -61,7 +61,7 @@ MATRIX = {
     "django-newest": Environment(
         ("django", "channels"), ("test_websockets_channels.py", "test_common.py", "test_streams.py")
     ),
-    # The tests close with a reason, which consumers can do since Channels 4.1.
+    # The deselected test closes with a reason, which consumers support since Channels 4.1.
     "django-oldest": Environment(
         ("django==4.1", "channels==4.0.0"), ("test_common.py", "test_websockets_channels.py", CHANNELS_THREAD)
     ),
@@ -74,15 +74,16 @@ MATRIX = {
     "falcon-newest": Environment(("falcon",), common("falcon")),
     "falcon-oldest": Environment(("falcon==4.0.0",), common("falcon")),
     "sanic-newest": Environment(("sanic",), common("sanic")),
-    # Releases before it give WebSocket bytes to the application as text, and raise at the end of the lifespan.
+    # Releases before 23.12 pass WebSocket bytes to the application as text, and raise at the end of the lifespan.
     "sanic-oldest": Environment(("sanic==23.12.0",), common("sanic")),
     "flask-newest": Environment(("flask", "a2wsgi"), common("flask")),
-    # a2wsgi before it cuts bodies short for this Werkzeug.
+    # a2wsgi before 1.5 truncates bodies with this Werkzeug.
     "flask-oldest": Environment(("flask==2.0.0", "werkzeug<2.1", "a2wsgi==1.5.0"), common("flask")),
     "sse-starlette-newest": Environment(("sse-starlette", "starlette"), ("test_sse.py", "test_streams.py")),
     "sse-starlette-oldest": Environment(("sse-starlette==1.0.0", "starlette"), ("test_sse.py",)),
     "socketio-newest": Environment(("python-socketio", "aiohttp"), ("test_websockets_socketio.py",)),
-    # Clients before it do not have what the test uses; this one does not close its own end where it is refused.
+    # Earlier clients lack methods that the test uses. This client does not close its end when the server refuses it, so
+    # the other tests are left out.
     "socketio-oldest": Environment(
         ("python-socketio==5.11.0", "aiohttp"), ("test_websockets_socketio.py", "-k", "conversation")
     ),
@@ -93,8 +94,8 @@ MATRIX = {
     "connectrpc-newest": Environment(("connectrpc", "grpcio"), ("test_connect.py",)),
     "mcp-newest": Environment(("mcp",), ("test_mcp.py",)),
     "mcp-1": Environment(("mcp<2",), ("test_mcp.py",)),
-    # Before it, clients leave their connection open, which servers wait for, and then it served one session alone.
-    # It raises when the client of a call over server-sent events has gone, on uvicorn 0.54 as well.
+    # Releases before 1.10 left client connections open, for which servers wait, and then served one session only.
+    # 1.10 raises when the client of a call over server-sent events has disconnected, on uvicorn 0.54 too.
     "mcp-oldest": Environment(("mcp==1.10.0", "pydantic<2.11"), ("test_mcp.py", MCP_LEAVES)),
     "connexion": Environment(("connexion[uvicorn]",), common("connexion")),
     "ninja": Environment(("django-ninja",), common("ninja")),
@@ -110,9 +111,9 @@ MATRIX = {
 
 
 def run(*command: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end; standard error is mixed into the output."""
+    """Run a command to its end. The output includes standard error."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("UVICORN_", "PYTHON"))}
-    # The first import of a package also compiles it. Large ones then need more than the usual patience to start.
+    # The first import of a package also compiles it. A large package then needs more than the usual time to start.
     environ.setdefault("TEST_PATIENCE", "4")
     return subprocess.run(
         list(map(str, command)),
@@ -127,7 +128,7 @@ def run(*command: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]
 
 
 def prepare(folder: Path) -> Path:
-    """Build the wheel, and copy the tests and what they serve; the wheel."""
+    """Build the wheel, and copy the tests and the applications that they serve. Returns the wheel."""
     folder.mkdir(exist_ok=True)
     for old in ("suite", "dist"):
         shutil.rmtree(folder / old, ignore_errors=True)
@@ -153,13 +154,14 @@ class Outcome:
 
 
 def judge(name: str, environment: Environment, folder: Path, wheel: Path) -> Outcome:
-    """Install the environment, check it and run its tests."""
+    """Install the environment, check its requirements and run its tests."""
     outcome = Outcome(name)
     venv = folder / name
     python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
     uv = [sys.executable, "-m", "uv"]
     run(*uv, "venv", "--quiet", "--clear", "--python", sys.executable, venv)
-    # The wheel by its path: a release that does not accept its version is a conflict, and nothing else is fetched.
+    # pip gets the path of the wheel. A framework that does not accept its version is then a conflict, and pip does
+    # not download another uvicorn.
     requirements = [f"uvicorn[standard] @ {wheel.as_uri()}", *environment.requirements, *TOOLS]
     answer = run(*uv, "pip", "install", "--quiet", "--python", python, *requirements)
     if answer.returncode:
@@ -182,7 +184,7 @@ def judge(name: str, environment: Environment, folder: Path, wheel: Path) -> Out
 
 
 def outcomes(names: list[str], folder: Path, keep: bool) -> Iterator[Outcome]:
-    """The rows of the chosen environments, one after the other."""
+    """Yield the rows of the chosen environments, one after the other."""
     wheel = prepare(folder)
     for name in names:
         yield judge(name, MATRIX[name], folder, wheel)

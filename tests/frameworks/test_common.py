@@ -12,7 +12,7 @@ from tests.processes import PATIENCE, ServerProcess
 
 
 class Has(Flag):
-    """What a framework offers."""
+    """The features of a framework."""
 
     HTTP = auto()
     CHUNKED = auto()
@@ -29,10 +29,10 @@ class Common:
     """One of the applications.
 
     Attributes:
-        app: the import string below `tests.frameworks.apps.common`.
-        modules: what has to be installed.
-        has: what the framework offers.
-        options: further command line.
+        app: the import string, relative to `tests.frameworks.apps.common`.
+        modules: the modules that have to be installed.
+        has: the features of the framework.
+        options: more options of the command line.
     """
 
     app: str
@@ -50,11 +50,11 @@ APPLICATIONS = {
     "quart": Common("quart_app:app", ("quart",)),
     "litestar": Common("litestar_app:app", ("litestar",)),
     "blacksheep": Common("blacksheep_app:app", ("blacksheep",)),
-    # Falcon tells text from bytes by the method that the application calls.
+    # In Falcon, the application has to know whether a message is text or bytes before it receives the message.
     "falcon": Common("falcon_app:app", ("falcon",), Has.ALL & ~Has.BYTES),
-    # Sanic routes the path as it was sent, and ends a WebSocket with a close event of its own, code 1000.
+    # Sanic does not decode the path before it routes, and it always closes a WebSocket with the code 1000.
     "sanic": Common("sanic_app:app", ("sanic",), Has.ALL & ~Has.QUOTED & ~Has.CODE),
-    # a2wsgi does not say that the input ends with the body, and Werkzeug then reads none without a length.
+    # a2wsgi does not set wsgi.input_terminated, and then Werkzeug reads no body that has no length.
     "flask-wsgi": Common("flask_app:wsgi_app", ("flask", "a2wsgi"), Has.HTTP | Has.QUOTED, ("--interface", "wsgi")),
     "flask-a2wsgi": Common("flask_app:a2wsgi_app", ("flask", "a2wsgi"), Has.HTTP | Has.QUOTED),
     "flask-native": Common("flask_app:native_app", ("flask", "a2wsgi"), Has.HTTP | Has.QUOTED | Has.CHUNKED),
@@ -86,7 +86,7 @@ def test_path_and_query(client: Any, common: Common) -> None:
 
 def test_head_has_no_body(client: Any) -> None:
     response = client.head("/hello/you")
-    assert response.status_code in (200, 404, 405)  # as its routing has it
+    assert response.status_code in (200, 404, 405)  # depends on the routing of the framework
     assert response.content == b""
 
 
@@ -116,7 +116,7 @@ def test_a_streamed_response(client: Any) -> None:
     assert received == b"".join(b"piece %d;" % number for number in range(50))
 
 
-def test_an_unknown_path(client: Any) -> None:
+def test_an_unknown_path_is_404(client: Any) -> None:
     assert client.get("/nowhere").status_code == 404
 
 
@@ -157,7 +157,7 @@ def test_websocket(client: Any, common: Common) -> None:
         assert websocket.close_code == code
 
 
-def test_it_ends_cleanly(common: Common) -> None:
+def test_the_server_ends_cleanly(common: Common) -> None:
     with ServerProcess(f"tests.frameworks.apps.common.{common.app}", *common.options) as server:
         assert httpx.get(f"{server.url}/hello/me", trust_env=False, timeout=PATIENCE).status_code == 200
         assert server.stop() == 0

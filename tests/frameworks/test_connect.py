@@ -1,4 +1,4 @@
-"""connectrpc over HTTP/2: its own client with Connect, gRPC-Web and gRPC, and the client of grpcio."""
+"""connectrpc over HTTP/2: with its own client for Connect, gRPC-Web and gRPC, and with the client of grpcio."""
 
 import asyncio
 import queue
@@ -59,7 +59,7 @@ def test_its_own_client(server: ServerProcess, protocol: str) -> None:
 
 
 def test_the_client_of_grpcio(server: ServerProcess) -> None:
-    """It wants the status in trailers, and sends the next message of a stream after the answer to the one before."""
+    """The client expects the status in trailers. It sends each message of a stream after the answer to the last one."""
     import grpc
     from protobuf.wkt.google.protobuf.wrappers_pb import StringValue
 

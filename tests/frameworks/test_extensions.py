@@ -1,4 +1,4 @@
-"""ASGI extensions as frameworks use them, on both event loops and both versions of HTTP."""
+"""ASGI extensions as frameworks use them, on both event loops, over HTTP/1.1 and HTTP/2."""
 
 import importlib.util
 import shutil
@@ -30,7 +30,7 @@ def client(serve_app: Callable[..., Any], request: pytest.FixtureRequest) -> Any
 
 @pytest.fixture
 def http2(client: Any) -> Iterator[httpx.Client]:
-    """A client that knows that the server speaks HTTP/2."""
+    """A client that uses HTTP/2 with prior knowledge."""
     with httpx.Client(base_url=client.base_url, http1=False, http2=True, timeout=PATIENCE, trust_env=False) as other:
         yield other
 
@@ -54,9 +54,9 @@ def test_a_file_over_tls(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_a_file_with_curl(client: Any, tmp_path: Path) -> None:
-    """Over one connection, slowly, and over HTTP/2."""
+    """curl fetches the file several times over one connection, slowly, and over HTTP/2."""
     url = f"{client.server.url}/large"
-    # Some versions of curl cannot use a connection of HTTP/2 again that did not begin with ALPN.
+    # Some versions of curl cannot reuse an HTTP/2 connection that began without ALPN.
     for options, names in ([], "ab"), (["--limit-rate", "20M"], "cd"), (["--http2-prior-knowledge"], "e"):
         command = ["curl", "--silent", "--show-error", "--fail", "--max-time", str(PATIENCE), *options]
         outputs = [tmp_path / name for name in names]
@@ -66,12 +66,12 @@ def test_a_file_with_curl(client: Any, tmp_path: Path) -> None:
         assert all(output.read_bytes() == LARGE for output in outputs)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells which files are open")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports which files are open")
 @pytest.mark.parametrize("wire", ["http1", "http2"])
 def test_a_client_that_leaves_closes_the_file(client: Any, http2: httpx.Client, wire: str) -> None:
     with (client if wire == "http1" else http2).stream("GET", "/large") as response:
         assert next(response.iter_raw(1000)) == LARGE[:1000]
-    # It does not reset a stream.
+    # This client closes the connection and does not reset the stream.
     http2.close()
     eventually(lambda: client.get("/open-files").json() is False)
 

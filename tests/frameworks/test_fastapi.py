@@ -41,7 +41,7 @@ def test_unexpected_error(client: Any) -> None:
     assert (response.status_code, response.text) == (500, "Internal Server Error")
     client.server.wait_stderr("ValueError: broken on purpose")
     assert "Exception in ASGI application" in client.server.stderr
-    # An exception closes its connection; the next request, on another one, is served.
+    # The exception closes its connection. The next request uses a new connection and is served.
     assert httpx.get(f"{client.server.url}/state", trust_env=False).status_code == 200
 
 

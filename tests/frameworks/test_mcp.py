@@ -1,4 +1,4 @@
-"""The Model Context Protocol's server with its own client: as an application, and started by its own program."""
+"""The server of the Model Context Protocol with its own client: as an application, and started by its own program."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ streamable = pytest.mark.skipif(not STREAMABLE, reason="this release has server-
 
 @pytest.fixture(scope="module", autouse=True)
 def imported() -> None:
-    """It takes seconds, which no timeout of a test should count."""
+    """Import the client before the tests: the import takes seconds, which would count against a test's timeout."""
     import mcp.client.sse  # noqa: F401
 
 
 def over_sse(url: str) -> Any:
-    """A connection to the server, whose type differs between releases."""
+    """Open a connection to the server. Its type differs between releases."""
     from mcp.client.sse import sse_client
 
     return sse_client(f"{url}/sse")
@@ -36,14 +36,14 @@ def over_sse(url: str) -> Any:
 def over_http(url: str, **options: Any) -> Any:
     from mcp.client import streamable_http
 
-    # The first is its name since 1.24.
+    # The first name is that of releases since 1.24.
     names = ("streamable_http_client", "streamablehttp_client")
     connect = next(getattr(streamable_http, name) for name in names if hasattr(streamable_http, name))
     return connect(f"{url}/mcp", **options)
 
 
 def over_http_without_a_farewell(url: str) -> Any:
-    """A client that does not end its session, which MCP does not expect while requests of it are under way."""
+    """Open a session that the client does not end: MCP does not expect an end while requests are in progress."""
     return over_http(url, terminate_on_close=False)
 
 
@@ -83,7 +83,7 @@ def test_server_sent_events() -> None:
     ids=["http", "sse"],
 )
 def test_a_client_that_leaves_during_a_call(connect: Callable[[str], Any], app: str) -> None:
-    """The server then answers a client that has gone, which is no error of the application."""
+    """The server then answers a client that has disconnected. This is not an error of the application."""
     from tests.frameworks.apps import mcp_app
 
     if not hasattr(mcp_app, app):
@@ -102,7 +102,7 @@ def test_a_client_that_leaves_during_a_call(connect: Callable[[str], Any], app: 
         assert run_async(add(connect(server.url))) == 5
         assert server.stop() == 0
         assert "Finished server process" in server.stderr
-        # MCP has tracebacks of its own for a client that leaves.
+        # MCP logs its own tracebacks when a client disconnects.
         assert "Exception in ASGI application" not in server.stderr
         assert "RuntimeError" not in server.stderr
 

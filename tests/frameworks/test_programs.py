@@ -1,4 +1,4 @@
-"""Programs above the frameworks, each with a client of its own: agents, tools, user interfaces."""
+"""Programs built on the frameworks, each with its own client: agents, tools, user interfaces."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A reverse proxy over httpx, which passes on the framing fields of its upstream as they are."""
+"""A reverse proxy over httpx, which passes on the framing fields of its upstream unchanged."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ray Serve: its proxy, an actor of its own, is this server, and passes requests on to replicas in other processes."""
+"""Ray Serve: its proxy actor runs this server, and passes requests on to replicas in other processes."""
 
 import signal
 import sys
@@ -11,24 +11,24 @@ import pytest
 from tests.frameworks.conftest import httpx, needs
 from tests.processes import PATIENCE, ServerProcess, free_port
 
-# It starts about ten processes, each of which imports all of Ray.
+# Ray starts about ten processes, and each of them imports all of Ray.
 pytestmark = [needs("ray", "fastapi"), pytest.mark.timeout(10 * PATIENCE)]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
     port = free_port()
-    # The paths of its sockets are long: pytest's own folder would make them too long.
+    # Ray adds a long path to this folder for its sockets. Below pytest's folder the path would be too long.
     with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         env = {"HOME": folder, "RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
-        # Its processes give way to all others by default, and then start too late for each other.
+        # By default Ray's processes have a low priority. On a busy machine they would start too late for each other.
         env["RAY_worker_niceness"] = "0"
         command = [sys.executable, "-m", "tests.frameworks.apps.ray_app", str(port)]
         with ServerProcess(command=command, env=env, ready=False, group=True) as running:
             running.wait_stdout("ready", timeout=6 * PATIENCE)
             running.port = port
             yield running
-            # It alone, and it stops the others.
+            # Only the main process gets the signal. It stops the others.
             running.process.send_signal(signal.SIGINT)
             assert running.wait(3 * PATIENCE) == 0
 

@@ -28,7 +28,7 @@ def test_events(client: Any) -> None:
 
 
 def test_the_head_arrives_before_the_first_event(client: Any) -> None:
-    """A browser fires `open` at the head, and pages wait for it before they cause an event."""
+    """A browser fires `open` when the head arrives, and pages may wait for `open` before they cause an event."""
     with client.stream("GET", "/triggered") as response:
         assert response.status_code == 200
         assert httpx.post(f"{client.server.url}/trigger", trust_env=False, timeout=PATIENCE).status_code == 204
@@ -45,13 +45,13 @@ def test_a_client_that_leaves(client: Any) -> None:
 
 
 def test_shutdown_ends_an_endless_stream() -> None:
-    """The package replaces `Server.handle_exit` to learn of it."""
+    """sse-starlette replaces `Server.handle_exit` to notice the shutdown."""
     with ServerProcess("tests.frameworks.apps.sse_app:app") as server:
         with httpx.stream("GET", f"{server.url}/endless", trust_env=False, timeout=PATIENCE) as response:
             lines = response.iter_lines()
             assert next(lines) == "data: tick"
             server.send_signal(signal.SIGINT)
-            # It leaves its response incomplete, which ends the connection.
+            # sse-starlette leaves its response incomplete, so the server closes the connection.
             with contextlib.suppress(httpx.RemoteProtocolError):
                 for _ in lines:
                     pass

@@ -1,4 +1,4 @@
-"""Frameworks and programs that start a server themselves: with ours installed as `uvicorn`, they do as they are."""
+"""Frameworks and programs that start a server themselves work unchanged with this server installed as `uvicorn`."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ FOLDER = ROOT / "tests" / "frameworks" / "apps" / "common"
 
 
 def started(*command: str, env: dict[str, str] | None = None) -> ServerProcess:
-    """A server that is started by a program of the environment that runs the tests."""
+    """Start a server by a program of the environment that runs the tests."""
     found = shutil.which(command[0], path=str(Path(sys.executable).parent))
     if found is None:
         pytest.skip(f"there is no {command[0]}")
@@ -62,7 +62,7 @@ def test_litestar(options: list[str]) -> None:
     with started("litestar", "--app", f"{COMMON}.litestar_app:app", "run", *where, *options) as server:
         server.wait_stderr("Application startup complete")
         check_hello(server)
-        # With workers or reloading, its program starts a server as a process of its own, and may report the signal.
+        # With workers or reloading, Litestar starts the server as a child process, and its exit code may be the signal.
         check_end(server, codes=(0, 1, -signal.SIGINT) if options else (0,))
 
 
@@ -95,7 +95,7 @@ def test_gunicorn(worker: str) -> None:
 @needs("gunicorn")
 @each_gunicorn_worker
 def test_gunicorn_is_stopped_while_a_worker_boots(worker: str, tmp_path: Path) -> None:
-    """The worker ends at once: gunicorn, which would kill it after its timeout, is given a long one."""
+    """The worker ends at once. gunicorn's timeouts are long, so that gunicorn does not kill the worker."""
     (tmp_path / "slow.py").write_text("import time\n\nprint('booting', flush=True)\ntime.sleep(3600)\n")
     options = ["--bind", "127.0.0.1:0", "--worker-class", worker, "--graceful-timeout", "3600", "--timeout", "3600"]
     command = [sys.executable, "-m", "gunicorn", *options, "slow:app"]
@@ -107,7 +107,7 @@ def test_gunicorn_is_stopped_while_a_worker_boots(worker: str, tmp_path: Path) -
 
 @needs("chainlit")
 def test_chainlit(tmp_path: Path) -> None:
-    """A large program, with Socket.IO, static files and a front end of its own."""
+    """chainlit is a large program with Socket.IO, static files and a front end."""
     (tmp_path / "talk.py").write_text("import chainlit\n\n@chainlit.on_message\nasync def reply(message):\n    pass\n")
     port = free_port()
     found = shutil.which("chainlit", path=str(Path(sys.executable).parent))
@@ -125,7 +125,7 @@ def test_chainlit(tmp_path: Path) -> None:
 
 @needs("marimo")
 def test_marimo(tmp_path: Path) -> None:
-    """It takes the signals in the event loop, and ends the server from there."""
+    """marimo handles the signals in the event loop, and ends the server from there."""
     (tmp_path / "notebook.py").write_text(
         "import marimo\n\napp = marimo.App()\n\n\n@app.cell\ndef _():\n    2 + 3\n    return\n"
     )
@@ -143,7 +143,7 @@ def test_marimo(tmp_path: Path) -> None:
 
 
 def _first_answer(url: str) -> Any:
-    """The answer of a server that does not say when it is ready."""
+    """Send requests until the server answers, for a server that does not log when it is ready."""
     transport = httpx.HTTPTransport(retries=100)
     with httpx.Client(transport=transport, trust_env=False, timeout=PATIENCE) as client:
         return client.get(url)

@@ -1,4 +1,4 @@
-"""strawberry's GraphQL over HTTP, and its subscriptions in both WebSocket subprotocols, with each codec."""
+"""GraphQL of strawberry over HTTP, and subscriptions in both WebSocket subprotocols, with each codec."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Endless responses of frameworks on a real server that shuts down, or replaces a worker."""
+"""Endless responses of frameworks, on a real server that shuts down or replaces a worker."""
 
 import contextlib
 import signal
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sen
 
 @contextlib.contextmanager
 def ask(server: ServerProcess, head: str, until: bytes) -> Iterator[socket.socket]:
-    """Send a request, and read a part of what comes."""
+    """Send a request, and read until the response contains the bytes `until`."""
     with socket.create_connection((server.host, server.port), PATIENCE) as client:
         client.sendall(f"{head}\r\nhost: a\r\n\r\n".encode())
         data = b""
@@ -34,7 +34,7 @@ def read_end(client: socket.socket) -> bytes:
 
 
 def find_errors(server: ServerProcess) -> list[str]:
-    # sse-starlette looks for a shutdown by itself, twice a second, and then leaves its response as it is.
+    # sse-starlette checks for a shutdown twice a second, and then leaves its response incomplete.
     known = "ASGI callable returned without completing response."
     lines = [line for line in server.stderr.splitlines() if "ERROR" in line or "Traceback" in line]
     return [line for line in lines if known not in line]
@@ -62,7 +62,7 @@ def test_a_shutdown_ends_streams_and_waits_for_requests(name: str, paths: list[s
         request = stack.enter_context(ask(server, post, b"100 Continue\r\n\r\n"))
         server.send_signal(signal.SIGINT)
         for stream in streams:
-            # It can be told from one that is complete.
+            # The client can see that the response is incomplete.
             assert not read_end(stream).endswith(b"0\r\n\r\n")
         request.sendall(b"hello")
         assert read_end(request).endswith((b"\r\n\r\nhello", b"\r\n5\r\nhello\r\n0\r\n\r\n"))
@@ -111,7 +111,7 @@ def test_streams_end_with_either_version_of_asgi(version: str) -> None:
 
 @needs("sse_starlette")
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
-def test_streams_of_http2_end(version: str) -> None:
+def test_a_shutdown_ends_streams_of_http2(version: str) -> None:
     http2 = pytest.importorskip("tests.http2", exc_type=ImportError)
     options = ["--http2", "--asgi-http-version", version, "--timeout-stream-shutdown", "0.2"]
     with ServerProcess("tests.frameworks.apps.streams_starlette:app", *options) as server:
@@ -123,7 +123,7 @@ def test_streams_of_http2_end(version: str) -> None:
             server.send_signal(signal.SIGINT)
             reader.read(read_end(client))
             assert server.wait() == 0
-        # They cannot pass for whole responses.
+        # The client can see that the responses are incomplete.
         for answer in reader.answers.values():
             assert (answer.reset, answer.ended) == (INTERNAL_ERROR, False)
     assert find_errors(server) == []

@@ -40,7 +40,7 @@ def test_a_group(client: Any) -> None:
         assert json.loads(two.recv(timeout=PATIENCE)) == {"left": 4001}
 
 
-def test_refused(client: Any) -> None:
+def test_a_consumer_refuses_a_websocket(client: Any) -> None:
     from websockets.exceptions import InvalidStatus
 
     with pytest.raises(InvalidStatus) as caught:

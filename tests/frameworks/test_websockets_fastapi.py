@@ -26,7 +26,7 @@ def test_a_room(client: Any) -> None:
         one.send(json.dumps({"text": "héllo"}))
         expected = {"from": "one", "room": "a", "limit": 3, "data": {"text": "héllo"}}
         assert json.loads(one.recv(timeout=PATIENCE)) == expected
-        # Only now: messages on two connections may arrive in any order.
+        # Sent only now, because messages on two connections may arrive in any order.
         two.send("[]")
         assert json.loads(one.recv(timeout=PATIENCE))["from"] == "two"
         two.close(4000, "bye")
@@ -53,5 +53,5 @@ def test_an_unknown_path(client: Any) -> None:
     assert caught.value.response.status_code in (403, 404)
 
 
-def test_http_beside_it(client: Any) -> None:
+def test_http_beside_websockets(client: Any) -> None:
     assert client.get("/").json() == {"over": "http"}

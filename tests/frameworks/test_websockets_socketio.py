@@ -1,4 +1,4 @@
-"""python-socketio on a real server with its own client: over WebSocket alone, and upgraded from polling."""
+"""python-socketio on a real server with its own client: over WebSocket only, and upgraded from polling."""
 
 import asyncio
 from collections.abc import Callable

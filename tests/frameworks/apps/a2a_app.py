@@ -1,4 +1,4 @@
-"""An agent of the Agent2Agent protocol, over JSON-RPC: it answers with the words of the message in capitals."""
+"""An agent of the Agent2Agent protocol, over JSON-RPC. It answers with the text of the message in capitals."""
 
 from a2a.helpers import new_text_message
 from a2a.server.agent_execution import AgentExecutor, RequestContext

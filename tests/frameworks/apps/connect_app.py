@@ -1,4 +1,4 @@
-"""A service of connectrpc, without generated code: its messages are the wrappers of Protocol Buffers."""
+"""A service of connectrpc without generated code: its messages are the wrapper types of Protocol Buffers."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -38,5 +38,5 @@ async def get_hints(request: Request) -> PlainTextResponse:
 
 @app.get("/open-files")
 async def get_open_files() -> bool:
-    """Whether the file is open somewhere in this process; only Linux says so."""
+    """Return whether this process has the file open. Only Linux reports it."""
     return any(link.exists() and link.resolve() == large for link in Path("/proc/self/fd").iterdir())

@@ -1,6 +1,6 @@
 """A Model Context Protocol server: `app` over streamable HTTP, `sse_app` over server-sent events.
 
-Run as a program, with a port, it starts a server by itself, over streamable HTTP where the release has that.
+Run as a program with a port, it starts its own server, over streamable HTTP if the release supports it.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from typing import Any
 
 try:
     from mcp.server.fastmcp import FastMCP
-except ImportError:  # its name since 2.0, where the port is an argument of run()
+except ImportError:  # the name since 2.0, in which the port is an argument of run()
     from mcp.server import MCPServer as FastMCP
 
 RENAMED = FastMCP.__name__ != "FastMCP"
@@ -26,7 +26,7 @@ def add(a: int, b: int) -> int:
 
 @server.tool()
 async def wait() -> str:
-    """Answer once another client has released it."""
+    """Answer when another client has called `release`."""
     released = asyncio.Event()
     waiting.append(released)
     print("waiting", file=sys.stderr)
@@ -36,7 +36,7 @@ async def wait() -> str:
 
 @server.tool()
 def release() -> int:
-    """Let those that wait answer."""
+    """Let the calls of `wait` answer."""
     for released in waiting:
         released.set()
     return len(waiting)

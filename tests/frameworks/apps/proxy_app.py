@@ -1,7 +1,7 @@
-"""A reverse proxy over httpx: `upstream` is what it stands before, `app` passes on the status and all headers.
+"""A reverse proxy over httpx: `app` is the proxy, which passes on the status and all headers of `upstream`.
 
-`app` gets the address of the upstream from the variable UPSTREAM. Below `/streamed` it passes the body on in parts,
-below `/whole` in one response.
+`app` reads the address of the upstream from the variable UPSTREAM. Below `/streamed` it passes the body on in parts,
+below `/whole` in one message.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Django Channels: routing, consumers of both kinds, a group over the in-memory layer."""
+"""Django Channels: routing, synchronous and asynchronous consumers, and a group over the in-memory layer."""
 
 from typing import Any
 

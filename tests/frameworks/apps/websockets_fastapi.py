@@ -14,7 +14,7 @@ async def user(x_token: str | None = Header(default=None)) -> str:
     return x_token
 
 
-# The framework reads the annotations when it is imported, whatever the Python version.
+# FastAPI evaluates the annotations at import, so they need a form that every Python version evaluates.
 @app.websocket("/rooms/{room}")
 async def join(websocket: WebSocket, room: str, name: str = Depends(user), limit: int = 10) -> None:
     await websocket.accept()

@@ -1,4 +1,4 @@
-"""WebSocket endpoints of Starlette: the class, the function, a denial response, a subprotocol."""
+"""WebSocket endpoints of Starlette: a class, functions, a denial response, a subprotocol."""
 
 import contextlib
 from typing import Any
@@ -51,7 +51,7 @@ async def history(websocket: WebSocket) -> None:
 
 
 async def late(websocket: WebSocket) -> None:
-    """Send after the client has left: the framework turns the server's error into its own."""
+    """Send after the client has left. Starlette raises its own exception in place of the server's."""
     await websocket.accept()
     with contextlib.suppress(WebSocketDisconnect):
         await websocket.receive_text()

@@ -1,14 +1,14 @@
 """One small application, written for each framework.
 
     GET  /hello/<name>?q=   JSON {"name": ..., "q": ...}
-    POST /echo              the body, as it came
+    POST /echo              the body of the request
     GET  /stream            fifty pieces, "piece 0;" to "piece 49;"
     GET  /started           JSON {"started": ...}: whether the startup hook ran
     GET  /broken            an exception
     WebSocket /ws           text comes back in capitals, bytes reversed, until "close", which closes with 4001
 
-They keep to what old and new releases of a framework share, since the matrix serves both. What does not depend on the
-framework is here.
+The applications use only features that old and new releases of a framework share, because the matrix serves both. This
+module has the code that does not depend on the framework.
 """
 
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""BlackSheep; its routes are those of its module-wide router unless they are the application's own."""
+"""BlackSheep. By default its routes belong to a module-wide router; these belong to the application."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Connexion: the operations of a specification in OpenAPI."""
+"""Connexion: the operations of an OpenAPI specification."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ async def hello(name: str, q: str | None = None) -> dict[str, str | None]:
 
 
 async def echo(body: Any = None) -> Response:
-    # An empty body comes as an empty dict.
+    # Connexion passes an empty body as an empty dict.
     return Response(body or b"", media_type="application/octet-stream")
 
 

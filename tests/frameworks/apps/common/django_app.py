@@ -1,4 +1,4 @@
-"""Django's ASGI handler; it has no lifespan, and its WebSockets are those of Channels."""
+"""Django's ASGI handler. It has no lifespan, and Channels serves its WebSockets."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ async def echo(request: HttpRequest) -> HttpResponse:
 
 
 def stream(request: HttpRequest) -> StreamingHttpResponse:
-    # An ASGI server is given asynchronous iterators since 4.2.
+    # Since Django 4.2, an ASGI response needs an asynchronous iterator.
     return StreamingHttpResponse(pieces() if django.VERSION >= (4, 2) else iter(PIECES), content_type="text/plain")
 
 

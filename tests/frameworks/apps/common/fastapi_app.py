@@ -11,7 +11,7 @@ from tests.frameworks.apps.common import STATE, fail, pieces, start, talk_asgi
 app = FastAPI()
 
 with warnings.catch_warnings():
-    # The hook is the only way that old and new releases share.
+    # The hook is the only way to run code at startup that works in old and new releases.
     warnings.simplefilter("ignore", DeprecationWarning)
     app.on_event("startup")(start)
 

@@ -1,4 +1,4 @@
-"""Flask: `wsgi_app` for `--interface wsgi`, `a2wsgi_app` in a2wsgi's middleware, `native_app` in the server's own."""
+"""Flask: `wsgi_app` for `--interface wsgi`, `a2wsgi_app` in a2wsgi's middleware, `native_app` in the server's."""
 
 from typing import Any
 

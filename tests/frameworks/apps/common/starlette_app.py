@@ -54,7 +54,7 @@ class Talk(WebSocketEndpoint):
         return message["text"] if message.get("text") is not None else message["bytes"]
 
 
-# Hooks were replaced by the lifespan, which older releases do not take as a context manager.
+# Newer releases have a lifespan in place of the hooks. Older releases do not accept a context manager for it.
 hooks: dict[str, Any] = (
     {"on_startup": [start]} if "on_startup" in inspect.signature(Starlette).parameters else {"lifespan": lifespan}
 )
