@@ -1,4 +1,4 @@
-"""An application that does what the path says."""
+"""An application whose behaviour depends on the path."""
 
 import os
 import sys

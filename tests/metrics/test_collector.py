@@ -12,7 +12,7 @@ from uvicorn.metrics import collector as module
 from uvicorn.metrics.cells import SharedCells, new_cells
 from uvicorn.metrics.collector import Collector, Counted
 
-# No process has it.
+# No process has this id.
 NO_PID = 2**22 + 1
 
 
@@ -33,7 +33,7 @@ def samples(collector: Collector) -> dict[str, float]:
     return found
 
 
-def test_sums_over_the_processes_and_those_that_have_ended() -> None:
+def test_sums_include_ended_processes() -> None:
     collector = Collector((0.1, 1.0), 5.0)
     first = counted(1, REQUESTS=3, BUCKETS=2, DURATION=1.5, CONNECTIONS=4, ACCEPTED=7)
     second = counted(2, REQUESTS=4, CONNECTIONS=1)
@@ -56,7 +56,7 @@ def test_sums_over_the_processes_and_those_that_have_ended() -> None:
             assert after[name] == value, name
 
 
-def test_a_worker_and_its_replacement_are_one_series() -> None:
+def test_a_worker_and_its_replacement_share_a_series() -> None:
     collector = Collector((0.1,), 5.0)
     collector.add(counted(1, LOOP_LAG=0.5))
     collector.add(counted(1, LOOP_LAG=0.25))
@@ -67,7 +67,7 @@ def test_a_worker_and_its_replacement_are_one_series() -> None:
         assert memory == pytest.approx(2 * found['uvicorn_resident_memory_bytes{worker="0"}'], rel=0.5)
 
 
-def test_without_memory_there_is_no_metric_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_omits_the_memory_if_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     collector = Collector((0.1,), 5.0)
     collector.add(counted(1, NO_PID))
     assert "resident_memory" not in collector.exposition()
@@ -101,7 +101,7 @@ def test_a_loop_that_is_blocked() -> None:
     assert collector.is_ready()
 
 
-def test_reasons_of_restarts_begin_with_zero() -> None:
+def test_every_reason_of_a_restart_starts_at_zero() -> None:
     collector = Collector((0.1,), 5.0)
     collector.restarts["died"] += 2
     found = samples(collector)
@@ -135,10 +135,10 @@ def _write(received: Any) -> None:
     received.cells[3] = 4.5
 
 
-def test_the_page_and_the_dashboard_name_what_there_is() -> None:
+def test_the_page_and_the_dashboard_name_existing_metrics() -> None:
     collector = Collector((0.1,), 5.0)
     families = set(re.findall(r"^# TYPE (\w+)", collector.exposition(), re.MULTILINE))
-    families.add("uvicorn_resident_memory_bytes")  # of Linux alone
+    families.add("uvicorn_resident_memory_bytes")  # only Linux has these
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(uvicorn_\w+)`", page)) == families
     dashboard = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no such si
 
 
 class Metrics:
-    """The listener of a server that is being started."""
+    """The metrics listener of a server that a test starts."""
 
     def __init__(self, address: str = "") -> None:
         self.port = free_port()
@@ -84,7 +84,7 @@ def test_http2_and_websockets() -> None:
     with serve(APP, "--http2", "--metrics", metrics.address) as server:
         with httpx.Client(http1=False, http2=True, base_url=server.url) as client:
             assert client.get("/parts").text == "onetwo"
-            # What was sent before is not a whole response.
+            # The application fails within the response, so the client gets a part of it and then an error.
             with pytest.raises(httpx.HTTPError):
                 client.get("/breaks")
         metrics.wait("uvicorn_http2_streams_total", 2)
@@ -99,7 +99,7 @@ def test_http2_and_websockets() -> None:
 
 
 @posix
-def test_workers_come_and_go_and_no_counter_goes_back() -> None:
+def test_no_counter_decreases_when_workers_change() -> None:
     metrics = Metrics()
     total = 'uvicorn_requests_total{method="GET",status="2xx"}'
     with serve(APP, "--workers", "2", "--metrics", metrics.address) as server:
@@ -139,7 +139,7 @@ def test_workers_that_reach_their_limit() -> None:
 )
 def test_workers_that_are_replaced_by_age_or_memory(option: str, value: str, reason: str) -> None:
     if reason == "memory" and read_rss(os.getpid()) is None:
-        pytest.skip("the system does not tell")
+        pytest.skip("the system does not report memory")
     metrics = Metrics()
     checks = ("--timeout-worker-healthcheck", "1")
     with serve(APP, "--workers", "2", option, value, *checks, "--metrics", metrics.address) as server:
@@ -162,7 +162,7 @@ def test_connections_that_are_refused(tmp_path: Path, workers: str) -> None:
 
 
 @posix
-def test_not_ready_while_starting_and_on_the_way_out(tmp_path: Path) -> None:
+def test_not_ready_during_startup_and_shutdown(tmp_path: Path) -> None:
     metrics = Metrics()
     hold = tmp_path / "hold"
     hold.touch()
@@ -177,7 +177,7 @@ def test_not_ready_while_starting_and_on_the_way_out(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_supervisor_on_its_way_out_is_not_ready() -> None:
+def test_a_supervisor_is_not_ready_during_shutdown() -> None:
     metrics = Metrics()
     with serve(APP, "--workers", "2", "--metrics", metrics.address) as server:
         eventually(lambda: metrics.status("/readyz") == 200)
@@ -185,7 +185,7 @@ def test_a_supervisor_on_its_way_out_is_not_ready() -> None:
 
 
 def check_the_way_out(server: ServerProcess, metrics: Metrics) -> None:
-    """A server that ends, and still streams a response, is not ready, and lives."""
+    """During a shutdown that waits for a response, the server is not ready, but it is live."""
     with socket.create_connection((server.host, server.port)) as client:
         client.sendall(GET % b"/stream")
         metrics.wait("uvicorn_requests_in_flight", 1)
@@ -200,7 +200,7 @@ def test_a_blocked_loop_is_noticed(tmp_path: Path) -> None:
     hold.touch()
     arguments = ("--metrics", metrics.address, "--timeout-worker-healthcheck", "0.2")
     with serve(APP, *arguments, env={"TEST_HOLD_LOOP": str(hold)}) as server:
-        # A loaded machine may look late, too.
+        # On a loaded machine the check may run late, and the server may not be live at first.
         eventually(lambda: metrics.status("/livez") == 200)
         with socket.create_connection((server.host, server.port)) as client:
             client.sendall(GET % b"/block")

@@ -29,7 +29,7 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def served(listener: socket.socket) -> Iterator[tuple[str, int]]:
-    """The address of a responder in a thread."""
+    """Run a responder in a thread. Returns its address."""
     responder = Responder([listener], respond)
     responder.start()
     yield listener.getsockname()
@@ -44,7 +44,7 @@ def test_an_answer(served: tuple[str, int]) -> None:
     assert b"connection: close" in head
 
 
-def test_the_head_alone(served: tuple[str, int]) -> None:
+def test_a_head_request_gets_no_body(served: tuple[str, int]) -> None:
     answer = exchange(served, GET.replace(b"GET", b"HEAD"))
     assert answer.endswith(b"\r\n\r\n")
     assert b"content-length: 7" in answer
@@ -55,7 +55,7 @@ def test_another_method(served: tuple[str, int], data: bytes) -> None:
     assert exchange(served, data).startswith(b"HTTP/1.1 405 Method Not Allowed")
 
 
-def test_a_head_in_pieces(served: tuple[str, int]) -> None:
+def test_a_request_head_in_pieces(served: tuple[str, int]) -> None:
     with socket.create_connection(served) as client:
         client.settimeout(PATIENCE)
         client.sendall(GET[:9])
@@ -63,7 +63,7 @@ def test_a_head_in_pieces(served: tuple[str, int]) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 200")
 
 
-def test_a_head_that_is_too_long(served: tuple[str, int]) -> None:
+def test_a_request_head_that_is_too_long(served: tuple[str, int]) -> None:
     assert exchange(served, b"GET / HTTP/1.1\r\na: " + b"b" * (module.HEAD_MAX - 19)) == b""
 
 
@@ -71,7 +71,7 @@ def test_a_client_that_leaves(served: tuple[str, int]) -> None:
     assert exchange(served, b"GET", fin=True) == b""
 
 
-def test_an_answer_that_does_not_go_out_at_once(served: tuple[str, int]) -> None:
+def test_an_answer_larger_than_the_socket_buffer(served: tuple[str, int]) -> None:
     answer = exchange(served, GET.replace(b"/path", b"/long"))
     assert len(answer) > 10_000_000
 
@@ -99,7 +99,7 @@ def test_the_number_of_clients_is_limited(listener: socket.socket, monkeypatch: 
         eventually(lambda: responder.step() or responder._clients)
         responder.step()
         assert len(responder._clients) == 1
-        # It would be readable at once, and nothing be done.
+        # The listener would be readable at once although no client can be accepted: a busy loop.
         assert listener not in responder.objects()
         assert responder.due <= time.monotonic() + module.PATIENCE
         first.close()
@@ -143,7 +143,7 @@ class FailingListener:
         raise OSError(number, os.strerror(number))
 
 
-def test_a_process_without_more_files_waits(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_process_out_of_file_descriptors_waits(caplog: pytest.LogCaptureFixture) -> None:
     listener: Any = FailingListener(errno.EMFILE)
     responder = Responder([listener], respond)
     assert responder.objects() == [listener]
@@ -155,7 +155,7 @@ def test_a_process_without_more_files_waits(caplog: pytest.LogCaptureFixture) ->
     assert responder.objects() == [listener]
 
 
-def test_a_client_that_has_gone_does_not_delay_the_next(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_disconnected_client_does_not_delay_the_next(caplog: pytest.LogCaptureFixture) -> None:
     listener: Any = FailingListener(errno.ECONNABORTED, errno.ECONNABORTED)
     responder = Responder([listener], respond)
     responder.step()

@@ -1,4 +1,4 @@
-"""One call of an ASGI application, driven by a test."""
+"""One call of an ASGI application, which a test drives."""
 
 import asyncio
 from typing import Any
@@ -43,14 +43,14 @@ class Conversation:
 
     @property
     def body(self) -> bytes:
-        """The body of the response, which must be complete."""
+        """Return the body of the response, which must be complete."""
         assert [message["type"] for message in self.sent[1:]] == ["http.response.body"] * (len(self.sent) - 1)
         assert [message.get("more_body", False) for message in self.sent[1:]] == [True] * (len(self.sent) - 2) + [False]
         return b"".join(message["body"] for message in self.sent[1:])
 
 
 def http_scope(**changes: Any) -> dict[str, Any]:
-    """The scope of a `GET /`."""
+    """Make the scope of a `GET /`."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

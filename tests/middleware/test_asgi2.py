@@ -1,4 +1,4 @@
-"""ASGI 2 applications, classes and functions of the scope."""
+"""ASGI 2 applications: classes and functions that take the scope."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who is believed, and what of what they say."""
+"""Which peers are trusted, and which of their headers change the scope."""
 
 import asyncio
 import inspect
@@ -18,7 +18,7 @@ PEER = ("127.0.0.1", 54321)
 def seen(
     *headers: tuple[bytes, bytes], trusted: list[str] | str = "127.0.0.1", client: Any = PEER, type: str = "http"
 ) -> tuple[Any, str]:
-    """Client and scheme that the application sees."""
+    """Return the client and the scheme that the application sees."""
     scope = http_scope(type=type, client=client, headers=[(b"host", b"example.org"), *headers])
     if type == "websocket":
         scope["scheme"] = "ws"
@@ -28,7 +28,7 @@ def seen(
         scopes.append(scope)
 
     run_async(ProxyHeadersMiddleware(app, trusted)(scope, None, None))  # type: ignore[arg-type]  # neither is used
-    # In place: the access log is written from the server's own scope.
+    # The middleware changes the scope in place, because the access log reads the server's scope.
     assert scopes[0] is scope
     return scope["client"], scope["scheme"]
 
@@ -74,7 +74,7 @@ def test_trusted_peers(trusted: list[str] | str, peer: str, believed: bool) -> N
     client = (peer, 54321)
     expected = ("1.2.3.4", 0) if believed else client
     assert forwarded_for("1.2.3.4", trusted, client) == expected
-    # The second answer is the remembered one.
+    # The second answer comes from the cache.
     middleware = ProxyHeadersMiddleware(_nothing, trusted)
     for _ in range(2):
         scope: Any = http_scope(client=client, headers=[(b"x-forwarded-for", b"1.2.3.4")])
@@ -95,7 +95,7 @@ def test_a_star_among_others_is_a_warning(caplog: pytest.LogCaptureFixture) -> N
     assert caplog.messages == ["Trusted proxies: '*' trusts every peer only if it stands alone, and is left out here."]
 
 
-def test_the_hosts_can_be_asked() -> None:
+def test_the_hosts_support_the_in_operator() -> None:
     hosts = _TrustedHosts("127.0.0.1, 10.0.0.0/8, proxy")
     assert [host in hosts for host in ("127.0.0.1", "10.1.1.1", "proxy")] == [True] * 3
     assert [host in hosts for host in ("127.0.0.2", "*", "", None)] == [False] * 4
@@ -105,7 +105,7 @@ def test_the_hosts_can_be_asked() -> None:
 @pytest.mark.parametrize(
     ("trusted", "expected"), [("*", ("1.2.3.4", 0)), ("127.0.0.1", None), (["0.0.0.0/0", "/run/x.sock"], None)]
 )
-def test_the_peers_of_a_unix_socket_are_covered_by_the_star_alone(trusted: list[str] | str, expected: Any) -> None:
+def test_only_the_star_covers_the_peers_of_a_unix_socket(trusted: list[str] | str, expected: Any) -> None:
     assert forwarded_for("1.2.3.4", trusted, client=None) == expected
 
 
@@ -117,29 +117,29 @@ def test_the_peers_of_a_unix_socket_are_covered_by_the_star_alone(trusted: list[
         ("2001:db8::1", "127.0.0.1", ("2001:db8::1", 0)),
         ("[2001:db8::1]", "127.0.0.1", ("2001:db8::1", 0)),
         ("[2001:db8::1]:443", "127.0.0.1", ("2001:db8::1", 443)),
-        # An address in brackets is one, whatever follows.
+        # An address in brackets is valid, whatever follows the brackets.
         ("[2001:db8::1]:http", "127.0.0.1", ("2001:db8::1", 0)),
         ("[2001:db8::1]:", "127.0.0.1", ("2001:db8::1", 0)),
         ("[2001:db8::1]:99999", "127.0.0.1", ("2001:db8::1", 0)),
         ("6.6.6.6, [2001:db8::1]:x", "127.0.0.1", ("2001:db8::1", 0)),
         ("1.2.3.4:0", "127.0.0.1", ("1.2.3.4", 0)),
         ("1.2.3.4:65535", "127.0.0.1", ("1.2.3.4", 65535)),
-        # From the right, the first that is not trusted.
+        # The client is the first untrusted address from the right.
         ("6.6.6.6, 1.2.3.4", "127.0.0.1", ("1.2.3.4", 0)),
         ("6.6.6.6, 1.2.3.4, 10.0.0.2, 10.0.0.1:80", "127.0.0.1,10.0.0.0/8", ("1.2.3.4", 0)),
         ("6.6.6.6,1.2.3.4,proxy", "127.0.0.1,proxy", ("1.2.3.4", 0)),
         ("6.6.6.6,1.2.3.4,::ffff:10.0.0.1", "127.0.0.1,10.0.0.1", ("1.2.3.4", 0)),
         ("\t1.2.3.4 \t, 10.0.0.1 ", "127.0.0.1,10.0.0.1", ("1.2.3.4", 0)),
-        # An empty element ends the walk: what is left of it was written by a client.
+        # An empty element ends the search: a client may have written the elements to the left of it.
         ("6.6.6.6,, 10.0.0.1", "127.0.0.1,10.0.0.1", PEER),
         ("6.6.6.6, \t, 10.0.0.1", "127.0.0.1,10.0.0.1", PEER),
         ("6.6.6.6,", "127.0.0.1", PEER),
         ("6.6.6.6,, 1.2.3.4", "127.0.0.1", ("1.2.3.4", 0)),
         (", 10.0.0.1", "127.0.0.1,10.0.0.1", PEER),
-        # All of them trusted: where it started.
+        # If all addresses are trusted, the client is the leftmost one.
         ("10.0.0.1, 10.0.0.2", "127.0.0.1,10.0.0.0/8", ("10.0.0.1", 0)),
         ("proxy, 10.0.0.2", "127.0.0.1,10.0.0.2,proxy", ("proxy", 0)),
-        # Everybody trusted: the leftmost.
+        # If every peer is trusted, the client is the leftmost address.
         ("1.2.3.4:5, 10.0.0.1", "*", ("1.2.3.4", 5)),
         (" 1.2.3.4 \t, x", "*", ("1.2.3.4", 0)),
         (" , 1.2.3.4 \t, x", "*", PEER),
@@ -185,11 +185,11 @@ def test_the_address_of_the_client(value: str, trusted: str, expected: tuple[str
 )
 def test_garbage_changes_nothing(value: str, trusted: str) -> None:
     assert forwarded_for(value, trusted) == PEER
-    # What stands to the left of it could have been written by anybody.
+    # A client may have written the elements to the left of the garbage, so they are ignored.
     assert forwarded_for(f"{value}, {value}", trusted) == PEER
 
 
-def test_garbage_in_the_place_of_the_client_is_not_skipped() -> None:
+def test_garbage_ends_the_search_for_the_client() -> None:
     assert forwarded_for("6.6.6.6, unknown, 10.0.0.1", "127.0.0.1,10.0.0.1") == PEER
 
 
@@ -215,7 +215,7 @@ def test_several_lines_are_one_list() -> None:
         ([b"http", b"https"], "https", "wss"),
         ([b"https", b"http"], "http", "ws"),
         ([b"http, https"], "https", "wss"),
-        # Garbage changes nothing, and what stands before it does not come instead.
+        # Garbage changes nothing, and the element before it is not used instead.
         ([b"https", b"gopher"], "http", "ws"),
         ([b"https,"], "http", "ws"),
         ([b""], "http", "ws"),
@@ -256,7 +256,7 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
     pass
 
 
-def test_it_is_seen_to_be_an_asgi3_application() -> None:
+def test_the_middleware_is_detected_as_an_asgi3_application() -> None:
     middleware = ProxyHeadersMiddleware(_nothing)
     assert inspect.iscoroutinefunction(middleware.__call__)
     call: Any = middleware
@@ -277,7 +277,7 @@ def test_decisions_are_remembered_for_a_bounded_number_of_peers() -> None:
 
 
 def _seconds(value: bytes, trusted: str) -> float:
-    """The processor time, the shortest of several, that a header of this value takes."""
+    """Measure the processor seconds for a header of this value. Returns the shortest of several runs."""
     middleware: Any = ProxyHeadersMiddleware(_nothing, trusted)
     best = float("inf")
     for _ in range(5):
@@ -289,13 +289,13 @@ def _seconds(value: bytes, trusted: str) -> float:
     return best
 
 
-# The address sanitizer looks at the whole range in which a byte is searched for.
+# Not for the sanitizers: the address sanitizer checks the whole range that is searched for a byte.
 @pytest.mark.timing
 @pytest.mark.parametrize("element", [b",", b" ,\t", b"127.0.0.1,", b"1.2.3.4,", b"unknown,", b"[::1]:1,"])
 @pytest.mark.parametrize("trusted", ["127.0.0.1", "127.0.0.1,0.0.0.0/0,::/0", "*"])
 def test_parsing_takes_linear_time(element: bytes, trusted: str) -> None:
-    # Eight times the length takes 8 times as long, and more than 20 times as long where each step copies what is left.
-    # A busy machine is given several chances to come in below 14; what takes less than 400 us is not worth measuring.
+    # Eight times the length takes 8 times as long. If each step copied the rest, it would take more than 20 times.
+    # On a busy machine several attempts may be needed to get below 14. Times below 400 us are too short to measure.
     for _ in range(10):
         short, long = (_seconds(element * (size // len(element)), trusted) for size in (30_000, 240_000))
         if long < max(short * 14, 400e-6):
@@ -313,7 +313,7 @@ def test_parsing_takes_linear_time(element: bytes, trusted: str) -> None:
         ("10.0.0.1, unix", None, ("/run/app.sock", None), True),
         (["unix"], None, ("/run/app.sock", None), True),
         ("10.0.0.1", None, ("/run/app.sock", None), False),
-        # Nothing is known of the peer.
+        # The peer is unknown.
         ("unix", None, ("127.0.0.1", 80), False),
         ("unix", None, None, False),
         ("unix", ("127.0.0.1", 1), ("127.0.0.1", 80), False),
@@ -328,7 +328,7 @@ def test_the_peers_of_unix_sockets(trusted: Any, peer: Any, server: Any, believe
     assert scope["client"] == (("192.0.2.7", 0) if believed else peer)
 
 
-def test_an_element_unix_is_of_a_client() -> None:
+def test_an_element_unix_is_a_client() -> None:
     scope = http_scope(client=None, server=("/run/app.sock", None))
     scope["headers"] = [(b"x-forwarded-for", b"192.0.2.7, unix")]
     run_async(ProxyHeadersMiddleware(_nothing, "unix")(scope, None, None))  # type: ignore[arg-type]  # as above
@@ -341,7 +341,7 @@ def test_an_element_unix_is_of_a_client() -> None:
 def changes_of(
     forwarded_header: str | None, *headers: tuple[bytes, bytes], trusted: str = "127.0.0.1", **changes: Any
 ) -> dict[str, Any]:
-    """What the middleware changes in the scope of `GET http://example.org/` from 127.0.0.1."""
+    """Return what the middleware changes in the scope of `GET http://example.org/` from 127.0.0.1."""
     before = http_scope(client=PEER, headers=[(b"host", b"example.org"), *headers], raw_path=b"/", root_path="")
     scope = {**before, **changes}
     middleware = ProxyHeadersMiddleware(_nothing, trusted, forwarded_header)
@@ -376,7 +376,7 @@ def test_the_fields_of_each_choice() -> None:
 
 
 @pytest.mark.parametrize("choice", ["x-forwarded", "forwarded"])
-def test_nothing_is_taken_of_a_peer_that_is_not_trusted(choice: str) -> None:
+def test_headers_of_an_untrusted_peer_change_nothing(choice: str) -> None:
     assert changes_of(choice, *ALL, trusted="10.0.0.1") == {}
 
 
@@ -421,7 +421,7 @@ def test_the_last_line_counts() -> None:
 def test_the_port_belongs_to_the_host(host: bytes, scheme: bytes, port: bytes, expected: bytes) -> None:
     fields = ((b"x-forwarded-host", host), (b"x-forwarded-proto", scheme), (b"x-forwarded-port", port))
     assert changes_of("x-forwarded", *fields)["host"] == expected
-    # Without X-Forwarded-Host it is the port of Host.
+    # Without X-Forwarded-Host, the port replaces that of Host.
     fields = ((b"host", host), (b"x-forwarded-proto", scheme), (b"x-forwarded-port", port))
     assert changes_of("x-forwarded", *fields[1:], headers=list(fields)).get("host") == expected
 
@@ -473,7 +473,7 @@ def test_a_prefix_without_a_raw_path() -> None:
         (b"for=192.0.2.60:4711", {"client": ("192.0.2.60", 4711)}),
         (b'host="a.example:80";proto="wss"', {"scheme": "wss", "host": b"a.example:80"}),
         (b'host="a\\.example"', {"host": b"a.example"}),
-        # The last trusted proxy knows its client, and what it was asked for.
+        # The element of the last trusted proxy has its client, and the host and the scheme of its request.
         (
             b"for=192.0.2.1, for=192.0.2.2;host=a.example, for=127.0.0.1;host=b",
             {"client": ("192.0.2.2", 0), "host": b"a.example"},
@@ -483,7 +483,7 @@ def test_a_prefix_without_a_raw_path() -> None:
         (b"for=192.0.2.1,for=unknown;proto=https", {"scheme": "https"}),
         (b"for=192.0.2.1,for=_hidden;host=a.example", {"host": b"a.example"}),
         (b'for=192.0.2.1,for="_hidden:_port"', {}),
-        # What a client has sent before it cannot change how the last element is read.
+        # Elements that a client has sent cannot change how the last element is parsed.
         (b'for="192.0.2.1, for=192.0.2.2', {"client": ("192.0.2.2", 0)}),
         (b"garbage,for=192.0.2.2", {"client": ("192.0.2.2", 0)}),
         (b'"""",,for=127.0.0.1;proto=https', {"client": ("127.0.0.1", 0), "scheme": "https"}),
@@ -504,7 +504,7 @@ def test_forwarded(value: bytes, expected: dict[str, Any]) -> None:
     assert changes_of("forwarded", (b"forwarded", value)) == expected
 
 
-def test_every_element_is_trusted() -> None:
+def test_the_star_trusts_every_element() -> None:
     value = b"for=192.0.2.1;proto=https, for=192.0.2.2;proto=http"
     assert changes_of("forwarded", (b"forwarded", value), trusted="*") == {
         "client": ("192.0.2.1", 0),
@@ -517,19 +517,19 @@ def test_several_lines_of_forwarded_are_one_list() -> None:
     assert changes_of("forwarded", *lines) == {"client": ("192.0.2.1", 0), "scheme": "https"}
 
 
-def test_a_websocket_has_schemes_of_its_own() -> None:
+def test_a_websocket_has_its_own_schemes() -> None:
     assert changes_of("forwarded", (b"forwarded", b"proto=https"), type="websocket", scheme="ws")["scheme"] == "wss"
 
 
-# --- Of a server ------------------------------------------------------------------------------------------------------
+# --- In a server ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("choice", "is_wrapped", "by_connection"),
     [(None, True, True), ("x-forwarded", True, False), ("forwarded", True, False), ("none", False, False)],
 )
-def test_who_calls_the_middleware(choice: Any, is_wrapped: bool, by_connection: bool) -> None:
-    """The connection knows which requests have one of the two fields of the default."""
+def test_the_connection_or_the_wrapper_calls_the_middleware(choice: Any, is_wrapped: bool, by_connection: bool) -> None:
+    """By default the connection calls the middleware, for requests that have one of its two fields."""
     config = Config("tests.apps:asgi3_app", forwarded_header=choice, log_config=None)
     config.load()
     assert isinstance(config.loaded_app, ProxyHeadersMiddleware) is is_wrapped
@@ -556,5 +556,5 @@ def test_the_fields_of_each_choice_in_a_server(choice: str, seen: bytes) -> None
     with serve(*arguments) as server:
         request = b"GET /x HTTP/1.1\r\nhost: test\r\n%bconnection: close\r\n\r\n" % fields
         assert seen in exchange(("127.0.0.1", server.port), request)
-        # The access log has what the application sees.
+        # The access log has the same client as the scope.
         server.wait_stdout(f'{seen.split()[0].decode()}:\\d+ - "GET {seen.split()[3].decode()} HTTP/1.1" 200')

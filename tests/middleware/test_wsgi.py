@@ -1,4 +1,4 @@
-"""WSGI applications: their environment, their responses, and clients that leave."""
+"""WSGI applications: their environment, their responses, and clients that disconnect."""
 
 import asyncio
 import contextvars
@@ -26,7 +26,7 @@ TEXT = [("Content-Type", "text/plain")]
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Any], _WSGIMiddleware]]:
-    """Wraps an application; the threads are gone after the test."""
+    """Wraps an application. Its threads end with the test."""
     made: list[_WSGIMiddleware] = []
 
     def wrap(app: Any, workers: int = 10) -> _WSGIMiddleware:
@@ -66,7 +66,7 @@ class Parts:
 # --- The choice ---------------------------------------------------------------------------------------------------
 
 
-def test_a2wsgi_is_preferred_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a2wsgi_is_preferred_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Theirs:
         pass
 
@@ -78,7 +78,7 @@ def test_a2wsgi_is_preferred_where_it_is_installed(monkeypatch: pytest.MonkeyPat
     assert wsgi._implementation() is _WSGIMiddleware
 
 
-def test_the_preferred_one_serves() -> None:
+def test_the_preferred_middleware_serves() -> None:
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", TEXT)
         return [environ["REQUEST_METHOD"].encode()]
@@ -388,7 +388,7 @@ async def test_context_variables_are_visible_in_the_thread(serve: Any) -> None:
     assert conversation.body.startswith(b"set wsgi")
 
 
-async def test_no_more_requests_at_a_time_than_workers(serve: Any) -> None:
+async def test_threads_limit_the_concurrent_requests(serve: Any) -> None:
     lock = threading.Lock()
     running: set[int] = set()
     most = 0
@@ -609,7 +609,7 @@ def test_a_body_cut_short_raises_in_the_application_alone(serve: Any, handled: b
 
     conversation = Conversation({"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.disconnect"})
     call(serve(app), conversation)
-    # What was not whole at first does not become whole by being read again.
+    # A second read raises too: the body stays incomplete.
     assert [type(exc) for exc in raised] == [ClientDisconnected] * (2 if handled else 1)
     assert [message.get("body") for message in conversation.sent[1:]] == [b"well, "] * ahead + [
         b"who reads this?"

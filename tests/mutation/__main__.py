@@ -1,14 +1,14 @@
-"""Puts faults into the sources, one at a time, and tells which of them no test notices.
+"""Puts faults into the sources, one at a time, and lists the faults that no test finds.
 
 python -m tests.mutation [--every N] [--jobs N] [--seconds N] [--tests PATH] [--all] [FILE[:FUNCTION] ...]
 
-pytest collects the tests once. A first run notes which lines each of them executes and how long it takes. Each mutant
-is then a fork of that process: the new code takes the place of the old, and the tests that execute the changed lines
-run until one fails. Those come first that found a fault in that function before, then the fastest of each test
-function. Code that hangs is killed, and counts as found. Only the pure build is tried: what stands under `if COMPILED`
-is excluded from coverage, and so from here.
+pytest collects the tests once. A first run records which lines each test executes and how long it takes. Each mutant is
+then a fork of that process: the changed code replaces the original, and the tests that execute the changed lines run
+until one fails. Tests that found a fault in that function before run first, then the fastest cases of each test
+function. A mutant that hangs is killed, and counts as found. Only the pure build is tried: code under `if COMPILED` is
+excluded from coverage, and so from the mutants.
 
-The notes of the first run are kept in `.mutation_notes` until a source changes; a test runs again if its file changes.
+`.mutation_notes` keeps the records of the first run until a source changes. A test runs again if its file changes.
 
 `judged.toml` lists the mutants that no test can find and those that are not worth a test, with the reasons.
 Needs CPython 3.12 and fork.
@@ -49,7 +49,7 @@ TESTS = (
     "tests/test_access_log.py",
     "tests/test_waiters.py",
 )
-# Their servers are processes of their own.
+# The servers of these tests are other processes, in which the mutant does not run.
 IGNORED = (
     "tests/protocols/websockets/test_live.py",
     "tests/protocols/websockets/test_browser.py",
@@ -64,7 +64,7 @@ SOURCES = (
     "uvicorn/protocols/http/*.py",
     "uvicorn/protocols/websockets/*.py",
 )
-# How many of the mutants that are not equivalent are to be killed, in percent.
+# The required share of killed mutants among those that are not equivalent, in percent.
 BOUNDS = {"uvicorn/_speedups/": 95.0, "uvicorn/protocols/": 90.0}
 NOTES = ROOT / ".mutation_notes"
 JUDGED = Path(__file__).with_name("judged.toml")
@@ -72,12 +72,12 @@ KILLED, SURVIVED, EQUIVALENT, NOT_WORTH_IT = "killed", "survived", "equivalent",
 MEMORY = 8 << 30
 
 Line = tuple[str, int]
-# Whether it passes, how many seconds of the processor it takes, and what it executes.
+# Of a test: whether it passes, how many processor seconds it takes, and which lines it executes.
 Note = tuple[bool, float, set[Line]]
 
 
 def find_codes(code: CodeType) -> Iterator[CodeType]:
-    """The code, and that of the functions in it."""
+    """Yield the code object, and the code objects of the functions in it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -100,7 +100,7 @@ def be_quiet() -> None:
 
 
 class Judged:
-    """What people have said about mutants. A "*" stands for any function, line or change."""
+    """The entries of judged.toml. A "*" stands for any function, line or change."""
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, list[list[str]]]] = tomllib.loads(JUDGED.read_text(encoding="utf-8"))
@@ -120,7 +120,7 @@ class Judged:
 
 
 class Run:
-    """The tests of a collected session, against the mutants of some files."""
+    """Runs the tests of a collected session against the mutants of some files."""
 
     def __init__(self, options: argparse.Namespace, items: list[Any]) -> None:
         self.options = options
@@ -128,7 +128,7 @@ class Run:
         self.judged = Judged()
         self.sources = find_files(SOURCES)
         self.files = find_files([name.partition(":")[0] for name in options.files]) or self.sources
-        # By file, qualified name and first line.
+        # Keys: file, qualified name and first line.
         self.functions: dict[tuple[str, str, int], FunctionType] = {}
         self.seconds: dict[int, float] = {}
         self.covering: defaultdict[Line, set[int]] = defaultdict(set)
@@ -185,7 +185,7 @@ class Run:
                 self.covering[line].add(number)
 
     def record_apart(self, numbers: list[int], names: dict[str, str]) -> dict[int, Note]:
-        """Run each test once, in a child, so that nothing of it is left behind."""
+        """Run each test once in a child process, so that the tests leave no state behind in this process."""
         reader, writer = os.pipe()
         if not (child := os.fork()):
             be_quiet()
@@ -202,7 +202,7 @@ class Run:
         monitoring = sys.monitoring
         tool, event = monitoring.COVERAGE_ID, monitoring.events.LINE
         lines: set[Line] = set()
-        # A line is one object, however many tests execute it.
+        # Each line is stored as one object, however many tests execute it. This saves memory.
         known: dict[Line, Line] = {}
 
         def on_line(code: CodeType, number: int) -> object:
@@ -216,12 +216,12 @@ class Run:
             for code in find_codes(function.__code__):
                 monitoring.set_local_events(tool, code, event)
         found: dict[int, Note] = {}
-        # In another order than usual, as the mutants have them.
+        # The order is random, because the tests of a mutant run in another order than usual, too.
         random.Random(0).shuffle(numbers)
         for number, following in zip_longest(numbers, numbers[1:]):
             lines.clear()
             monitoring.restart_events()
-            # Of the processor: what a test waits for, other mutants use.
+            # Processor time, not wall time: while a test waits, other mutants use the processor.
             begun = time.process_time()
             passed = self.passes(number, following)
             found[number] = (passed, time.process_time() - begun, lines.copy())
@@ -262,13 +262,13 @@ class Run:
             lines = [(file, line) for line in range(mutant.lines[0], mutant.lines[1] + 1)]
         else:
             lines = [line for line in self.covering if line[0] == file]
-        # There is no event for a line inside a table of constants.
+        # Lines inside a table of constants have no events. Then the tests of the whole span are used.
         covering = self.find_covering(lines) or self.find_covering(span)
         fastest = sorted(covering, key=self.seconds.__getitem__)
         killers = self.killers[file, mutant.function]
         order = [number for number, _ in killers.most_common() if number in covering]
-        # Some for each line of the function, the rarest first; some of each test function, whose cases mostly see the
-        # same; then the others.
+        # First some tests for each line of the function, the line with the fewest tests first. Then some cases of each
+        # test function, because its other cases mostly find the same faults. Then the rest.
         for line in sorted(span, key=lambda at: len(self.covering[at])):
             order += [number for number in fastest if number in self.covering[line]][:3]
         siblings: defaultdict[str, list[int]] = defaultdict(list)
@@ -284,18 +284,18 @@ class Run:
         return chosen
 
     def find_covering(self, lines: list[Line]) -> set[int]:
-        """The tests that execute one of the lines."""
+        """Return the tests that execute one of the lines."""
         return set().union(*(self.covering[line] for line in lines))
 
     def find_span(self, file: str, mutant: Mutant) -> tuple[int, int]:
-        """The lines of the mutant's function."""
+        """Return the range of lines of the mutant's function."""
         for (where, _, first), function in self.functions.items():
             if where == file and first == mutant.first_line:
                 return first, 1 + max(line for _, _, line in function.__code__.co_lines() if line)
         return 0, 0
 
     def try_mutant(self, file: str, tree: ast.Module, mutant: Mutant, tests: list[int], writer: int) -> None:
-        """In the child, which ends with 0 if no test fails, and by a signal if one hangs."""
+        """Run the tests in the child. It ends with 0 if no test fails, and by a signal if a test hangs."""
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         if mutant.first_line:
             mutant.apply()
@@ -327,7 +327,7 @@ class Run:
             print(f"{file}:{mutant.lines[0]}: {len(tried)} tests pass: {row}", flush=True)
 
     def report(self) -> int:
-        """Print a line for each file and part; the exit code."""
+        """Print a line for each file and each part of the package. Returns the exit code."""
         code = 0
         verdicts = (KILLED, SURVIVED, NOT_WORTH_IT, EQUIVALENT)
         print(f"{'':50} {'mutants':>8} {'killed':>8} {'survived':>8} {'not worth':>9} {'equivalent':>10} {'score':>7}")
@@ -343,7 +343,7 @@ class Run:
 
 
 def change_constant(file: str, mutant: Mutant) -> None:
-    """Change a constant of a module, also where it was imported."""
+    """Change a constant of a module, and its copies in the modules that have imported it."""
     assert isinstance(mutant.node, ast.Constant)
     old = getattr(sys.modules[file.removesuffix(".py").replace("/", ".")], mutant.function)
     for name, module in list(sys.modules.items()):
@@ -353,7 +353,7 @@ def change_constant(file: str, mutant: Mutant) -> None:
 
 
 class Plugin:
-    """Takes the place of the loop that runs the tests."""
+    """A pytest plugin that replaces the loop that runs the tests."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -361,10 +361,10 @@ class Plugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        # After pytest, which would complain that it cannot rewrite the assertions of its plugin.
+        # Imported only here: pytest warns about the plugin of hypothesis if it is imported before pytest starts.
         from hypothesis import Phase, settings
 
-        # The first failure is enough, and the next run begins like this one.
+        # The first failure is enough, and each run starts from the same state.
         settings.register_profile(
             "mutation", max_examples=50, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
         )

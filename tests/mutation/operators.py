@@ -1,7 +1,7 @@
 """The faults that are put into a source file, one at a time.
 
-Each is one node of the syntax tree in the place of another. A statement is taken out by `if False`, so that the names
-that it binds and closes over stay what they are, and the new code fits the function that is there.
+Each fault replaces one node of the syntax tree by another. `if False` takes out a statement, so that the names that it
+binds and closes over keep their scope, and the new code fits the existing function object.
 """
 
 import ast
@@ -37,11 +37,11 @@ class Mutant:
     Attributes:
         function: the qualified name of the function, or the name of a constant of the module.
         first_line: where the code of the outermost function begins; 0 for a constant.
-        lines: the first and the last line of what is changed.
-        line: the text of the first.
-        change: what becomes what.
-        slot: the parent in the tree, its field, and the index if that is a list.
-        node: what is put there; the new value of a constant.
+        lines: the first and the last line of the changed code.
+        line: the text of the first of these lines.
+        change: a description, "old -> new".
+        slot: the parent in the tree, the field of the parent, and the index if the field is a list.
+        node: the new node, or the new value of a constant.
     """
 
     function: str
@@ -71,7 +71,7 @@ def _constants(value: object) -> list[object]:
 
 
 def _has_effect(node: ast.stmt) -> bool:
-    """Whether to take the statement out changes more than a local name."""
+    """Return whether the statement changes more than a local name."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Call | ast.Await)
     if isinstance(node, ast.Assign):
@@ -83,7 +83,7 @@ def _has_effect(node: ast.stmt) -> bool:
 
 
 def _alternatives(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """What may stand in the place of `node`, with what is said about it."""
+    """Yield the nodes that may replace `node`, each with its description."""
     if isinstance(node, ast.Compare):
         for number, operator in enumerate(node.ops):
             changed = copy.copy(node)
@@ -114,7 +114,7 @@ def _alternatives(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _evaluate(node: ast.expr) -> object:
-    """The value of a constant expression, None if it is not one."""
+    """Return the value of a constant expression, or None if it is not constant."""
     try:
         return eval(compile(ast.Expression(node), "", "eval"), {"__builtins__": {}})
     except (NameError, TypeError):
@@ -122,7 +122,7 @@ def _evaluate(node: ast.expr) -> object:
 
 
 def _is_left_alone(parent: ast.AST, field: str, child: ast.AST) -> bool:
-    """Annotations, docstrings, assertions, formats, and the type of a cast say nothing at run time."""
+    """Skip code without an effect at run time: annotations, docstrings, assertions, formats, the type of a cast."""
     if field in ("annotation", "returns", "decorator_list", "args", "type_params", "format_spec"):
         return not isinstance(parent, ast.Call) or (ast.unparse(parent.func) == "cast" and child is parent.args[0])
     if isinstance(child, ast.Assert | ast.Import | ast.ImportFrom):
@@ -175,14 +175,14 @@ class _Finder:
             text = change if change == "taken out" else f"{ast.unparse(shown)} -> {change}"
             span = (node.lineno, shown.end_lineno or node.lineno)
             if change == "if False":
-                # What it keeps from running tells them apart.
+                # The line of the first statement in the body distinguishes these mutants.
                 span = (node.body[0].lineno, node.body[0].lineno)  # type: ignore[attr-defined]
             line = self._lines[node.lineno - 1].strip()
             self.found.append(Mutant(".".join(scope), first_line, span, line, text, slot, other))
 
 
 def find_mutants(source: str, excluded: set[int]) -> tuple[ast.Module, list[Mutant]]:
-    """The tree of `source`, and all that may be changed in it, except on the lines `excluded`."""
+    """Return the tree of `source`, and its mutants except those on the lines `excluded`."""
     finder = _Finder(source, excluded)
     finder.find_constants()
     finder.find(finder.tree, (), 0)

@@ -136,7 +136,7 @@ def test_two_places_to_listen_in_one_command(
 def test_one_address_twice(
     addresses: list[str], of_a_supervisor: bool, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Only `listen` would refuse it, after the application has started."""
+    """Without this check only `listen` would refuse the address, after the application has started."""
     port = free_port()
     config = Config(None, bind=[address.format(port=port, path=path) for address in addresses])
     if of_a_supervisor:
@@ -148,12 +148,12 @@ def test_one_address_twice(
             Listeners(config, asyncio.Protocol, Connections()).bind()
         message = str(error.value)
     assert re.search(r"--bind names the address (127\.0\.0\.1:\d+|0\.0\.0\.0:\d+|/.+) twice", message)
-    with socket.create_server(("127.0.0.1", port)):  # Nothing stays open.
+    with socket.create_server(("127.0.0.1", port)):  # No socket stays open.
         assert not os.path.exists(path)
 
 
 def test_addresses_that_differ(path: str) -> None:
-    """In the port, in the family, or both unix sockets."""
+    """The addresses differ in the port, in the family, or in the path of a unix socket."""
     port = free_port()
     binds = [f"127.0.0.1:{port}", f"127.0.0.2:{port}", f"[::1]:{port}", "0.0.0.0:0", f"unix:{path}", f"unix:{path}2"]
     for bind in Config(None, bind=binds).open_binds():
@@ -182,7 +182,7 @@ def test_several_addresses_are_opened_together(path: str, capsys: pytest.Capture
         bind.close()
 
 
-def test_nothing_stays_open_if_one_address_is_taken(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_closes_every_socket_if_one_address_is_taken(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit):
@@ -199,7 +199,7 @@ def test_a_server_on_several_addresses(path: str, arguments: list[str]) -> None:
         server.wait_stderr("Uvicorn running on ", count=3)
         ports = re.findall(r"Uvicorn running on http://127.0.0.1:(\d+) ", server.stderr)
         assert len(set(ports)) == 2
-        # A worker listens just after that line.
+        # A worker listens shortly after it logs that line.
         eventually(lambda: connects(socket.AF_INET, "127.0.0.1", int(ports[-1])))
         for address in (path, *(("127.0.0.1", int(port)) for port in ports)):
             answer = exchange(address, b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
@@ -251,7 +251,7 @@ def test_logs_the_scheme_https(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_record_has_scheme_host_and_port_as_arguments(caplog: pytest.LogCaptureFixture) -> None:
-    """Log handlers of programs read them there."""
+    """Log handlers of programs read these arguments."""
     caplog.set_level("INFO", "uvicorn.error")
     with bound(port=0, log_config=None) as sock:
         port = sock.getsockname()[1]
@@ -295,7 +295,7 @@ def connects(family: int, host: str, port: int) -> bool:
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="a socket has one family")
 @pytest.mark.parametrize("arguments", [[], ["--workers", "2"]], ids=["one", "workers"])
 @pytest.mark.parametrize("host", ["::", ""])
-def test_all_interfaces_are_those_of_both_families(host: str, arguments: list[str]) -> None:
+def test_all_interfaces_include_both_families(host: str, arguments: list[str]) -> None:
     with serve("examples.hello:app", "--host", host, *arguments) as server:
         server.wait_stderr("Application startup complete.")
         eventually(lambda: connects(socket.AF_INET, "127.0.0.1", server.port))
@@ -346,7 +346,7 @@ def test_a_further_address_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def refused(capsys: pytest.CaptureFixture[str], **options: Any) -> str:
-    """The one line that says why nothing is bound."""
+    """Return the one line that says why the address cannot be bound."""
     with pytest.raises(SystemExit) as exited:
         Config(None, **options).bind_socket()
     assert exited.value.code == 3
@@ -366,7 +366,7 @@ def test_an_occupied_port(capsys: pytest.CaptureFixture[str]) -> None:
             "address already in use"
         )
         assert line.endswith("; --port 0 takes any free port")
-        # By the option that names the address.
+        # The error names the option that gives the address.
         assert refused(capsys, bind=f"127.0.0.1:{port}").endswith("; --bind 127.0.0.1:0 takes any free port")
         with pytest.raises(OSError, match=r"; --metrics 127\.0\.0\.1:0 takes any free port$"):
             bind_to(f"127.0.0.1:{port}", flag="--metrics").open()
@@ -401,7 +401,7 @@ def test_what_to_do_when_a_port_cannot_be_bound(
         ("no such host", ""),
     ],
 )
-def test_a_host_that_is_none(host: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_cannot_be_resolved(host: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def getaddrinfo(*args: Any, **options: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "not known")
 
@@ -485,10 +485,10 @@ def test_a_unix_socket_of_too_long_a_path(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no unix sockets")
-def test_a_unix_socket_in_a_directory_that_must_not_be_searched(
+def test_a_unix_socket_in_a_directory_without_permission(
     path: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Root may search all, so the errors are made here."""
+    """Root may search every directory, so the test raises the errors itself."""
 
     class Refusing(socket.socket):
         def bind(self, address: Any) -> None:
@@ -522,7 +522,7 @@ def test_a_unix_socket_is_removed_when_it_is_closed(path: str) -> None:
         assert os.path.exists(path)
     assert sock.fileno() == -1
     assert not os.path.exists(path)
-    bind.close()  # once more, which does nothing
+    bind.close()  # a second close does nothing
 
 
 def test_a_unix_socket_of_another_server_is_not_removed(path: str) -> None:
@@ -531,20 +531,20 @@ def test_a_unix_socket_of_another_server_is_not_removed(path: str) -> None:
     os.unlink(path)
     with opened(UnixBind(path)):
         old.close()
-        UnixBind(path).close()  # It has not been opened.
+        UnixBind(path).close()  # A `UnixBind` that was not opened removes nothing.
         assert os.path.exists(path)
 
 
 def test_a_file_that_takes_the_place_of_a_unix_socket_is_not_removed(path: str) -> None:
     with opened(UnixBind(path)):
-        # Both exist for a moment, so that they have different inode numbers.
+        # The new file exists before the socket is replaced, so that the two have different inode numbers.
         Path(path + ".new").write_text("precious")
         os.replace(path + ".new", path)
     assert Path(path).read_text() == "precious"
 
 
 def test_a_file_at_the_path_of_an_adopted_socket_is_not_removed(path: str) -> None:
-    """Programs replace `Config.bind_socket`."""
+    """Programs that replace `Config.bind_socket` pass sockets that the server has not opened itself."""
     Path(path).write_text("precious")
     bind = UnixBind(path)
     bind.adopt(socket.socket())
@@ -561,7 +561,7 @@ def test_an_inherited_socket(capsys: pytest.CaptureFixture[str]) -> None:
             assert sock.getsockname() == inherited.getsockname()
             assert sock.family == socket.AF_INET
         assert f"Uvicorn running on socket {inherited.getsockname()} (Press" in capsys.readouterr().err
-        # Closing ours leaves theirs open.
+        # Closing the server's socket leaves the program's socket open.
         socket.create_connection(inherited.getsockname(), timeout=5).close()
 
 
@@ -571,7 +571,7 @@ def test_a_descriptor_that_is_not_open(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
-def test_a_descriptor_that_is_no_socket(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_descriptor_that_is_not_a_socket(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with open(tmp_path / "file", "w") as file:
         before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
         line = refused(capsys, fd=file.fileno())

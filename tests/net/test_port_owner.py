@@ -10,7 +10,7 @@ from uvicorn.net import port_owner
 from uvicorn.net.bind import TcpBind
 from uvicorn.net.port_owner import owner_of_port
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this /proc")
 
 
 def test_a_process_that_listens() -> None:
@@ -58,5 +58,5 @@ def test_the_process_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
             TcpBind("127.0.0.1", port).open()
 
 
-def test_no_owner_where_the_system_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_owner_if_the_system_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(port_owner._inodes("/no/such/table", 80)) == []

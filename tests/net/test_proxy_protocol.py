@@ -1,4 +1,4 @@
-"""The PROXY protocol: each header, each split, each wrong byte, and HAProxy itself."""
+"""The PROXY protocol: valid headers in all splits, invalid headers, and a real HAProxy."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def v2(command: int, kind: int, payload: bytes) -> bytes:
 
 
 def tlv(kind: int, value: bytes) -> bytes:
-    """An extension of version 2 (section 2.2)."""
+    """Encode an extension of version 2 (section 2.2)."""
     return struct.pack("!BH", kind, len(value)) + value
 
 
@@ -98,14 +98,14 @@ INVALID: dict[str, bytes] = {
 
 
 async def read(*pieces: bytes, end: bool = False) -> tuple[Header, bytes]:
-    """What is read of a socket that gets these pieces one after the other, and what is left there."""
+    """Send the pieces to a socket one after the other, and read a header. Returns it and the bytes after it."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
         reading = asyncio.ensure_future(read_header(ours))
         for piece in pieces:
             if end and reading.done():
-                break  # Else the socket would fill up.
+                break  # More pieces would fill the socket's buffer.
             theirs.sendall(piece)
             await turns(3)
         if end:
@@ -119,7 +119,7 @@ async def read(*pieces: bytes, end: bool = False) -> tuple[Header, bytes]:
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_header_and_nothing_after_it_is_read(name: str) -> None:
+def test_reads_only_the_bytes_of_the_header(name: str) -> None:
     data, source, destination = HEADERS[name]
     header, rest = run_async(read(data + REQUEST))
     assert (header.source, header.destination) == (source, destination)
@@ -161,8 +161,8 @@ def test_a_header_that_is_cut_off(name: str) -> None:
             run_async(read(data[:at], end=True))
 
 
-def test_the_reading_is_bounded() -> None:
-    """No header takes more than its bytes, and each read takes some of them."""
+def test_each_read_is_bounded() -> None:
+    """A header wants at least one byte for each read, and never more bytes than it has left."""
     for data, _, _ in HEADERS.values():
         header, at = Header(), 0
         while header.wanted:
@@ -172,7 +172,7 @@ def test_the_reading_is_bounded() -> None:
         assert at == len(data)
 
 
-def test_a_transport_with_other_addresses() -> None:
+def test_the_transport_has_the_addresses_of_the_header() -> None:
     class Transport:
         def __init__(self) -> None:
             self.written = b""
@@ -205,7 +205,7 @@ def test_a_transport_with_other_addresses() -> None:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the addresses and the scheme of the scope."""
+    """Respond with the addresses and the scheme of the scope."""
     seen = {name: scope[name] for name in ("client", "server", "scheme")}
     body = json.dumps(seen).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
@@ -222,12 +222,12 @@ def scope_seen(answer: bytes) -> Any:
 
 
 def wait_until_it_listens(port: int) -> None:
-    """Workers begin after the line with the address is logged."""
+    """Wait until a connection succeeds: workers listen only after the line with the address is logged."""
     eventually(lambda: socket.create_connection(("127.0.0.1", port)).close() is None)
 
 
 def assert_refused(address: tuple[str, int], data: bytes) -> None:
-    """The connection is closed without an answer, or reset, since not all was read."""
+    """Check that the server sends no response. It closes the connection, or resets it if bytes are unread."""
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         assert exchange(address, data) == b""
 
@@ -247,7 +247,7 @@ def test_a_client_behind_a_proxy(workers: list[str], loop: str) -> None:
                 assert answer["server"] == ["127.0.0.1", server.port]
             else:
                 assert (answer["client"], answer["server"]) == (list(source), list(destination))
-        # The access log has it too.
+        # The access log has the client of the header too.
         server.wait_stdout(r'192.0.2.7:4711 - "GET / HTTP/1.1" 200 OK')
         for data in INVALID.values():
             assert_refused(address, data)
@@ -256,7 +256,7 @@ def test_a_client_behind_a_proxy(workers: list[str], loop: str) -> None:
         assert "Traceback" not in server.stderr
 
 
-def test_a_peer_that_is_not_trusted_has_no_header() -> None:
+def test_no_header_is_read_from_an_untrusted_peer() -> None:
     with serve(*APP, "--forwarded-allow-ips", "192.0.2.1") as server:
         address = ("127.0.0.1", server.port)
         assert scope_seen(exchange(address, REQUEST))["client"][0] == "127.0.0.1"
@@ -264,7 +264,7 @@ def test_a_peer_that_is_not_trusted_has_no_header() -> None:
         assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_header_that_does_not_come_in_time() -> None:
+def test_a_header_that_does_not_arrive_in_time() -> None:
     with serve(*APP, "--timeout-request-head", "0.2", "--log-level", "debug") as server:
         assert_refused(("127.0.0.1", server.port), b"PROXY ")
         server.wait_stderr("A connection could not be set up: no header of the PROXY protocol in time")
@@ -281,7 +281,7 @@ def test_a_header_that_does_not_come_in_time() -> None:
     ],
     ids=["not trusted", "garbage", "silent"],
 )
-def test_what_becomes_of_a_socket(options: dict[str, Any], error: str) -> None:
+def test_the_result_for_an_accepted_socket(options: dict[str, Any], error: str) -> None:
     async def main() -> None:
         reader = ProxyProtocol(Config(None, log_config=None, **options), asyncio.Protocol)
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -360,7 +360,7 @@ def test_a_header_before_tls(certificate: str, workers: list[str]) -> None:
 
 
 def step(call: Any) -> Any:
-    """What a call of TLS gives (True for nothing); None if it needs more from the peer."""
+    """Call a function of TLS. Returns its result, True in place of None; or None if it needs more from the peer."""
     try:
         result = call()
     except ssl.SSLWantReadError:
@@ -369,13 +369,13 @@ def step(call: Any) -> Any:
 
 
 @ONE_OR_WORKERS
-def test_a_header_that_does_not_come_is_not_waited_for_at_the_shutdown(workers: list[str]) -> None:
+def test_a_shutdown_does_not_wait_for_a_header(workers: list[str]) -> None:
     options = ["--timeout-request-head", str(10 * PATIENCE)]
     with serve(*APP, *options, *workers) as server:
         wait_until_it_listens(server.port)
         with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
             client.sendall(b"PROXY ")
-            # Others have been accepted after it.
+            # The server accepts other connections after this one.
             for _ in range(4):
                 assert scope_seen(exchange(("127.0.0.1", server.port), HEADERS["v1 UNKNOWN"][0] + REQUEST))
             assert server.stop(signal.SIGINT) == 0
@@ -452,7 +452,7 @@ def haproxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
 
 def test_haproxy_passes_the_address_of_the_client(haproxy: tuple[str, int]) -> None:
     with socket.create_connection(haproxy, timeout=PATIENCE) as client:
-        # A client cannot forge a header of its own after that of the proxy.
+        # A client cannot add a forged header after that of the proxy.
         for _ in range(2):
             client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n")
             answer = b""

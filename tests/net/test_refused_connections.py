@@ -1,4 +1,4 @@
-"""The reasons for which accepted connections are closed before a protocol gets them, as the server counts them."""
+"""The server counts why it closes accepted connections before a protocol gets them."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.asynccontextmanager
 async def connecting(data: bytes, **options: Any) -> AsyncIterator[Connections]:
-    """A server with these options, to which a client has sent `data`."""
+    """Start a server with these options. A client has connected to it and has sent `data`."""
     config = Config("tests.metrics.app:app", log_config=None, **options)
     config.load()
     connections = Connections()
@@ -50,7 +50,7 @@ async def test_a_tls_handshake_that_fails(certificate: Path) -> None:
     assert (connections.accepted, connections.refused) == (1, {"tls_handshake": 1})
 
 
-async def test_no_header_of_a_proxy() -> None:
+async def test_a_missing_header_of_a_proxy() -> None:
     async with connecting(REQUEST, proxy_protocol=True) as connections:
         await until(lambda: connections.refused)
     assert (connections.accepted, connections.refused) == (1, {"proxy_protocol": 1})
@@ -71,7 +71,7 @@ async def test_a_shutdown_before_the_header() -> None:
     assert (connections.accepted, connections.refused) == (1, {"shutdown": 1})
 
 
-async def test_a_client_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_has_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     async def connect(*arguments: Any) -> None:
         raise OSError("the client has gone")
 

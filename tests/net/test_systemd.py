@@ -19,7 +19,7 @@ GET = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
 
 
 def pass_sockets(monkeypatch: pytest.MonkeyPatch, *sockets: socket.socket, names: str = "") -> None:
-    """As systemd does; the descriptors of the sockets follow each other."""
+    """Pass sockets as systemd does, with consecutive descriptors."""
     first = sockets[0].fileno() if sockets else 3
     assert [sock.fileno() for sock in sockets] == list(range(first, first + len(sockets)))
     monkeypatch.setattr(bind_module, "FIRST_PASSED_FD", first)
@@ -31,7 +31,7 @@ def pass_sockets(monkeypatch: pytest.MonkeyPatch, *sockets: socket.socket, names
 
 @pytest.fixture
 def pair() -> "list[socket.socket]":
-    """Two listening sockets, the descriptors of which follow each other."""
+    """Two listening sockets with consecutive descriptors."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     base = 200
     while any(os.path.exists(f"/proc/self/fd/{base + index}") for index in range(2)):
@@ -52,7 +52,7 @@ def test_all_sockets_that_were_passed(
     assert [sock.getsockname() for sock in bind.sockets] == [sock.getsockname() for sock in pair]
     assert "Uvicorn running on systemd socket 127.0.0.1:" in capsys.readouterr().err
     bind.close()
-    for sock in pair:  # Closing ours leaves theirs open.
+    for sock in pair:  # Closing the server's sockets leaves those of systemd open.
         socket.create_connection(sock.getsockname(), timeout=5).close()
         sock.close()
 
@@ -105,11 +105,11 @@ def test_addresses_of_sockets_are_described(tmp_path: Path) -> None:
 @pytest.mark.skipif(ACTIVATE is None, reason="systemd-socket-activate is not installed")
 @pytest.mark.parametrize("arguments", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
 def test_a_server_that_systemd_activates(tmp_path: Path, arguments: list[str]) -> None:
-    """The first connection starts it."""
+    """The first connection starts the server."""
     assert ACTIVATE is not None
     path, port = str(tmp_path / "socket"), free_port()
     command = [ACTIVATE, "-l", f"127.0.0.1:{port}", "-l", path, "--fdname=web:admin"]
-    # It starts the command with an environment of its own.
+    # systemd-socket-activate does not pass on its environment.
     command += [f"--setenv=PYTHONPATH={ROOT}", "--setenv=PATH", sys.executable, "-m", "uvicorn", "examples.hello:app"]
     binds = ["--bind", "systemd:admin", "--bind", "systemd:web"]
     with ServerProcess(*binds, *arguments, command=command, ready=False) as server:

@@ -24,7 +24,7 @@ UPLOAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n"
 
 
 async def unread_app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers without having read the body."""
+    """Respond without reading the body."""
     await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"no"})
 
@@ -74,7 +74,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> tuple[str | None, str | None]:
-    """Shake hands over a pair of sockets; the protocol of the application layer and the cipher."""
+    """Do a handshake over a pair of sockets. Returns the protocol that ALPN selected, and the cipher."""
     left, right = socket.socketpair()
     failures: list[Exception] = []
 
@@ -90,7 +90,7 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> tuple[str | Non
     thread.start()
     try:
         with client.wrap_socket(right, server_hostname="localhost") as wrapped:
-            # A server of TLS 1.3 judges the client's certificate only after the client is done.
+            # In TLS 1.3 the server checks the client's certificate only after the client has completed the handshake.
             assert wrapped.recv(5) == b"hello"
             cipher = wrapped.cipher()
             return wrapped.selected_alpn_protocol(), cipher[0] if cipher else None
@@ -213,8 +213,8 @@ def test_wrong_tls_options_are_reported_in_one_line(
 
 
 @pytest.mark.parametrize("option", ["ssl_certfile", "ssl_ca_certs"])
-def test_a_file_that_must_not_be_read_is_named(option: str, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python does not name it. Root reads all files, so the error is made here."""
+def test_the_error_names_a_file_without_permission(option: str, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's error has no file name. Root reads all files, so the test raises the error itself."""
 
     def refuse(*args: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -268,14 +268,14 @@ def test_https_from_the_command_line(files: Files) -> None:
             while piece := client.recv(65536):
                 received += piece
         assert received.startswith(b"HTTP/1.1 200 OK\r\n")
-        # A client that speaks no TLS gets no answer and does no harm.
+        # A client that does not speak TLS gets no response, and the server goes on.
         assert not exchange((server.host, server.port), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP")
         assert server.process.poll() is None
 
 
 @pytest.mark.parametrize("request_head", [UPLOAD, b"GET / HTTP/1.1\r\nbad\r\n\r\n"], ids=["early", "rejected"])
-def test_an_answer_arrives_though_the_client_goes_on_sending(files: Files, request_head: bytes) -> None:
-    """There are no half-closed connections in TLS; what is still sent must not cost the answer."""
+def test_a_response_arrives_while_the_client_still_sends(files: Files, request_head: bytes) -> None:
+    """TLS has no half-closed connections. The client must get the response although it still sends a body."""
     arguments = ["tests.net.test_tls:unread_app", "--ssl-certfile", files.certificate, "--ssl-keyfile", files.key]
     with (
         serve(*arguments) as server,
@@ -283,7 +283,7 @@ def test_an_answer_arrives_though_the_client_goes_on_sending(files: Files, reque
         files.client_context().wrap_socket(sock, server_hostname="127.0.0.1") as client,
     ):
         client.sendall(request_head)
-        # It may be cut off while it sends.
+        # The server may close the connection while the client sends.
         with contextlib.suppress(OSError):
             for _ in range(4):
                 client.sendall(b"x" * 16_000)
@@ -295,7 +295,7 @@ def test_an_answer_arrives_though_the_client_goes_on_sending(files: Files, reque
 
 
 class Client:
-    """A client whose handshake a test takes step by step."""
+    """A client whose handshake a test controls step by step."""
 
     def __init__(self, server: ServerProcess, context: ssl.SSLContext) -> None:
         self.sock = socket.create_connection((server.host, server.port), timeout=PATIENCE)
@@ -303,14 +303,14 @@ class Client:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")
 
     def begin(self) -> None:
-        """Send the first message, and receive some of the answer: the server is in the handshake then."""
+        """Send the first message, and receive a part of the answer. The server is then in the handshake."""
         with contextlib.suppress(ssl.SSLWantReadError):
             self._tls.do_handshake()
         self.sock.sendall(self._outgoing.read())
         self._incoming.write(self.sock.recv(65536))
 
     def _repeat(self, call: Callable[[], Any]) -> Any:
-        """What a call of TLS returns once enough has been received."""
+        """Repeat a call of TLS until enough bytes have been received. Returns its result."""
         while True:
             try:
                 result = call()
@@ -322,12 +322,12 @@ class Client:
                 return result
 
     def ask(self, request: bytes) -> bytes:
-        """Complete the handshake, and send a request, if there is one; return what comes until the end of TLS."""
+        """Complete the handshake, send the request if it is not empty, and return the bytes up to the end of TLS."""
         self._repeat(self._tls.do_handshake)
         if request:
             self._repeat(lambda: self._tls.write(request))
         received = b""
-        # A connection that is cut off raises `ssl.SSLEOFError` here.
+        # If the connection ends without a closure of TLS, this raises `ssl.SSLEOFError`.
         while piece := self._repeat(lambda: self._tls.read(65536)):
             received += piece
         return received
@@ -337,10 +337,10 @@ class Client:
     "request_head", [b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", b"", None], ids=["asks", "idle", "gone"]
 )
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["one", "workers"])
-def test_a_handshake_that_is_going_on_at_the_shutdown(
+def test_a_handshake_continues_during_the_shutdown(
     files: Files, loop: str, workers: list[str], request_head: bytes | None
 ) -> None:
-    """The client gets an answer to its first request; without a request, it is closed a little later."""
+    """The client gets a response to its first request. Without a request, the server soon closes the connection."""
     options = ["--loop", loop, *workers, "--ssl-certfile", files.both, "--timeout-ssl-handshake", str(10 * PATIENCE)]
     with serve("tests.apps:asgi3_app", *options, "--lifespan", "off") as server:
         eventually(lambda: socket.create_connection((server.host, server.port)).close() is None)
@@ -357,7 +357,7 @@ def test_a_handshake_that_is_going_on_at_the_shutdown(
                 with contextlib.suppress(ConnectionResetError):
                     while client.sock.recv(65536):
                         pass
-        # The client has closed: asyncio of Python 3.10 waits for that without a limit.
+        # The client has closed its end. asyncio of Python 3.10 waits for that without a limit.
         assert server.wait() == (0 if workers else -signal.SIGTERM)
         assert "Traceback" not in server.stderr
 
@@ -398,7 +398,7 @@ def test_an_oldest_version_beside_a_protocol_of_one_version(files: Files) -> Non
 
 
 class Names:
-    """Certificates of several names, in files that can be written anew."""
+    """Certificates of several names, in files that can be written again."""
 
     def __init__(self, directory: Path) -> None:
         self.authority = trustme.CA()
@@ -427,7 +427,7 @@ def names(tmp_path: Path) -> Names:
 
 
 def serial_number(server: ssl.SSLContext, names: Names, name: str | None) -> tuple[str, list[str]]:
-    """The serial number and the names of the certificate that a client is shown, which asks for `name`."""
+    """Return the serial number and the names of the certificate that a client gets if it asks for `name`."""
     context = ssl.create_default_context()
     names.authority.configure_trust(context)
     context.check_hostname = False
@@ -468,7 +468,7 @@ def test_the_keys_belong_to_the_certificates_in_their_order(names: Names) -> Non
         load(ssl_certfile=[a_cert, b_cert], ssl_keyfile=a_key)
 
 
-def test_one_certificate_is_no_list(files: Files) -> None:
+def test_one_certificate_is_not_a_list(files: Files) -> None:
     assert Config(None, ssl_certfile=files.both).ssl_certfile == files.both
     assert Config(None, ssl_certfile=[files.both]).ssl_certfile == files.both
     assert Config(None, ssl_certfile=[]).ssl_certfile is None
@@ -479,7 +479,7 @@ def test_one_certificate_is_no_list(files: Files) -> None:
 # --- Certificates that change -----------------------------------------------------------------------------------------
 
 
-def test_certificates_are_read_anew(names: Names, caplog: pytest.LogCaptureFixture) -> None:
+def test_changed_certificates_are_read_again(names: Names, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "uvicorn.error")
     path = names.issue("a.example")
     certificates = Certificates(Config(None, ssl_certfile=path, log_config=None))
@@ -504,7 +504,7 @@ def test_a_bad_file_keeps_the_old_certificate(names: Names, damage: str, caplog:
         Path(certfile).write_text("no certificate")
     elif damage == "gone":
         os.unlink(certfile)
-    else:  # A certificate has been renewed, and its key not yet.
+    else:  # The certificate has been renewed, but its key not yet.
         os.replace(names.issue("a.example", file="new"), certfile)
     certificates.reload_if_changed()
     certificates.reload_if_changed()
@@ -516,7 +516,7 @@ def test_a_bad_file_keeps_the_old_certificate(names: Names, damage: str, caplog:
     assert serial_number(certificates.context, names, "a.example") != first
 
 
-def test_the_password_of_a_new_key_is_not_asked_for(files: Files, tmp_path: Path) -> None:
+def test_does_not_prompt_for_the_password_of_a_new_key(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(Path(files.key).read_bytes())
     config = Config(None, ssl_certfile=files.certificate, ssl_keyfile=path, log_config=None)
@@ -527,7 +527,7 @@ def test_the_password_of_a_new_key_is_not_asked_for(files: Files, tmp_path: Path
 
 
 def shown_by(server: Any, names: Names, session: ssl.SSLSession | None = None) -> tuple[Any, ssl.SSLSession, bool]:
-    """The certificate of a server, a session with it, and whether the one that is given was resumed."""
+    """Connect to a server. Returns its certificate, the session, and whether the given session was resumed."""
     context = SESSIONS.setdefault(names, ssl.create_default_context())
     context.check_hostname = False
     names.authority.configure_trust(context)
@@ -544,11 +544,11 @@ def shown_by(server: Any, names: Names, session: ssl.SSLSession | None = None) -
         return client.getpeercert(), client.session, bool(client.session_reused)
 
 
-# A session belongs to a client's context.
+# A session can be resumed only in the client context in which it began.
 SESSIONS: dict[Names, ssl.SSLContext] = {}
 
 
-def test_a_server_looks_at_its_files(names: Names) -> None:
+def test_a_server_reloads_changed_certificates(names: Names) -> None:
     path = names.issue("a.example")
     command = [sys.executable, "-c", "import uvicorn.server, uvicorn; uvicorn.server.CERTIFICATES_INTERVAL = 0; "]
     command[-1] += f"uvicorn.run('tests.apps:asgi3_app', port=0, ssl_certfile={path!r})"
@@ -566,11 +566,11 @@ def test_a_session_is_resumed_with_any_worker(names: Names) -> None:
         server.wait_stderr("Application startup complete.", count=2)
         eventually(lambda: socket.create_connection((server.host, server.port)).close() is None)
         _, session, _ = shown_by(server, names)
-        # Which worker accepts a connection is up to the kernel.
+        # The kernel chooses the worker that accepts a connection, so one attempt may not reach the other worker.
         for _ in range(20):
             certificate, session, reused = shown_by(server, names, session)
             assert reused
-        # A rolling restart reads the files, and keeps the sessions.
+        # A rolling restart reads the files again, and sessions can still be resumed.
         names.issue("a.example")
         server.send_signal(signal.SIGHUP)
         server.wait_stderr("All child processes have been restarted.")
@@ -579,7 +579,7 @@ def test_a_session_is_resumed_with_any_worker(names: Names) -> None:
 
 
 async def pid_app(scope: Any, receive: Any, send: Any) -> None:
-    """Tells which process answers."""
+    """Respond with the process id."""
     if scope["type"] == "lifespan":
         await live(receive, send)
         return
@@ -594,7 +594,7 @@ def test_workers_that_cannot_load_a_certificate(files: Files) -> None:
         assert "there is no certificate in PEM format in this file" in server.stderr
 
 
-def test_contexts_stay_in_their_process(files: Files) -> None:
+def test_contexts_are_not_pickled(files: Files) -> None:
     config = Config("tests.apps:asgi3_app", ssl_certfile=files.both, log_config=None)
     config.load()
     assert config.certificates is not None
