@@ -1,4 +1,4 @@
-"""Child processes of tests and benchmarks: our server, which is ready when it logs its address, and other programs."""
+"""Child processes of tests and benchmarks: the server, which is ready when it logs its address, and other programs."""
 
 import asyncio
 import contextlib
@@ -18,10 +18,10 @@ from typing import IO, Any, TypeVar
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
-# A loaded machine with two cores needs a few seconds to start an interpreter; nothing waits this long when all is well.
-# Under the sanitizers everything takes a multiple of its time.
+# Seconds. A loaded machine with two cores needs a few seconds to start an interpreter. A passing test waits less.
+# With the sanitizers everything takes several times as long.
 PATIENCE = 30.0 * int(os.environ.get("TEST_PATIENCE", "1"))
-# For some thousand conversations in one test: a little less than what pytest gives it.
+# For a test with thousands of conversations. It is a little less than pytest's timeout.
 PATIENCE_FOR_MANY = 3.5 * PATIENCE
 READY = re.compile(r"Uvicorn running on (?:https?://(?P<host>\[[^\]]+\]|[^:\s]+):(?P<port>\d+)|\S+ \S+)")
 
@@ -29,7 +29,7 @@ STARTED = r"Started server process \[(\d+)\]"
 
 
 def run_async(main: Coroutine[Any, Any, T], *, timeout: float = PATIENCE) -> T:
-    """Run `main` in a loop of its own.
+    """Run `main` in a new event loop.
 
     Args:
         main: the coroutine.
@@ -43,12 +43,12 @@ def run_async(main: Coroutine[Any, Any, T], *, timeout: float = PATIENCE) -> T:
 
 
 def foreign_environ() -> dict[str, str]:
-    """The environment of a program that is not ours: the sanitizers of a run under them are for the server."""
+    """Return the environment for another program. It has no sanitizers, which are for the server only."""
     return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that is free."""
+    """Find a free TCP port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -59,14 +59,14 @@ def free_port() -> int:
 def run_program(
     command: Sequence[str], *, port: int = 0, number: int = signal.SIGTERM, timeout: float = PATIENCE, **options: Any
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """A program that is not ours, ended by its id at the end of the block.
+    """Run another program, and end it by its process id at the end of the block.
 
     Args:
         command: the command line.
         port: the block starts when the program accepts connections on this port of the loopback interface.
         number: the signal that ends the program.
         timeout: seconds that the program may take to start.
-        options: of `subprocess.Popen`.
+        options: options of `subprocess.Popen`.
     """
     process = subprocess.Popen(command, **{"env": foreign_environ(), "stderr": subprocess.DEVNULL, **options})
     deadline = time.monotonic() + timeout
@@ -116,7 +116,7 @@ class _Lines:
             return self._text
 
     def search(self, pattern: str | re.Pattern[str], timeout: float, count: int = 1) -> re.Match[str]:
-        """Wait until `pattern` occurs `count` times; the last match is returned."""
+        """Wait until `pattern` occurs `count` times. Returns the last match."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
@@ -134,16 +134,16 @@ class _Lines:
 
 
 class ServerProcess:
-    """`python -m uvicorn` in a child process, a context manager.
+    """`python -m uvicorn` in a child process, as a context manager.
 
     Args:
         arguments: the command line; `--port 0` is added unless it says where to listen.
         env: variables added to the environment.
         cwd: the working directory; the root of the repository unless given.
-        ready: False when the server is not expected to come up.
-        command: what is run instead of `python -m uvicorn`.
-        group: whether signals reach the processes that it starts too, as those of a terminal do.
-        pass_fds: descriptors that it inherits.
+        ready: False if the server is not expected to start.
+        command: the command to run instead of `python -m uvicorn`.
+        group: whether signals also reach the children of the process, as signals of a terminal do.
+        pass_fds: the descriptors that the process inherits.
     """
 
     def __init__(
@@ -216,21 +216,21 @@ class ServerProcess:
 
     @property
     def workers(self) -> list[int]:
-        """The ids of all processes that have begun to serve, in that order."""
+        """The ids of all processes that have begun to serve, in the order in which they began."""
         return [int(pid) for pid in re.findall(STARTED, self.stderr)]
 
     def wait_ready(self) -> None:
-        """Wait for the line that tells where the server listens."""
+        """Wait for the log line with the address."""
         match = self._stderr.search(READY, PATIENCE)
         if match["port"]:
             self.host, self.port = match["host"], int(match["port"])
 
     def wait_stderr(self, pattern: str, *, count: int = 1, timeout: float = PATIENCE) -> re.Match[str]:
-        """Wait until standard error has `pattern` `count` times."""
+        """Wait until standard error contains `pattern` `count` times."""
         return self._stderr.search(pattern, timeout, count)
 
     def wait_stdout(self, pattern: str, *, count: int = 1, timeout: float = PATIENCE) -> re.Match[str]:
-        """Wait until standard output has `pattern` `count` times."""
+        """Wait until standard output contains `pattern` `count` times."""
         return self._stdout.search(pattern, timeout, count)
 
     def send_signal(self, number: int) -> None:
@@ -240,7 +240,7 @@ class ServerProcess:
             self.process.send_signal(number)
 
     def wait(self, timeout: float = PATIENCE) -> int:
-        """Wait for the process to end by itself; its exit code (the negative signal number where one killed it)."""
+        """Wait for the process to end by itself. Returns its exit code, negative if a signal killed it."""
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -250,12 +250,12 @@ class ServerProcess:
         return code
 
     def stop(self, number: int = signal.SIGINT, timeout: float = PATIENCE) -> int:
-        """Send the signal and wait; the exit code."""
+        """Send the signal and wait for the end. Returns the exit code."""
         self.send_signal(number)
         return self.wait(timeout)
 
     def kill(self) -> None:
-        """End the process whatever it does."""
+        """Kill the process."""
         with contextlib.suppress(ProcessLookupError):
             if self._group:
                 os.killpg(self.pid, signal.SIGKILL)
@@ -265,18 +265,18 @@ class ServerProcess:
 
 @contextlib.contextmanager
 def serve(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
-    """A running server, killed at the end of the block. Arguments as for `ServerProcess`."""
+    """Start a server, and kill it at the end of the block. The arguments are those of `ServerProcess`."""
     with ServerProcess(*arguments, **options) as server:
         yield server
 
 
 def exchange(address: tuple[str, int] | str, data: bytes, *, fin: bool = False, timeout: float = PATIENCE) -> bytes:
-    """Send `data` on a connection of its own and read until the server closes.
+    """Send `data` on a new connection and read until the server closes it.
 
     Args:
         address: (host, port), or the path of a unix socket.
-        data: what is sent, at once.
-        fin: whether the client half-closes after it.
+        data: the bytes to send, in one write.
+        fin: whether the client half-closes the connection after `data`.
         timeout: seconds without a byte after which `TimeoutError` is raised.
     """
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET

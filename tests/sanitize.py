@@ -2,8 +2,9 @@
 
 python tests/sanitize.py [pytest options]
 
-A copy of the checkout is built in build/sanitize, so that the usual build stays as it is. Every allocation is malloc's,
-so that a read past the end of a bytes object is seen; any finding ends the process with a report, and fails the test.
+A copy of the checkout is built in build/sanitize, so that the usual build stays unchanged. Every allocation uses
+malloc, so that the sanitizer sees a read past the end of a bytes object. A finding ends the process with a report and
+fails the test.
 """
 
 import os
@@ -27,7 +28,7 @@ def _copy() -> None:
             shutil.copytree(source, COPY / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
         else:
             shutil.copy(source, COPY / name)
-    # Wire cases that are kept beside the checkout.
+    # The wire cases in a folder beside the checkout.
     beside, link = ROOT.parent / "shared", COPY.parent / "shared"
     if beside.exists() and not link.exists():
         link.symlink_to(beside)
@@ -46,8 +47,8 @@ def main() -> int:
     environ = {
         **os.environ,
         "LD_PRELOAD": f"{_library('libasan.so')} {_library('libubsan.so')}",
-        # The interpreter keeps what it has until it exits: no leaks to be told from that. Freed memory is kept for a
-        # while only, as some tests look at how much a server holds.
+        # The interpreter keeps memory until it exits, so leaks cannot be distinguished. Freed memory stays in
+        # quarantine only briefly, because some tests measure the memory of a server.
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
         "PYTHONMALLOC": "malloc",
@@ -55,7 +56,7 @@ def main() -> int:
         "UVICORN_SPEEDUPS": "require",
         "TEST_PATIENCE": "10",
     }
-    # What the compiled build is asked for; the pure one has nothing that these could find, nor have pages and archives.
+    # The tests that run compiled code. The sanitizers find nothing in the pure build, the pages and the archives.
     options = ["-q", "-p", "no:cacheprovider", "--timeout", "600", "-k", "not pure"]
     options += ["--ignore=tests/docs", "--ignore=tests/packaging", *sys.argv[1:]]
     return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=COPY, env=environ, check=False).returncode

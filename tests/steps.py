@@ -1,4 +1,4 @@
-"""A bound on what a piece of code does, so that a loop without progress is a failure and not a hang."""
+"""A limit on the number of calls, so that a loop without progress fails a test and does not hang it."""
 
 import contextlib
 import faulthandler
@@ -9,20 +9,20 @@ from typing import Any
 
 from tests.processes import PATIENCE
 
-# A compiled loop makes no calls that can be counted: the process ends with a traceback instead.
+# Seconds. The calls of a compiled loop cannot be counted. After this time the process ends with a traceback.
 _WATCHDOG_SECONDS = PATIENCE / 2
 
 
 class TooManySteps(BaseException):
-    """Raised within the loop; no handler of the code under test takes it for its own."""
+    """Raised within the loop. It is not an `Exception`, so that the code under test does not handle it."""
 
 
 @contextlib.contextmanager
 def bounded(limit: int, what: object) -> Iterator[None]:
-    """Let the block make at most `limit` calls, to Python functions and from them to others.
+    """Let the block make at most `limit` calls: calls of Python functions, and their calls of other functions.
 
     Raises:
-        AssertionError: the block made more calls, and was left at that point; `what` names it.
+        AssertionError: the block made more calls and was interrupted. `what` names the block.
     """
     calls = 0
 
@@ -34,7 +34,7 @@ def bounded(limit: int, what: object) -> Iterator[None]:
                 raise TooManySteps
 
     outer = sys.getprofile()
-    # PyPy, where nothing is compiled, has no watchdog.
+    # PyPy has no watchdog, and needs none because no module is compiled.
     watched = hasattr(faulthandler, "dump_traceback_later")
     if watched:
         faulthandler.dump_traceback_later(_WATCHDOG_SECONDS, exit=True)
@@ -42,7 +42,7 @@ def bounded(limit: int, what: object) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # A library may have made another exception of it.
+        # A library may have replaced the exception by another one.
         if calls <= limit:
             raise
     finally:

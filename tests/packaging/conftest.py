@@ -1,4 +1,4 @@
-"""A clean copy of the sources, and what is built from it."""
+"""A clean copy of the sources, and the archives that are built from it."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ BUILD_PATIENCE = 240.0
 
 
 def run(*command: object, cwd: Path, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end; standard error is mixed into the output."""
+    """Run a command to its end. The output includes standard error."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("UVICORN_", "PYTHON"))}
     return subprocess.run(
         list(map(str, command)),
@@ -30,10 +30,10 @@ def run(*command: object, cwd: Path, env: dict[str, str] | None = None) -> "subp
 
 
 def copy_sources(folder: Path) -> list[str]:
-    """Copy what git knows, or would take; the names of the files."""
+    """Copy the files that git tracks or would add. Returns their names."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
     if listed.returncode:
-        pytest.skip("this is no git checkout")
+        pytest.skip("this is not a git checkout")
     names = [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
     for name in names:
         target = folder / name
@@ -56,7 +56,7 @@ def build(source: Path, out: Path, kind: str, mode: str) -> Path:
 
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A folder with the sources alone, and their names."""
+    """A folder with only the sources, and their names."""
     folder = tmp_path_factory.mktemp("sources")
     return folder, copy_sources(folder)
 
@@ -69,7 +69,7 @@ def sdist(sources: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source distribution, unpacked: what wheels are built from."""
+    """The unpacked source distribution, from which wheels are built."""
     folder = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")

@@ -1,4 +1,4 @@
-"""What is published: the source distribution, a wheel with speedups and the pure wheel."""
+"""The archives of a release: the source distribution, a wheel with speedups and the pure wheel."""
 
 import platform
 import sys
@@ -16,24 +16,24 @@ from uvicorn import __version__
 pytestmark = [
     pytest.mark.once,
     pytest.mark.timeout(600),
-    # One process builds each archive, once.
+    # One group, so that one process builds each archive once.
     pytest.mark.xdist_group("packaging"),
     pytest.mark.skipif(sys.platform == "win32", reason="the folders of a virtual environment are named for POSIX"),
 ]
 compiles = pytest.mark.skipif(platform.python_implementation() != "CPython", reason="speedups are for CPython")
 
-# Files of the checkout that are of no use in the archive.
+# Files of the checkout that the archive does not need.
 NOT_IN_SDIST = {".gitignore"}
 COMPILED = {path.name.removesuffix("_c.pxd") for path in (ROOT / "uvicorn" / "_speedups").glob("*_c.pxd")}
 
 
 def package_files(sources: tuple[Path, list[str]]) -> set[str]:
-    """What is installed of the sources."""
+    """Return the sources that are installed."""
     return {name for name in sources[1] if name.startswith("uvicorn/") and name.endswith((".py", ".pyi", "/py.typed"))}
 
 
 def members(wheel: Path) -> set[str]:
-    """The files of a wheel, without its metadata."""
+    """Return the files of a wheel, without its metadata."""
     with zipfile.ZipFile(wheel) as archive:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
 
@@ -54,7 +54,7 @@ def test_the_wheel_has_the_package_and_every_speedup(wheel: Path, sources: tuple
     assert wheel.stat().st_size < 1_500_000
 
 
-def test_the_pure_wheel_has_the_package_alone(pure_wheel: Path, sources: tuple[Path, list[str]]) -> None:
+def test_the_pure_wheel_has_only_the_package(pure_wheel: Path, sources: tuple[Path, list[str]]) -> None:
     assert pure_wheel.name == f"uvicorn-{__version__}-py3-none-any.whl"
     assert members(pure_wheel) == package_files(sources)
 

@@ -30,7 +30,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def build(checkout: Path, mode: str | None, *, compiler: bool) -> tuple[int, str, list[str]]:
-    """Build in place: exit code, output, and the names of the compiled modules that are there."""
+    """Build in place. Returns the exit code, the output, and the names of the compiled modules."""
     env = {} if mode is None else {"UVICORN_BUILD_SPEEDUPS": mode}
     if not compiler:
         env["CC"] = str(checkout.parent / "cc")
@@ -40,7 +40,7 @@ def build(checkout: Path, mode: str | None, *, compiler: bool) -> tuple[int, str
 
 
 @pytest.mark.parametrize("mode", [None, "auto"])
-def test_auto_without_a_compiler_leaves_the_pure_build_and_says_so_once(checkout: Path, mode: str | None) -> None:
+def test_auto_without_a_compiler_leaves_the_pure_build_and_warns_once(checkout: Path, mode: str | None) -> None:
     code, output, binaries = build(checkout, mode, compiler=False)
     assert (code, binaries) == (0, [])
     (line,) = [line for line in output.splitlines() if line.startswith("uvicorn: ")]
@@ -83,15 +83,15 @@ def test_no_compiles_nothing(checkout: Path) -> None:
     assert "uvicorn: " not in output
 
 
-def test_another_value_is_an_error_that_names_the_right_ones(checkout: Path) -> None:
+def test_an_error_names_the_accepted_values(checkout: Path) -> None:
     code, output, binaries = build(checkout, "maybe", compiler=True)
     assert code != 0
     assert binaries == []
     assert "UVICORN_BUILD_SPEEDUPS must be auto, no or require, not 'maybe'." in output
 
 
-def test_a_part_of_the_modules_is_not_left_behind(checkout: Path) -> None:
-    """The last module does not compile: those before it go too."""
+def test_a_failed_build_leaves_no_modules(checkout: Path) -> None:
+    """The last module does not compile, so the build removes the modules before it too."""
     last = sorted((checkout / "uvicorn" / "_speedups").glob("*_c.pxd"))[-1]
     last.write_text("this is no declaration\n")
     code, output, binaries = build(checkout, "auto", compiler=True)
@@ -105,7 +105,7 @@ def test_a_build_that_succeeds_removes_the_reason_of_the_last_failure(checkout: 
     code, _, binaries = build(checkout, "auto", compiler=True)
     assert (code, len(binaries)) == (0, len(list(note.parent.glob("*_c.pxd"))))
     assert not note.exists()
-    # Cython's words for: importing the module does not switch the GIL on.
+    # Cython generates this for a module whose import does not enable the GIL.
     sources = list((checkout / "build" / "cython").rglob("*.c"))
     assert len(sources) == len(binaries)
     assert all(

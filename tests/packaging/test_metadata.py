@@ -1,4 +1,4 @@
-"""What the project says of itself."""
+"""The metadata of the project."""
 
 import re
 import subprocess
@@ -52,7 +52,7 @@ def test_the_release_notes_begin_with_this_version() -> None:
     assert first[1] == uvicorn.__version__
 
 
-def test_every_compiled_module_has_its_source_and_is_used() -> None:
+def test_every_compiled_module_has_a_source_and_is_used() -> None:
     folder = ROOT / "uvicorn" / "_speedups"
     declared = {path.name.removesuffix("_c.pxd") for path in folder.glob("*_c.pxd")}
     if not declared:

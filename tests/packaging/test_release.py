@@ -1,4 +1,4 @@
-"""What is checked and written before a release is published."""
+"""The checks and the notes before a release is published."""
 
 import gzip
 import os
@@ -21,7 +21,7 @@ pytestmark = [
 
 
 def write_checkout(folder: Path, changelog: str) -> Path:
-    """A checkout of version 1.2.3; its release.py."""
+    """Write a checkout of version 1.2.3. Returns its release.py."""
     (folder / ".github").mkdir()
     (folder / "uvicorn").mkdir()
     (folder / "uvicorn" / "__init__.py").write_text('__version__ = "1.2.3"\n')
@@ -66,8 +66,8 @@ def test_the_same_sources_make_the_same_archive(
     archives = []
     for name in ("first", "second"):
         copied = Path(shutil.copytree(sources[0], tmp_path / name / "sources"))
-        # Another checkout has files of another time and, with another umask, of another mode. A wheel is built from the
-        # source distribution, whose modes are always the same.
+        # The files of another checkout have other times and, with another umask, other modes. Wheels are built from
+        # the source distribution, whose modes are always the same.
         os.utime(copied / "README.md", (1, len(archives) + 1))
         (copied / "LICENSE.md").chmod(0o600 if archives and kind == "sdist" else 0o644)
         (tmp_path / name / "out").mkdir()

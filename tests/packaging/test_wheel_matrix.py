@@ -1,4 +1,4 @@
-"""For what releases are built: the configuration of cibuildwheel, read by cibuildwheel."""
+"""The platforms that releases are built for, as cibuildwheel reads its configuration."""
 
 import sys
 

@@ -12,15 +12,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-# How long the application takes to start, in seconds.
+# The name of the variable with the seconds that the application takes to start.
 STARTUP = "TEST_STARTUP_SECONDS"
-# How long the module takes to be imported, in seconds.
+# The name of the variable with the seconds that the import of the module takes.
 IMPORT = "TEST_IMPORT_SECONDS"
-# Set, the application fails in its startup.
+# If this variable is set, the application fails in its startup.
 FAILS = "TEST_LIFESPAN_FAILS"
-# A file; while it exists the module cannot be imported.
+# The variable names a file. While the file exists, the import of the module fails.
 BROKEN = "TEST_BROKEN_FILE"
-# A file; while it exists a process that imports the module dies.
+# The variable names a file. While the file exists, a process that imports the module dies.
 DYING = "TEST_DYING_FILE"
 
 if os.path.exists(os.environ.get(BROKEN, "")):
@@ -33,7 +33,7 @@ if IMPORT in os.environ:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with its process id, and misbehaves as the path says."""
+    """Respond with the process id, and misbehave as the path says."""
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
     elif scope["type"] == "websocket":
@@ -67,9 +67,10 @@ async def echo(receive: Any, send: Any) -> None:
 async def respond(scope: Any, receive: Any, send: Any) -> None:
     path = scope["path"]
     if path == "/hold-gil":
-        # An extension module that never gives the GIL back: PyDLL keeps it, and the loop survives interruptions.
+        # This acts like an extension module that never releases the GIL: PyDLL keeps it, and signals do not end the
+        # loop.
         if sys.implementation.name == "pypy":
-            # It has no PyDLL; there arithmetic keeps the GIL, for minutes with such numbers.
+            # PyPy has no PyDLL. There, arithmetic with numbers of this size keeps the GIL for minutes.
             _ = 7**10**8
         pause = ctypes.PyDLL(None).sleep
         while True:
@@ -95,7 +96,7 @@ async def respond(scope: Any, receive: Any, send: Any) -> None:
 
 
 def process() -> dict[str, Any]:
-    """What this process is, by its own account."""
+    """Describe this process."""
     parent = multiprocessing.parent_process()
     return {
         "name": multiprocessing.current_process().name,

@@ -11,10 +11,10 @@ from tests.processes import PATIENCE, ServerProcess
 
 
 class KeepAliveClient:
-    """One connection, over which request follows request; it does not forgive: nothing is sent a second time.
+    """One connection for many requests. A request that fails is an error: it is not sent a second time.
 
     Args:
-        port: where the server is.
+        port: the port of the server.
     """
 
     def __init__(self, port: int) -> None:
@@ -23,7 +23,7 @@ class KeepAliveClient:
         self.open = True
 
     def get(self, path: str = "/") -> str:
-        """The body of the answer, which must be a 200."""
+        """Send a request. Returns the body of the response, which must be a 200."""
         self._socket.sendall(f"GET {path} HTTP/1.1\r\nhost: test\r\n\r\n".encode())
         status = self._file.readline()
         if not status.startswith(b"HTTP/1.1 200 "):
@@ -41,7 +41,7 @@ class KeepAliveClient:
 
 
 class Load:
-    """Clients that send request after request, each in a thread of its own."""
+    """Clients that send requests continuously, each in its own thread."""
 
     def __init__(self, port: int, clients: int) -> None:
         self._port = port
@@ -49,7 +49,7 @@ class Load:
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
         self.served: Counter[int] = Counter()
         self.failures: list[str] = []
-        # Seconds that a client has waited for an answer.
+        # The seconds that a client has waited for each response.
         self.longest = 0.0
         for thread in self._threads:
             thread.start()
@@ -72,7 +72,7 @@ class Load:
                     client.close()
                     client = None
             self.longest = max(self.longest, time.monotonic() - begun)
-            time.sleep(0.001)  # leaves the processor to the servers
+            time.sleep(0.001)  # leaves processor time to the servers
         if client is not None:
             client.close()
 
@@ -84,7 +84,7 @@ class Load:
 
 @contextlib.contextmanager
 def load(port: int, clients: int = 4) -> Iterator[Load]:
-    """Load a server while the block runs."""
+    """Put load on a server while the block runs."""
     running = Load(port, clients)
     try:
         yield running
@@ -93,7 +93,7 @@ def load(port: int, clients: int = 4) -> Iterator[Load]:
 
 
 def get(server: ServerProcess, path: str = "/") -> str:
-    """The body of one answer."""
+    """Send one request. Returns the body of the response."""
     client = KeepAliveClient(server.port)
     try:
         return client.get(path)
@@ -102,7 +102,7 @@ def get(server: ServerProcess, path: str = "/") -> str:
 
 
 def state_of(pid: int) -> str:
-    """R, S, T (stopped), Z ... (proc(5)); "" where there is no such process."""
+    """Return the state of a process: R, S, T (stopped), Z ... (proc(5)), or "" if it does not exist."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0]
@@ -111,5 +111,5 @@ def state_of(pid: int) -> str:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process that is not dead yet."""
+    """Return whether the process exists and is not a zombie."""
     return state_of(pid) not in {"", "Z", "X"}

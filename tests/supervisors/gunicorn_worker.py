@@ -1,4 +1,4 @@
-"""A worker of gunicorn that serves HTTP/2 too, as docs/deployment.md sets options."""
+"""A gunicorn worker with HTTP/2, which sets its options as docs/deployment.md shows."""
 
 from typing import Any, ClassVar
 

@@ -28,7 +28,7 @@ def scoreboard() -> Iterator[Scoreboard]:
 
 @pytest.fixture
 def shares(scoreboard: Scoreboard) -> list[Share]:
-    """Those of three workers without connections."""
+    """The shares of three workers without connections."""
     shares = [scoreboard.take() for _ in range(3)]
     assert None not in shares
     taken = [share for share in shares if share is not None]
@@ -55,7 +55,7 @@ def test_a_slot_is_returned(scoreboard: Scoreboard, shares: list[Share]) -> None
     assert again.read() == [ABSENT, ABSENT, 0]
 
 
-def test_on_windows_nothing_is_shared(monkeypatch: pytest.MonkeyPatch, shares: list[Share]) -> None:
+def test_windows_has_no_shares(monkeypatch: pytest.MonkeyPatch, shares: list[Share]) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(NotImplementedError):
         shares[0].__reduce__()
@@ -108,7 +108,7 @@ def wait_without_success(courtesy: Courtesy, now: float, times: int) -> float:
     return now
 
 
-def test_a_hanging_worker_is_disregarded_for_longer_and_longer(shares: list[Share]) -> None:
+def test_a_hanging_worker_is_ignored_for_growing_periods(shares: list[Share]) -> None:
     courtesy = Courtesy(shares[0])
     shares[0].publish(10)
     shares[2].publish(10)
@@ -122,7 +122,7 @@ def test_a_hanging_worker_is_disregarded_for_longer_and_longer(shares: list[Shar
     assert period == DISREGARD_MAX
 
 
-def test_a_worker_that_accepts_again_is_regarded_again(shares: list[Share]) -> None:
+def test_a_worker_that_accepts_again_counts_again(shares: list[Share]) -> None:
     courtesy = Courtesy(shares[0])
     shares[0].publish(10)
     shares[2].publish(10)
@@ -132,7 +132,7 @@ def test_a_worker_that_accepts_again_is_regarded_again(shares: list[Share]) -> N
     assert courtesy.is_due(now)
 
 
-def test_a_worker_at_work_is_not_disregarded(shares: list[Share]) -> None:
+def test_a_busy_worker_is_not_ignored(shares: list[Share]) -> None:
     courtesy = Courtesy(shares[0])
     shares[0].publish(10)
     shares[2].publish(10)
@@ -142,7 +142,7 @@ def test_a_worker_at_work_is_not_disregarded(shares: list[Share]) -> None:
     assert courtesy.is_due(0.0)
 
 
-def test_a_worker_that_has_gone_is_forgotten(scoreboard: Scoreboard, shares: list[Share]) -> None:
+def test_a_worker_that_has_ended_is_forgotten(scoreboard: Scoreboard, shares: list[Share]) -> None:
     courtesy = Courtesy(shares[0])
     shares[0].publish(10)
     shares[1].publish(10)

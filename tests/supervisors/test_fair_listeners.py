@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not used there"
 
 
 class Answer(asyncio.Protocol):
-    """Says hello, and stays."""
+    """A protocol that sends "hello" and keeps the connection open."""
 
     def __init__(self, connections: PublishedConnections) -> None:
         self._connections = connections
@@ -40,11 +40,11 @@ class Answer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
-        self._transport.close()  # The TLS transport of Python 3.10 takes itself for open until then.
+        self._transport.close()  # Without this, the TLS transport of Python 3.10 reports that it is open.
 
 
 class Worker:
-    """What listens, and whom it lets accept first."""
+    """The listeners of a worker, its share, and the share of another worker."""
 
     def __init__(self, sock: socket.socket, listeners: FairListeners, share: Share, other: Share) -> None:
         self.address = sock.getsockname()
@@ -90,7 +90,7 @@ async def test_connections_are_accepted_and_published() -> None:
         worker.listeners.close()
         assert worker.load == ABSENT
         assert worker.sock.fileno() == -1
-        worker.listeners.servers[0].close()  # once more, which does nothing
+        worker.listeners.servers[0].close()  # a second close does nothing
 
 
 async def test_a_worker_that_is_ahead_waits_a_little() -> None:
@@ -118,7 +118,7 @@ async def test_a_connection_that_another_worker_took_is_no_error() -> None:
         writer.close()
 
 
-async def test_a_worker_whose_connections_end_waits_no_longer() -> None:
+async def test_a_worker_stops_waiting_when_its_connections_end() -> None:
     async with listening() as worker:
         clients = [await asyncio.open_connection(*worker.address) for _ in range(SLACK + 1)]
         for reader, _ in clients:
@@ -133,7 +133,7 @@ async def test_a_worker_whose_connections_end_waits_no_longer() -> None:
             writer.close()
 
 
-async def test_a_worker_that_does_not_wait_has_nothing_to_reconsider() -> None:
+async def test_a_worker_that_does_not_wait_ignores_closed_connections() -> None:
     async with listening() as worker:
         server: Any = worker.listeners.servers[0]
         server._reconsider()
@@ -142,7 +142,7 @@ async def test_a_worker_that_does_not_wait_has_nothing_to_reconsider() -> None:
         writer.close()
 
 
-async def test_it_may_be_closed_while_it_waits() -> None:
+async def test_listeners_can_be_closed_while_they_wait() -> None:
     async with listening() as worker:
         worker.share.publish(SLACK + 1)
         worker.other.publish(0)
@@ -179,14 +179,14 @@ async def test_accepting_goes_on_after_an_error(
         server: Any = worker.listeners.servers[0]
         server._sock = Failing(worker.sock, OSError(errno.EMFILE if "files" in text else 0, text))
         reader, writer = await asyncio.open_connection(*worker.address)
-        await until(lambda: worker.load == ABSENT)  # The others need not wait for us.
+        await until(lambda: worker.load == ABSENT)  # This worker is absent, so the others do not wait for it.
         assert await reader.readexactly(5) == b"hello"
         assert worker.load == 1
         writer.close()
     assert caplog.text.count(f"Cannot accept connections: {text}. Trying again in 0.1 s.") == 1
 
 
-async def test_a_client_that_has_gone_already(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_that_has_already_disconnected(caplog: pytest.LogCaptureFixture) -> None:
     async with listening() as worker:
         server: Any = worker.listeners.servers[0]
         server._sock = Failing(worker.sock, ConnectionAbortedError(errno.ECONNABORTED, "gone"))
@@ -223,7 +223,7 @@ async def test_a_handshake_that_fails_is_forgotten(context: ssl.SSLContext, sent
         writer.write(sent)
         await until(lambda: worker.load == 0)
         writer.transport.abort()
-        # Once: the next counts as one.
+        # The failed connection was subtracted once: the next connection counts as one.
         _, other = await asyncio.open_connection(*worker.address)
         await until(lambda: worker.load != 0)
         assert worker.load == 1

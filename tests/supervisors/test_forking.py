@@ -1,4 +1,4 @@
-"""Forked workers: when the supervisor forks, and that they behave like spawned ones."""
+"""Forked workers: when the supervisor forks, and whether forked workers behave like spawned workers."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ from uvicorn.supervisors.spawn import open_pidfd
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="nothing is forked here")
 
 APP = "tests.supervisors.apps:app"
-# What pip writes for `uvicorn = uvicorn.main:main`.
+# The script that pip writes for `uvicorn = uvicorn.main:main`.
 SCRIPT = """
 import re
 import sys
@@ -70,7 +70,7 @@ args = ()
 
 
 def workers_of(server: ServerProcess) -> list[int]:
-    """The ids of both workers, once they serve."""
+    """Wait until both workers serve. Returns their process ids."""
     server.wait_stderr(r"Application startup complete\.", count=2)
     return server.workers
 
@@ -80,7 +80,7 @@ def command_of(pid: int) -> bytes:
 
 
 def are_forked(server: ServerProcess) -> bool:
-    """Whether the workers run the command of their supervisor."""
+    """Return whether the workers have the command line of their supervisor, as forked processes do."""
     forked = {command_of(pid) == command_of(server.pid) for pid in workers_of(server)}
     assert len(forked) == 1
     return forked.pop()
@@ -93,7 +93,7 @@ def two() -> Iterator[ServerProcess]:
         yield server
 
 
-# --- Where it is done -------------------------------------------------------------------------------------------------
+# --- When workers are forked ------------------------------------------------------------------------------------------
 
 
 def test_workers_of_the_script_are_forked(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_workers_of_a_program_are_spawned(tmp_path: Path) -> None:
         assert not are_forked(server)
 
 
-def test_workers_are_spawned_where_the_logging_configuration_has_loaded_something(tmp_path: Path) -> None:
+def test_workers_are_spawned_if_the_logging_configuration_imports_modules(tmp_path: Path) -> None:
     (tmp_path / "log_handlers_of_mine.py").write_text("import logging\nclass Mine(logging.StreamHandler): pass\n")
     config = tmp_path / "log.ini"
     config.write_text(LOG_CONFIG)
@@ -122,37 +122,37 @@ def test_workers_are_spawned_where_the_logging_configuration_has_loaded_somethin
 
 @pytest.fixture
 def own_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process in which nothing but the server is loaded, as far as it can be seen."""
+    """Make the process look as if only the server were loaded in it."""
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     monkeypatch.setattr(forking, "_foreign_modules", set)
     monkeypatch.setattr(os, "listdir", lambda path: ["1"])
 
 
 @pytest.mark.usefixtures("own_program")
-class TestWhatForbidsIt:
-    def test_nothing(self) -> None:
+class TestCanFork:
+    def test_the_server_alone(self) -> None:
         assert forking.can_fork()
 
-    def test_no_pidfd(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_without_pidfd(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(forking, "open_pidfd", lambda pid: None)
         assert not forking.can_fork()
 
-    def test_another_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_with_another_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "listdir", lambda path: ["1", "2"])
         assert not forking.can_fork()
 
-    def test_threads_that_cannot_be_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_if_threads_cannot_be_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def missing(path: str) -> list[str]:
             raise FileNotFoundError(path)
 
         monkeypatch.setattr(os, "listdir", missing)
         assert not forking.can_fork()
 
-    def test_a_main_module_with_something_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_if_the_main_module_has_its_own_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys.modules["__main__"], "connection", object(), raising=False)
         assert not forking.can_fork()
 
-    def test_a_module_of_another_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_with_a_module_of_another_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(forking, "_foreign_modules", lambda: {"application"})
         assert not forking.can_fork()
 
@@ -171,7 +171,7 @@ def test_foreign_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     assert forking._foreign_modules() == {"application"}
 
 
-def test_modules_that_every_worker_needs_are_loaded_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loads_the_modules_of_every_worker_before_forking(monkeypatch: pytest.MonkeyPatch) -> None:
     imported: list[Any] = []
     monkeypatch.setattr(forking, "import_from_string", imported.append)
     forking.preload(Config(APP, loop="asyncio", http="h11", lifespan="off", proxy_headers=False))
@@ -182,12 +182,12 @@ def test_modules_that_every_worker_needs_are_loaded_before(monkeypatch: pytest.M
     ]
     imported.clear()
     forking.preload(Config(APP, loop="application:loop", http=forking.socket, ws="wsproto", lifespan="off"))
-    # Of the user's own nothing.
+    # The user's own loop and protocol are not imported.
     assert imported[:2] == [None, None]
     assert imported[2:4] == ["uvicorn.lifespan.off:LifespanOff", forking.WS_PROTOCOLS["wsproto"]]
 
 
-def test_workers_import_nothing_but_the_application() -> None:
+def test_workers_import_only_the_application() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "uvicorn", APP, "--workers", "2", "--port", "0"]
     with serve(command=command) as server:
         server.wait_stderr(r"Application startup complete\.", count=2)
@@ -198,7 +198,7 @@ def test_workers_import_nothing_but_the_application() -> None:
     assert [name for name, count in imported.items() if name.partition(".")[0] in ours and count > 1] == []
 
 
-def test_modules_that_cannot_be_loaded_are_left_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workers_report_modules_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn.loops.uvloop", None)
     forking.preload(Config(APP, loop="uvloop"))
     with serve(APP, "--workers", "2", "--http", "tests.nothing:Protocol", ready=False) as server:
@@ -206,15 +206,15 @@ def test_modules_that_cannot_be_loaded_are_left_to_the_workers(monkeypatch: pyte
     assert re.search(r"Child process \[\d+\] failed to start, stopping the parent process\.", server.stderr)
 
 
-# --- What it is like --------------------------------------------------------------------------------------------------
+# --- How forked workers behave ----------------------------------------------------------------------------------------
 
 
-def test_the_application_finds_what_it_finds_in_a_process_that_was_spawned(two: ServerProcess) -> None:
+def test_the_application_sees_the_same_process_state_as_if_spawned(two: ServerProcess) -> None:
     found = json.loads(get(two, "/process"))
     assert found["name"] in ("SpawnProcess-1", "SpawnProcess-2")
     assert found["parent"] == two.pid
     assert found["start_method"] == "spawn"
-    assert found["stdin"] == 0  # that of the terminal
+    assert found["stdin"] == 0  # the standard input of the terminal
     assert found["threads"] == ["MainThread", "uvicorn-parent", "uvicorn-supervisor-channel"]
 
 
@@ -224,7 +224,7 @@ def test_no_signal_is_blocked(two: ServerProcess) -> None:
 
 
 def test_no_two_workers_have_the_same_random_numbers(tmp_path: Path) -> None:
-    """Of the address space and the seed of hashes, which they share, nothing that is to be unpredictable depends."""
+    """The workers share the address space layout and the hash seed. No random number depends on these."""
     (tmp_path / "random_app.py").write_text(RANDOM_APP)
     with serve("random_app:app", "--workers", "2", "--app-dir", str(tmp_path)) as server:
         assert are_forked(server)
@@ -234,13 +234,13 @@ def test_no_two_workers_have_the_same_random_numbers(tmp_path: Path) -> None:
     assert not set(first) & set(second)
 
 
-def test_a_worker_has_nothing_of_the_supervisor_and_the_other_workers() -> None:
+def test_a_worker_has_no_sockets_of_other_processes() -> None:
     with serve(APP, "--workers", "3") as server:
         server.wait_stderr(r"Application startup complete\.", count=3)
         ends = {pid: sockets_of(pid) for pid in workers_of(server)}
         (listening,) = set.intersection(*ends.values())
         own = [sockets - {listening} for sockets in ends.values()]
-        # Each has sockets of its own only: the pipe to the supervisor, and what its event loop is woken by.
+        # Each worker has only its own sockets: the pipe to the supervisor, and the pair that wakes its event loop.
         assert all(one.isdisjoint(other) for one in own for other in own if one is not other)
         assert sum(len(one & sockets_of(server.pid)) for one in own) == 0
 
@@ -263,7 +263,7 @@ def test_exit_functions_of_the_application_run(two: ServerProcess, tmp_path: Pat
 
 def test_a_worker_ends_with_its_parent_while_another_hangs(two: ServerProcess) -> None:
     first, second = workers_of(two)
-    os.kill(second, signal.SIGSTOP)  # It goes on holding all that it has inherited.
+    os.kill(second, signal.SIGSTOP)  # A stopped worker keeps every descriptor that it has inherited.
     try:
         eventually(lambda: state_of(second) == "T")
         two.process.kill()
@@ -281,4 +281,4 @@ def test_pidfd() -> None:
     os.close(pidfd)
     child = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], os.environ)
     os.waitpid(child, 0)
-    assert open_pidfd(child) is None  # There is no such process.
+    assert open_pidfd(child) is None  # The process does not exist any more.

@@ -32,7 +32,7 @@ def test_an_answer_restarts_the_timeout() -> None:
     assert health.must_ask(104.5)
 
 
-def test_it_ends() -> None:
+def test_the_health_check_ends() -> None:
     health = HealthCheck(5.0)
     health.answered(100.0)
     health.asked(101.0)

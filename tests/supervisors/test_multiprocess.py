@@ -25,14 +25,14 @@ READY = r"Application startup complete\."
 
 def wait_for_workers(server: ServerProcess, count: int) -> None:
     """Wait until this number of workers serve at once."""
-    server.wait_stderr(READY, count=count)  # That is logged a little before they listen.
+    server.wait_stderr(READY, count=count)  # Workers log this line shortly before they listen.
     wait_for_answers(server, set(server.workers))
 
 
 def wait_for_answers(server: ServerProcess, workers: set[int]) -> None:
     """Wait until each of these workers has answered."""
     waiting = set(workers)
-    # Of connections that stay open, each worker gets its share.
+    # The connections stay open, so that they spread over all workers.
     with contextlib.ExitStack() as clients:
 
         def all_have_answered() -> bool:
@@ -64,7 +64,7 @@ def test_signal_stops_all_workers_and_exits_with_0(two: ServerProcess, number: i
         assert f"Terminated child process [{pid}]" in log
         assert f"Waiting for child process [{pid}]" in log
         assert f"Finished server process [{pid}]" in log
-        assert not is_running(pid)  # The parent has waited for it.
+        assert not is_running(pid)  # The parent has waited for the worker.
     assert log.rstrip().endswith(f"Stopping parent process [{two.pid}]")
 
 
@@ -115,7 +115,7 @@ def test_hanging_worker_is_found_and_its_stacks_are_logged(how: str) -> None:
         assert int(get(server)) != hung
 
 
-def test_blocking_application_is_not_taken_to_hang() -> None:
+def test_blocking_application_does_not_count_as_hanging() -> None:
     with serve(APP, "--workers", "2", "--timeout-worker-healthcheck", "0.5") as server:
         wait_for_workers(server, 2)
         assert int(get(server, "/block")) in server.workers
@@ -158,7 +158,7 @@ def test_rolling_restart_fails_no_request_and_waits_for_a_slow_startup() -> None
         eventually(lambda: not any(map(is_running, old)))
         log = server.stderr
         assert "Received SIGHUP, restarting processes." in log
-        # None is told to go before its replacement serves.
+        # No worker is stopped before its replacement serves.
         events = re.findall(rf"{READY}|Terminated", log)
         assert [event.rstrip(".") for event in events[2:]] == ["Application startup complete", "Terminated"] * 2
 
@@ -224,7 +224,7 @@ def test_hang_up_of_the_terminal_does_not_kill_workers(two: ServerProcess) -> No
 def test_connections_are_shared_evenly() -> None:
     with serve(APP, "--workers", "4") as server:
         wait_for_workers(server, 4)
-        for _ in range(3):  # The machine may be so busy that a worker does not get to run, but not always.
+        for _ in range(3):  # On a busy machine a worker may not run in time, so the test has three attempts.
             with contextlib.ExitStack() as stack:
                 clients = [stack.enter_context(contextlib.closing(KeepAliveClient(server.port))) for _ in range(100)]
                 shares = Counter(client.get() for client in clients)
@@ -237,7 +237,7 @@ def test_workers_on_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with serve(APP, "--workers", "2", "--uds", str(path)) as server:
         server.wait_stderr(READY, count=2)
-        os.kill(server.workers[0], signal.SIGTERM)  # Its end must not take the path away.
+        os.kill(server.workers[0], signal.SIGTERM)  # The end of a worker must not remove the path.
         server.wait_stderr(READY, count=3)
         answer = exchange(str(path), b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
         assert int(answer.rpartition(b"\r\n")[2]) in server.workers

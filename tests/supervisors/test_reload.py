@@ -1,4 +1,4 @@
-"""`--reload`: real reloaders with a real server process."""
+"""`--reload`: real reloaders with real server processes."""
 
 import importlib.util
 import os
@@ -38,7 +38,7 @@ async def app(scope, receive, send):
         await asyncio.sleep(0.05)
     await send({"type": "http.response.body", "body": b"ANSWER"})
 """
-# Has `import watchfiles` fail in the reloader: a stand-in for an environment without it.
+# Makes `import watchfiles` fail in the reloader, as in an environment without watchfiles.
 WITHOUT_WATCHFILES = "import sys; sys.modules['watchfiles'] = None; import uvicorn; uvicorn.main()"
 
 
@@ -51,11 +51,11 @@ def reloader(request: pytest.FixtureRequest) -> str:
 
 
 def write(path: Path, answer: str, before: str = "", moment: list[int] = [0]) -> None:  # noqa: B006 - it counts
-    # Written elsewhere first: else the reloader could look between the writing and the setting of the time, and see two
-    # changes.
+    # The text goes to another file first. Otherwise the reloader could look between the write and the change of the
+    # time, and see two changes.
     new = path.with_suffix(".new")
     new.write_text(before + SOURCE.replace("ANSWER", answer))
-    # A time of its own for each writing, however coarse those of the file system are.
+    # Each write gets a different time, even if the times of the file system are coarse.
     moment[0] += 1
     now = time.time() + moment[0]
     os.utime(new, (now, now))
@@ -98,7 +98,7 @@ def test_a_change_reloads_once_and_names_the_file(server: ServerProcess, reloade
 
 
 def test_over_http2(tmp_path: Path) -> None:
-    """A client that keeps its connection opens another to the new process; the old one has told it to."""
+    """A client connects to the new process after the old process has sent GOAWAY on the old connection."""
     application = tmp_path / "application.py"
     write(application, "one")
     arguments = ["application:app", "--http2", "--reload", "--reload-delay", "0.1", "--port", "0"]
@@ -193,7 +193,7 @@ def test_sighup_reloads(server: ServerProcess) -> None:
 
 
 def test_sighup_starts_a_server_that_has_failed(server: ServerProcess, tmp_path: Path) -> None:
-    # It needs a file that is not watched.
+    # The failure depends on a file that is not watched.
     write(tmp_path / "application.py", "two", before="open('settings')")
     server.wait_stderr("No such file or directory: 'settings'")
     (tmp_path / "settings").touch()
@@ -202,7 +202,7 @@ def test_sighup_starts_a_server_that_has_failed(server: ServerProcess, tmp_path:
     assert answer(server) == "two"
 
 
-def test_sigusr1_opens_the_log_of_the_server_anew(tmp_path: Path) -> None:
+def test_sigusr1_reopens_the_log_of_the_server(tmp_path: Path) -> None:
     write(tmp_path / "application.py", "one")
     path = tmp_path / "access.log"
     with serve("application:app", "--reload", "--access-log-file", str(path), cwd=tmp_path) as server:
@@ -212,7 +212,7 @@ def test_sigusr1_opens_the_log_of_the_server_anew(tmp_path: Path) -> None:
         path.rename(tmp_path / "access.log.1")
         server.send_signal(signal.SIGUSR1)
         server.wait_stderr(r"Received SIGUSR1, reopening log files\.")
-        # The child is told by the reloader, so it takes a moment.
+        # The reloader passes the signal on to the child, which takes a moment.
         eventually(lambda: answer(server) == "one" and "200 OK" in path.read_text())
         assert server.stop(signal.SIGINT) == 0
 
@@ -247,7 +247,7 @@ def test_patterns(tmp_path: Path) -> None:
     options = ("--reload-include", "*.html", "--reload-exclude", "*.txt", "--reload-exclude", "excluded")
     with serve("application:app", "--reload", *options, cwd=tmp_path) as server:
         server.wait_stderr(READY)
-        # In one directory changes are seen in their order: the last one is, and those before it are not acted on.
+        # Changes in one directory arrive in order. The last one reloads, so the changes before it were ignored.
         for name in ("notes.txt", "excluded/module.py", ".hidden.py", "page.html"):
             (tmp_path / name).write_text("x")
         server.wait_stderr(re.escape("WatchFiles detected changes in 'page.html'. Reloading..."))

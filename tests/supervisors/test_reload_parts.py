@@ -29,7 +29,7 @@ def config_of(directory: Path, **options: Any) -> Config:
 
 
 def serve_nothing(sockets: list[socket.socket]) -> None:
-    """Stands for a server: SIGTERM ends it, and it wakes up now and then."""
+    """Stand for a server: SIGTERM ends it, and it wakes up at intervals."""
     while True:
         time.sleep(0.05)
 
@@ -41,7 +41,7 @@ def ignore_sigterm(sockets: list[socket.socket]) -> None:
 
 
 class Reloader(BaseReload):
-    """Yields what it is given, then ends."""
+    """A reloader that reports the given changes, then ends."""
 
     reloader_name = "Reloader"
 
@@ -92,7 +92,7 @@ def test_a_server_that_does_not_end_is_killed(
     assert "has not ended in time, killing it." in caplog.text
 
 
-def test_a_server_that_has_died_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_server_that_has_died_is_replaced(tmp_path: Path) -> None:
     reloader = Reloader(config_of(tmp_path), serve_nothing, [])
     reloader._start()
     first = reloader.process
@@ -125,7 +125,7 @@ def test_the_base_class_cannot_detect_changes(tmp_path: Path) -> None:
         next(iter(reloader))
 
 
-def test_pausing_ends_with_the_reloader(tmp_path: Path) -> None:
+def test_a_pause_ends_when_the_reloader_exits(tmp_path: Path) -> None:
     reloader = BaseReload(config_of(tmp_path), serve_nothing, [])
     reloader.pause()
     reloader.should_exit.set()
@@ -133,10 +133,10 @@ def test_pausing_ends_with_the_reloader(tmp_path: Path) -> None:
         reloader.pause()
 
 
-@pytest.mark.skipif(sys.implementation.name == "pypy", reason="its raise_signal in a thread ends a process with 0")
+@pytest.mark.skipif(sys.implementation.name == "pypy", reason="on PyPy, raise_signal in a thread ends a process with 0")
 def test_on_windows_a_message_stops_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reloader = Reloader(config_of(tmp_path), serve_nothing, [])
-    # What the standard library starts for the first process of all, it would start as on Windows.
+    # The standard library starts this tracker with the first process. Started now, it starts as on this platform.
     resource_tracker.ensure_running()
     monkeypatch.setattr(sys, "platform", "win32")
     reloader._start()
@@ -225,7 +225,7 @@ def test_stat_sees_changed_new_and_removed_files(tmp_path: Path) -> None:
     one, two = tmp_path / "one.py", tmp_path / "two.py"
     one.write_text("")
     reloader = StatReload(config_of(tmp_path), serve_nothing, [])
-    assert reloader.should_restart() is None  # The first look.
+    assert reloader.should_restart() is None  # The first check has no earlier times to compare with.
     assert reloader.should_restart() is None
     os.utime(one, (1, 1))
     assert reloader.should_restart() == [one]
@@ -236,12 +236,12 @@ def test_stat_sees_changed_new_and_removed_files(tmp_path: Path) -> None:
     assert reloader.should_restart() is None
 
 
-def test_stat_passes_over_what_it_cannot_look_at(tmp_path: Path) -> None:
+def test_stat_skips_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "dangling.py").symlink_to(tmp_path / "nothing.py")
     assert dict(StatReload(config_of(tmp_path), serve_nothing, [])._stat()) == {}
 
 
-def test_stat_says_that_patterns_have_no_effect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_stat_warns_that_patterns_have_no_effect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     StatReload(config_of(tmp_path, reload_includes="*.html"), serve_nothing, [])
     assert "have no effect unless watchfiles is installed" in caplog.text
 
@@ -279,7 +279,7 @@ def test_the_filter(
     assert watchfilesreload.FileFilter(config_of(tmp_path, **options))(tmp_path / path) is expected
 
 
-def test_which_reloader_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choice_of_the_reloader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     monkeypatch.delitem(sys.modules, "uvicorn.supervisors.watchfilesreload", raising=False)
     assert supervisors.ChangeReload is StatReload
@@ -288,6 +288,6 @@ def test_which_reloader_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert supervisors.ChangeReload.reloader_name == "WatchFiles"
 
 
-def test_what_the_package_does_not_have() -> None:
+def test_the_package_lacks_other_names() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = supervisors.Nothing

@@ -14,23 +14,23 @@ def opened() -> SignalQueue:
     return queue
 
 
-def test_a_signal_that_came_before_the_queue_was_opened() -> None:
+def test_keeps_a_signal_from_before_the_queue_was_opened() -> None:
     queue = SignalQueue()
     queue.put(signal.SIGTERM)
     queue.open()
     assert wait([queue.reader], 0) == [queue.reader]
     assert queue.take_all() == [signal.SIGTERM]
     queue.close()
-    queue.put(signal.SIGTERM)  # It wakes nothing any more.
+    queue.put(signal.SIGTERM)  # A closed queue wakes nothing.
 
 
-def test_the_table_names_what_the_platform_has() -> None:
+def test_the_table_names_the_signals_of_the_platform() -> None:
     assert SIGNALS[signal.SIGINT] == "INT"
     assert SIGNALS[signal.SIGTERM] == "TERM"
     assert all(getattr(signal, f"SIG{name}") == number for number, name in SIGNALS.items())
 
 
-def test_signals_come_in_their_order_and_wake() -> None:
+def test_signals_wake_the_reader_and_keep_their_order() -> None:
     queue = opened()
     assert wait([queue.reader], 0) == []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
@@ -50,7 +50,7 @@ def test_many_signals_do_not_fill_the_pipe() -> None:
     queue.close()
 
 
-def test_handlers_are_installed_and_given_back() -> None:
+def test_handlers_are_installed_and_restored() -> None:
     queue = opened()
     before = signal.getsignal(signal.SIGTERM)
     with queue.capture([signal.SIGTERM]):
@@ -89,7 +89,7 @@ def test_signals_are_held_back_while_a_child_is_forked() -> None:
             assert queue.take_all() == [signal.SIGTERM]
             with queue.held_back():
                 signal.raise_signal(signal.SIGTERM)
-                queue.let_go()  # As the child does: from here on the signal is its own affair.
+                queue.let_go()  # The child calls this. From here on, the child handles signals itself.
                 assert taken == [signal.SIGTERM]
                 assert queue.reader.closed
     finally:

@@ -21,7 +21,7 @@ def test_a_worker_that_has_served_for_a_while_is_replaced_at_once() -> None:
     assert slot.start_later(served=0.0) == PAUSE_MIN
 
 
-def test_when_the_next_may_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.time, "monotonic", lambda: 50.0)
     slot = Slot()
     assert slot.is_waiting

@@ -14,7 +14,7 @@ APP = "tests.apps:asgi3_app"
 
 
 def exit_with_port(sockets: list[socket.socket]) -> None:
-    """Report by the exit code whether the socket has come along."""
+    """Report by the exit code whether the child has the socket."""
     sys.exit(7 if sockets[0].getsockname()[1] else 8)
 
 
@@ -43,7 +43,7 @@ def test_a_child_gets_the_sockets() -> None:
         assert run(config, exit_with_port, [sock]) == 7
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a socket is handed over in another way")
+@pytest.mark.skipif(sys.platform == "win32", reason="sockets are passed in another way")
 def test_a_child_of_pypy_does_not_make_shared_sockets_blocking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.implementation, "name", "pypy")
     config = Config(APP, port=0)
@@ -106,7 +106,7 @@ def test_ctrl_c_in_a_child_is_quiet(capsys: pytest.CaptureFixture[str], monkeypa
     assert capsys.readouterr().err == ""
 
 
-def test_a_standard_input_that_has_not_come_along(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_without_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     read, write = os.pipe()
     os.close(read)
     os.close(write)

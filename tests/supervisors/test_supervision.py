@@ -1,4 +1,4 @@
-"""The supervisor in this process, where time limits and the platform can be changed at the edges."""
+"""The supervisor in this process, so that a test can change time limits and the platform."""
 
 import contextlib
 import errno
@@ -53,7 +53,7 @@ class Running:
             self.code = exited.code
 
     def ask(self) -> None:
-        """See that a request is answered."""
+        """Check that a request is answered."""
         with socket.create_connection(self.sock.getsockname()) as client:
             client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
             assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
@@ -75,7 +75,7 @@ class Running:
 
     def end(self) -> None:
         if self._thread.is_alive():
-            with contextlib.suppress(OSError):  # It may end by itself just now.
+            with contextlib.suppress(OSError):  # The supervisor may end by itself at this moment.
                 self.send(signal.SIGTERM)
                 self.send(signal.SIGINT)
             self.join()
@@ -86,7 +86,7 @@ def run() -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
     def start(*, wait: bool = True, workers: int = 1, **options: Any) -> Running:
-        """Start a supervisor, and wait until all its workers serve."""
+        """Start a supervisor, and wait until all of its workers serve."""
         running = Running(config_of(workers=workers, **options))
         started.append(running)
         if wait:
@@ -109,7 +109,7 @@ def test_sockets_are_used_as_they_are_and_closed_at_the_end(run: Callable[..., R
 def test_a_worker_that_dies_is_replaced_within_100_milliseconds(run: Callable[..., Running]) -> None:
     running = run()
     fastest = PATIENCE
-    for _ in range(8):  # The machine may be busy with something else, but not always.
+    for _ in range(8):  # The machine may be busy with something else, so the test has several attempts.
         eventually(
             lambda: running.serving() and running.supervisor.processes[0].served > supervisor_module.STABLE_AFTER
         )
@@ -136,7 +136,7 @@ def test_a_startup_that_fails_stops_everything(
 
 @pytest.mark.parametrize("how", ["set", "assigned"])
 def test_should_exit_stops_everything(run: Callable[..., Running], how: str) -> None:
-    # An event wakes the supervisor; what is assigned is seen when it next looks at the worker.
+    # Setting the event wakes the supervisor. It notices an assigned value at its next health check.
     running = run(timeout_worker_healthcheck=600 if how == "set" else 1)
     (pid,) = running.serving()
     if how == "set":
@@ -149,7 +149,7 @@ def test_should_exit_stops_everything(run: Callable[..., Running], how: str) -> 
     assert not is_running(pid)
 
 
-def test_it_opens_nothing_before_it_runs() -> None:
+def test_the_supervisor_opens_nothing_before_it_runs() -> None:
     before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
     supervisor = Multiprocess(config_of(workers=2), [])
     assert supervisor.processes == []
@@ -169,7 +169,7 @@ def test_should_exit_before_it_runs(run: Callable[..., Running], monkeypatch: py
     assert run(wait=False).join() == 0
 
 
-def test_processes_that_are_handed_over_are_supervised(caplog: pytest.LogCaptureFixture) -> None:
+def test_processes_that_are_passed_in_are_supervised(caplog: pytest.LogCaptureFixture) -> None:
     config = config_of()
     with config.bind_socket() as sock:
         process = Process(config, [sock])
@@ -208,12 +208,12 @@ def test_the_end_of_a_worker_is_described(code: int, text: str) -> None:
     assert supervisor_module._describe_end(code) == text
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there workers share nothing")
+@pytest.mark.skipif(sys.platform == "win32", reason="workers share nothing on Windows")
 @pytest.mark.parametrize("kind", ["memory", "file", "nothing"])
-def test_workers_share_memory_where_the_system_has_it(
+def test_workers_share_memory_if_the_system_has_it(
     kind: str, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The root file system of a container may be read-only."""
+    """Files cannot always replace shared memory: the root file system of a container may be read-only."""
 
     def refuse(*args: Any, **options: Any) -> Any:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -234,7 +234,7 @@ def test_workers_share_memory_where_the_system_has_it(
     assert caplog.text.count(warning) == (1 if kind == "nothing" else 0)
 
 
-def test_a_replacement_that_takes_too_long_is_given_up(
+def test_a_replacement_that_takes_too_long_is_abandoned(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="uvicorn.error")
@@ -260,7 +260,8 @@ def test_a_worker_that_does_not_end_in_time_is_killed(
     (pid,) = running.serving()
     with socket.create_connection(running.sock.getsockname()) as client:
         client.sendall(b"GET /hold-gil HTTP/1.1\r\nhost: test\r\n\r\n")
-        time.sleep(0.2)  # so that it is held; if not, the worker ends by itself, which the assertion below finds
+        # The worker needs time to take the GIL. Without the GIL it would end by itself, and the test would fail.
+        time.sleep(0.2)
         assert running.stop() == 0
     assert f"Child process [{pid}] has not ended in time, killing it." in caplog.text
     assert "in respond" in caplog.text
@@ -280,13 +281,13 @@ def test_a_worker_that_dies_while_its_replacement_starts(
     eventually(lambda: running.serving() == [new])
 
 
-def test_a_place_that_is_removed_while_its_worker_is_being_replaced(
+def test_a_slot_is_removed_while_its_worker_is_being_replaced(
     run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = run(workers=2)
     first, second = running.serving()
     monkeypatch.setenv(STARTUP, "60")
-    running.send(signal.SIGHUP)  # The first is being replaced, the second waits for its turn.
+    running.send(signal.SIGHUP)  # The first worker is being replaced, and the second waits for its turn.
     eventually(lambda: running.supervisor._replacement is not None)
     assert running.supervisor._replacement is not None
     replacement = running.supervisor._replacement.process.pid
@@ -340,7 +341,7 @@ def test_a_failed_replacement_at_the_request_limit_is_tried_again(
     eventually(lambda: not is_running(old))
 
 
-def test_one_worker_always_stays(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_last_worker_cannot_be_removed(run: Callable[..., Running], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="uvicorn.error")
     running = run()
     before = running.serving()
@@ -416,7 +417,7 @@ def test_is_alive_asks_the_worker(process: Process) -> None:
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert not process.is_alive()
-    process.terminate()  # It is dead, which is no error.
+    process.terminate()  # The process is dead. To signal it is not an error.
     process.interrupt()
 
 
@@ -459,12 +460,12 @@ def test_a_pipe_that_is_closed_ends_the_health_check(process: Process) -> None:
     assert not process.channel_open
 
 
-def test_a_closed_pipe_is_no_sign_of_life(process: Process) -> None:
+def test_a_closed_pipe_is_not_a_sign_of_life(process: Process) -> None:
     process.channel.close()
     assert not process.is_alive(PATIENCE)
 
 
-def test_the_wait_for_stacks_has_an_end(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_for_stacks_has_a_time_limit(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     eventually(lambda: Message.READY in process.receive())
     monkeypatch.setattr(process_module, "DUMP_TIMEOUT", 0.0)
     assert process._dump_stacks() == ""
@@ -474,19 +475,17 @@ THREAD = re.compile(r"^(?:Current thread|Thread) (\S+) .*\n((?:  .+\n)+)", re.MU
 
 
 @pytest.mark.parametrize("silence", [0.0, PATIENCE], ids=["asked again and again", "asked once"])
-def test_the_stacks_are_those_of_every_thread_whole_and_once(
-    process: Process, monkeypatch: pytest.MonkeyPatch, silence: float
-) -> None:
+def test_the_stacks_show_every_thread_once(process: Process, monkeypatch: pytest.MonkeyPatch, silence: float) -> None:
     monkeypatch.setattr(process_module, "DUMP_TIMEOUT", PATIENCE)
     eventually(lambda: Message.READY in process.receive())
     monkeypatch.setattr(process_module, "DUMP_SILENCE", silence)
     assert process_module.DUMP_SIGNAL is not None
     if silence:
-        # As if it had been asked again; a dump that is not complete waits for it.
+        # This second signal replaces a second request of the parent, for which an incomplete dump waits.
         threading.Timer(0.2, os.kill, (process.pid, process_module.DUMP_SIGNAL)).start()
     threads = THREAD.findall(process._dump_stacks())
     assert len(threads) == len({thread for thread, _ in threads}) == 3
-    # The main thread comes last, and ends with what the interpreter has begun with.
+    # The main thread is last, and its stack ends with the first frame of the interpreter.
     assert re.search(
         r'(File "<string>", line 1 in <module>|/app_main.py", line \d+ in entry_point)\n\Z', threads[-1][1]
     )
@@ -511,7 +510,7 @@ def test_the_end_of_a_dump_is_found(digits: bytes) -> None:
 
     first = dump(0x7FA3, 0x7FA2) + current(0x7FA1)
     assert process_module._first_of(first) == first
-    # The id of a thread may have come in part.
+    # The id of a thread may have arrived only in part.
     assert not process_module._is_complete(first + dump(0x7FA31)[: len(b"Thread 0x" + digits % 0x7FA31) - 1])
     for second in (dump(0x7FA3), dump(0x7FA3, 0x7FA2, 0x7FA1), current(0x7FA2)):
         assert process_module._first_of(first + second) == first
@@ -533,12 +532,12 @@ def test_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
         process.close()
 
 
-# --- Windows, at the edges --------------------------------------------------------------------------------------------
+# --- Windows, simulated -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What this package takes for Windows; the processes are those of this platform."""
+    """Make the package behave as on Windows. The processes remain those of this platform."""
     # What the standard library starts for the first process of all, it would start as on Windows.
     resource_tracker.ensure_running()
     monkeypatch.setattr(sys, "platform", "win32")
@@ -556,7 +555,7 @@ def test_on_windows_a_message_stops_a_worker_that_shares_nothing() -> None:
     supervisor.signals.put(signal.SIGINT)
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert process.exitcode == 0  # By a message: a signal would have killed it.
+    assert process.exitcode == 0  # A message has stopped the worker. A signal would have killed it.
 
 
 @pytest.mark.usefixtures("windows")

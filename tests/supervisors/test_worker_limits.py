@@ -28,7 +28,7 @@ KEPT: list[bytes] = []
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Tells its process; `/grow` takes memory, `/block?FILE` blocks the event loop until the file exists."""
+    """Respond with the process id. `/grow` allocates memory, `/block?FILE` blocks the loop until the file exists."""
     assert scope["type"] == "http"
     if scope["path"] == "/grow":
         KEPT.append(b"x" * 2**28)
@@ -60,8 +60,8 @@ def test_a_worker_is_replaced_by_age(workers: list[str]) -> None:
         first = int(server.wait_stderr(replaced)[1])
         server.wait_stderr(rf"Terminated child process \[{first}\]")
         while f"Finished server process [{first}]" not in server.stderr:
-            ask(server.port)  # No request fails.
-        # A replacement has been started before.
+            ask(server.port)  # No request fails during the replacements.
+        # Its replacement was started before it ended.
         text = server.stderr
         number = 3 if workers else 2
         starts = [match.start() for match in re.finditer("Started server process", text)]
@@ -69,7 +69,7 @@ def test_a_worker_is_replaced_by_age(workers: list[str]) -> None:
         assert server.stop(signal.SIGINT) == 0
 
 
-@pytest.mark.skipif(read_rss(os.getpid()) is None, reason="the system does not tell")
+@pytest.mark.skipif(read_rss(os.getpid()) is None, reason="the system does not report memory")
 def test_a_worker_is_replaced_by_memory() -> None:
     with serve(APP, "--lifespan", "off", "--worker-max-rss", "200M", "--timeout-worker-healthcheck", "2") as server:
         eventually(lambda: ask(server.port))
@@ -78,7 +78,7 @@ def test_a_worker_is_replaced_by_memory() -> None:
             r"Child process \[(\d+)\] uses (\d+) MiB of memory \(--worker-max-rss\), replacing it\."
         )
         assert int(found[1]) == grown
-        assert int(found[2]) >= 200  # It may still have been growing.
+        assert int(found[2]) >= 200  # The worker may still have been growing.
         eventually(lambda: ask(server.port) != grown)
         assert server.stop(signal.SIGINT) == 0
 
@@ -87,7 +87,7 @@ def test_a_worker_that_is_small_stays() -> None:
     with serve(APP, "--lifespan", "off", "--worker-max-rss", "8G", "--timeout-worker-healthcheck", "0.2") as server:
         eventually(lambda: ask(server.port))
         pid = ask(server.port)
-        time.sleep(0.5)  # A few questions of the health check.
+        time.sleep(0.5)  # Long enough for a few health checks.
         assert ask(server.port) == pid
         assert server.stop(signal.SIGINT) == 0
 
@@ -169,7 +169,7 @@ def test_a_blocked_event_loop_is_killed_if_asked_for(tmp_path: Path) -> None:
         assert server.stop(signal.SIGINT) == 0
 
 
-def test_when_a_loop_is_asked_and_what_follows() -> None:
+def test_the_check_of_a_blocked_loop() -> None:
     check = LoopCheck(5.0, None)
     assert check.due == math.inf
     assert check.blocked(1000.0) == 0.0
@@ -195,7 +195,7 @@ def test_when_a_loop_is_asked_and_what_follows() -> None:
 
 
 def test_a_worker_whose_loop_has_been_closed() -> None:
-    """Its thread still answers."""
+    """The thread of the worker still answers after its loop has been closed."""
     from uvicorn.supervisors.worker import Message, WorkerServer
 
     sent: list[Any] = []
