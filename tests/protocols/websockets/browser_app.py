@@ -1,4 +1,4 @@
-"""The application of the browser test: a page, the WebSocket that it talks to, and a place for its report."""
+"""The application of the browser test: a page, its WebSocket, and a path to which the page sends its report."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The codecs under test: our own on each build of the speedups, and those over a library that is installed."""
+"""The codecs under test: our own on each build of the speedups, and those over each installed library."""
 
 import functools
 import importlib.util
@@ -17,13 +17,13 @@ CODECS = {
     "websockets": ("uvicorn.protocols.websockets.websockets_impl:WebSocketProtocol", ""),
     "wsproto": ("uvicorn.protocols.websockets.wsproto_impl:WSProtocol", ""),
 }
-# The values of --ws that tests serve with, each with its library.
+# The values of --ws that the live tests use, each with the library that it needs.
 SERVED = {"builtin": "uvicorn", "websockets": "websockets", "wsproto": "wsproto"}
 
 
 @functools.cache
 def codec_protocol(name: str) -> Any:
-    """The protocol class over a codec. Raises ImportError if the library or the build is not there."""
+    """The protocol class that uses the codec. Raises ImportError if the library or the build is missing."""
     path, build = CODECS[name]
     if not build and importlib.util.find_spec(name) is None:
         raise ImportError(f"{name} is not installed")
@@ -35,7 +35,7 @@ def codec_protocol(name: str) -> Any:
 
 
 def installed() -> dict[str, type[Codec]]:
-    """Name -> class, of all codecs that are there."""
+    """Name -> class, for all codecs that are installed."""
     found = {}
     for name in CODECS:
         try:

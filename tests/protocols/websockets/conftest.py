@@ -1,4 +1,4 @@
-"""The WebSocket classes under test: each codec, behind each way to it."""
+"""The WebSocket classes under test: each codec, combined with each class that can take the request."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from tests.protocols.websockets.connection import WebSocketConnection
 
 @pytest.fixture(params=["itself", "h11", "httptools"])
 def entry(request: pytest.FixtureRequest, ws_protocol_cls: Any) -> Any:
-    """What takes the request: the WebSocket class itself, or the HTTP protocol with one of the parsers."""
+    """The class that takes the request: the WebSocket class itself, or the HTTP protocol with one of the parsers."""
     if request.param == "itself":
         return ws_protocol_cls
     pytest.importorskip(request.param)

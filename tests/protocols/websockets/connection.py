@@ -1,4 +1,4 @@
-"""A WebSocket protocol on doubles of loop and transport, with what a test needs to talk to it."""
+"""A WebSocket protocol over test doubles of the loop and the transport, with helpers for tests."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.protocols.websockets.frames import ServerFrame, close, read_frames
 from tests.waiting import turns
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # for that key, both from RFC 6455 section 1.3
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # for the key of `request`; both are from RFC 6455 section 1.3
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
 
 _FIELDS = {
@@ -24,12 +24,12 @@ _FIELDS = {
 
 
 def request(*more: bytes, line: bytes = b"GET /ws?q=1 HTTP/1.1", **changes: bytes | None) -> bytes:
-    """A handshake.
+    """A handshake request.
 
     Args:
         more: further field lines.
         line: the request line.
-        changes: fields to change, with `_` for `-`; None leaves one out.
+        changes: fields to change, with `_` for `-`; a field whose value is None is left out.
     """
     fields: dict[bytes, bytes | None] = {**_FIELDS}
     fields.update({name.replace("_", "-").encode(): value for name, value in changes.items()})
@@ -37,7 +37,7 @@ def request(*more: bytes, line: bytes = b"GET /ws?q=1 HTTP/1.1", **changes: byte
 
 
 class Script:
-    """An application that does what the test tells it, one receive or send at a time."""
+    """An application that does what the test asks for, one receive or send at a time."""
 
     def __init__(self) -> None:
         self.scope: Any = None
@@ -51,7 +51,7 @@ class Script:
         return await self._end
 
     def finish(self, result: Any = None) -> None:
-        """Return, or raise where `result` is an exception."""
+        """Return, or raise if `result` is an exception."""
         assert self._end is not None
         if isinstance(result, BaseException):
             self._end.set_exception(result)
@@ -60,12 +60,12 @@ class Script:
 
 
 async def settle() -> None:
-    """Let everything run that can run without the world."""
+    """Let everything run that needs no further input."""
     await turns()
 
 
 class Conversation:
-    """What a `Script` does for the test.
+    """The calls that a `Script` makes for the test.
 
     Attributes:
         script: the application.
@@ -74,25 +74,25 @@ class Conversation:
     script: Script
 
     async def send(self, kind: str, **message: Any) -> None:
-        """The application sends `websocket.<kind>`."""
+        """Let the application send `websocket.<kind>`."""
         await asyncio.wait_for(self.script.send({"type": f"websocket.{kind}", **message}), 5)
 
     async def receive(self) -> dict[str, Any]:
-        """What the application receives next."""
+        """The next event that the application receives."""
         event: dict[str, Any] = await asyncio.wait_for(self.script.receive(), 5)
         return event
 
 
 class WebSocketConnection(Conversation, Peer):
-    """One connection, made.
+    """One connection, already made.
 
     Args:
-        protocol_class: what takes the request: a WebSocket class, or an HTTP class that hands over.
+        protocol_class: the class that takes the request: a WebSocket class, or an HTTP class that hands it over.
         ws: the WebSocket class, if `protocol_class` is the HTTP class.
-        app: the application; a `Script` if not given.
-        full: whether the transport can half-close, abort and count.
-        transport: a `MockTransport` unless given.
-        options: as for `Peer`.
+        app: the application; a `Script` by default.
+        full: whether the transport can half-close, abort and count its unsent bytes.
+        transport: the transport; a `MockTransport` by default.
+        options: options for `Peer`.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class WebSocketConnection(Conversation, Peer):
 
     @property
     def protocol(self) -> Any:
-        """The HTTP protocol hands the transport over to the WebSocket."""
+        """The current protocol: the HTTP protocol replaces itself by the WebSocket protocol."""
         return self.transport.protocol
 
     @protocol.setter
@@ -121,12 +121,12 @@ class WebSocketConnection(Conversation, Peer):
         self.transport.protocol = protocol
 
     def feed(self, data: bytes) -> "WebSocketConnection":
-        """Have the server receive the bytes; the connection."""
+        """Let the server receive the bytes; return the connection."""
         self.protocol.data_received(data)
         return self
 
     async def ask(self, data: bytes | None = None) -> "WebSocketConnection":
-        """Send the request and have the application take `websocket.connect`; the connection."""
+        """Send the request, let the application receive `websocket.connect`, and return the connection."""
         self.feed(request() if data is None else data)
         self.task = self.loop.start_one()
         await settle()
@@ -134,7 +134,7 @@ class WebSocketConnection(Conversation, Peer):
         return self
 
     async def open(self, data: bytes | None = None, *, then: bytes = b"", **accept: Any) -> "WebSocketConnection":
-        """Have the application accept, and the client send the bytes `then`; the connection."""
+        """Let the application accept, let the client send the bytes `then`, and return the connection."""
         await self.ask(data)
         await self.send("accept", **accept)
         assert self.wire.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
@@ -144,7 +144,7 @@ class WebSocketConnection(Conversation, Peer):
         return self
 
     async def disconnect(self) -> tuple[int, str | None]:
-        """The code and the reason that the application is told; None if the event has no reason."""
+        """The code and the reason that the application receives; None if the event has no reason."""
         event = await self.receive()
         assert event.pop("type") == "websocket.disconnect"
         code, reason = event.pop("code"), event.pop("reason", None)
@@ -152,28 +152,28 @@ class WebSocketConnection(Conversation, Peer):
         return code, reason
 
     async def finish(self, result: Any = None) -> None:
-        """The application returns, or raises."""
+        """Let the application return or raise."""
         assert self.task is not None
         self.script.finish(result)
         await asyncio.wait([self.task], timeout=5)
         await settle()
 
     def lose(self, error: Exception | None = None) -> None:
-        """The connection is gone."""
+        """Report the connection as lost."""
         self.protocol.connection_lost(error)
 
     def response(self, method: str = "GET") -> Response:
-        """The one response on the wire."""
+        """The only response on the wire."""
         [response] = parse_responses(self.wire, [method], ended=self.ended)
         return response
 
     def frames(self) -> list[ServerFrame]:
-        """The frames on the wire since the handshake, or since last asked."""
+        """The frames on the wire since the handshake or the last call."""
         frames = read_frames(self.wire)
         self.transport.clear_buffer()
         return frames
 
     async def close_as_client(self, code: int | None = 1000) -> None:
-        """Send a close frame and see it answered."""
+        """Send a close frame, and check that the server answers it."""
         self.feed(close(code))
         assert [item.code for item in self.frames()] == [code]

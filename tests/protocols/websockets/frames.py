@@ -1,4 +1,4 @@
-"""WebSocket frames by hand, so that they can be wrong (RFC 6455 section 5.2)."""
+"""WebSocket frames made by hand, so that they can be invalid (RFC 6455 section 5.2)."""
 
 import zlib
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ def frame(
     width: int | None = None,
     length: int | None = None,
 ) -> bytes:
-    """A frame as a client sends it.
+    """A frame of a client.
 
     Args:
-        opcode: any number of four bits.
-        payload: before masking.
-        fin: whether the message ends with it.
-        rsv: the reserved bits: 4, 2, 1 for RSV1, RSV2, RSV3.
+        opcode: a number of four bits.
+        payload: the payload before masking.
+        fin: whether the frame is the last one of its message.
+        rsv: the reserved bits: 4 for RSV1, 2 for RSV2, 1 for RSV3.
         mask: None for an unmasked frame.
-        width: bytes of the extended length (0, 2 or 8), the shortest form if not given.
-        length: the length that is announced, if not the payload's.
+        width: the bytes of the extended length (0, 2 or 8); the shortest form by default.
+        length: the announced length; the length of the payload by default.
     """
     size = len(payload) if length is None else length
     if width is None:
@@ -40,7 +40,7 @@ def frame(
 
 
 def apply_mask(payload: bytes, mask: bytes) -> bytes:
-    """Each byte with the byte of the key that is its turn (RFC 6455 section 5.3)."""
+    """Combine each byte with the next byte of the key, in turn (RFC 6455 section 5.3)."""
     repeated = mask * (len(payload) // 4 + 1)
     return (int.from_bytes(payload, "big") ^ int.from_bytes(repeated[: len(payload)], "big")).to_bytes(
         len(payload), "big"
@@ -48,19 +48,19 @@ def apply_mask(payload: bytes, mask: bytes) -> bytes:
 
 
 def close(code: int | None = None, reason: bytes = b"") -> bytes:
-    """A client's close frame."""
+    """A close frame of a client."""
     return frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + reason)
 
 
 def deflated(payload: bytes, bits: int = 15) -> bytes:
-    """`payload` as the whole of a compressed message (RFC 7692 section 7.2.1)."""
+    """`payload` as one whole compressed message (RFC 7692 section 7.2.1)."""
     compressor = zlib.compressobj(9, wbits=-bits)
     return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 @dataclass(frozen=True)
 class ServerFrame:
-    """A frame as the server sent it."""
+    """A frame that the server sent."""
 
     opcode: int
     payload: bytes
@@ -69,7 +69,7 @@ class ServerFrame:
 
     @property
     def code(self) -> int | None:
-        """The code of a close frame."""
+        """The code in a close frame."""
         return int.from_bytes(self.payload[:2], "big") if self.payload else None
 
     @property
@@ -79,20 +79,20 @@ class ServerFrame:
 
 
 def take_frame(data: bytearray) -> ServerFrame | None:
-    """Take the first of the server's frames, strictly: unmasked, with its length in the shortest form.
+    """Take the first frame of the server and check it: unmasked, with its length in the shortest form.
 
     Returns:
-        None if it has not come whole.
+        None if the frame is not complete.
     """
     if len(data) < 2:
         return None
     first, second = data[0], data[1]
-    assert second < 0x80, "a server does not mask"
+    assert second < 0x80, "a server must not mask"
     width = {126: 2, 127: 8}.get(second, 0)
     if len(data) < 2 + width:
         return None
     size = int.from_bytes(data[2 : 2 + width], "big") if width else second
-    assert width == (0 if size < 126 else 2 if size < 1 << 16 else 8), "not the shortest length"
+    assert width == (0 if size < 126 else 2 if size < 1 << 16 else 8), "the length is not in its shortest form"
     end = 2 + width + size
     if len(data) < end:
         return None
@@ -102,7 +102,7 @@ def take_frame(data: bytearray) -> ServerFrame | None:
 
 
 def read_frames(data: bytes) -> list[ServerFrame]:
-    """The server's frames, all of them whole."""
+    """The frames of the server, which must all be complete."""
     rest = bytearray(data)
     frames = []
     while rest:

@@ -1,4 +1,4 @@
-"""A client of WebSockets over HTTP/2: the library `h2`, and frames by hand."""
+"""A client for WebSockets over HTTP/2: the library `h2`, with frames made by hand."""
 
 import socket
 import ssl
@@ -18,11 +18,11 @@ VERSION = (b"sec-websocket-version", b"13")
 
 
 class Stream:
-    """What has come on a stream.
+    """What the client has received on a stream.
 
     Attributes:
-        headers: of the response, None before it.
-        body: bytes that were not taken.
+        headers: the headers of the response; None before they arrive.
+        body: the bytes that were not taken yet.
         reset: the error code of RST_STREAM, or None.
     """
 
@@ -34,11 +34,11 @@ class Stream:
 
 
 class Client:
-    """One connection of HTTP/2.
+    """One HTTP/2 connection.
 
     Args:
-        context: for TLS, if it is spoken.
-        reads: whether windows are opened for what has come.
+        context: the TLS context; None for clear text.
+        reads: whether the client opens windows for the bytes that it receives.
     """
 
     def __init__(self, server: ServerProcess, context: ssl.SSLContext | None = None, reads: bool = True) -> None:
@@ -52,7 +52,7 @@ class Client:
         self.closed = False
         self._rest = b""
         self._send()
-        # The settings of the server.
+        # Read the settings of the server.
         while not self.h2.remote_settings.enable_connect_protocol and not self.closed:
             self.read()
 
@@ -65,7 +65,7 @@ class Client:
     def request(
         self, *fields: tuple[bytes, bytes], method: bytes = b"GET", path: bytes = b"/", end: bool = True
     ) -> int:
-        """Send a request; its stream."""
+        """Send a request and return its stream."""
         number: int = self.h2.get_next_available_stream_id()
         pseudo = [(b":method", method), (b":scheme", b"http"), (b":authority", b"localhost"), (b":path", path)]
         self.streams[number] = Stream()
@@ -74,32 +74,32 @@ class Client:
         return number
 
     def ask(self, path: bytes = b"/echo", *fields: tuple[bytes, bytes]) -> int:
-        """Ask for a WebSocket; its stream."""
+        """Send the request for a WebSocket and return its stream."""
         protocol = (b":protocol", b"websocket")
         return self.request(protocol, VERSION, *fields, method=b"CONNECT", path=path, end=False)
 
     def open(self, path: bytes = b"/echo", *fields: tuple[bytes, bytes]) -> int:
-        """Open a WebSocket; its stream."""
+        """Open a WebSocket and return its stream."""
         number = self.ask(path, *fields)
         assert self.get_headers(number)[b":status"] == b"200"
         return number
 
     def get_headers(self, number: int) -> dict[bytes, bytes]:
-        """The headers of a response."""
+        """Wait for the headers of the response."""
         stream = self.streams[number]
         while stream.headers is None:
             self.read()
         return stream.headers
 
     def get_end(self, number: int) -> Stream:
-        """The stream, once it is closed by the server."""
+        """Wait until the server closes the stream, and return the stream."""
         stream = self.streams[number]
         while not stream.ended and stream.reset is None:
             self.read()
         return stream
 
     def write(self, number: int, data: bytes) -> None:
-        """Send bytes on a stream, as far as its window lets them."""
+        """Send bytes on a stream, up to its window."""
         view = memoryview(data)
         while view:
             room = min(self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
@@ -133,7 +133,7 @@ class Client:
             self.read()
 
     def read(self) -> None:
-        """Read what has come, and answer it."""
+        """Read the available bytes and let the library answer them."""
         assert not self.closed
         data = self.socket.recv(1 << 18)
         if not data:
@@ -155,7 +155,7 @@ class Client:
         self._send()
 
     def _without_goaway(self, data: bytes) -> bytes:
-        """The whole frames of what has come, but for GOAWAY, after which the library reads nothing."""
+        """The complete frames among the received bytes, except GOAWAY: the library reads nothing after a GOAWAY."""
         rest = self._rest + data
         frames = b""
         while len(rest) >= HEAD and len(rest) >= (end := HEAD + int.from_bytes(rest[:3], "big")):

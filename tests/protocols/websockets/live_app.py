@@ -1,4 +1,4 @@
-"""The application of the live tests: what it does is in the path."""
+"""The application of the live tests: the path selects what it does."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""An application that ends, and a server that does, while there is a client to be told."""
+"""The application or the server ends while the client is still connected."""
 
 import asyncio
 from typing import Any
@@ -33,7 +33,7 @@ async def test_the_application_raises(connect: Any, caplog: pytest.LogCaptureFix
         await connection.send("send", text="")
 
 
-async def test_the_application_returns_something(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_application_returns_a_value(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect().open()
     await connection.finish(123)
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
@@ -43,7 +43,7 @@ async def test_the_application_returns_something(connect: Any, caplog: pytest.Lo
 
 
 @pytest.mark.parametrize(("result", "code"), [(None, 1000), (ValueError(), 1011)])
-async def test_a_receiver_that_outlives_the_application(connect: Any, result: Any, code: int) -> None:
+async def test_a_receive_that_outlives_the_application(connect: Any, result: Any, code: int) -> None:
     connection = await connect().open()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
@@ -84,24 +84,26 @@ async def test_the_application_ends_before_accepting(
     assert [record.getMessage() for record in caplog.records] == [logged]
 
 
-async def test_an_application_that_lets_a_disconnect_pass(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_application_that_does_not_catch_the_disconnect(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = await connect().open()
     connection.lose()
     await connection.finish(ClientDisconnected())
     assert caplog.records == []
 
 
-async def test_an_application_that_lets_the_disconnect_of_another_pass(
+async def test_an_application_that_does_not_catch_the_disconnect_of_another_client(
     connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that sends to several clients may be told of any of them."""
+    """An application that sends to several clients may get a disconnect of any of them."""
     connection = await connect().open()
     await connection.finish(ClientDisconnected())
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xe8")]
     assert caplog.records == []
 
 
-async def test_a_receiver_that_outlives_an_application_which_never_accepted(connect: Any) -> None:
+async def test_a_receive_that_outlives_an_application_that_did_not_accept(connect: Any) -> None:
     connection = await connect().ask()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
@@ -119,7 +121,7 @@ async def test_an_application_that_fails_after_the_end(connect: Any, caplog: pyt
     assert connection.wire == b""
 
 
-async def test_tasks_are_known_while_they_run(connect: Any) -> None:
+async def test_tasks_are_registered_while_they_run(connect: Any) -> None:
     connection = await connect().open()
     assert len(connection.state.tasks) == 1
     await connection.finish()
@@ -143,7 +145,7 @@ async def test_shutdown(connect: Any) -> None:
     connection.protocol.shutdown()
 
 
-async def test_shutdown_waits_shortly_for_the_clients_close_frame(connect: Any) -> None:
+async def test_shutdown_waits_a_short_time_for_the_close_frame_of_the_client(connect: Any) -> None:
     connection = await connect().open()
     connection.protocol.shutdown()
     assert connection.loop.timers == [2.0]
@@ -187,7 +189,7 @@ async def test_shutdown_of_a_closing_connection(connect: Any) -> None:
     assert connection.loop.timers == []
 
 
-async def test_shutdown_within_a_denial(connect: Any) -> None:
+async def test_shutdown_during_a_denial(connect: Any) -> None:
     connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     connection.protocol.shutdown()

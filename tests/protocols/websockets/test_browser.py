@@ -1,4 +1,4 @@
-"""A page in a real browser, headless: its WebSocket, its compression, its idea of a clean close."""
+"""A page in a real headless browser: its WebSocket, the compression, and a close that the browser calls clean."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_a_page(codec_name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codec_name", SERVED)
 def test_a_page_over_http2(codec_name: str, tmp_path: Path) -> None:
-    """The browser opens the WebSockets on the connection that the page came over."""
+    """The browser opens the WebSockets on the connection that it used for the page."""
     certificate = tmp_path / "certificate.pem"
     trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     check_page(codec_name, tmp_path, "2", "--http2", "--ssl-certfile", str(certificate))

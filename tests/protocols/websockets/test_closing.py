@@ -1,4 +1,4 @@
-"""How a WebSocket comes to an end: by the client, the application, the network (RFC 6455 section 7)."""
+"""How a WebSocket ends: by the client, the application or the network (RFC 6455 section 7)."""
 
 import asyncio
 from typing import Any
@@ -46,7 +46,7 @@ async def test_the_application_closes(connect: Any, message: Any, code: int, rea
             await connection.send(kind)
         assert str(caught.value) == f"Unexpected ASGI message 'websocket.{kind}', after sending 'websocket.close'."
     assert not connection.transport.closed
-    # Nothing is answered any more but a close frame, and that with the end.
+    # The server now answers only a close frame, and then it closes the connection.
     connection.feed(frame(TEXT, b"too late") + frame(PING) + close(code))
     assert connection.transport.closed
     connection.feed(frame(PING))

@@ -1,4 +1,4 @@
-"""The codecs by themselves: the same bytes give the same events and replies, on all and however they are split."""
+"""The codecs alone: the same bytes cause the same events and replies on all codecs, however they are split."""
 
 import asyncio
 import itertools
@@ -46,7 +46,7 @@ payloads = st.one_of(
     st.text(max_size=5).map(str.encode).map(deflated),
     st.sampled_from([b"\xe2", b"\x82\xac", b"\x03\xe8", b"\x03\xe8bye", b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"]),
 )
-# Mostly what is allowed, so that conversations get somewhere.
+# The frames are mostly valid, so that the conversations do not end at once.
 opcodes = st.sampled_from([0, 0, 1, 1, 1, 2, 2, 8, 9, 10, 3, 15])
 frames = st.builds(
     frame,
@@ -92,7 +92,7 @@ def test_masks(mask: bytes, payload: bytes) -> None:
 
 
 @pytest.mark.parametrize("codec_class", CLASSES, ids=installed())
-def test_nothing_comes_after_the_end(codec_class: type[Codec]) -> None:
+def test_no_event_comes_after_the_end(codec_class: type[Codec]) -> None:
     codec = codec_class(1000, None)
     assert codec.feed(close(1000) + frame(TEXT, b"x")) == [PeerClosed(1000, "")]
     assert codec.feed(frame(TEXT, b"x")) == []

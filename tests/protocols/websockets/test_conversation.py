@@ -1,4 +1,4 @@
-"""What the application sees and says while the WebSocket is open (ASGI specification, WebSocket)."""
+"""What the application receives and sends while the WebSocket is open (ASGI specification, WebSocket)."""
 
 import asyncio
 import enum
@@ -28,8 +28,8 @@ async def test_text_and_binary(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("data", [frame(BINARY, b"ab"), frame(BINARY, b"a", fin=False) + frame(CONT, b"b")])
-async def test_binary_messages_are_bytes_themselves(connect: Any, data: bytes) -> None:
-    """Not of a type that equals bytes, but cannot be a key."""
+async def test_binary_messages_have_the_type_bytes(connect: Any, data: bytes) -> None:
+    """A type that only equals bytes, such as bytearray, could not be a key."""
     connection = await connect().open(then=data)
     received = (await connection.receive())["bytes"]
     assert (type(received), received) == (bytes, b"ab")
@@ -70,7 +70,7 @@ async def test_sending_any_type_of_bytes(connect: Any, kind: str, offer: bytes |
 
 
 class Shout(str):
-    """A subclass that is shown, and encoded, as something else."""
+    """A subclass of str with another `__str__` and `encode`."""
 
     def __str__(self) -> str:
         return self.upper()
@@ -88,7 +88,7 @@ async def test_sending_a_subclass_of_str(connect: Any, text: str, offer: bytes |
     assert (sent.opcode, inflated(sent.payload) if offer else sent.payload) == (TEXT, "Grüße".encode())
 
 
-async def test_bytes_are_sent_where_there_is_text_too(connect: Any) -> None:
+async def test_sends_the_bytes_if_a_message_has_bytes_and_text(connect: Any) -> None:
     connection = await connect().open()
     await connection.send("send", text="text", bytes=b"bytes")
     await connection.send("send", text="text", bytes=b"")
@@ -205,7 +205,7 @@ async def test_compressed_both_ways(connect: Any, offer: bytes) -> None:
     assert (first.payload == second.payload) == (b"takeover" in offer)
 
 
-async def test_an_uncompressed_message_where_deflate_is_on(connect: Any) -> None:
+async def test_an_uncompressed_message_with_deflate_on(connect: Any) -> None:
     connection = await connect().open(request(DEFLATE))
     connection.feed(frame(TEXT, b"pla", fin=False) + frame(CONT, b"in") + frame(PING))
     assert (await connection.receive())["text"] == "plain"

@@ -1,4 +1,4 @@
-"""The negotiation of permessage-deflate, and both directions of it."""
+"""The negotiation of permessage-deflate, and compression in both directions."""
 
 import contextlib
 import os
@@ -64,7 +64,7 @@ def test_malformed_extensions(value: str) -> None:
 
 @pytest.mark.parametrize("filler", [",", " ", "a,", "a;b,", ";", "a;b;", '"', 'a;b="', "\\", "= "])
 def test_doubling_the_field_doubles_the_work(filler: str) -> None:
-    # A pattern that backtracked would take hours for this.
+    # A pattern that backtracks would take hours for this field.
     for value in (filler * 30_000, "a;b" + filler * 30_000):
         with contextlib.suppress(ValueError):
             assert len(parse_extensions(value)) <= 30_001
@@ -130,7 +130,7 @@ MESSAGES = (b"", b"", b"x", b"Hello" * 10000, bytes(range(256)) * 40, b"")
 
 @pytest.mark.parametrize("takeover", [False, True])
 @pytest.mark.parametrize("bits", [9, 12])
-def test_what_we_compress(takeover: bool, bits: int) -> None:
+def test_messages_that_the_server_compresses(takeover: bool, bits: int) -> None:
     ours = PerMessageDeflate(DeflateParameters(not takeover, False, bits, None))
     theirs = zlib.decompressobj(wbits=-bits)
     for message in MESSAGES:
@@ -142,7 +142,7 @@ def test_what_we_compress(takeover: bool, bits: int) -> None:
 @pytest.mark.parametrize("takeover", [False, True])
 @pytest.mark.parametrize("bits", [9, 12, 15, None])
 @pytest.mark.parametrize("pieces", [1, 2, 5])
-def test_what_we_decompress(takeover: bool, bits: int | None, pieces: int) -> None:
+def test_messages_that_the_server_decompresses(takeover: bool, bits: int | None, pieces: int) -> None:
     ours = PerMessageDeflate(DeflateParameters(False, not takeover, 12, bits))
     theirs = zlib.compressobj(wbits=-(bits or 15))
     for message in MESSAGES:
@@ -163,7 +163,7 @@ def test_nothing_is_allocated_before_it_is_needed() -> None:
     assert deflate._compressor is None
 
 
-def test_a_message_that_ends_on_its_limit() -> None:
+def test_a_message_that_ends_at_its_limit() -> None:
     for size in (0, 1, 3000):
         deflate = PerMessageDeflate(PLAIN)
         data = deflated(bytes(size))
@@ -177,7 +177,7 @@ def _packed(message: bytes) -> bytes:
     return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
-# Around what is inflated at once, where zlib may have taken in everything and hold something back.
+# Sizes around the size of one inflated piece. zlib may have taken all input there and still hold some output.
 EDGES = [size + step for size in (1 << 18, 1 << 19, (1 << 18) + (1 << 16)) for step in range(-3, 4)]
 
 
@@ -194,7 +194,7 @@ def test_large_messages_are_measured_first(filler: bytes) -> None:
                     PerMessageDeflate(PLAIN).decompress(packed, True, limit)
 
 
-def test_the_window_is_kept_when_a_message_was_measured() -> None:
+def test_measuring_a_message_keeps_the_window() -> None:
     message = os.urandom(200) * 5000
     sender = zlib.compressobj(9, wbits=-15)
     receiver = PerMessageDeflate(PLAIN)
@@ -204,7 +204,7 @@ def test_the_window_is_kept_when_a_message_was_measured() -> None:
 
 
 class Uncopied:
-    """A decompressor of a Python whose zlib cannot copy."""
+    """A decompressor as on a Python whose zlib cannot copy decompressors."""
 
     def __init__(self, **options: int) -> None:
         self._decompressor = _decompressobj(**options)
@@ -222,7 +222,7 @@ def test_messages_that_cannot_be_measured_are_bounded_too(monkeypatch: pytest.Mo
         PerMessageDeflate(PLAIN).decompress(_packed(message), True, len(message) - 1)
 
 
-def test_a_stream_that_ends_where_a_piece_does() -> None:
+def test_a_stream_that_ends_at_the_end_of_a_piece() -> None:
     for size in EDGES:
         compressor = zlib.compressobj(9, wbits=-15)
         packed = compressor.compress(bytes(size)) + compressor.flush()
@@ -230,7 +230,7 @@ def test_a_stream_that_ends_where_a_piece_does() -> None:
 
 
 def test_a_bomb_is_refused_before_it_grows() -> None:
-    """At most ten bytes of memory for each that was received, where what is inflated is over the limit."""
+    """If the inflated message is over the limit, the memory is at most ten times the received bytes."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="this interpreter does not trace allocations")
     packed = _packed(bytes(256 << 20))
     deflate = PerMessageDeflate(PLAIN)
@@ -264,9 +264,9 @@ def test_a_message_of_many_streams() -> None:
 
 
 def _with_fixed_codes(payload: bytes) -> bytes:
-    """Bytes from 144 on, each in the nine bits that fixed codes have for it (RFC 1951 section 3.2.6)."""
+    """Encode bytes from 144 on, which have codes of nine bits in the fixed Huffman table (RFC 1951 section 3.2.6)."""
     literals = [format(0b110010000 + byte - 144, "09b") for byte in payload]
-    # A block with fixed codes and its end, then the empty block of a flush, whose last bytes are cut off.
+    # A block with fixed codes and its end, then the empty block of a flush without its last bytes.
     bits = "".join(["010", *literals, "0000000", "000"])
     octets = [bits[start : start + 8] for start in range(0, len(bits), 8)]
     return bytes(int(octet[::-1], 2) for octet in octets)
@@ -274,7 +274,9 @@ def _with_fixed_codes(payload: bytes) -> bytes:
 
 @pytest.mark.parametrize("fragmented", [False, True])
 @pytest.mark.parametrize("size", [1000, 100_000])
-async def test_a_message_at_the_limit_that_compression_makes_longer(connect: Any, size: int, fragmented: bool) -> None:
+async def test_a_message_at_the_limit_whose_compressed_form_is_longer(
+    connect: Any, size: int, fragmented: bool
+) -> None:
     payload = b"\xff" * size
     packed = _with_fixed_codes(payload)
     assert len(packed) > size * 9 // 8

@@ -1,4 +1,4 @@
-"""A WebSocket that is refused: a 403, or a response of the application's own."""
+"""A WebSocket that is refused: with a 403, or with a response of the application."""
 
 import asyncio
 import logging
@@ -98,7 +98,7 @@ async def test_connection_options_are_sent_once(connect: Any, refused: bool) -> 
     assert [value for name, value in connection.response().headers if name == b"connection"] == [b"x-hop, close"]
 
 
-async def test_a_denial_that_was_begun_leaves_nothing_in_the_answer_to_its_failure(connect: Any) -> None:
+async def test_the_answer_to_a_failed_denial_has_no_fields_of_the_denial(connect: Any) -> None:
     connection = await connect().ask()
     headers = [(b"connection", b"x-hop"), (b"content-length", b"7"), (b"x-ours", b"1")]
     await connection.send("http.response.start", status=401, headers=headers)
@@ -120,7 +120,7 @@ async def test_a_denial_with_204_has_no_length(connect: Any) -> None:
     assert connection.wire == b"HTTP/1.1 204 No Content\r\nserver: uvicorn\r\nconnection: close\r\n\r\n"
 
 
-async def test_a_denial_whose_body_is_no_bytes(connect: Any) -> None:
+async def test_a_denial_whose_body_is_not_bytes(connect: Any) -> None:
     connection = await connect().ask()
     await connection.send("http.response.start", status=401)
     with pytest.raises(TypeError, match="response body must be bytes"):
@@ -141,7 +141,7 @@ async def test_a_streamed_denial(connect: Any) -> None:
     assert (response.status, response.body, response.whole) == (404, b"not here", True)
 
 
-async def test_a_waiting_receiver_learns_of_the_denial(connect: Any) -> None:
+async def test_a_waiting_receive_ends_with_the_denial(connect: Any) -> None:
     connection = await connect().ask()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
@@ -151,7 +151,7 @@ async def test_a_waiting_receiver_learns_of_the_denial(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [{"status": 101}, {"status": 200, "headers": [(b"a b", b"")]}])
-async def test_a_denial_that_breaks_the_wire(connect: Any, message: Any) -> None:
+async def test_an_invalid_denial(connect: Any, message: Any) -> None:
     connection = await connect().ask()
     with pytest.raises(RuntimeError):
         await connection.send("http.response.start", **message)
@@ -159,7 +159,7 @@ async def test_a_denial_that_breaks_the_wire(connect: Any, message: Any) -> None
     assert connection.wire.startswith(b"HTTP/1.1 101 ")
 
 
-async def test_a_denial_that_was_only_begun(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_denial_that_was_only_started(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     await connection.finish()
@@ -168,7 +168,7 @@ async def test_a_denial_that_was_only_begun(connect: Any, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("full", [False, True])
-async def test_a_denial_that_breaks_off(connect: Any, full: bool) -> None:
+async def test_a_denial_without_its_end(connect: Any, full: bool) -> None:
     connection = await connect(full=full).ask()
     await connection.send("http.response.start", status=404)
     await connection.send("http.response.body", body=b"half", more_body=True)
@@ -180,7 +180,7 @@ async def test_a_denial_that_breaks_off(connect: Any, full: bool) -> None:
         await connection.send("http.response.body", body=b"the other half")
 
 
-async def test_the_connection_is_lost_within_a_denial(connect: Any) -> None:
+async def test_the_connection_is_lost_during_a_denial(connect: Any) -> None:
     connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     connection.lose()

@@ -1,4 +1,4 @@
-"""Reading pauses while the application is behind, writing waits while the client is."""
+"""Reading pauses while the application is behind, and writing waits while the client is behind."""
 
 import asyncio
 import gc
@@ -22,7 +22,7 @@ async def test_reading_pauses_at_the_high_water_mark(connect: Any) -> None:
     assert not connection.transport.reading
     for number in range(8):
         assert (await connection.receive())["text"] == str(number)
-        # A quarter is the low-water mark.
+        # The low-water mark is a quarter of the high-water mark.
         assert connection.transport.reading == (number >= 5)
 
 
@@ -59,14 +59,14 @@ async def test_a_queue_without_a_limit_of_messages_has_one_of_bytes(connect: Any
     assert not connection.transport.reading
 
 
-async def test_a_cancelled_reader_loses_nothing(connect: Any) -> None:
+async def test_a_cancelled_receive_loses_nothing(connect: Any) -> None:
     connection = await connect().open()
     early, late = [asyncio.ensure_future(connection.script.receive()) for _ in range(2)]
     await settle()
     early.cancel()
     await settle()
     connection.feed(frame(TEXT, b"x"))
-    # Woken, and cancelled before it runs.
+    # The receive is woken, and cancelled before it runs.
     late.cancel()
     await settle()
     assert early.cancelled()
@@ -74,8 +74,8 @@ async def test_a_cancelled_reader_loses_nothing(connect: Any) -> None:
     assert (await connection.receive())["text"] == "x"
 
 
-async def test_cancelled_readers_leave_nothing_behind(connect: Any) -> None:
-    """Applications cancel `receive` again and again, when they only look for a disconnect."""
+async def test_cancelled_receives_keep_nothing(connect: Any) -> None:
+    """An application that only checks for a disconnect cancels `receive` again and again."""
     connection = await connect().open()
 
     def count_futures() -> int:
@@ -91,7 +91,7 @@ async def test_cancelled_readers_leave_nothing_behind(connect: Any) -> None:
     assert count_futures() < before + 5
 
 
-async def test_a_waiting_application_keeps_reading_going(connect: Any) -> None:
+async def test_keeps_reading_while_the_application_waits(connect: Any) -> None:
     connection = await connect(ws_max_queue=2).open()
     for _ in range(10):
         waiting = asyncio.ensure_future(connection.receive())
@@ -108,7 +108,7 @@ async def test_large_messages_fill_the_queue_sooner(connect: Any) -> None:
     assert connection.transport.reading
 
 
-async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
+async def test_keeps_reading_for_the_closing_handshake(connect: Any) -> None:
     connection = await connect(ws_max_queue=1).open(then=frame(TEXT, b"x"))
     await connection.send("close")
     assert connection.transport.reading
@@ -117,16 +117,16 @@ async def test_reading_goes_on_for_the_closing_handshake(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("bad", [b"\xff\xff", frame(TEXT, b"x", mask=None)])
-async def test_reading_goes_on_for_the_close_frame_of_a_failure(connect: Any, bad: bytes) -> None:
-    """What the client has sent must be read, or the reset for it overtakes our close frame."""
+async def test_keeps_reading_after_a_failure(connect: Any, bad: bytes) -> None:
+    """The server must read what the client has sent; otherwise a reset overtakes the server's close frame."""
     connection = await connect(full=True, ws_max_queue=1).open(then=frame(TEXT, b"x") + bad)
     assert [item.code for item in connection.frames()] == [1002]
     assert connection.transport.eof_written
     assert connection.transport.reading
 
 
-async def test_reading_goes_on_for_the_answer_to_our_close_frame(connect: Any) -> None:
-    """Messages that the application has not read stay, when it is not the one that closes."""
+async def test_keeps_reading_for_the_answer_to_our_close_frame(connect: Any) -> None:
+    """If the application does not close the WebSocket itself, it can still receive its unread messages."""
     connection = await connect(ws_max_queue=1).open(then=frame(TEXT, b"x"))
     await connection.finish()
     connection.feed(frame(TEXT, b"y"))
@@ -156,7 +156,7 @@ async def test_send_waits_for_a_client_that_leaves(connect: Any) -> None:
         await sending
 
 
-async def test_receive_goes_on_while_writing_is_paused(connect: Any) -> None:
+async def test_receive_works_while_writing_is_paused(connect: Any) -> None:
     connection = await connect(ws_max_queue=1).open()
     connection.protocol.pause_writing()
     for _ in range(3):
@@ -165,7 +165,7 @@ async def test_receive_goes_on_while_writing_is_paused(connect: Any) -> None:
         assert connection.transport.reading
 
 
-async def test_a_client_that_does_not_take_its_pongs(connect: Any) -> None:
+async def test_a_client_that_does_not_read_its_pongs(connect: Any) -> None:
     connection = await connect(ws_max_queue=4).open()
     connection.protocol.pause_writing()
     connection.feed(frame(PING) + frame(TEXT, b"x"))
@@ -177,7 +177,7 @@ async def test_a_client_that_does_not_take_its_pongs(connect: Any) -> None:
     assert [item.opcode for item in connection.frames()] == [PONG]
 
 
-async def test_pongs_taken_while_the_queue_is_full(connect: Any) -> None:
+async def test_pongs_are_read_while_the_queue_is_full(connect: Any) -> None:
     connection = await connect(ws_max_queue=4).open()
     connection.protocol.pause_writing()
     connection.feed(frame(PING) + frame(TEXT, b"x") * 4)
@@ -188,7 +188,7 @@ async def test_pongs_taken_while_the_queue_is_full(connect: Any) -> None:
     assert connection.transport.reading
 
 
-async def test_a_client_that_takes_nothing_is_cut_off(connect: Any) -> None:
+async def test_cuts_off_a_client_that_does_not_read(connect: Any) -> None:
     connection = await connect(full=True, timeout_send=7, ws_ping_interval=None).open()
     connection.transport.unsent = 1000
     connection.protocol.pause_writing()
@@ -215,7 +215,7 @@ async def test_nothing_is_written_after_a_client_was_cut_off(connect: Any) -> No
     assert await connection.disconnect() == (1005, None)
 
 
-async def test_a_client_that_takes_something_in_time(connect: Any) -> None:
+async def test_keeps_a_client_that_reads_slowly(connect: Any) -> None:
     connection = await connect(timeout_send=7, ws_ping_interval=None).open()
     connection.protocol.resume_writing()
     connection.protocol.pause_writing()
@@ -231,7 +231,10 @@ async def test_a_client_that_takes_something_in_time(connect: Any) -> None:
     moves=st.lists(st.one_of(st.binary(max_size=12), st.none()), max_size=30),
 )
 def test_water_marks(limits: tuple[int, int], moves: list[bytes | None]) -> None:
-    """Either limit makes it full, and a quarter of both is drained, whatever came (bytes) and was read (None)."""
+    """The inbox is full at either limit, and drained at a quarter of both.
+
+    Each move is a message that arrives (bytes), or a message that the application receives (None).
+    """
     inbox = Inbox(*limits)
     unread: list[bytes] = []
     for move in moves:

@@ -1,4 +1,4 @@
-"""The opening handshake (RFC 6455 section 4.2), behind every parser and in front of every codec."""
+"""The opening handshake (RFC 6455 section 4.2), after every parser and before every codec."""
 
 import asyncio
 import contextvars
@@ -67,7 +67,7 @@ async def test_accept(connect: Any, entry: Any) -> None:
 
 
 @pytest.mark.parametrize("accept", [{}, {"subprotocol": None, "headers": None}])
-async def test_bytes_behind_the_request(connect: Any, entry: Any, accept: Any) -> None:
+async def test_bytes_after_the_request(connect: Any, entry: Any, accept: Any) -> None:
     connection = await connect(entry).ask(request() + frame(TEXT, b"one") + frame(TEXT, b"two")[:4])
     connection.feed(frame(TEXT, b"two")[4:])
     await connection.send("accept", **accept)
@@ -83,7 +83,7 @@ async def test_the_request_byte_by_byte(connect: Any, entry: Any) -> None:
     assert not connection.transport.closed
 
 
-async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
+async def test_pauses_reading_if_too_much_arrives_before_the_answer(connect: Any) -> None:
     connection = await connect().ask()
     early = frame(TEXT, b"x" * 65536)
     connection.feed(early[:65536])
@@ -96,8 +96,8 @@ async def test_too_much_before_the_answer_pauses_reading(connect: Any) -> None:
 
 
 @pytest.mark.parametrize(("end", "code"), [(close(3000, b"bye"), 3000), (frame(TEXT, b"\xff"), 1007)])
-async def test_an_end_before_the_answer(connect: Any, end: bytes, code: int) -> None:
-    """The client leaves without waiting: what it sent is received, and then that it has left."""
+async def test_the_client_leaves_before_the_answer(connect: Any, end: bytes, code: int) -> None:
+    """The application receives what the client sent before it left, and then the disconnect."""
     connection = await connect().ask()
     connection.feed(frame(TEXT, b"early") + end)
     await connection.send("accept")
@@ -154,7 +154,7 @@ async def test_rejected(connect: Any, entry: Any, status: int, changes: Any) -> 
     assert connection.state.total_requests == 1
 
 
-async def test_the_version_that_is_spoken_is_sent(connect: Any, entry: Any) -> None:
+async def test_a_refusal_names_the_supported_version(connect: Any, entry: Any) -> None:
     connection = connect(entry).feed(request(sec_websocket_version=b"7"))
     headers = connection.response().headers
     assert (b"sec-websocket-version", b"13") in headers
@@ -183,7 +183,7 @@ async def test_no_upgrade(connect: Any, changes: Any) -> None:
     assert (b"connection", b"upgrade, close") in response.headers
 
 
-async def test_no_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_request_that_is_not_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect().feed(b"\x00\x01\r\n\r\n")
     assert connection.response().status == 400
     assert connection.response().body == b"Invalid HTTP request received."
@@ -220,7 +220,7 @@ async def test_the_limit_is_not_reached(connect: Any, entry: Any) -> None:
         ([(b"x", b"a\r\nb: c")], "Invalid HTTP header value."),
     ],
 )
-async def test_headers_that_break_the_wire(connect: Any, headers: Any, error: str) -> None:
+async def test_invalid_headers(connect: Any, headers: Any, error: str) -> None:
     connection = await connect().ask()
     with pytest.raises(RuntimeError) as caught:
         await connection.send("accept", headers=headers)
@@ -235,7 +235,7 @@ async def test_headers_that_break_the_wire(connect: Any, headers: Any, error: st
     [b"Content-Length", b"transfer-encoding", b"Connection", b"upgrade", b"sec-websocket-accept",
      b"Sec-WebSocket-Extensions"],
 )  # fmt: skip
-async def test_headers_that_are_not_the_applications_are_ignored(connect: Any, name: bytes) -> None:
+async def test_ignores_headers_that_only_the_server_may_send(connect: Any, name: bytes) -> None:
     connection, plain = connect(), connect()
     for each in (connection, plain):
         await each.ask()
@@ -253,7 +253,7 @@ async def test_headers_of_any_type_of_bytes(connect: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("header", [("x", b"1"), (b"x", "1"), (1, b"1"), (b"x", None)])
-async def test_headers_that_are_no_bytes(connect: Any, header: Any) -> None:
+async def test_headers_that_are_not_bytes(connect: Any, header: Any) -> None:
     connection = await connect().ask()
     with pytest.raises(TypeError, match=r"header (name|value) must be bytes, got"):
         await connection.send("accept", headers=[header])
@@ -261,13 +261,13 @@ async def test_headers_that_are_no_bytes(connect: Any, header: Any) -> None:
     assert connection.wire.startswith(b"HTTP/1.1 101 ")
 
 
-async def test_an_empty_subprotocol_is_none(connect: Any) -> None:
+async def test_an_empty_subprotocol_is_not_sent(connect: Any) -> None:
     connection = await connect().ask()
     await connection.send("accept", subprotocol="")
     assert b"sec-websocket-protocol" not in connection.wire
 
 
-async def test_a_subprotocol_that_breaks_the_wire(connect: Any) -> None:
+async def test_an_invalid_subprotocol(connect: Any) -> None:
     connection = await connect().ask()
     with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
         await connection.send("accept", subprotocol="a\r\nb: c")
@@ -351,7 +351,7 @@ async def test_config_is_loaded(ws_protocol_cls: Any) -> None:
 
 
 async def test_an_upgrade_among_others(connect: Any) -> None:
-    """RFC 9110 section 7.8: the server names the one that it has chosen."""
+    """RFC 9110 section 7.8: the server names the protocol that it has chosen."""
     connection = await connect().ask(request(upgrade=b"h2c , WebSocket"))
     await connection.send("accept")
     head, _, rest = connection.wire.partition(b"\r\n\r\n")

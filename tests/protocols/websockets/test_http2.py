@@ -1,4 +1,4 @@
-"""WebSockets over HTTP/2 (RFC 8441): the handshake, the stream as a transport, and its end."""
+"""WebSockets over HTTP/2 (RFC 8441): the handshake, the stream as a transport, and the end."""
 
 import asyncio
 import functools
@@ -23,12 +23,12 @@ DEFLATE = (b"sec-websocket-extensions", b"permessage-deflate; client_max_window_
 
 
 def ask(stream: int, *fields: tuple[bytes, bytes], **options: Any) -> bytes:
-    """HEADERS that ask for a WebSocket."""
+    """A HEADERS frame that asks for a WebSocket."""
     return connect(stream, VERSION, *fields, **options)
 
 
 class Client(Conversation, Http2Connection):
-    """A connection, and the WebSocket on its first stream."""
+    """A connection with a WebSocket on its first stream."""
 
     def __init__(self, build: str, **options: Any) -> None:
         self.script = Script()
@@ -36,14 +36,14 @@ class Client(Conversation, Http2Connection):
         super().__init__(build, app, interface="asgi3", **options)
 
     async def ask(self, *fields: tuple[bytes, bytes], **options: Any) -> "Client":
-        """Ask for the WebSocket, and have the application take `websocket.connect`; the connection."""
+        """Ask for the WebSocket, let the application receive `websocket.connect`, and return the connection."""
         self.feed(ask(1, *fields, **options))
         await until(lambda: self.script.scope is not None)
         assert await self.script.receive() == {"type": "websocket.connect"}
         return self
 
     async def open(self, *fields: tuple[bytes, bytes], **accept: Any) -> "Client":
-        """Have the application accept; the connection."""
+        """Let the application accept, and return the connection."""
         await self.ask(*fields)
         await self.send("accept", **accept)
         await until(lambda: self.answer(1).heads)
@@ -55,16 +55,16 @@ class Client(Conversation, Http2Connection):
             await asyncio.sleep(0)
 
     async def finish(self) -> None:
-        """The application returns."""
+        """Let the application return."""
         self.script.finish()
         await until(lambda: not self.state.tasks)
 
     def frames(self, stream: int = 1) -> list[ServerFrame]:
-        """The WebSocket frames that have come."""
+        """The WebSocket frames that the client has received."""
         return read_frames(self.answer(stream).body)
 
     def credit(self, stream: int = 1) -> int:
-        """What the client may send more on a stream, of all that it was told."""
+        """The sum of all window updates that the server has sent for the stream."""
         return sum(each.number for each in self.read().of_kind("WINDOW_UPDATE") if each.stream == stream)
 
 
@@ -80,14 +80,14 @@ def enables_connect(client: Client) -> bool:
 
 
 class Foreign:
-    """A class of WebSockets that knows HTTP/1.1 alone."""
+    """A WebSocket class that only knows HTTP/1.1."""
 
 
 # The handshake
 
 
 @pytest.mark.parametrize(("options", "enabled"), [({}, True), ({"ws": "none"}, False), ({"ws": Foreign}, False)])
-async def test_the_setting(make: Any, options: Any, enabled: bool) -> None:
+async def test_announces_extended_connect(make: Any, options: Any, enabled: bool) -> None:
     client = make(hello=False, **options)
     client.read()
     assert enables_connect(client) is enabled
@@ -142,7 +142,7 @@ async def test_accept(make: Any) -> None:
     assert not client.answer(1).ended
 
 
-async def test_a_bad_header_is_the_mistake_of_the_application(make: Any) -> None:
+async def test_a_bad_header_is_an_error_of_the_application(make: Any) -> None:
     client = await make().ask()
     with pytest.raises(RuntimeError, match=r"Invalid HTTP header value\."):
         await client.send("accept", headers=[(b"x", b"a\nb")])
@@ -284,7 +284,7 @@ async def test_frames_before_the_answer(make: Any) -> None:
     assert (await client.receive())["text"] == "early"
 
 
-async def test_too_much_before_the_answer_has_no_credit(make: Any) -> None:
+async def test_gives_no_credit_for_too_much_before_the_answer(make: Any) -> None:
     client = await make().ask()
     early = ws_frame(BINARY, b"x" * 300_000)
     sent = 0
@@ -292,7 +292,7 @@ async def test_too_much_before_the_answer_has_no_credit(make: Any) -> None:
         client.feed(data(1, early[sent : sent + 16384]))
         sent += 16384
         await client.turns()
-    # The window, after what the WebSocket keeps.
+    # The client can send the window, and the bytes that the WebSocket keeps.
     assert 65_536 <= sent < 200_000
     await client.send("accept")
     while sent < len(early):
@@ -303,7 +303,7 @@ async def test_too_much_before_the_answer_has_no_credit(make: Any) -> None:
     assert len((await client.receive())["bytes"]) == 300_000
 
 
-async def test_an_application_that_does_not_receive_stops_its_client_alone(make: Any) -> None:
+async def test_an_application_that_does_not_receive_stops_only_its_client(make: Any) -> None:
     client = await make(ws_max_queue=2).open()
     part = data(1, ws_frame(BINARY, b"x" * 16000))
     sent = 0
@@ -312,14 +312,14 @@ async def test_an_application_that_does_not_receive_stops_its_client_alone(make:
         sent += 16008
         await client.turns()
     assert sent < 300_000
-    # Other streams have the window of the connection.
+    # Other streams can still use the window of the connection.
     client.feed(ask(3, path=b"/other"))
     await until(lambda: client.script.scope["path"] == "/other")
     connection_credit = sum(each.number for each in client.reader.of_kind("WINDOW_UPDATE") if each.stream == 0)
     assert 65_535 + connection_credit - sent >= 32_768
 
 
-async def test_messages_reopen_the_window_when_they_are_taken(make: Any) -> None:
+async def test_receiving_messages_reopens_the_window(make: Any) -> None:
     client = await make(ws_max_queue=1).open()
     message = ws_frame(BINARY, b"x" * 40_000)
     client.feed(*[data(1, message[pos : pos + 16384]) for pos in range(0, len(message), 16384)])
@@ -330,7 +330,7 @@ async def test_messages_reopen_the_window_when_they_are_taken(make: Any) -> None
     assert client.credit() > 40_000
 
 
-async def test_reading_goes_on_when_messages_are_taken(make: Any) -> None:
+async def test_receiving_messages_resumes_reading(make: Any) -> None:
     client = await make(ws_max_queue=1).open()
     for number in range(5):
         client.feed(data(1, ws_frame(TEXT, b"%d" % number)))
@@ -339,7 +339,7 @@ async def test_reading_goes_on_when_messages_are_taken(make: Any) -> None:
     assert (await client.receive())["code"] == 1005
 
 
-async def test_messages_that_were_not_taken_are_dropped_at_the_end(make: Any) -> None:
+async def test_drops_unread_messages_at_the_end(make: Any) -> None:
     client = await make(ws_max_queue=1).open()
     for number in range(3):
         client.feed(data(1, ws_frame(TEXT, b"%d" % number)))
@@ -351,8 +351,8 @@ async def test_messages_that_were_not_taken_are_dropped_at_the_end(make: Any) ->
     assert (await client.receive())["code"] == 1005
 
 
-async def test_pausing_again_before_reading_goes_on(make: Any) -> None:
-    """What came while reading was paused fills the queue again."""
+async def test_pauses_again_before_reading_resumes(make: Any) -> None:
+    """The bytes that arrived while reading was paused fill the queue again."""
     client = await make(ws_max_queue=1).open()
     for number in range(20):
         client.feed(data(1, ws_frame(TEXT, b"%d" % number)))
@@ -383,7 +383,7 @@ async def test_send_waits_for_the_window(make: Any) -> None:
 
 
 async def test_websockets_share_the_connection(make: Any) -> None:
-    """RFC 9218: a WebSocket has no end, so that none waits for the end of another."""
+    """A WebSocket has no end, so no WebSocket waits for the end of another (RFC 9218)."""
     client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20))).open()
     await client.send("send", bytes=b"x" * 200_000)
     client.feed(ask(3, path=b"/other"))
@@ -402,7 +402,7 @@ async def test_the_priority_of_the_client_counts(make: Any) -> None:
     assert client.script.scope["headers"][-1] == (b"priority", b"u=1")
 
 
-async def test_limit_of_bodies_is_not_for_websockets(make: Any) -> None:
+async def test_the_limit_of_bodies_does_not_apply_to_websockets(make: Any) -> None:
     client = await make(limit_request_body=10).open()
     client.feed(data(1, ws_frame(TEXT, b"x" * 100)))
     assert len((await client.receive())["text"]) == 100
@@ -417,10 +417,10 @@ async def test_message_too_big(ws_protocol_cls: Any, make: Any) -> None:
     assert (await client.receive())["code"] == 1009
 
 
-async def test_a_peer_that_does_not_take_its_pongs_is_not_read(make: Any) -> None:
+async def test_does_not_read_from_a_client_that_does_not_read_its_pongs(make: Any) -> None:
     client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 0))).open()
     pings = ws_frame(PING, b"x" * 125) * 100
-    # Until the queue is full, and then the window.
+    # Send pings until the queue is full, and then until the window is used up.
     sent = 0
     while sent + len(pings) <= 65_535 + client.credit():
         client.feed(data(1, pings))
@@ -446,7 +446,7 @@ async def test_the_client_closes(ws_protocol_cls: Any, make: Any, caplog: pytest
     client.feed(data(1, end=True))
     await client.finish()
     assert caplog.messages == ['127.0.0.1:12345 - "WebSocket /ws" [accepted]', "connection open", "connection closed"]
-    # The connection serves others, and is idle.
+    # The connection is idle, and serves other requests.
     assert not client.ended
     assert client.protocol.session.active == 0
     assert client.protocol.connection.deadline.reason is not None
@@ -459,7 +459,7 @@ async def test_the_application_closes(make: Any) -> None:
     assert (client.frames()[0].code, client.frames()[0].reason) == (4000, "why")
     assert not client.answer(1).ended
     await client.finish()
-    # It counts until the stream is closed.
+    # The request counts until the stream is closed.
     assert client.protocol.session.active == 1
     client.feed(data(1, close(4000, b"why"), end=True))
     answer = await client.get(1)
@@ -491,7 +491,7 @@ async def test_the_client_resets(make: Any, accepted: bool) -> None:
     assert await client.receive() == {"type": "websocket.disconnect", "code": 1005 if accepted else 1006}
     with pytest.raises(ClientDisconnected):
         await client.send("send", text="x")
-    # An application that still runs counts.
+    # An application that still runs counts as an active stream.
     assert client.protocol.session.active == 1
     await client.finish()
     assert client.protocol.session.active == 0
@@ -527,7 +527,7 @@ async def test_a_stream_that_ends_with_the_request(make: Any) -> None:
     assert (await client.receive())["code"] == 1006
 
 
-async def test_fields_within_a_websocket(make: Any) -> None:
+async def test_a_field_block_on_the_stream_of_a_websocket(make: Any) -> None:
     client = await make().open()
     client.feed(frame(codes.HEADERS, codes.END_HEADERS | codes.END_STREAM, 1, block((b"x", b"1"))))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
@@ -546,7 +546,7 @@ async def test_the_end_of_the_connection(make: Any, end: str) -> None:
     assert (await client.receive())["code"] == 1005
 
 
-async def test_a_client_that_takes_nothing_is_cut_off(make: Any) -> None:
+async def test_cuts_off_a_client_that_does_not_read(make: Any) -> None:
     client = await make(timeout_send=0.01).feed(settings((codes.INITIAL_WINDOW_SIZE, 10))).open()
     await client.send("send", bytes=b"x" * 100_000)
     with pytest.raises(ClientDisconnected):
@@ -555,7 +555,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(make: Any) -> None:
     assert not client.ended
 
 
-async def test_a_client_that_cannot_open_windows_any_more(make: Any) -> None:
+async def test_a_client_that_can_no_longer_open_windows(make: Any) -> None:
     client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 10))).ask()
     await client.send("accept")
     await client.send("send", bytes=b"x" * 100)
@@ -572,7 +572,7 @@ async def test_shutdown(make: Any) -> None:
     await until(client.frames)
     assert client.frames()[0].code == 1012
     assert await client.receive() == {"type": "websocket.disconnect", "code": 1012}
-    # No WebSocket is opened any more: it would not be told of the shutdown.
+    # The server opens no further WebSocket, because the new WebSocket would miss the shutdown.
     client.feed(ask(3))
     assert client.answer(3).reset == codes.REFUSED_STREAM
     client.feed(data(1, close(1012)))
@@ -601,7 +601,7 @@ async def test_concurrent_streams(make: Any) -> None:
     assert client.state.total_requests == 2
 
 
-async def test_a_request_beside_a_websocket(make: Any) -> None:
+async def test_a_request_on_the_connection_of_a_websocket(make: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await client.script(scope, receive, send)
@@ -617,7 +617,7 @@ async def test_a_request_beside_a_websocket(make: Any) -> None:
 
 
 async def test_the_socket_belongs_to_the_connection(make: Any) -> None:
-    """To end a stream at once must not end the connection."""
+    """Closing or aborting the stream must not end the connection."""
     client = await make().ask()
     transport = client.protocol.session.streams[1].owner
     client.transport._extra["socket"] = object()

@@ -1,4 +1,4 @@
-"""WebSockets over HTTP/2 on a running server, with the library `h2` as the peer, and attacks."""
+"""WebSockets over HTTP/2 on a running server, with the library `h2` as the client, and attacks."""
 
 import contextlib
 import signal
@@ -22,7 +22,7 @@ from uvicorn._speedups import http2_codes as codes
 APP = "tests.protocols.websockets.live_app:app"
 DEFLATE = (b"sec-websocket-extensions", b"permessage-deflate; client_max_window_bits")
 
-# The codec, the build of the speedups, the loop.
+# (the codec, the build of the speedups, the loop)
 SERVERS = [
     ("builtin", "auto", "asyncio"),
     ("builtin", "off", "uvloop"),
@@ -163,23 +163,23 @@ def test_encrypted(loop: str, tmp_path: Path) -> None:
 
 
 def resident(pid: int) -> int:
-    """The most memory that the process has had, in bytes."""
+    """The highest memory use of the process so far, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmHWM")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of the memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory is read from /proc")
 def test_streams_that_never_read(server: ServerProcess) -> None:
     with Client(server, reads=False) as client:
         echo = client.open()
         before = resident(server.pid)
         numbers = [client.open(b"/flood") for _ in range(20)]
-        # Each is cut off once it has taken nothing for a second. The client reads, but opens no window.
+        # The server cuts off each stream that has taken no bytes for a second. The client reads, but opens no window.
         for number in numbers:
             assert client.get_end(number).reset == codes.CANCEL
-        # 64 KiB and a message for each, and what was written of them.
+        # For each stream, the server may hold 64 KiB and a message, and the frames made of them.
         assert resident(server.pid) - before < 16 << 20
         server.wait_stdout("flood ended: ClientDisconnected", count=20)
         assert not client.streams[echo].ended

@@ -1,4 +1,4 @@
-"""Pings, and the end of a client that does not answer them."""
+"""Keepalive pings, and the end of a client that does not answer them."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ async def test_no_pong(connect: Any) -> None:
     assert await connection.disconnect() == (1005, None)
 
 
-async def test_a_client_without_a_pong_has_time_to_read_why(connect: Any) -> None:
+async def test_a_client_without_a_pong_has_time_to_read_the_close_frame(connect: Any) -> None:
     connection = await connect(full=True, ws_ping_interval=20, ws_ping_timeout=5).open()
     connection.loop.run_later(with_delay=20)
     connection.loop.run_later(with_delay=5)
@@ -40,7 +40,7 @@ async def test_a_client_without_a_pong_has_time_to_read_why(connect: Any) -> Non
     assert sorted(connection.loop.timers) == [2.0, 10.0]
 
 
-async def test_messages_touch_no_timer(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_messages_do_not_change_the_timer(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = await connect().open()
     armed: list[Any] = []
     monkeypatch.setattr(connection.loop, "call_later", lambda *arguments: armed.append(arguments))
@@ -58,7 +58,7 @@ async def test_off(connect: Any, interval: Any) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, 0])
-async def test_a_pong_is_waited_for_without_end(connect: Any, timeout: Any) -> None:
+async def test_waits_for_a_pong_without_a_limit(connect: Any, timeout: Any) -> None:
     connection = await connect(ws_ping_timeout=timeout).open()
     for _ in range(10):
         connection.loop.run_later(with_delay=20)

@@ -43,7 +43,7 @@ def arguments(codec: str, *more: str, parser: str = "auto") -> list[str]:
 
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    """A server for each codec, and one for the other parser."""
+    """One server for each codec, and one with the other HTTP parser."""
     codec, parser = request.param
     pytest.importorskip(SERVED[codec])
     pytest.importorskip(parser)
@@ -63,7 +63,7 @@ def open_websocket(server: ServerProcess, path: str = "/echo", **options: Any) -
 
 
 def open_socket(server: ServerProcess, path: bytes = b"/echo", *fields: bytes) -> socket.socket:
-    """A raw connection behind its handshake."""
+    """A raw connection after its handshake."""
     connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
     connection.sendall(request(*fields, line=b"GET %b HTTP/1.1" % path))
     answer = b""
@@ -148,7 +148,7 @@ def test_half_closed(server: ServerProcess) -> None:
         assert read_to_end(connection) == b""
 
 
-def test_a_refusal_arrives_while_the_client_sends(server: ServerProcess) -> None:
+def test_a_client_that_still_sends_gets_the_refusal(server: ServerProcess) -> None:
     with open_socket(server) as connection:
         connection.sendall(frame(BINARY, length=20 << 20) + bytes(1 << 20))
         [answer] = read_frames(read_to_end(connection))
@@ -162,19 +162,20 @@ def test_a_bomb_is_not_inflated(server: ServerProcess) -> None:
         connection.sendall(frame(BINARY, deflated(bytes(128 << 20)), rsv=4))
         [answer] = read_frames(read_to_end(connection))
         assert answer.code == 1009
-        # Half of it: a message of the largest size, 16 MiB, and what copies of it PyPy has not collected yet.
+        # The limit is half of the inflated size: room for a message of the largest size (16 MiB), and for copies of it
+        # that PyPy has not collected yet.
         assert resident(server.pid) - before < 64 << 20
 
 
 def resident(pid: int) -> int:
-    """The most memory that the process has had, in bytes."""
+    """The highest memory use of the process so far, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmHWM")
 
 
-def test_a_client_that_takes_nothing_holds_no_memory(server: ServerProcess) -> None:
+def test_a_client_that_does_not_read_uses_no_memory(server: ServerProcess) -> None:
     with open_socket(server, b"/flood") as connection:
         before = last = resident(server.pid)
         while True:
@@ -189,7 +190,7 @@ def test_a_client_that_takes_nothing_holds_no_memory(server: ServerProcess) -> N
     assert "Traceback" not in server.stderr.rpartition("flood")[2]
 
 
-def test_frames_behind_the_request(server: ServerProcess) -> None:
+def test_frames_after_the_request(server: ServerProcess) -> None:
     with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
         http = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
         connection.sendall(http + request(line=b"GET /echo HTTP/1.1") + frame(TEXT, b"early"))
@@ -273,6 +274,6 @@ def test_unix_socket(codec_name: str, tmp_path: Path) -> None:
         assert websocket.recv(timeout=PATIENCE) == "hello"
 
 
-def test_none() -> None:
+def test_ws_none() -> None:
     with serve(*arguments("none")) as server, pytest.raises(exceptions.InvalidStatus):
         open_websocket(server)

@@ -1,4 +1,4 @@
-"""What is logged of a WebSocket: its handshake, its opening or rejection, its end."""
+"""The log lines about a WebSocket: its handshake, its opening or rejection, and its end."""
 
 import logging
 from typing import Any
@@ -15,7 +15,7 @@ OPENED = [LINE + "[accepted]", "connection open"]
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Any:
-    """The messages logged so far; all are INFO lines of `uvicorn.error`, or errors."""
+    """The messages logged so far; each is an INFO line of `uvicorn.error`, or an error."""
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
 
     def read() -> list[str]:
@@ -84,7 +84,7 @@ async def test_denial(connect: Any, lines: Any, status: int, shown: str) -> None
     assert lines() == [f"{LINE}{status}", f"connection rejected ({shown})"]
 
 
-async def test_a_denial_that_was_only_begun(connect: Any, lines: Any) -> None:
+async def test_a_denial_that_was_only_started(connect: Any, lines: Any) -> None:
     connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     await connection.finish()
@@ -93,7 +93,7 @@ async def test_a_denial_that_was_only_begun(connect: Any, lines: Any) -> None:
 
 
 @pytest.mark.parametrize("end", ["returned", "raised", "shutdown"])
-async def test_no_answer_of_the_application(connect: Any, lines: Any, end: str) -> None:
+async def test_an_application_that_does_not_answer(connect: Any, lines: Any, end: str) -> None:
     connection = await connect().ask()
     if end == "shutdown":
         connection.protocol.shutdown()
@@ -116,7 +116,7 @@ async def test_a_connection_that_is_lost_before_the_answer(connect: Any, lines: 
     assert lines() == []
 
 
-async def test_a_connection_that_asked_for_nothing(connect: Any, lines: Any) -> None:
+async def test_a_connection_without_a_request(connect: Any, lines: Any) -> None:
     connection = connect()
     connection.protocol.shutdown()
     connection.lose()

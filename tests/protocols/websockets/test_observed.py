@@ -1,4 +1,4 @@
-"""What observers get at the end of a WebSocket, and how the server counts open ones."""
+"""The report that observers get at the end of a WebSocket, and the number of open WebSockets."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The import paths that others use, and what `auto` is."""
+"""The import paths that other packages use, and the class that `auto` selects."""
 
 import importlib.util
 import sys
@@ -24,7 +24,7 @@ NAMES = {
 
 
 def load_again(module_name: str) -> Any:
-    """The module as it is when it is first imported under the present circumstances."""
+    """The module, freshly imported in the current environment."""
     spec = importlib.util.find_spec(module_name)
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""A peer that resets the connection while it is being parted from."""
+"""A client that resets the connection while the server closes it."""
 
 import errno
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tests.protocols.websockets.frames import TEXT, frame
 
 
-async def test_a_peer_that_has_reset_is_not_half_closed(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_does_not_half_close_after_a_reset(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = await connect(full=True).open()
 
     def write_eof() -> None:

@@ -1,4 +1,4 @@
-"""What a client must not do, and which close code it gets (RFC 6455 sections 5, 7 and 8, RFC 7692 sections 6 to 8)."""
+"""Violations by a client, and the close code for each (RFC 6455 sections 5, 7 and 8, RFC 7692 sections 6 to 8)."""
 
 import zlib
 from typing import Any
@@ -76,7 +76,7 @@ async def test_violation(connect: Any, code: int, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 200, 65536])
-async def test_nothing_is_received_of_an_unmasked_frame(connect: Any, size: int) -> None:
+async def test_the_application_receives_nothing_of_an_unmasked_frame(connect: Any, size: int) -> None:
     connection = await connect().open(then=frame(BINARY, b"x" * size, mask=None))
     assert await connection.disconnect() == (1002, REASONS[1002])
 
@@ -120,8 +120,8 @@ async def test_a_refused_client_that_reads_late_has_time_to_read(connect: Any) -
 
 
 @pytest.mark.parametrize("refused", ["handshake", "frame"])
-async def test_a_refused_client_that_goes_on_is_cut_off(connect: Any, refused: str) -> None:
-    """What it may still send is bounded, and not only the time for it."""
+async def test_cuts_off_a_refused_client_that_keeps_sending(connect: Any, refused: str) -> None:
+    """Both the time and the number of bytes that the client may still send are limited."""
     connection = connect(full=True)
     if refused == "frame":
         await connection.open()
@@ -198,8 +198,11 @@ async def test_no_limit(connect: Any, limit: Any, offer: bytes | None) -> None:
 
 
 @pytest.mark.parametrize(("length", "codes"), [(1000 + 125 + 64, []), (1000 + 125 + 65, [1009])])
-async def test_a_compressed_frame_is_refused_by_its_length(connect: Any, length: int, codes: list[int]) -> None:
-    """What nine bits for a byte and some blocks cannot explain; the rest is counted while it is inflated."""
+async def test_refuses_a_compressed_frame_by_its_length(connect: Any, length: int, codes: list[int]) -> None:
+    """A fixed code has at most nine bits per byte, and blocks add a few bytes. A longer frame is too big for the limit.
+
+    The size of a shorter frame is checked while it is inflated.
+    """
     connection = await connect(ws_max_size=1000).open(request(DEFLATE), then=frame(BINARY, length=length, rsv=4))
     assert [item.code for item in connection.frames()] == codes
 
@@ -217,7 +220,7 @@ BOMB = deflated(bytes(1 << 20))
     [
         [frame(BINARY, BOMB, rsv=4)],
         [frame(BINARY, BOMB[:500], rsv=4, fin=False), frame(CONT, BOMB[500:], fin=False), frame(CONT)],
-        # The limit is reached exactly, and then comes the rest.
+        # The first frame reaches the limit exactly, and the next frame exceeds it.
         [frame(BINARY, deflated(bytes(1000)), rsv=4, fin=False), frame(CONT, BOMB)],
         [frame(TEXT, b"", rsv=4, fin=False), frame(CONT, BOMB)],
         [frame(BINARY, deflated(bytes(1001)), rsv=4)],
@@ -258,7 +261,7 @@ async def test_bombs(connect: Any, frames: list[bytes], monkeypatch: pytest.Monk
     [
         (1007, frame(TEXT, b"\xff\xff\xff\xff", rsv=4)),
         (1007, frame(TEXT, deflated(b"\xff"), rsv=4)),
-        # The length of a stored block is cut off: what is put back at the end makes it wrong.
+        # A stored block without its length: the bytes that the receiver appends (RFC 7692) form an invalid length.
         (1007, frame(TEXT, b"\x00\x01", rsv=4)),
         (1007, frame(TEXT, deflated(b"x") + b"\xff\xff" * 2000, rsv=4)),
         (1002, frame(PING, b"", rsv=4)),
@@ -274,8 +277,8 @@ async def test_compressed_violations(connect: Any, code: int, data: bytes) -> No
     assert await connection.disconnect() == (code, REASONS[code])
 
 
-async def test_a_stream_that_ends_within_a_message(connect: Any) -> None:
-    # RFC 7692 section 7.2.3.4: a block with BFINAL set, and an empty one behind it.
+async def test_a_deflate_stream_that_ends_within_a_message(connect: Any) -> None:
+    # RFC 7692 section 7.2.3.4: a block with BFINAL set, followed by an empty block.
     connection = await connect().open(request(DEFLATE))
     data = bytes.fromhex("f348cdc9c9070000")
     for _ in range(3):
@@ -283,7 +286,7 @@ async def test_a_stream_that_ends_within_a_message(connect: Any) -> None:
         assert (await connection.receive())["text"] == "Hello"
 
 
-async def test_badly_compressed_messages_may_be_longer_than_they_are(connect: Any) -> None:
+async def test_the_compressed_form_of_a_message_may_be_longer_than_the_message(connect: Any) -> None:
     connection = await connect(ws_max_size=1000).open(request(DEFLATE))
     stored = b"".join(b"\x00\x01\x00\xfe\xff" + bytes([65 + n]) for n in range(20))
     connection.feed(frame(TEXT, stored + b"\x00", rsv=4))

@@ -14,13 +14,14 @@ from tests.protocols.websockets.connection import DEFLATE, request, settle
 from tests.protocols.websockets.frames import CLOSE, PONG, ServerFrame, read_frames
 
 FILE = SHARED / "websocket.jsonl"
-# Every split of a small case; of a large one, or one that inflates to something large, a few evenly spread.
+# A small case is split at every position. A large case, or one with a large inflated size, is split at a few
+# evenly spread positions.
 SMALL = 300
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One line: see the README beside the file."""
+    """One line of the file; the README beside the file describes its format."""
 
     id: str
     deflate: bool
@@ -30,7 +31,7 @@ class Case:
     echo: bytes | None
 
     def complaint(self, frames: list[ServerFrame], ended: bool) -> str | None:
-        """What is wrong with the server's answer, None where nothing is."""
+        """What is wrong with the server's answer, or None."""
         messages = [item for item in frames if item.opcode < CLOSE]
         closes = [item for item in frames if item.opcode == CLOSE]
         others = [item for item in frames if item.opcode > CLOSE and item.opcode != PONG]
