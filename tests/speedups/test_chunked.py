@@ -12,7 +12,7 @@ from uvicorn._speedups.tables import MAX_CHUNK_EXTENSIONS
 
 
 def decode(speedups: Any, *pieces: bytes) -> tuple[bytes, int, int]:
-    """The data, the state and the bytes of the last piece that were taken."""
+    """The decoded data, the state of the decoder, and the number of bytes that it took from the last piece."""
     chunks = speedups.ChunkedBody()
     taken = 0
     body = b""
@@ -23,7 +23,7 @@ def decode(speedups: Any, *pieces: bytes) -> tuple[bytes, int, int]:
 
 
 def refused(speedups: Any, *pieces: bytes) -> str:
-    """Why it is refused, "" if it is not."""
+    """The reason of the refusal; "" if the data is accepted."""
     try:
         decode(speedups, *pieces)
     except RequestRejected as rejected:
@@ -46,7 +46,7 @@ def test_data(speedups: Any, coded: bytes) -> None:
 
 
 def test_data_in_three_reads(speedups: Any) -> None:
-    """Cut at each two places: a read may end in another state than it began, with a part of a line."""
+    """Split at every two positions: a read may end within a line and in another state than it began in."""
     coded = b"3\r\nabc\r\n1;a\r\nd\r\n0\r\n"
     for first, second in itertools.combinations(range(1, len(coded)), 2):
         taken = len(coded) - second
@@ -99,7 +99,7 @@ def test_end_of_data(speedups: Any, data: bytes) -> None:
 
 
 def test_extensions_are_limited_over_the_body(speedups: Any) -> None:
-    """Zeros in front of a size count like extensions: they carry nothing either."""
+    """Leading zeros of a size count like extensions, because they carry no data either."""
     most = MAX_CHUNK_EXTENSIONS + 64
     for chunks in ([b"1;" + b"a" * (most - 2) + b"\r\nx\r\n"], [b"1;a\r\nx\r\n"] * (most // 2 - 1) + [b"01\r\nx\r\n"]):
         coded = b"".join(chunks)
@@ -119,5 +119,5 @@ def test_a_line_without_end_is_limited(speedups: Any) -> None:
     assert decode(speedups, line, b"\r\nx\r\n0\r\n") == (b"x", LAST, 8)
 
 
-def test_many_chunks_of_a_read_are_one_piece(speedups: Any) -> None:
+def test_joins_the_chunks_of_one_read(speedups: Any) -> None:
     assert decode(speedups, b"1\r\na\r\n" * 1000 + b"2\r\nb") == (b"a" * 1000 + b"b", DATA, 6004)

@@ -1,4 +1,4 @@
-"""HPACK by its rules (RFC 7541), by its examples, and against another implementation."""
+"""HPACK: the rules (RFC 7541), the examples of the RFC, and a comparison with another implementation."""
 
 import importlib
 import itertools
@@ -38,13 +38,13 @@ def decode(decoder: Any, block: bytes) -> Fields:
 
 
 def encode(speedups: Any, encoder: Any, section: Iterable[tuple[bytes, bytes]], status: int = 0) -> bytes:
-    """The block of a section, as the framer of responses has it made."""
+    """The block of a section, made in the same way as by the framer of responses."""
     block: bytes = encoder.encode(status, [encoder.find(pair) or make_field(speedups, pair) for pair in section])
     return block
 
 
 def literal(name: bytes, value: bytes, first: int = 0x40) -> bytes:
-    """A literal representation with a new name, short and without Huffman codes."""
+    """A literal representation with a new name; name and value are short and without Huffman coding."""
     return bytes([first, len(name)]) + name + bytes([len(value)]) + value
 
 
@@ -64,7 +64,7 @@ def test_vectors(speedups: Any) -> None:
 
 
 @pytest.mark.skipif(not PATH.exists(), reason="the shared cases are missing")
-def test_sections_of_the_vectors_are_read_by_another_decoder(speedups: Any) -> None:
+def test_another_decoder_reads_the_sections_of_the_vectors(speedups: Any) -> None:
     encoder, decoder = speedups.Encoder(), hpack.Decoder()
     for story in stories()[::8]:
         for _, fields, _ in story.blocks:
@@ -134,7 +134,7 @@ def test_examples_of_representations(decoder: Any, block: str, field: tuple[byte
             REQUESTS,
         ),
         (
-            # 256 bytes of table, which are made known first.
+            # A table of 256 bytes, which the encoder announces first.
             [
                 "3fe101488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8"
                 "e9ae82ae43d3",
@@ -156,7 +156,10 @@ def test_examples_of_sections(decoder: Any, blocks: list[str], sections: list[Fi
 
 @pytest.mark.parametrize("size", [0, 1, 126, 127, 128, 254, 255, 256, 383, 16510, 16511])
 def test_lengths(speedups: Any, decoder: Any, size: int) -> None:
-    """At each border of a prefix and of the bytes after it, both ways. These bytes have long codes: no Huffman."""
+    """Lengths around each limit of a prefix and of the bytes after it, encoded and decoded.
+
+    The bytes of these strings have long codes, so Huffman coding is not used.
+    """
     section = [(b"a", b"\xff" * size)]
     block = encode(speedups, speedups.Encoder(), section)
     assert decode(decoder, block) == section
@@ -203,7 +206,10 @@ def test_a_string_longer_than_its_block(decoder: Any, block: bytes) -> None:
 
 
 def test_every_code(module: ModuleType) -> None:
-    """Each byte alone, and each two, so that each code begins at many bits; the other implementation reads them."""
+    """Each byte alone, and pairs of bytes, so that each code starts at many bit positions.
+
+    The other implementation decodes the strings.
+    """
     other = hpack.Decoder()
     for text in itertools.chain((bytes([byte]) for byte in range(256)), (bytes(two) for two in pairs_of_bytes())):
         size = module.huffman_size(text)
@@ -215,7 +221,7 @@ def test_every_code(module: ModuleType) -> None:
 
 
 def pairs_of_bytes() -> Iterable[tuple[int, int]]:
-    """Each byte after and before one of each length of code."""
+    """Each byte before and after one byte for each length of code."""
     firsts = {length: byte for byte, length in enumerate(HUFFMAN_LENGTHS)}.values()
     for first, second in itertools.product(firsts, range(256)):
         yield first, second
@@ -229,7 +235,7 @@ def test_eos_within_a_string(module: ModuleType, coded: bytes) -> None:
 
 
 def test_eos_and_more_within_a_string(module: ModuleType) -> None:
-    """Thirty ones are EOS, whatever follows."""
+    """Thirty one-bits are EOS, whatever follows."""
     with pytest.raises(HpackError, match="EOS within a Huffman-coded string"):
         module.decode_huffman(b"\xff\xff\xff\xfd\xff", 0, 5)
 
@@ -242,12 +248,12 @@ def test_padding_of_a_byte_and_more(module: ModuleType, coded: bytes) -> None:
 
 @pytest.mark.parametrize("coded", [b"\x18", b"\x1e", b"\x1d", b"\x10"])
 def test_padding_that_is_not_ones(module: ModuleType, coded: bytes) -> None:
-    """The first is the code of "a" and zeros."""
+    """The string has the code of "a", padded with zeros."""
     with pytest.raises(HpackError, match="the padding of a Huffman-coded string is not ones"):
         module.decode_huffman(coded, 0, len(coded))
 
 
-def test_an_empty_string_is_no_code(module: ModuleType) -> None:
+def test_an_empty_string_has_no_code(module: ModuleType) -> None:
     assert module.decode_huffman(b"", 0, 0) == b""
     assert module.encode_huffman(b"", 0) == b""
 
@@ -270,13 +276,13 @@ def test_the_static_table(decoder: Any) -> None:
 
 
 @pytest.mark.parametrize("block", [b"\x80", b"\xbe", b"\xff\x00", b"\x7e\x01a", b"\x0f\x2f\x01a", b"\x1f\x80\x7f\x01a"])
-def test_an_index_that_no_table_has(decoder: Any, block: bytes) -> None:
+def test_an_index_outside_the_tables(decoder: Any, block: bytes) -> None:
     with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(block)
 
 
 def test_indexed_fields_are_the_same_objects(decoder: Any) -> None:
-    """What was found out about them stays."""
+    """Equal objects keep the facts that the reader has found out about the field."""
     [first] = decoder.decode(literal(b"a", b"b"))
     first.kind, first.meaning = 5, "x"
     [second] = decoder.decode(bytes([0x80 | FIRST]))
@@ -292,7 +298,7 @@ def test_the_newest_entry_comes_first(decoder: Any) -> None:
         decoder.decode(b"\xc1")
 
 
-def test_equal_entries_are_entries(decoder: Any) -> None:
+def test_equal_entries_are_separate_entries(decoder: Any) -> None:
     decoder.decode(literal(b"a", b"1") * 2)
     assert decode(decoder, b"\xbe\xbf") == [(b"a", b"1")] * 2
 
@@ -306,7 +312,7 @@ def test_a_literal_without_indexing_is_not_indexed(decoder: Any, first: int) -> 
 
 @pytest.mark.parametrize("first", [0x00, 0x10])
 def test_names_by_index(decoder: Any, first: int) -> None:
-    """The prefix has four bits, and six with indexing."""
+    """The prefix has four bits; with indexing it has six bits."""
     decoder.decode(literal(b"a", b"1"))
     assert decode(decoder, bytes([first | 15, FIRST - 15, 1]) + b"2") == [(b"a", b"2")]
     assert decode(decoder, bytes([0x40 | FIRST, 1]) + b"3") == [(b"a", b"3")]
@@ -315,7 +321,7 @@ def test_names_by_index(decoder: Any, first: int) -> None:
 
 
 def test_the_oldest_entry_is_evicted(decoder: Any) -> None:
-    """Three entries of 100 bytes have room in 300."""
+    """The table of 300 bytes has room for three entries of 100 bytes."""
     block = b"".join(literal(b"%d" % number, b"x" * 67) for number in range(4))
     assert len(decode(decoder, b"\x3f\x8d\x02" + block)) == 4
     assert [name for name, _ in decode(decoder, b"\xbe\xbf\xc0")] == [b"3", b"2", b"1"]
@@ -324,7 +330,7 @@ def test_the_oldest_entry_is_evicted(decoder: Any) -> None:
 
 
 def test_an_entry_larger_than_the_table_empties_it(decoder: Any) -> None:
-    """It is no error (section 4.4)."""
+    """This is not an error (section 4.4)."""
     decoder.decode(b"\x3f\x45" + literal(b"a", b"1"))
     assert decode(decoder, b"\xbe") == [(b"a", b"1")]
     assert decode(decoder, literal(b"b", b"x" * 70)) == [(b"b", b"x" * 70)]
@@ -338,7 +344,7 @@ def test_an_entry_may_take_its_name_from_one_that_it_evicts(decoder: Any) -> Non
     assert decode(decoder, b"\xbe") == [(b"name", b"22222")]
 
 
-def test_an_entry_of_just_the_size_of_the_table(decoder: Any) -> None:
+def test_an_entry_of_exactly_the_size_of_the_table(decoder: Any) -> None:
     decoder.decode(b"\x3f\x09" + literal(b"abcd", b"efgh"))
     assert decode(decoder, b"\xbe") == [(b"abcd", b"efgh")]
     decoder.decode(b"\x3f\x08")
@@ -347,7 +353,7 @@ def test_an_entry_of_just_the_size_of_the_table(decoder: Any) -> None:
 
 
 def test_size_updates(decoder: Any) -> None:
-    """Several at the beginning of a block; 0 empties the table."""
+    """A block may begin with several updates; a size of 0 empties the table."""
     decoder.decode(literal(b"a", b"b"))
     assert decode(decoder, b"\x20\x3f\xe1\x1f" + literal(b"c", b"d")) == [(b"c", b"d")]
     assert decode(decoder, b"\xbe") == [(b"c", b"d")]
@@ -372,7 +378,7 @@ def test_a_size_update_after_a_field(decoder: Any, block: bytes) -> None:
 # Limits
 
 
-def test_a_section_over_the_size_is_dropped_and_the_table_follows(speedups: Any) -> None:
+def test_drops_a_section_over_the_size_and_keeps_the_table_in_step(speedups: Any) -> None:
     decoder = speedups.Decoder(100, 3 * 34)
     block = b"".join(literal(bytes([name]), b"x") for name in b"abc")
     assert len(decoder.decode(block)) == 3
@@ -383,7 +389,7 @@ def test_a_section_over_the_size_is_dropped_and_the_table_follows(speedups: Any)
     assert not decoder.exceeded
 
 
-def test_a_section_with_too_many_fields_is_dropped(speedups: Any) -> None:
+def test_drops_a_section_with_too_many_fields(speedups: Any) -> None:
     decoder = speedups.Decoder(3, 10_000)
     assert len(decoder.decode(b"\x82\x82\x82")) == 3
     assert not decoder.exceeded
@@ -392,7 +398,7 @@ def test_a_section_with_too_many_fields_is_dropped(speedups: Any) -> None:
 
 
 def peak_of_a_bomb(decoder: Any) -> int:
-    """Bytes that a reference to the newest entry in each of 60,000 bytes takes for a while."""
+    """The peak of allocated bytes for a block of 60,000 bytes, each of which refers to the newest entry."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="this interpreter does not trace allocations")
     block = b"\xbe" * 60_000
     tracemalloc.start()
@@ -406,7 +412,7 @@ def peak_of_a_bomb(decoder: Any) -> int:
 
 
 def test_a_bomb_of_a_large_field(speedups: Any) -> None:
-    """240 MB if it were copied (CVE-2016-6581)."""
+    """Copies of the field would take 240 MB (CVE-2016-6581)."""
     decoder = speedups.Decoder(256, 131_072)
     decoder.decode(b"\x40\x01a\x7f\xdf\x1e" + b"x" * 4062)
     assert decode(decoder, b"\xbe") == [(b"a", b"x" * 4062)]
@@ -414,7 +420,7 @@ def test_a_bomb_of_a_large_field(speedups: Any) -> None:
 
 
 def test_a_bomb_of_small_fields(speedups: Any) -> None:
-    """Each counts 32 bytes more than it has (CVE-2026-49975)."""
+    """Each field counts 32 bytes more than its name and value have (CVE-2026-49975)."""
     decoder = speedups.Decoder(100_000, 131_072)
     decoder.decode(literal(b"a", b""))
     assert len(decoder.decode(b"\xbe" * (131_072 // 33))) == 131_072 // 33
@@ -423,7 +429,7 @@ def test_a_bomb_of_small_fields(speedups: Any) -> None:
 
 
 def test_empty_names_count(speedups: Any) -> None:
-    """Names and values of no bytes are no fields for nothing (CVE-2019-9516)."""
+    """Empty fields count towards the limits too (CVE-2019-9516)."""
     decoder = speedups.Decoder(100_000, 320)
     assert decode(decoder, b"\x00\x00\x00" * 10) == [(b"", b"")] * 10
     assert decode(decoder, b"\x00\x00\x00" * 11) == []
@@ -434,8 +440,8 @@ def test_empty_names_count(speedups: Any) -> None:
 
 
 @pytest.mark.parametrize("change", ["trailers", "informational", "limit", "limits"])
-def test_a_head_that_repeats_after_a_change_of_the_table(speedups: Any, change: str) -> None:
-    """Its block is used again only while the table is the same."""
+def test_a_repeated_head_after_a_change_of_the_table(speedups: Any, change: str) -> None:
+    """The encoder only reuses the block while the table is unchanged."""
     encoder, decoder = speedups.Encoder(), hpack.Decoder()
     fields = [make_field(speedups, (b"a", b"1")), make_field(speedups, (b"b", b"2"))]
     more = [make_field(speedups, (b"c", b"3"))]
@@ -456,12 +462,12 @@ def test_a_head_that_repeats_after_a_change_of_the_table(speedups: Any, change: 
         send(103, more)
         send(103, more)
     else:
-        assert send(200, fields)[0] & 0xE0 == 0x20, "it begins with the new size"
+        assert send(200, fields)[0] & 0xE0 == 0x20, "the block must begin with the new size"
     assert [len(send(200, fields)) for _ in range(2)] == [3, 3]
     assert [len(send(404, section)) for section in (fields, fields[::-1], fields[:1])] == [3, 3, 2]
 
 
-def test_what_repeats_is_indexed(speedups: Any) -> None:
+def test_indexes_fields_that_repeat(speedups: Any) -> None:
     encoder = speedups.Encoder()
     section = [(b"content-type", b"text/plain"), (b"x-a", b"b")]
     first, second, third = (encode(speedups, encoder, section, 200) for _ in range(3))
@@ -473,7 +479,7 @@ def test_what_repeats_is_indexed(speedups: Any) -> None:
         assert other.decode(block, raw=True) == [(b":status", b"200"), *section]
 
 
-def test_values_that_always_change_are_not_indexed(speedups: Any) -> None:
+def test_does_not_index_values_that_always_change(speedups: Any) -> None:
     encoder = speedups.Encoder()
     for number in range(100):
         block = encode(speedups, encoder, [(b"x-request-id", b"%d" % number)])
@@ -481,7 +487,7 @@ def test_values_that_always_change_are_not_indexed(speedups: Any) -> None:
     assert encoder.find((b"x-request-id", b"99")) is None
 
 
-def test_a_name_in_the_table_is_referred_to(speedups: Any) -> None:
+def test_refers_to_a_name_in_the_table(speedups: Any) -> None:
     encoder = speedups.Encoder()
     for _ in range(2):
         encode(speedups, encoder, [(b"x-name", b"1")])
@@ -490,7 +496,7 @@ def test_a_name_in_the_table_is_referred_to(speedups: Any) -> None:
 
 @pytest.mark.parametrize("name", [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"])
 def test_short_secrets_are_never_indexed(speedups: Any, name: bytes) -> None:
-    """RFC 7541 section 7.1.3: they could be guessed. An intermediary keeps them so as well."""
+    """They could be guessed (RFC 7541 section 7.1.3). The representation also forbids intermediaries to index them."""
     encoder = speedups.Encoder()
     for _ in range(3):
         block = encode(speedups, encoder, [(name, b"a" * 19)])
@@ -501,13 +507,13 @@ def test_short_secrets_are_never_indexed(speedups: Any, name: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 204, 206, 304, 400, 404, 500])
-def test_common_statuses_are_a_byte(speedups: Any, status: int) -> None:
+def test_common_statuses_take_one_byte(speedups: Any, status: int) -> None:
     block = speedups.Encoder().encode(status, [])
     assert len(block) == 1
     assert hpack.Decoder().decode(block) == [(":status", str(status))]
 
 
-def test_other_statuses_are_indexed_when_they_repeat(speedups: Any) -> None:
+def test_indexes_other_statuses_when_they_repeat(speedups: Any) -> None:
     encoder, decoder = speedups.Encoder(), hpack.Decoder()
     blocks = [encoder.encode(status, []) for status in (503, 503, 201, 503, 201, 201)]
     statuses = [decoder.decode(block)[0][1] for block in blocks]
@@ -515,13 +521,13 @@ def test_other_statuses_are_indexed_when_they_repeat(speedups: Any) -> None:
     assert [len(block) for block in blocks] == [5, 5, 4, 1, 4, 1]
 
 
-def test_huffman_if_it_is_shorter(speedups: Any) -> None:
+def test_uses_huffman_coding_if_it_is_shorter(speedups: Any) -> None:
     assert encode(speedups, speedups.Encoder(), [(b"server", b"wwww")]) == b"\x0f\x27\x04wwww"
     assert encode(speedups, speedups.Encoder(), [(b"server", b"aaa")]) == b"\x0f\x27\x82\x18\xc7"
     assert encode(speedups, speedups.Encoder(), [(b"server", b"{{{")]) == b"\x0f\x27\x03{{{"
 
 
-def test_a_field_that_would_drive_out_the_others_is_not_indexed(speedups: Any) -> None:
+def test_does_not_index_a_field_that_would_evict_the_others(speedups: Any) -> None:
     encoder = speedups.Encoder()
     for size in (2048 - 33, 2048 - 32):
         for _ in range(2):
@@ -530,7 +536,7 @@ def test_a_field_that_would_drive_out_the_others_is_not_indexed(speedups: Any) -
 
 
 def test_entries_are_evicted(speedups: Any) -> None:
-    """The other decoder follows; what was evicted can be indexed anew."""
+    """The other decoder evicts the same entries. Evicted fields can be indexed again."""
     encoder, decoder = speedups.Encoder(), hpack.Decoder()
     numbers = [*(number // 2 for number in range(200)), 0, 0, 0, 99, 99]
     for number in numbers:
@@ -541,7 +547,7 @@ def test_entries_are_evicted(speedups: Any) -> None:
 
 
 def test_equal_fields_of_one_section(speedups: Any) -> None:
-    """They may be entries twice, of which the first leaves the table alone."""
+    """Equal fields may become two entries. Evicting the older entry must not affect the newer one."""
     encoder, decoder = speedups.Encoder(), hpack.Decoder()
     for turn, count in enumerate((3, 3, 100, 0, 0, 0, 3)):
         section = [(b"x-a", b"y" * 60)] * count
@@ -550,7 +556,7 @@ def test_equal_fields_of_one_section(speedups: Any) -> None:
 
 
 def test_many_names(speedups: Any) -> None:
-    """More than are remembered."""
+    """The test uses more names than the encoder remembers."""
     encoder, decoder = speedups.Encoder(), hpack.Decoder()
     for number in range(1100):
         section = [(b"x-%d" % number, b"a")]
@@ -571,7 +577,7 @@ def test_many_names(speedups: Any) -> None:
     ],
 )
 def test_the_size_that_the_peer_allows(speedups: Any, sizes: list[int], update: bytes) -> None:
-    """The next block begins with the lowest size and the last one, once (section 4.2)."""
+    """The next block begins with the lowest size and the last size, once (section 4.2)."""
     encoder = speedups.Encoder()
     section = [(b"x-a", b"b")]
     for _ in range(2):
@@ -590,7 +596,7 @@ def test_the_size_that_the_peer_allows(speedups: Any, sizes: list[int], update: 
 
 
 @given(st.lists(sections, max_size=8), st.booleans(), st.lists(st.integers(0, 5000), max_size=8))
-def test_decodes_what_another_encodes(many: list[Fields], huffman: bool, sizes: list[int]) -> None:
+def test_decodes_blocks_of_another_encoder(many: list[Fields], huffman: bool, sizes: list[int]) -> None:
     encoder = hpack.Encoder()
     decoders = [_speedups.load(build).Decoder(*LIMITS) for build in BUILDS]
     for section, size in itertools.zip_longest(many, sizes[: len(many)]):
@@ -602,7 +608,7 @@ def test_decodes_what_another_encodes(many: list[Fields], huffman: bool, sizes: 
 
 
 @given(st.lists(sections, max_size=8), st.lists(st.integers(0, 5000), max_size=8))
-def test_encodes_what_another_decodes(many: list[Fields], sizes: list[int]) -> None:
+def test_encodes_blocks_for_another_decoder(many: list[Fields], sizes: list[int]) -> None:
     for build in BUILDS:
         speedups = _speedups.load(build)
         encoder, decoder = speedups.Encoder(), hpack.Decoder()
@@ -617,7 +623,7 @@ def test_encodes_what_another_decodes(many: list[Fields], sizes: list[int]) -> N
 
 
 @given(st.lists(pairs, min_size=1, max_size=4))
-def test_a_section_that_repeats_becomes_a_byte_for_each_field(section: Fields) -> None:
+def test_a_repeated_section_takes_one_byte_for_each_field(section: Fields) -> None:
     for build in BUILDS:
         speedups = _speedups.load(build)
         encoder = speedups.Encoder()

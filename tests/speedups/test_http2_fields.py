@@ -32,7 +32,7 @@ def reader(speedups: Any) -> Any:
 
 
 def block_of(section: Section) -> bytes:
-    """A block that leaves the table alone."""
+    """A block that does not change the table."""
     return bytes(hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(*pair) for pair in section]))
 
 
@@ -41,7 +41,7 @@ def read(reader: Any, section: Section, body_follows: bool = False) -> Any:
 
 
 def refused(reader: Any, section: Section, body_follows: bool = False) -> tuple[int, str]:
-    """Why it is refused; a good request is read after it."""
+    """The reason of the refusal. The function also checks that the reader can read a good request afterwards."""
     with pytest.raises(RequestRejected) as caught:
         read(reader, section, body_follows)
     assert read(reader, START).headers == [HOST]
@@ -87,7 +87,7 @@ def test_the_scope_is_built_as_for_http1(reader: Any) -> None:
 
 
 def test_requests_that_repeat(reader: Any) -> None:
-    """What is known of the fields of the table is used again, and no two requests share a list."""
+    """The reader reuses the facts about fields of the table, and no two requests share a list."""
     encoder = hpack.Encoder()
     section = [*START[:2], (b":path", b"/a%41?b"), AUTHORITY, (b"x-a", b"b"), (b"cookie", b"a=b"), (b"cookie", b"c=d")]
     section += [(b"content-length", b"5"), (b"priority", b"u=1"), (b"expect", b"100-continue")]
@@ -118,7 +118,7 @@ def test_a_pseudo_field_after_a_field(reader: Any, field: tuple[bytes, bytes]) -
 
 
 @pytest.mark.parametrize("field", [HOST, (b"cookie", b"a"), (b"content-length", b"0"), (b"priority", b"i")])
-def test_a_pseudo_field_after_a_field_that_is_known(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_a_pseudo_field_after_a_known_field(reader: Any, field: tuple[bytes, bytes]) -> None:
     assert refused(reader, [*START[:3], field, AUTHORITY]) == (400, "a pseudo-header field after other fields")
 
 
@@ -141,7 +141,7 @@ def test_no_field_at_all(reader: Any) -> None:
     ("method", "status"), [(b"get", 501), (b"", 400), (b"G T", 400), (b"G\x00", 400), (b"\xe9", 400), (b"M-SEARCH", 0)]
 )
 def test_methods(reader: Any, method: bytes, status: int) -> None:
-    """As on HTTP/1.1."""
+    """The same methods as with HTTP/1.1 are accepted."""
     section = [(b":method", method), *START[1:]]
     if status:
         assert refused(reader, section)[0] == status
@@ -196,7 +196,7 @@ def test_malformed_authorities(reader: Any, authority: bytes) -> None:
 
 
 def test_the_host_comes_first_and_once(reader: Any) -> None:
-    """From :authority, whatever the order of the pseudo-header fields; Host is dropped beside it."""
+    """The host comes from :authority, whatever the order of the pseudo-header fields; the Host field is dropped."""
     section = [AUTHORITY, *START[:3], (b"x-a", b"b"), (b"host", b"A.Example:443"), (b"x-c", b"d")]
     assert read(reader, section).headers == [HOST, (b"x-a", b"b"), (b"x-c", b"d")]
 
@@ -219,7 +219,7 @@ def test_host_alone_stays_in_its_place(reader: Any) -> None:
         (b"https", b"a.example:8080", b"a.example", False),
     ],
 )
-def test_a_host_beside_an_authority(reader: Any, scheme: bytes, authority: bytes, host: bytes, same: bool) -> None:
+def test_a_host_and_an_authority(reader: Any, scheme: bytes, authority: bytes, host: bytes, same: bool) -> None:
     section = [METHOD, (b":scheme", scheme), PATH, (b":authority", authority), (b"host", host)]
     if same:
         assert read(reader, section).headers == [(b"host", authority)]
@@ -252,12 +252,12 @@ def test_connect(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("others", [[SCHEME], [PATH], [SCHEME, PATH]])
-def test_connect_with_more(reader: Any, others: Section) -> None:
+def test_connect_with_further_pseudo_fields(reader: Any, others: Section) -> None:
     section = [CONNECT, (b":authority", b"a.example:80"), *others]
     assert refused(reader, section) == (400, "a CONNECT with pseudo-header fields other than :authority")
 
 
-def test_connect_with_less(reader: Any) -> None:
+def test_connect_with_missing_pseudo_fields(reader: Any) -> None:
     assert refused(reader, [CONNECT]) == (400, "a CONNECT with pseudo-header fields other than :authority")
     assert refused(reader, [CONNECT, HOST]) == (400, "a CONNECT with pseudo-header fields other than :authority")
     for authority in (b"a.example", b"a.example:"):
@@ -279,7 +279,7 @@ def test_malformed_protocols(reader: Any, protocol: bytes) -> None:
     assert refused(reader, [CONNECT, *START[1:], (b":protocol", protocol)]) == (400, ":protocol is not a token")
 
 
-def test_a_protocol_without_what_belongs_to_it(reader: Any) -> None:
+def test_a_protocol_with_missing_fields(reader: Any) -> None:
     reader.connect_protocol = True
     protocol = (b":protocol", b"websocket")
     assert refused(reader, [METHOD, *START[1:], protocol])[0] == 400
@@ -292,7 +292,7 @@ def test_a_protocol_without_what_belongs_to_it(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [b"", b"x a", b"x\x00", b"x\r\n", b"x\x80", b"x:a", b"x\x7f", b"x{"])
-def test_names_that_are_no_tokens(reader: Any, name: bytes) -> None:
+def test_names_that_are_not_tokens(reader: Any, name: bytes) -> None:
     assert refused(reader, [*START, (name, b"a")]) == (400, "a field name that is not a token")
 
 
@@ -334,7 +334,7 @@ def test_te(reader: Any) -> None:
 
 
 def test_cookie_crumbs(reader: Any) -> None:
-    """They are one field, in the place of the first (section 8.2.3)."""
+    """The crumbs are joined to one field, at the place of the first crumb (section 8.2.3)."""
     section = [*START, (b"cookie", b"a=b"), (b"x-a", b"b"), (b"cookie", b"c=d"), (b"x-c", b"d"), (b"cookie", b"")]
     assert read(reader, section).headers == [HOST, (b"cookie", b"a=b; c=d; "), (b"x-a", b"b"), (b"x-c", b"d")]
     assert read(reader, [*START, (b"cookie", b"a")]).headers == [HOST, (b"cookie", b"a")]
@@ -390,11 +390,11 @@ def test_a_length_over_the_limit(reader: Any, speedups: Any) -> None:
     read(speedups.FieldsReader((100, 8, 1000, -1)), section, True)
 
 
-# Limits: they are answered
+# Limits: the server answers requests that exceed them
 
 
 def test_a_section_over_the_size(reader: Any) -> None:
-    """Each field counts 32 bytes more."""
+    """Each field counts 32 bytes more than its name and value have."""
     start = sum(len(name) + len(value) + 32 for name, value in START)
     fits = (b"x-a", b"b" * (1000 - start - 35))
     read(reader, [*START, fits])
@@ -402,7 +402,7 @@ def test_a_section_over_the_size(reader: Any) -> None:
 
 
 def test_too_many_fields(reader: Any) -> None:
-    """Crumbs of a cookie count, and pseudo-header fields do not."""
+    """The crumbs of a cookie count as fields, and pseudo-header fields do not."""
     for field in ((b"a", b""), (b"cookie", b"a")):
         read(reader, [*START, *[field] * 8])
         assert refused(reader, [*START, *[field] * 9]) == (431, "too many header fields")
@@ -410,7 +410,7 @@ def test_too_many_fields(reader: Any) -> None:
 
 
 def test_a_request_line_over_the_limit(reader: Any) -> None:
-    """A method and a path of 100 bytes."""
+    """The method and the path have 100 bytes together."""
     for method in (b"GET", b"OPTIONS"):
         start = [(b":method", method), SCHEME, AUTHORITY]
         path = b"/" * (100 - len(method))
@@ -418,7 +418,7 @@ def test_a_request_line_over_the_limit(reader: Any) -> None:
         assert refused(reader, [*start, (b":path", path + b"/")]) == (414, "request line too long")
 
 
-# What a fault leaves behind
+# The state after a fault
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_a_request_line_over_the_limit(reader: Any) -> None:
     [(b"X", b"a"), (b"connection", b"a"), (b"content-length", b"x"), (b"a", b"x" * 1000)],
     ids=["1", "2", "3", "4"],
 )
-def test_the_table_follows_a_request_that_is_refused(reader: Any, fault: tuple[bytes, bytes]) -> None:
+def test_keeps_the_table_in_step_after_a_refused_request(reader: Any, fault: tuple[bytes, bytes]) -> None:
     encoder = hpack.Encoder()
     with pytest.raises(RequestRejected):
         reader.read_request(encoder.encode([*START, fault, (b"x-a", b"b")]), False)
@@ -435,20 +435,20 @@ def test_the_table_follows_a_request_that_is_refused(reader: Any, fault: tuple[b
     assert reader.read_request(block, False).headers == [HOST, (b"x-a", b"b")]
 
 
-def test_the_table_follows_a_section_that_is_skipped(reader: Any) -> None:
+def test_keeps_the_table_in_step_after_a_skipped_section(reader: Any) -> None:
     encoder = hpack.Encoder()
     reader.skip(encoder.encode([*START, (b"x-a", b"b")]))
     assert reader.read_request(encoder.encode([*START, (b"x-a", b"b")]), False).headers == [HOST, (b"x-a", b"b")]
 
 
-def test_a_field_of_the_table_that_is_refused_is_refused_again(reader: Any) -> None:
+def test_refuses_a_bad_field_of_the_table_each_time(reader: Any) -> None:
     encoder = hpack.Encoder()
     for _ in range(3):
         with pytest.raises(RequestRejected, match="a connection-specific field"):
             reader.read_request(encoder.encode([*START, (b"keep-alive", b"5")]), False)
 
 
-def test_errors_of_hpack_come_through(reader: Any) -> None:
+def test_passes_on_errors_of_hpack(reader: Any) -> None:
     for read_block in (reader.skip, reader.read_trailers, lambda block: reader.read_request(block, False)):
         with pytest.raises(HpackError):
             read_block(b"\x80")
@@ -457,15 +457,15 @@ def test_errors_of_hpack_come_through(reader: Any) -> None:
 # Trailers (section 8.1)
 
 
-def test_trailers_are_dropped_and_the_table_follows_them(reader: Any) -> None:
+def test_drops_trailers_and_keeps_the_table_in_step(reader: Any) -> None:
     encoder = hpack.Encoder()
     reader.read_request(encoder.encode([*START, (b"content-length", b"5"), (b"priority", b"u=1")]), True)
     trailers = [(b"x-checksum", b"a"), (b"x-forwarded-for", b"b"), (b"cookie", b"c"), (b"priority", b"i")]
     reader.read_trailers(encoder.encode(trailers))
     reader.read_trailers(b"")
-    assert (reader.content_length, reader.priority) == (5, 2), "they change nothing of the request"
+    assert (reader.content_length, reader.priority) == (5, 2), "trailers must not change the request"
     block = encoder.encode([*START, trailers[0]])
-    assert len(block) == 5, "it refers to a field of the trailers"
+    assert len(block) == 5, "the block must refer to a field of the trailers"
     assert reader.read_request(block, False).headers == [HOST, trailers[0]]
 
 
@@ -474,7 +474,7 @@ def test_trailers_are_dropped_and_the_table_follows_them(reader: Any) -> None:
     [*START, HOST, (b"content-length", b"5"), (b"expect", b"x"), (b"expect", b"100-continue")],
     ids=lambda field: field[0].decode(),
 )
-def test_trailers_that_decide_about_the_message(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_trailers_that_would_frame_or_route_the_message(reader: Any, field: tuple[bytes, bytes]) -> None:
     with pytest.raises(RequestRejected, match="a field that is not allowed in trailers") as caught:
         reader.read_trailers(block_of([(b"x-a", b"b"), field]))
     assert caught.value.status == 400

@@ -1,4 +1,4 @@
-"""Responses of HTTP/2: what `Http2Framer` makes of messages, and that it takes what HTTP/1.1 does."""
+"""HTTP/2 responses: what `Http2Framer` makes of messages, and that it accepts the same messages as HTTP/1.1."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -36,7 +36,7 @@ def body(data: Any = b"", more_body: bool = False) -> dict[str, Any]:
 
 
 class Conversation:
-    """Responses over one connection, read by another decoder."""
+    """Responses over one connection, which another decoder reads."""
 
     def __init__(self, speedups: Any) -> None:
         self.speedups = speedups
@@ -50,7 +50,7 @@ class Conversation:
         return [tuple(pair) for pair in self.decoder.decode(framer.head(), raw=True)]
 
     def fields(self, status: int, headers: Iterable[Any], flags: int = KEEP_ALIVE) -> list[tuple[bytes, bytes]]:
-        """Of a response without default headers, after its status."""
+        """The fields of a response after its status, without default headers."""
         framer = self.begin(flags)
         framer.start(start(status, headers), [])
         first, *fields = self.head(framer)
@@ -78,7 +78,7 @@ def test_a_response(conversation: Conversation) -> None:
         assert (framer.state, framer.end()) == (COMPLETE, PERSISTS)
 
 
-def test_a_head_that_repeats_is_a_byte_for_each_field(conversation: Conversation) -> None:
+def test_a_repeated_head_takes_one_byte_for_each_field(conversation: Conversation) -> None:
     for size in (100, 10, 6):
         framer = conversation.begin()
         framer.start(
@@ -92,7 +92,7 @@ def test_names_are_in_lower_case(conversation: Conversation) -> None:
         assert conversation.fields(200, [(b"X-A", b"b"), (b"x-a", b"b")]) == [(b"x-a", b"b")] * 2
 
 
-def test_names_that_are_sent_in_lower_case_are_indexed(conversation: Conversation) -> None:
+def test_indexes_names_that_are_converted_to_lower_case(conversation: Conversation) -> None:
     for _ in range(3):
         framer = conversation.begin()
         framer.start(start(200, [(b"X-A", b"b")]), [])
@@ -100,8 +100,11 @@ def test_names_that_are_sent_in_lower_case_are_indexed(conversation: Conversatio
     assert block == b"\x88\xbe"
 
 
-def test_a_field_at_the_place_of_another(conversation: Conversation) -> None:
-    """Fields are compared with those at their place in the last response; each is checked that is not the same."""
+def test_a_field_at_the_position_of_another(conversation: Conversation) -> None:
+    """The framer compares each field with the field at the same position in the last response.
+
+    It checks every field that is not the same.
+    """
     sections = [
         [(b"x-a", b"b"), (b"content-length", b"5"), (b"x-c", b"d")],
         [(b"x-a", b"b"), (b"content-length", b"6"), (b"x-c", b"d")],
@@ -129,14 +132,14 @@ def test_subclasses_of_bytes_are_bytes(conversation: Conversation) -> None:
 
 @pytest.mark.parametrize("value", [b" a b\t", b"a b", b"\ta b"])
 def test_values_have_no_spaces_around_them(conversation: Conversation, value: bytes) -> None:
-    """A client would call the response malformed (RFC 9113 section 8.2.1)."""
+    """A client would treat the response as malformed (RFC 9113 section 8.2.1)."""
     for _ in range(3):
         assert conversation.fields(200, [(b"x-a", value)]) == [(b"x-a", b"a b")]
 
 
 @pytest.mark.parametrize("name", [b"Connection", b"keep-alive", b"Proxy-Connection", b"upgrade", b"Transfer-Encoding"])
 def test_connection_specific_fields_are_dropped(conversation: Conversation, name: bytes) -> None:
-    """RFC 9113 section 8.2.2; the value is one that HTTP/1.1 takes."""
+    """RFC 9113 section 8.2.2 forbids these fields. The values here are valid with HTTP/1.1."""
     value = b"chunked" if name == b"Transfer-Encoding" else b"keep-alive"
     for _ in range(3):
         assert conversation.fields(200, [(b"x-a", b"b"), (name, value)]) == [(b"x-a", b"b")]
@@ -152,7 +155,7 @@ def test_connection_close(conversation: Conversation) -> None:
 
 
 def test_a_coding_overrides_a_length(conversation: Conversation) -> None:
-    """As on HTTP/1.1."""
+    """As with HTTP/1.1."""
     headers = [(b"content-length", b"5"), (b"x-a", b"b"), (b"transfer-encoding", b"chunked")]
     for ordered in (headers, headers[::-1]):
         framer = conversation.begin()
@@ -202,7 +205,7 @@ def test_lengths_of_fields_that_are_in_the_table(conversation: Conversation) -> 
             conversation.begin().start(start(200, [(b"content-length", b"5"), (b"content-length", b"6")]), [])
 
 
-def test_a_mistake_changes_nothing(conversation: Conversation) -> None:
+def test_a_refused_message_changes_nothing(conversation: Conversation) -> None:
     framer = conversation.begin()
     with pytest.raises(RuntimeError, match=r"Invalid HTTP header value\."):
         framer.start(start(200, [(b"x-a", b"b"), (b"x-c", b"\n")]), DEFAULTS)
@@ -218,13 +221,13 @@ def test_a_body_before_the_start(conversation: Conversation) -> None:
         conversation.begin().start(body(), [])
 
 
-def test_keep_alive_is_that_of_the_request(conversation: Conversation) -> None:
+def test_keep_alive_follows_the_request(conversation: Conversation) -> None:
     assert conversation.begin(KEEP_ALIVE).keep_alive
     assert not conversation.begin(0).keep_alive
 
 
 def send(framer: Any, message: Any, defaults: Any) -> bytes | None:
-    """What the wires do with a message."""
+    """Pass a message to the framer in the same way as the wires do."""
     if defaults == b"":
         part: bytes | None = framer.send(message, defaults)
         return part
@@ -236,8 +239,8 @@ def send(framer: Any, message: Any, defaults: Any) -> bytes | None:
 
 
 @given(st.sampled_from([0, HEAD_REQUEST]), conversations)
-def test_takes_what_http1_takes(flags: int, messages: list[Any]) -> None:
-    """Errors by type and text, what counts as sent, and bodies; on both builds."""
+def test_accepts_the_same_messages_as_http1(flags: int, messages: list[Any]) -> None:
+    """Compare errors by type and text, the accepted length, and the bodies, on both builds."""
     for build in BUILDS:
         speedups = _speedups.load(build)
         http1 = speedups.ResponseFramer(KEEP_ALIVE | flags)

@@ -1,4 +1,4 @@
-"""Sessions of HTTP/2: frames in, events and frames out, on both builds."""
+"""HTTP/2 sessions: frames in, events and frames out, on both builds."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Peer:
         self.events: list[Any] = []
 
     def feed(self, *data: bytes) -> "list[Any]":
-        """The events that the bytes make."""
+        """The events for the bytes."""
         self.session.feed(b"".join(data), self.now)
         return self.collect()
 
@@ -41,7 +41,7 @@ class Peer:
         return events
 
     def start(self, *data: bytes) -> list[Any]:
-        """As `feed`, after what each client begins with; nothing of the answers to that is left."""
+        """Like `feed`, after the bytes with which each client begins; the answers to those bytes are discarded."""
         assert self.feed(HELLO) == []
         self.read()
         self.reader.frames.clear()
@@ -55,7 +55,7 @@ class Peer:
 
     @property
     def answers(self) -> dict[int, http2.Answer]:
-        """Stream -> what the client has got, all that the session sends now included."""
+        """Stream -> the response so far, including everything that the session sends now."""
         self.read()
         return self.reader.answers
 
@@ -69,18 +69,18 @@ class Peer:
         return state
 
     def fault(self, *data: bytes) -> int:
-        """The error code for which the bytes end the connection."""
+        """The error code with which the bytes end the connection."""
         kind, stream, fault = self.feed(*data)[-1]
         assert (kind, stream) == (FAULT, None)
         assert fault.reason
-        assert self.feed(headers(99)) == [], "something is read after a fault"
+        assert self.feed(headers(99)) == [], "the session must read nothing after a fault"
         self.read()
         assert self.reader.goaway.code == fault.code
         assert self.reader.goaway.payload[8:] == fault.reason.encode()
         return int(fault.code)
 
     def stream_error(self, *data: bytes) -> int:
-        """The error code for which the bytes end the last stream that they name."""
+        """The error code with which the bytes end the last stream that they name."""
         kind, _, reason = self.feed(*data)[-1]
         assert kind == STREAM_ERROR
         assert reason
@@ -92,7 +92,7 @@ def peer(speedups: Any) -> Peer:
     return Peer(speedups)
 
 
-# The beginning
+# The start of the connection
 
 
 def test_sends_its_settings_first(peer: Peer) -> None:
@@ -335,7 +335,7 @@ def test_four_bytes_show_that_a_head_begins(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("idle", [window_update(4, 5), reset(4), data(4, b"x")])
-def test_streams_of_the_server_are_always_idle(peer: Peer, idle: bytes) -> None:
+def test_streams_with_even_numbers_are_always_idle(peer: Peer, idle: bytes) -> None:
     peer.start(headers(5))
     assert peer.fault(idle) == codes.PROTOCOL_ERROR
 
@@ -360,13 +360,13 @@ def test_windows_may_reach_their_upper_limit(peer: Peer) -> None:
     assert peer.read() == []
 
 
-def test_each_setting_of_a_frame_has_its_effect(peer: Peer) -> None:
+def test_each_setting_of_a_frame_takes_effect(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1), settings((0x7777, 5), (codes.INITIAL_WINDOW_SIZE, 5)))
     peer.send(stream, START, body(b"0123456789"))
     assert peer.answers[1].body == b"01234"
 
 
-def test_numbers_of_streams_rise(peer: Peer) -> None:
+def test_stream_numbers_must_increase(peer: Peer) -> None:
     peer.start(headers(5))
     assert peer.fault(headers(3)) == codes.STREAM_CLOSED
 
@@ -420,7 +420,7 @@ def test_the_empty_end_of_a_body(peer: Peer) -> None:
     assert peer.feed(data(1, end=True)) == [(BODY, stream, b"")]
 
 
-def test_a_body_can_be_taken_before_its_event(peer: Peer) -> None:
+def test_a_body_can_be_read_before_its_event(peer: Peer) -> None:
     peer.start()
     peer.session.feed(headers(1, end=False) + data(1, b"abc") + headers(3), 0.0)
     kind, stream, _ = peer.session.next()
@@ -453,7 +453,7 @@ def test_wrong_trailers(peer: Peer, flags: int, field: tuple[bytes, bytes], code
 
 
 @pytest.mark.parametrize("late", [data(1, b"x"), headers(1)])
-def test_nothing_comes_after_the_end_of_a_stream(peer: Peer, late: bytes) -> None:
+def test_refuses_frames_after_the_end_of_a_stream(peer: Peer, late: bytes) -> None:
     peer.start(headers(1))
     assert peer.stream_error(late) == codes.STREAM_CLOSED
 
@@ -502,7 +502,7 @@ def test_a_limit_of_zero_allows_no_body(speedups: Any) -> None:
     assert (kind, rejected.status) == (REJECTED, 413)
 
 
-def test_a_stream_that_ends_in_the_read_it_came_in_is_not_given_out(peer: Peer) -> None:
+def test_gives_no_event_for_a_stream_that_is_reset_in_its_first_read(peer: Peer) -> None:
     [(kind, stream, _)] = peer.start(headers(1, end=False), data(1, b"abc"), headers(3), reset(1))
     assert (kind, stream.number) == (REQUEST, 3)
     assert peer.session.active == 1
@@ -525,7 +525,7 @@ def test_frames_for_a_stream_that_the_client_has_reset(peer: Peer) -> None:
     assert peer.fault(window_update(3, 1)) == codes.PROTOCOL_ERROR
 
 
-def test_frames_for_a_stream_that_we_have_reset_are_ignored(peer: Peer) -> None:
+def test_ignores_frames_for_a_stream_that_the_server_has_reset(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.session.reset(stream, codes.INTERNAL_ERROR)
     peer.session.reset(stream, codes.INTERNAL_ERROR)
@@ -544,7 +544,7 @@ def test_frames_for_a_stream_that_we_have_reset_are_ignored(peer: Peer) -> None:
         headers(1) + reset(1) + data(1, b"x"),
     ],
 )
-def test_an_error_of_a_stream_is_answered_once(peer: Peer, wrong: bytes) -> None:
+def test_answers_an_error_of_a_stream_once(peer: Peer, wrong: bytes) -> None:
     peer.start(wrong)
     assert [(each.stream, each.kind) for each in peer.read() if each.kind == "RST_STREAM"] == [(1, "RST_STREAM")]
     assert not peer.session.streams
@@ -552,7 +552,7 @@ def test_an_error_of_a_stream_is_answered_once(peer: Peer, wrong: bytes) -> None
     assert peer.read() == []
 
 
-def test_late_data_moves_nothing_forward(peer: Peer) -> None:
+def test_late_data_counts_as_no_progress(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.session.reset(stream, codes.CANCEL)
     for _ in range(990):
@@ -561,7 +561,7 @@ def test_late_data_moves_nothing_forward(peer: Peer) -> None:
     assert peer.fault(data(1, b"x") * 20) == codes.ENHANCE_YOUR_CALM
 
 
-def test_only_the_last_streams_that_we_have_reset_are_remembered(peer: Peer) -> None:
+def test_remembers_only_the_last_streams_that_the_server_has_reset(peer: Peer) -> None:
     peer.start()
     for number in range(1, 2 * 257, 2):
         [(_, stream, _)] = peer.feed(headers(number, end=False))
@@ -621,7 +621,7 @@ def test_resets_are_forgiven_with_time(peer: Peer) -> None:
     assert peer.session.state != 3
 
 
-def test_resets_that_the_client_provokes_count_too(peer: Peer) -> None:
+def test_counts_resets_that_the_client_causes(peer: Peer) -> None:
     peer.start()
     for number in range(1, 2 * 1000, 2):
         peer.feed(headers(number), window_update(number, 0))
@@ -649,7 +649,7 @@ def test_resets_that_the_client_provokes_count_too(peer: Peer) -> None:
         data(1),
     ],
 )
-def test_too_many_frames_that_move_nothing_forward(peer: Peer, idle: bytes) -> None:
+def test_too_many_frames_without_progress(peer: Peer, idle: bytes) -> None:
     peer.start(headers(1, end=False))
     for _ in range(990):
         assert not peer.feed(idle)
@@ -657,15 +657,15 @@ def test_too_many_frames_that_move_nothing_forward(peer: Peer, idle: bytes) -> N
     assert peer.fault(idle * 20) == codes.ENHANCE_YOUR_CALM
 
 
-def test_resets_of_a_closed_stream_move_nothing_forward(peer: Peer) -> None:
+def test_resets_of_a_closed_stream_count_as_no_progress(peer: Peer) -> None:
     peer.start(headers(1), reset(1))
     for _ in range(100):
         peer.feed(reset(1) * 9)
     assert peer.fault(reset(1) * 120) == codes.ENHANCE_YOUR_CALM
 
 
-def test_the_budget_of_frames_that_move_nothing_forward(peer: Peer) -> None:
-    """1,000, of which the first SETTINGS have taken one."""
+def test_the_budget_of_frames_without_progress(peer: Peer) -> None:
+    """The budget is 1,000 frames, and the first SETTINGS use one."""
     peer.start()
     for _ in range(999):
         assert not peer.feed(ping())
@@ -714,9 +714,9 @@ def test_frames_are_forgiven_with_time(peer: Peer) -> None:
         peer.read()
 
 
-def test_answers_that_are_not_read(peer: Peer) -> None:
+def test_too_many_answers_that_the_client_does_not_read(peer: Peer) -> None:
     peer.start()
-    # Time enough for the other budget.
+    # The clock moves far enough that the other budget is never exceeded.
     for _ in range(3800):
         peer.now += 1
         peer.feed(ping())
@@ -738,7 +738,7 @@ def test_a_field_block_in_too_many_frames(peer: Peer) -> None:
     assert peer.fault(frame(codes.CONTINUATION, 0, 1, b"")) == codes.ENHANCE_YOUR_CALM
 
 
-# Windows of the client's
+# The windows of the client
 
 
 def test_more_data_than_the_stream_takes(peer: Peer) -> None:
@@ -766,7 +766,7 @@ def test_the_connection_can_be_widened(peer: Peer) -> None:
     assert peer.read() == [("WINDOW_UPDATE", 0, 0, ((1 << 20) - 65535).to_bytes(4, "big"))]
 
 
-def test_bytes_that_were_taken_reopen_the_windows(peer: Peer) -> None:
+def test_received_bytes_reopen_the_windows(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.feed(data(1, b"x" * 16384) * 2)
     assert not peer.session.credit(stream)
@@ -819,7 +819,7 @@ def test_the_window_of_data_that_is_not_used_is_given_back_once(speedups: Any, w
                 if kind == RESET:
                     peer.session.release(stream)
     frames = peer.read()
-    # The last bytes wait until there is half a window of them.
+    # The session returns the last bytes only when they are half a window.
     connection = sum(each.number for each in frames if each.kind == "WINDOW_UPDATE" and not each.stream)
     assert 8 * 16384 - 32768 < connection <= 8 * 16384
 
@@ -849,12 +849,12 @@ def test_padding_reopens_the_windows_at_once(peer: Peer) -> None:
         peer.feed(data(1, b"\xff" + b"x" * 100 + bytes(255), flags=codes.PADDED))
     frames = peer.read()
     for stream in (0, 1):
-        # The byte that says how much padding there is counts as padding.
+        # The byte that holds the length of the padding counts as padding.
         given_back = sum(each.number for each in frames if each.stream == stream)
         assert 180 * 256 - 32768 < given_back <= 180 * 256
 
 
-def test_a_body_that_is_not_taken_is_given_back_at_the_end(peer: Peer) -> None:
+def test_returns_the_window_of_an_unread_body_at_the_end(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.feed(data(1, b"x" * 16384) * 2)
     peer.session.reset(stream, codes.CANCEL)
@@ -890,7 +890,7 @@ def test_a_response_without_a_body_is_one_frame(peer: Peer) -> None:
     assert only.ends
 
 
-def test_the_head_can_go_alone(peer: Peer) -> None:
+def test_the_head_can_be_sent_alone(peer: Peer) -> None:
     stream = answer(peer)
     peer.session.send_head(stream)
     assert [each.kind for each in peer.read()] == ["HEADERS"]
@@ -925,7 +925,7 @@ def test_a_continue(peer: Peer) -> None:
     assert [dict(head)[b":status"] for head in peer.answers[1].heads] == [b"100", b"200"]
 
 
-def test_another_head_takes_the_place_of_one_that_was_not_sent(peer: Peer) -> None:
+def test_a_new_head_replaces_a_head_that_was_not_sent(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1))
     peer.send(stream, {**START, "headers": [(b"x-secret", b"1")]})
     peer.session.take_back(stream)
@@ -934,7 +934,7 @@ def test_another_head_takes_the_place_of_one_that_was_not_sent(peer: Peer) -> No
     assert b"x-secret" not in dict(peer.reader.answers[1].headers)
 
 
-def test_a_mistake_of_the_application_sends_nothing(peer: Peer) -> None:
+def test_an_error_of_the_application_sends_nothing(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1))
     for wrong in ({**START, "status": 20}, {**START, "headers": [(b"a b", b"1")]}, body(b"x")):
         with pytest.raises(RuntimeError):
@@ -961,18 +961,18 @@ def test_large_data_is_cut_into_frames(peer: Peer) -> None:
     assert peer.reader.answers[1].body == b"x" * 40000
 
 
-def test_the_size_of_the_client_s_table(peer: Peer) -> None:
+def test_the_table_size_of_the_client(peer: Peer) -> None:
     peer.start(settings((codes.HEADER_TABLE_SIZE, 0)))
     for number in (1, 3):
         [(_, stream, _)] = peer.feed(headers(number))
         peer.send(stream, {**START, "headers": [(b"x-a", b"always the same")]}, body())
     first, second = (each.payload for each in peer.read() if each.kind == "HEADERS")
-    assert first[0] == 0x20, "an update to size 0 (RFC 7541 section 4.2)"
+    assert first[0] == 0x20, "the block must begin with an update to size 0 (RFC 7541 section 4.2)"
     assert len(second) == len(first) - 1
     assert peer.reader.answers[3].headers[-1] == (b"x-a", b"always the same")
 
 
-# Windows of ours
+# The windows of the server
 
 
 def test_a_response_waits_for_the_stream_s_window(peer: Peer) -> None:
@@ -1011,7 +1011,7 @@ def test_the_end_needs_no_window(peer: Peer) -> None:
     assert peer.answers[1].ended
 
 
-def test_the_end_waits_behind_what_is_queued(peer: Peer) -> None:
+def test_the_end_waits_for_the_queued_data(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcd", True), body(b"ef", True), body())
@@ -1021,7 +1021,7 @@ def test_the_end_waits_behind_what_is_queued(peer: Peer) -> None:
     assert peer.reader.answers[1].ended
 
 
-def test_trailers_wait_behind_what_is_queued(peer: Peer) -> None:
+def test_trailers_wait_for_the_queued_data(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, {**START, "trailers": True}, body(b"abcd"))
@@ -1037,7 +1037,7 @@ def test_trailers_wait_behind_what_is_queued(peer: Peer) -> None:
     assert peer.session.active == 1, "the application has not returned"
 
 
-def test_the_end_follows_data_that_was_queued(peer: Peer) -> None:
+def test_the_end_follows_queued_data(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 0)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcd", True))
@@ -1057,7 +1057,7 @@ def test_responses_share_the_connection_s_window(peer: Peer) -> None:
     assert peer.answers[3].body == b"y" * 1000
 
 
-def test_one_write_has_a_bound(peer: Peer) -> None:
+def test_the_size_of_one_write_is_bounded(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, codes.MAX_WINDOW)), window_update(0, 1 << 28))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"x" * 1000000))
@@ -1069,13 +1069,13 @@ def test_one_write_has_a_bound(peer: Peer) -> None:
     assert peer.reader.answers[1].body == b"x" * 1000000
 
 
-def test_a_stream_s_window_has_an_upper_end(peer: Peer) -> None:
+def test_the_window_of_a_stream_has_an_upper_limit(peer: Peer) -> None:
     peer.start(headers(1), headers(3))
     assert peer.stream_error(window_update(1, codes.MAX_WINDOW)) == codes.FLOW_CONTROL_ERROR
     assert peer.stream_error(window_update(3, 0)) == codes.PROTOCOL_ERROR
 
 
-def test_settings_cannot_lift_a_window_above_its_upper_end(peer: Peer) -> None:
+def test_settings_cannot_raise_a_window_above_its_upper_limit(peer: Peer) -> None:
     peer.start(headers(1), window_update(1, 100000))
     assert peer.fault(settings((codes.INITIAL_WINDOW_SIZE, codes.MAX_WINDOW))) == codes.FLOW_CONTROL_ERROR
 
@@ -1090,11 +1090,14 @@ def test_a_stream_that_is_reset_leaves_the_queue(peer: Peer) -> None:
     assert stream.queued == 0
 
 
-# The order of what is written (RFC 9218)
+# The order of the written frames (RFC 9218)
 
 
 def order(peer: Peer, *priorities: bytes, size: int = 40000) -> list[int]:
-    """The streams in the order of their frames, where each has a response and the connection had no window."""
+    """The streams in the order of their DATA frames.
+
+    Each stream has a whole response before the window of the connection opens.
+    """
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20)))
     filler = peer.feed(headers(1))[0][1]
     peer.send(filler, START, body(b"x" * 65535))
@@ -1114,19 +1117,19 @@ def order(peer: Peer, *priorities: bytes, size: int = 40000) -> list[int]:
     [
         ((b"u=5", b"", b"u=1"), [7, 7, 7, 5, 5, 5, 3, 3, 3]),
         ((b"u=1", b"u=5", b"u=1"), [3, 3, 3, 7, 7, 7, 5, 5, 5]),
-        # Responses of one urgency go one after the other, unless they are incremental.
+        # Responses of the same urgency are sent one after the other, unless they are incremental.
         ((b"", b"", b""), [3, 3, 3, 5, 5, 5, 7, 7, 7]),
         ((b"i", b"i", b"u=3, i"), [3, 5, 7, 3, 5, 7, 3, 5, 7]),
         ((b"", b"i", b""), [3, 5, 3, 5, 3, 7, 5, 7, 7]),
     ],
 )
-def test_urgent_responses_come_first_and_incremental_ones_share(
+def test_urgent_responses_come_first_and_incremental_responses_alternate(
     peer: Peer, priorities: tuple[bytes, ...], streams: list[int]
 ) -> None:
     assert order(peer, *priorities) == streams
 
 
-def test_a_stream_without_window_stops_no_other(peer: Peer) -> None:
+def test_a_stream_without_window_does_not_stop_the_others(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 10)))
     first, second = (event[1] for event in peer.feed(headers(1, (b"priority", b"u=0")), headers(3)))
     peer.send(first, START, body(b"x" * 100))
@@ -1178,7 +1181,9 @@ def test_a_shutdown_in_two_phases(peer: Peer) -> None:
     [goaway] = peer.read()
     assert (goaway.number, goaway.code) == (3, codes.NO_ERROR)
     assert peer.session.ending
-    assert not peer.feed(headers(5, (b"x-a", b"b"), end=False), data(5, b"x")), "it is not served"
+    assert not peer.feed(headers(5, (b"x-a", b"b"), end=False), data(5, b"x")), (
+        "a request after the shutdown must not be served"
+    )
     peer.send(stream, START, body(b"done"))
     assert peer.answers[1].body == b"done"
 
@@ -1197,7 +1202,7 @@ def test_a_fault_names_the_last_stream_that_was_read(peer: Peer) -> None:
     assert peer.reader.goaway.number == 5
 
 
-def test_a_reason_of_our_own_ends_the_connection(peer: Peer) -> None:
+def test_the_server_can_end_the_connection(peer: Peer) -> None:
     peer.start(headers(1))
     peer.session.refuse(codes.INADEQUATE_SECURITY, "because")
     peer.session.refuse(codes.INADEQUATE_SECURITY, "because")
@@ -1211,7 +1216,7 @@ def test_a_request_before_a_fault_in_the_same_read_is_not_served(peer: Peer) -> 
     assert kind == FAULT
 
 
-def test_streams_that_were_reset_before_a_fault_have_their_events(peer: Peer) -> None:
+def test_gives_the_events_of_streams_that_were_reset_before_a_fault(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1))
     events = peer.feed(reset(1), ping(b""))
     assert [(kind, each) for kind, each, _ in events] == [(RESET, stream), (FAULT, None)]

@@ -1,4 +1,4 @@
-"""What is kept of the last head changes nothing of what is read: each request is read as on a new connection."""
+"""Reusing the lines of the last head does not change the result: each request is read as on a new connection."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ LINES = (
 
 
 def read_each(library: str, build: str, requests: list[bytes]) -> list[Any]:
-    """What is read of each request; the last may be a rejection, after which nothing is read."""
+    """The events of each request. The last item may be a rejection, after which the reader reads nothing."""
     reader = make_reader(library, build)
     events_of_each: list[Any] = []
     for request in requests:
@@ -88,7 +88,7 @@ def test_any_byte_in_a_target_before_known_fields(library: str, build: str, targ
 
 
 def judged(build: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) -> list[bytes]:
-    """What the judge was shown of each head; b"" if nothing."""
+    """The lines that the reader passes to the judge for each head; b"" if it passes none."""
     shown: list[bytes] = []
     reader = _speedups.load(build).RequestReader(shown.append, limits)
     for head in heads:
@@ -102,14 +102,14 @@ def judged(build: str, *heads: bytes, limits: Any = (65536, 256, 131072, -1)) ->
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_the_judge_is_shown_the_lines_that_changed(build: str) -> None:
+def test_passes_changed_lines_to_the_judge(build: str) -> None:
     head = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\nX-Id: %d\r\nTE: c\r\n\r\n"
     assert judged(build, head % 1, head % 1, head % 2) == [b"Accept: b\r\nX-Id: 1\r\nTE: c\r\n", b"", b"X-Id: 2\r\n"]
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_the_judge_is_not_shown_what_frames_or_routes_a_message(build: str) -> None:
-    """What it could take for a body, an upgrade or the end of the connection is the reader's alone."""
+def test_does_not_pass_framing_and_routing_fields_to_the_judge(build: str) -> None:
+    """Only the reader handles the fields that announce a body, an upgrade or the end of the connection."""
     fields = (b"Host: a", b"Connection: close, upgrade", b"Upgrade: h2c", b"Expect: 100-continue")
     for framing in (b"Content-Length: 0", b"Transfer-Encoding: chunked"):
         others = (b"X-Forwarded-For: b", b"X: y")
@@ -118,7 +118,7 @@ def test_the_judge_is_not_shown_what_frames_or_routes_a_message(build: str) -> N
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_the_judge_is_shown_lines_that_come_in_parts_and_no_trailers(build: str) -> None:
+def test_passes_split_lines_to_the_judge_but_no_trailers(build: str) -> None:
     data = (
         b"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nZ: z\r\n\r\n"
         b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"
@@ -129,7 +129,7 @@ def test_the_judge_is_shown_lines_that_come_in_parts_and_no_trailers(build: str)
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_what_the_judge_refuses_is_refused(build: str) -> None:
+def test_refuses_a_head_that_the_judge_refuses(build: str) -> None:
     def refuse(lines: bytes) -> None:
         raise RequestRejected(400, "no")
 
@@ -141,7 +141,7 @@ def test_what_the_judge_refuses_is_refused(build: str) -> None:
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_the_list_of_headers_is_the_applications(build: str) -> None:
+def test_changes_to_the_list_of_headers_do_not_reach_later_requests(build: str) -> None:
     reader = make_reader("h11", build)
     for _ in range(5):
         reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\n")
@@ -152,8 +152,8 @@ def test_the_list_of_headers_is_the_applications(build: str) -> None:
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_a_line_that_did_not_change_is_the_same_object(build: str) -> None:
-    """And one that is too long to be kept is read again."""
+def test_an_unchanged_line_gives_the_same_object(build: str) -> None:
+    """A line that is too long for reuse gives a new object."""
     head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Id: %d\r\nAccept: b\r\nCookie: %b\r\n\r\n"
     reader = make_reader("h11", build)
     both = []
@@ -165,8 +165,8 @@ def test_a_line_that_did_not_change_is_the_same_object(build: str) -> None:
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_a_scope_is_the_applications(build: str) -> None:
-    """What an application does to it is not seen by the requests that repeat the same lines."""
+def test_changes_to_a_scope_do_not_reach_later_requests(build: str) -> None:
+    """The later requests repeat the same lines, and must not see what the application did to the scope."""
     asgi = {"version": "3.0"}
     common = {"type": "http", "asgi": asgi, "http_version": "1.1", "method": "GET", "client": None}
     reader = make_reader("h11", build)
@@ -188,7 +188,7 @@ def test_a_scope_is_the_applications(build: str) -> None:
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_read_gives_the_flags_of_a_head_and_whether_bytes_follow_it(build: str) -> None:
+def test_read_returns_the_flags_of_a_head_and_whether_bytes_follow(build: str) -> None:
     reader = make_reader("h11", build)
     head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     assert reader.read(head[:-1]) == -1

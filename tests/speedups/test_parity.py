@@ -1,4 +1,4 @@
-"""Call by call, the two builds are one: results, attributes, and exceptions by type and text."""
+"""Both builds behave alike, call by call: results, attributes, and exceptions by type and text."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ TEMPLATE = {"type": "http", "asgi": {"version": "3.0"}, "root_path": "", "raw_pa
 
 
 def outcome(call: Any, *arguments: Any) -> Any:
-    """What a call returns, or raises."""
+    """The result of a call, or its exception."""
     try:
         return call(*arguments)
     except Exception as exc:
@@ -31,7 +31,7 @@ def outcome(call: Any, *arguments: Any) -> Any:
 
 
 class Reading:
-    """A reader whose judge believes everything: what libraries refuse comes through to the reader here."""
+    """A reader whose judge accepts everything, so that the reader gets lines that the libraries would refuse."""
 
     def __init__(self, build: str, root_path: str = "/r") -> None:
         self.reader = _speedups.load(build).RequestReader(lambda lines: None, LIMITS)
@@ -60,7 +60,7 @@ class Reading:
 
 
 class Readers(RuleBasedStateMachine):
-    """Both builds are fed the same, until one rejects."""
+    """Both builds read the same bytes until one of them rejects the request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ TestReaders.settings = settings(max_examples=100, stateful_step_count=20, **QUIE
 @settings(max_examples=200, **QUIET)
 @given(st.sampled_from(["1.1", "1.0"]), st.sampled_from(["GET", "HEAD"]), st.booleans(), conversations, st.booleans())
 def test_framers(version: str, method: str, keep_alive: bool, messages: list[Any], separately: bool) -> None:
-    """Sent in order by `send`, or to the method that takes the message."""
+    """Messages are passed in order to `send`, or to the method for their type."""
     both = [_speedups.load(build).ResponseFramer(flags_of(version, method, keep_alive)) for build in BUILDS]
     for message in messages:
         if separately and isinstance(message.get("type"), str) and message["type"].endswith("body"):

@@ -1,6 +1,6 @@
-"""The reader of requests by its public interface: what it makes of bytes, in which states, and what it refuses.
+"""The reader of requests through its public interface: events, states and refusals.
 
-Each case is read whole, byte by byte, and cut once at each place.
+Each case is read whole, byte by byte, and split once at each position.
 """
 
 from collections.abc import Iterator
@@ -37,9 +37,9 @@ def new_reader(speedups: Any, limits: tuple[int, int, int, int] = UNLIMITED) -> 
 
 
 def read_all(speedups: Any, data: bytes, limits: tuple[int, int, int, int] = UNLIMITED) -> list[Any]:
-    """The events that come of the data, however it is cut; the last one is perhaps a rejection.
+    """The events for the data, which must not depend on the splits; the last item may be a rejection.
 
-    Data of the message that is refused is left out: what comes in one read with the fault is dropped.
+    Data of the refused message is left out, because a reader drops bytes that arrive in the same read as the fault.
     """
 
     def read_pieces(pieces: Iterator[bytes] | list[bytes]) -> list[Any]:
@@ -63,7 +63,7 @@ def read_all(speedups: Any, data: bytes, limits: tuple[int, int, int, int] = UNL
 
 
 def take(reader: Any, data: bytes) -> Any:
-    """The next event, after a read."""
+    """The next event after a read of the data."""
     if data:
         reader.feed(data)
     return reader.next()
@@ -258,7 +258,7 @@ def test_trailers_are_dropped(speedups: Any) -> None:
 
 
 def head_of(size: int) -> bytes:
-    """A head of that many bytes, with its last line."""
+    """A head of the given number of bytes; its last line is padded."""
     return GET + HOST + b"X: " + b"a" * (size - 32) + b"\r\n\r\n"
 
 
@@ -279,7 +279,7 @@ def chunked_with(trailers: bytes) -> bytes:
         ),
         (head_of(100), head_of(101), (431, "request head too large")),
         (head_of(100), head_of(200)[:101], (431, "request head too large")),
-        # The empty line is what exceeds.
+        # The empty line exceeds the limit.
         (
             GET + HOST + b"X: " + b"a" * 68 + b"\r\n\r\n",
             GET + b"Host: " + b"a" * 75 + b"\r\n\r\n",
@@ -301,7 +301,7 @@ def chunked_with(trailers: bytes) -> bytes:
     ],
 )
 def test_limits(speedups: Any, fits: bytes, exceeds: bytes, rejection: tuple[int, str] | None) -> None:
-    """What fits does so in each request of a connection: counts begin again."""
+    """Data within the limits is accepted in each request of a connection, because the counts start again."""
     events = read_all(speedups, fits * 3, LIMITS)
     assert len(events) == 3 * len(read_all(speedups, fits, LIMITS))
     assert all(isinstance(event[0], str) for event in events)
@@ -330,16 +330,20 @@ def test_a_body_without_limit(speedups: Any) -> None:
         assert read_all(speedups, CHUNKED + b"0\r\n\r\n", limits)[-1] == ("complete",)
 
 
-def test_a_line_in_parts_is_not_taken_for_a_known_one(speedups: Any) -> None:
+def test_does_not_confuse_a_split_line_with_a_known_line(speedups: Any) -> None:
     _, second = read_all(speedups, GET + HOST + b"b: c\r\n\r\n" + GET + HOST + b"ab: c\r\n\r\n")
     assert attributes_of(second)["headers"] == [(b"host", b"a"), (b"ab", b"c")]
 
 
 class TestStates:
-    """What the reader says of itself after each piece."""
+    """The state that the reader reports after each piece."""
 
     def steps(self, reader: Any, *steps: tuple[bytes, Any, int, int, bool]) -> None:
-        """Each is: bytes; the event, its method if it is a head; the state; what remains; whether bytes are unread."""
+        """Feed the data of each step, and compare the result with the other items of the step.
+
+        A step is: the bytes; the event (for a head, its method); the state; the number of remaining bytes; whether
+        bytes are unread.
+        """
         for number, (data, event, state, remaining, has_unread) in enumerate(steps):
             event = take(reader, data)
             if event is not None and type(event) is not bytes:
@@ -415,7 +419,7 @@ class TestStates:
         )
 
     def test_a_part_of_a_line(self, speedups: Any) -> None:
-        """It is of a head from its first byte on, if that is not of an empty line that has ended."""
+        """The reader is in a head from the first byte on, except after a complete empty line."""
         reader = new_reader(speedups)
         for data, in_head in ((b"\r", True), (b"\n", False), (b"G", True), (b"ET / HTTP/1.1\r\n", True)):
             reader.feed(data)
@@ -462,7 +466,7 @@ class TestStates:
         assert take(reader, piece) is piece
 
 
-def test_sent_names_are_those_of_the_last_head(speedups: Any) -> None:
+def test_sent_names_belong_to_the_last_head(speedups: Any) -> None:
     reader = new_reader(speedups)
     for section, names in (
         (b"hOST: a\r\nx: y\r\nZ: z\r\n", [b"hOST", b"x", b"Z"]),
@@ -476,7 +480,7 @@ def test_sent_names_are_those_of_the_last_head(speedups: Any) -> None:
     assert reader.sent_names() == [b"Host", b"Transfer-Encoding"]
 
 
-def test_lines_are_kept_up_to_a_kibibyte(speedups: Any) -> None:
+def test_keeps_lines_up_to_one_kibibyte(speedups: Any) -> None:
     for size, kept in ((1024, True), (1025, False)):
         reader = new_reader(speedups)
         head = GET + HOST + b"X: " + b"a" * (size - 5) + b"\r\n\r\n"

@@ -19,7 +19,7 @@ class Recording:
         self.observers = [speedups.Recorder(self._cells, array("d", bounds)).record]
 
     def respond(self, method: str = "GET", status: int = 200, body: bytes = b"hello") -> Any:
-        """Send a response; its framer."""
+        """Send a response and return its framer."""
         framer = self._speedups.ResponseFramer(0)
         framer.observers = self.observers
         framer.begin(0, {"method": method})
@@ -34,7 +34,7 @@ class Recording:
         outcome.report()
 
     def cells(self) -> dict[int, float]:
-        """Those that are not zero, but for durations."""
+        """The cells that are not zero, except for the durations."""
         return {index: value for index, value in enumerate(self._cells) if value and index != cell.DURATION}
 
     @property
@@ -78,7 +78,7 @@ def test_a_client_that_has_left(speedups: Any, recording: Recording) -> None:
 )
 def test_buckets(speedups: Any, bounds: tuple[float, ...], bucket: int) -> None:
     recording = Recording(speedups, bounds)
-    # A clock may be coarse.
+    # The clock may be coarse.
     while not recording.respond().duration:
         recording = Recording(speedups, bounds)
     assert recording.cells()[cell.BUCKETS + bucket] == 1

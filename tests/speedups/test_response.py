@@ -1,4 +1,4 @@
-"""The framing of responses: what each field that decides about the message may say (RFC 9112 section 6)."""
+"""The framing of responses: the allowed values of each field that decides about the message (RFC 9112 section 6)."""
 
 import itertools
 from http import HTTPStatus
@@ -34,7 +34,7 @@ def test_white_space_around_a_length(speedups: Any, value: bytes) -> None:
 @pytest.mark.parametrize(
     "value", [b"", b" ", b"-1", b"+1", b"1 1", b"0x1", b"1,1", b"9" * 19, b"0" * 18 + b"5", b"\xb2", b"5/", b"5:"]
 )
-def test_lengths_that_not_every_client_would_take(speedups: Any, value: bytes) -> None:
+def test_refuses_lengths_that_some_clients_would_not_accept(speedups: Any, value: bytes) -> None:
     with pytest.raises(RuntimeError, match="Invalid HTTP header value"):
         start(speedups, (b"content-length", value))
 
@@ -47,7 +47,7 @@ OPTIONS = {None: [], b"close": [b"close"], b"a, Close": [b"a", b"close"], b"keep
 @pytest.mark.parametrize("head", [False, True])
 @pytest.mark.parametrize("keep_alive", [False, True])
 def test_every_framing(speedups: Any, old: bool, head: bool, keep_alive: bool) -> None:
-    """All combinations of what decides about the end of a message, against RFC 9112 section 6.3 as a formula."""
+    """All combinations of what decides where a message ends, compared with a formula of RFC 9112 section 6.3."""
     flags = old * OLD_VERSION | head * HEAD_REQUEST | keep_alive * KEEP_ALIVE
     for status, length, coded, connection in itertools.product(
         [200, 203, 204, 205, 304, 305], [None, 0, 5], [False, True], OPTIONS
@@ -81,7 +81,7 @@ def test_every_framing(speedups: Any, old: bool, head: bool, keep_alive: bool) -
         assert framer.end() == (PERSISTS if persists else CLOSES), fields
 
 
-def test_a_part_that_is_refused_does_not_count(speedups: Any) -> None:
+def test_a_refused_part_does_not_count(speedups: Any) -> None:
     framer = start(speedups, (b"content-length", b"5"))
     for _ in range(2):
         with pytest.raises(RuntimeError, match="shorter than Content-Length"):
@@ -91,8 +91,8 @@ def test_a_part_that_is_refused_does_not_count(speedups: Any) -> None:
     assert framer.send({**LAST, "body": b"hello"}, b"").endswith(b"\r\n\r\nhello")
 
 
-def test_new_names_take_a_bounded_memory() -> None:
-    """On the pure build; the table of the compiled one is a variable of C."""
+def test_the_memory_for_new_names_is_bounded() -> None:
+    """Only the pure build is tested, because the table of the compiled build is a C variable."""
     for number in range(3000):
         start(_response_py, (b"x-%d" % number, b"a"))
     assert len(_response_py._good_names) <= 1024 + len(KNOWN_FIELDS)
@@ -106,7 +106,7 @@ def test_a_length_given_twice(speedups: Any, length: bytes) -> None:
         start(speedups, (b"content-length", length), (b"content-length", b"4"))
 
 
-def test_default_headers_are_those_of_the_moment(speedups: Any) -> None:
+def test_uses_the_current_default_headers(speedups: Any) -> None:
     for block in (b"date: 1\r\n", b"date: 2\r\n", b"date: 2\r\nserver: s\r\n", b"date: 1\r\n"):
         for status in (200, 204, 200):
             framer = speedups.ResponseFramer(KEEP_ALIVE)
@@ -117,13 +117,13 @@ def test_default_headers_are_those_of_the_moment(speedups: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [LAST, {**LAST, "body": None}, {**LAST, "body": b""}])
-def test_no_body_is_an_empty_one(speedups: Any, message: dict[str, Any]) -> None:
+def test_a_missing_body_is_an_empty_body(speedups: Any, message: dict[str, Any]) -> None:
     framer = start(speedups, (b"content-length", b"0"))
     assert framer.send(message, b"").endswith(b"\r\ncontent-length: 0\r\n\r\n")
 
 
 @pytest.mark.parametrize("status", [-1, 0, 99, 100, 101, 199, 1000])
-def test_no_final_status(speedups: Any, status: int) -> None:
+def test_refuses_a_status_that_is_not_final(speedups: Any, status: int) -> None:
     with pytest.raises(RuntimeError, match="Invalid HTTP status"):
         start(speedups, status=status)
 
@@ -149,8 +149,8 @@ def test_begins_another_response_like_a_new_framer(speedups: Any, flags: int) ->
         assert new.begun
 
 
-def test_where_the_head_goes_out(speedups: Any) -> None:
-    """Alone, or with the first part of the body, and `begun` tells of the call that gave it out."""
+def test_which_call_sends_the_head(speedups: Any) -> None:
+    """The head is sent alone or with the first part of the body; `begun` is true after the call that sends both."""
     for alone in (True, False):
         framer = start(speedups, (b"connection", b"a"))
         assert (framer.begun, framer.head_sent) == (False, False)
@@ -164,7 +164,7 @@ def test_where_the_head_goes_out(speedups: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [b"host", b"upgrade", b"expect", b"x-forwarded-for", b"x-own"])
-def test_fields_that_decide_about_requests_alone(speedups: Any, name: bytes) -> None:
+def test_fields_that_only_matter_in_requests(speedups: Any, name: bytes) -> None:
     assert b"\r\n%b: A, b\r\n" % name in start(speedups, (name, b"A, b")).send(LAST, b"")
 
 
@@ -214,7 +214,7 @@ def test_messages_out_of_order(speedups: Any) -> None:
         framer.send({"type": "x"}, b"")
 
 
-def test_a_coding_overrides_the_length_alone(speedups: Any) -> None:
+def test_a_coding_overrides_only_the_length(speedups: Any) -> None:
     fields = [(b"x-a", b"b"), (b"content-length", b"5"), (b"transfer-encoding", b"chunked"), (b"x-c", b"d")]
     lines = b"server: s\r\nx-a: b\r\nx-c: d\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
     assert start(speedups, *fields).send(LAST, b"").endswith(lines)
@@ -229,7 +229,7 @@ def test_codings(speedups: Any) -> None:
 
 
 def test_each_part(speedups: Any) -> None:
-    """As a chunk, as it is, or not at all; an empty list of connection options is not written."""
+    """A part is sent as a chunk, unchanged, or not at all. An empty list of connection options is not written."""
     parts = [{**LAST, "body": body, "more_body": more} for body, more in ((b"a", 1), (b"bc", 1), (b"", 1), (b"d", 0))]
     for flags, fields, sent in (
         (KEEP_ALIVE, [], [b"1\r\na\r\n", b"2\r\nbc\r\n", b"", b"1\r\nd\r\n0\r\n\r\n"]),

@@ -1,4 +1,4 @@
-"""The loops that the compiled build has in place of methods of bytes: both builds, over every edge that they have."""
+"""The loops that the compiled build uses instead of methods of bytes, tested on both builds with every edge case."""
 
 import importlib
 import itertools
@@ -25,7 +25,7 @@ NAMES = sorted({field[0] for field in KNOWN_FIELDS.values()})
 
 
 def check(*pieces: bytes) -> list[Any]:
-    """Feed the pieces to both builds, one allocation each, up to a rejection; return what came out."""
+    """Feed the pieces to both builds, each piece as its own object, up to a rejection; return the events."""
     both = [Reading(build) for build in BUILDS]
     for piece in pieces:
         pure, compiled = (outcome(one.read, piece) for one in both)
@@ -37,7 +37,7 @@ def check(*pieces: bytes) -> list[Any]:
 
 
 def check_cut(data: bytes) -> None:
-    """Feed the data whole, cut once at each place, and byte by byte."""
+    """Feed the data whole, split once at each position, and byte by byte."""
     check(data)
     for position in range(1, len(data)):
         check(data[:position], data[position:])
@@ -49,8 +49,8 @@ def head_with(field: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=bytes.decode)
-def test_names_that_are_nearly_known(name: bytes) -> None:
-    """Each place of each known name with what a bit makes of it, what is a control character and what is not ASCII."""
+def test_names_similar_to_known_names(name: bytes) -> None:
+    """Replace each byte of each known name: by one with a flipped bit, by a control character, by a byte above 127."""
     for place in range(len(name)):
         byte = name[place]
         for other in {byte ^ bit for bit in (1, 2, 4, 8, 16, 32, 64, 128)} | {0, 9, 32, 127, 128, 255}:
@@ -60,8 +60,8 @@ def test_names_that_are_nearly_known(name: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=bytes.decode)
-def test_both_libraries_over_names_that_are_nearly_known(name: bytes) -> None:
-    """Such a field is not taken for the known one, and the grammar alone decides whether it is accepted."""
+def test_both_libraries_with_names_similar_to_known_names(name: bytes) -> None:
+    """Such a field is never read as the known field, and only the grammar decides whether it is accepted."""
     for place in range(len(name)):
         byte = name[place]
         for other in {byte ^ 32, byte | 128, byte & 31, 95, 127, 0}:
@@ -79,7 +79,7 @@ def test_both_libraries_over_names_that_are_nearly_known(name: bytes) -> None:
 
 @pytest.mark.parametrize("filler", [b"a", b"A", b"-", b"\x00", b"\x80", b"\xff", b"h", b"z"], ids=repr)
 def test_names_and_values_of_every_length(filler: bytes) -> None:
-    """Up to where the limit of a head is met."""
+    """The lengths go up to the limit of a head."""
     for length in [*range(70), 250, 251, 252, 253, 254, 255, 256, 257]:
         text = filler * length
         for field in (text, text + b":", text + b": " + text, b":" + text, b"x:" + text, b"x: \t" + text + b" \t"):
@@ -88,7 +88,7 @@ def test_names_and_values_of_every_length(filler: bytes) -> None:
 
 
 def test_sections_of_line_ends() -> None:
-    """Every section of up to seven of the bytes that end lines, and one that does not; cut everywhere too."""
+    """Every section of up to seven bytes made of CR, LF and an ordinary byte, also split at every position."""
     for length in range(8):
         for section in itertools.product(b"\r\na", repeat=length):
             data = LINE + bytes(section)
@@ -98,7 +98,7 @@ def test_sections_of_line_ends() -> None:
 
 
 def test_the_empty_line_at_every_distance() -> None:
-    """It is looked for in steps of up to four bytes."""
+    """The loop searches for the empty line in steps of up to four bytes."""
     ends = (b"\r\n\r\n", b"\r\r\n\r\n", b"\n\r\n\r\n", b"\r\n\n", b"\n\n", b"\r\n\r", b"\r\n")
     for before, behind in itertools.product(range(1, 14), range(6)):
         for end in (*ends, b"\r\n\ra\r\n\r\n"):
@@ -107,7 +107,7 @@ def test_the_empty_line_at_every_distance() -> None:
 
 @pytest.mark.parametrize("byte", range(256))
 def test_every_byte_everywhere_in_a_line(byte: int) -> None:
-    """In the place of each byte, and between each two; at the end of what has come as well."""
+    """Each byte value replaces each byte, and is inserted between each two bytes and at the end of the data."""
     data = b"GET /a?b=c HTTP/1.1\r\n"
     one = bytes([byte])
     for place in range(len(data) + 1):
@@ -118,7 +118,7 @@ def test_every_byte_everywhere_in_a_line(byte: int) -> None:
 
 
 def test_lines_of_few_bytes() -> None:
-    """Every line of up to six of the bytes that divide one."""
+    """Every line of up to six bytes, made of the bytes that divide a line."""
     for length in range(1, 7):
         for line in itertools.product(b" /G\r", repeat=length):
             check(bytes(line) + b"\n")
@@ -140,7 +140,7 @@ buffers = st.binary(max_size=40) | st.text("\r\n :;\t\0\x7faH/?#019fFg", max_siz
 
 @settings(max_examples=1000, **QUIET)
 @given(buffers, st.integers(0, 40), st.integers(0, 40), st.sampled_from(b"\n :;a"))
-def test_the_two_bodies_of_each_loop(data: bytes, start: int, stop: int, byte: int) -> None:
+def test_both_versions_of_each_loop(data: bytes, start: int, stop: int, byte: int) -> None:
     start, stop = sorted((min(start, len(data)), min(stop, len(data))))
     for name, arguments in (
         ("cut", (data, start, stop)),
@@ -157,7 +157,7 @@ def test_the_two_bodies_of_each_loop(data: bytes, start: int, stop: int, byte: i
 
 @settings(max_examples=300, **QUIET)
 @given(st.text(st.characters(max_codepoint=300)) | st.text("/azAZ09_.~-?&= %\n\x7f"))
-def test_the_two_bodies_of_the_loops_over_text(text: str) -> None:
+def test_both_versions_of_the_loops_over_text(text: str) -> None:
     for name in ("is_plain_path", "is_plain_query", "is_plain_text"):
         pure, compiled = (getattr(scan, name)(text) for scan in (_scan_py, _scan_c))
         assert pure == compiled, (name, text)
@@ -216,7 +216,7 @@ def test_texts_are_joined(parts: list[str]) -> None:
     assert [scan.join_text(parts) for scan in scans] == ["".join(parts)] * 2
 
 
-def test_what_is_no_text_is_not_joined() -> None:
+def test_refuses_to_join_items_that_are_not_text() -> None:
     scan: Any
     for scan in (_scan_py, _scan_c):
         with pytest.raises(TypeError):
@@ -252,7 +252,7 @@ def test_fields_are_found_by_their_names(fields: tuple[Any, ...], places: list[i
 
 
 @pytest.mark.parametrize("fields", [((),), (1,), (((b"host", b""), (1, b""), None))])
-def test_what_is_no_field(fields: Any) -> None:
+def test_items_that_are_not_fields(fields: Any) -> None:
     scans: list[Any] = [_scan_py, _scan_c]
     outcomes = [outcome(scan.find_field, fields, _NAMES, 0) for scan in scans]
     assert outcomes[0] == outcomes[1]
@@ -268,7 +268,7 @@ def test_noise(pieces: list[bytes]) -> None:
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_queries_in_access_lines(build: str) -> None:
-    """Each byte alone and among others: an application may put any byte into its scope."""
+    """Each byte alone and among other bytes, because an application may put any byte into its scope."""
     quote_query = _speedups.load(build).quote_query
     for byte in range(256):
         shown = chr(byte) if 0x20 < byte < 0x7F else f"%{byte:02X}"
@@ -277,7 +277,7 @@ def test_queries_in_access_lines(build: str) -> None:
 
 
 class TestAccessLines:
-    """`AccessLineFormat`: its lines, and whether they are still the right ones."""
+    """`AccessLineFormat`: the lines, and whether a kept line is still correct."""
 
     def lines(self, scope: Any, status: Any) -> list[Any]:
         def make_ending(status: int) -> str:
@@ -296,7 +296,7 @@ class TestAccessLines:
                 [line, *others] = self.lines(scope, status)
                 assert others == [line] * 3
 
-    def test_text_of_a_class_of_its_own(self) -> None:
+    def test_text_of_a_subclass_of_str(self) -> None:
         class Path(str):
             __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Which build is chosen, and why (UVICORN_SPEEDUPS)."""
+"""Which build is selected, and why (UVICORN_SPEEDUPS)."""
 
 import importlib
 import os
@@ -18,7 +18,7 @@ from uvicorn._speedups import build_state
 
 @pytest.fixture
 def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Choose a build anew; the builds that were loaded stay as they are."""
+    """Select a build again; the builds that were already loaded do not change."""
 
     def choose(choice: str | None) -> tuple[str, str, str, Any]:
         if choice is None:
@@ -32,7 +32,7 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def without_compiled(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have the import of the compiled build raise."""
+    """Make the import of the compiled build raise the error."""
 
     def break_it(error: Exception) -> None:
         def load(build: str, modules: dict[str, str]) -> Any:
@@ -99,7 +99,7 @@ def test_older_than_its_sources(
         monkeypatch.setattr(sys.implementation, "name", "cpython")
     else:
         without_compiled(error)
-    monkeypatch.setattr(_speedups, "_SETUP", __file__)  # as in a checkout
+    monkeypatch.setattr(_speedups, "_SETUP", __file__)  # a file that only a checkout has
     monkeypatch.setattr(build_state, "find_newer_source", lambda: "_scan_py.py")
     message = re.escape("the compiled build is older than _scan_py.py. Rebuild it: python setup.py build_ext --inplace")
     with pytest.warns(RuntimeWarning, match=f"^uvicorn runs without its speedups: {message}$"):
@@ -140,7 +140,7 @@ def test_the_reason_of_a_failed_compilation_is_read(tmp_path: Path) -> None:
     assert build_state.explain_absence(tmp_path) == "the compilation failed: gcc failed with exit code 1"
 
 
-def test_nothing_that_is_assigned_again_is_a_c_global() -> None:
+def test_no_variable_that_is_assigned_again_is_a_c_global() -> None:
     """Without the GIL, one thread can free the object of a C global while another reads it."""
     folder = Path(build_state.__file__).parent
     for source in folder.glob("*_py.py"):
@@ -160,7 +160,7 @@ def test_pypy(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         choose("require")
 
 
-def test_the_build_that_runs(build: str) -> None:
+def test_each_build_provides_all_names(build: str) -> None:
     names = vars(_speedups.load(build))
     suffix = "_c" if build == "compiled" else "_py"
     assert names.keys() == {
@@ -189,7 +189,7 @@ def test_the_build_that_runs(build: str) -> None:
 
 
 def test_modules_of_both_builds_share_their_constants(build: str) -> None:
-    """A comparison with a constant may take it from either build."""
+    """The code may compare with a constant of either build."""
     for name in ("_chunked", "_hpack", "_http2_fields", "_request", "_response", "_websocket"):
         pure = importlib.import_module(f"uvicorn._speedups.{name}_py")
         module = sys.modules[f"uvicorn._speedups.{name}{'_c' if build == 'compiled' else '_py'}"]

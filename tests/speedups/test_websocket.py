@@ -1,4 +1,4 @@
-"""The WebSocket codec on each build: payloads, frames in any pieces, limits before memory; the builds are equal."""
+"""The WebSocket codec on each build: payloads, frames in any pieces, and limits; both builds behave alike."""
 
 import importlib
 import itertools
@@ -19,13 +19,13 @@ from uvicorn._speedups._websocket_py import ENDED, HEADER, PAYLOAD
 from uvicorn._speedups.websocket_events import Failed, PeerClosed, Pong
 from uvicorn.protocols.websockets.deflate import DeflateParameters, PerMessageDeflate
 
-# Around the steps of eight bytes, and around the lengths that take another header.
+# Sizes around the steps of eight bytes, and around the lengths at which the header becomes longer.
 SIZES = [*range(26), 63, 64, 65, 124, 125, 126, 127, 65_535, 65_536, 65_537]
 
 
 @pytest.fixture
 def payload(build: str) -> Any:
-    """The module of the functions over payloads, of one build."""
+    """The module with the payload functions of one build."""
     return importlib.import_module(f"uvicorn._speedups._payload_{'c' if build == 'compiled' else 'py'}")
 
 
@@ -80,7 +80,7 @@ def test_numbers(payload: Any) -> None:
 @settings(max_examples=300, **QUIET)
 @given(st.binary(max_size=80), st.integers(0, 80), st.integers(0, 80), st.integers(0, 0xFFFFFFFF))
 @pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is missing")
-def test_the_two_bodies_of_each_function(data: bytes, start: int, stop: int, mask: int) -> None:
+def test_both_versions_of_each_function(data: bytes, start: int, stop: int, mask: int) -> None:
     start, stop = sorted((min(start, len(data)), min(stop, len(data))))
     compiled = importlib.import_module("uvicorn._speedups._payload_c")
     for name in ("unmask", "unmask_text"):
@@ -107,7 +107,7 @@ def test_masks_without_a_library(data: bytes, mask: bytes) -> None:
     assert _payload_py.apply_mask_by_int(data, mask) == apply_mask(data, mask)
 
 
-def test_the_mask_function_of_a_library_is_taken_if_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uses_the_mask_function_of_a_library_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     library = pytest.importorskip("websockets.speedups")
     monkeypatch.setattr(_payload_py, "_apply_mask", None)
     assert _payload_py.unmask(apply_mask(b"Hello", MASK), 0, 5, number_of(MASK)) == b"Hello"
@@ -143,7 +143,7 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("data", "events"), MESSAGES, ids=range(len(MESSAGES)))
-def test_events_however_the_bytes_come(speedups: Any, data: bytes, events: list[Any]) -> None:
+def test_events_do_not_depend_on_the_splits(speedups: Any, data: bytes, events: list[Any]) -> None:
     for step in (len(data), 1, 2, 3, 5, 7, 16, 1000):
         if len(data) // step > 20_000:
             continue
@@ -173,8 +173,8 @@ def test_states(codec: Any) -> None:
     assert codec.feed(data) == []
 
 
-def test_a_fault_is_seen_before_the_rest_of_the_frame(speedups: Any) -> None:
-    """The header is enough for what it says, and the first wrong byte of text for that."""
+def test_reports_a_fault_before_the_rest_of_the_frame(speedups: Any) -> None:
+    """The codec reports a fault in the header after the header, and invalid text at the first wrong byte."""
     for data, code in (
         (frame(3, b"xxxx")[:2], 1002),
         (frame(TEXT, b"xxxx", mask=None)[:2], 1002),
@@ -200,7 +200,7 @@ def test_control_frames_in_pieces(codec: Any) -> None:
     assert codec.replies == [frame(PONG, b"ping" * 30, mask=None)]
 
 
-def test_no_pong_behind_our_close_frame(codec: Any) -> None:
+def test_no_pong_after_our_close_frame(codec: Any) -> None:
     assert codec.close(1001, "away") == frame(CLOSE, b"\x03\xe9away", mask=None)
     assert codec.feed(frame(PING) + close(1001)) == [PeerClosed(1001, "")]
     assert codec.replies == []
@@ -212,7 +212,7 @@ def test_the_largest_message(speedups: Any, size: int) -> None:
     whole, cut = frame(BINARY, bytes(size)), frame(BINARY, b"", fin=False) + frame(CONT, bytes(size))
     assert codec.feed(whole + cut) == [bytes(size)] * 2
     assert codec.feed(whole[:-1]) + codec.feed(whole[-1:]) == [bytes(size)]
-    # A control frame is no part of a message.
+    # A control frame is not part of a message.
     assert codec.feed(frame(PONG, b"x" * 125)) == [Pong.RECEIVED]
     [failed] = codec.feed(frame(BINARY, bytes(size), fin=False) + frame(CONT, b"x"))
     assert failed == Failed(1009, "message too big")
@@ -234,7 +234,7 @@ def test_an_announced_length_takes_no_memory(codec: Any) -> None:
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 @pytest.mark.parametrize("fragments", [True, False])
 def test_small_parts_take_little_memory(codec: Any, opcode: int, fragments: bool) -> None:
-    """However a message drips in, it takes a small multiple of its bytes."""
+    """However small the parts of a message are, it takes a small multiple of its size."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="this interpreter does not trace allocations")
     size = 60_000
     piece = frame(CONT, b"xy", fin=False) if fragments else apply_mask(b"xy", MASK)
@@ -251,7 +251,7 @@ def test_small_parts_take_little_memory(codec: Any, opcode: int, fragments: bool
 
 
 def feed_traced(codec: Any, data: bytes) -> tuple[Any, int]:
-    """The message in `data`, which comes in pieces, and the bytes that were allocated at the most."""
+    """Feed the data in pieces; return the message and the highest number of allocated bytes."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="this interpreter does not trace allocations")
     pieces = [data[place : place + 100_000] for place in range(0, len(data), 100_000)]
     tracemalloc.start()
@@ -266,14 +266,14 @@ def feed_traced(codec: Any, data: bytes) -> tuple[Any, int]:
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_a_message_in_one_frame_is_held_once(codec: Any, build: str, opcode: int) -> None:
-    """The plain build makes what the application gets of a buffer."""
+    """The pure build copies the message once more, from its buffer to the object for the application."""
     message, peak = feed_traced(codec, frame(opcode, b"x" * (1 << 20)))
     assert len(message) == 1 << 20
     assert peak < (1.2 if build == "compiled" else 2.3) * (1 << 20)
 
 
 def test_a_message_in_frames_is_held_twice_at_the_most(codec: Any) -> None:
-    """In parts, and as the message: no copy of the frames is kept."""
+    """Memory holds the parts and the message, but no copy of the frames."""
     size = 1 << 16
     frames = [frame(TEXT if n == 0 else CONT, b"x" * size, fin=n == 15) for n in range(16)]
     message, peak = feed_traced(codec, b"".join(frames))
@@ -282,12 +282,12 @@ def test_a_message_in_frames_is_held_twice_at_the_most(codec: Any) -> None:
 
 
 @pytest.mark.parametrize("message", ["x" * 1024, b"x" * 1024, "\u00fc" * 1024, bytes(1 << 18)])
-def test_a_message_that_is_sent_to_many_is_one_frame(speedups: Any, message: Any) -> None:
+def test_builds_one_frame_for_a_message_that_is_sent_to_many_clients(speedups: Any, message: Any) -> None:
     codecs = [speedups.WebSocketCodec(1000, None) for _ in range(3)]
     send = "text" if isinstance(message, str) else "binary"
     first, *others = [getattr(codec, send)(message) for codec in codecs]
     assert all(other is first for other in others)
-    # Equal is not enough: to compare would cost as much as to build.
+    # Only the same object reuses the frame; comparing an equal message would cost as much as building its frame.
     equal = message[:35] + message[35:]
     again = getattr(codecs[0], send)(equal)
     assert again == first
@@ -316,7 +316,7 @@ def test_compressed_messages(speedups: Any) -> None:
             "h\u00e9llo".encode() * 20,
         ]
     assert codec.feed(frame(TEXT, b"not compressed")) == ["not compressed"]
-    # The content is bounded; its compressed form may be longer than the limit.
+    # The limit applies to the content; its compressed form may be longer.
     assert codec.feed(frame(BINARY, length=1100, rsv=4)) == []
     [failed] = speedups.WebSocketCodec(1000, deflate).feed(frame(BINARY, length=1200, rsv=4))
     assert failed.code == 1009
@@ -339,8 +339,8 @@ _frames = st.builds(
 @settings(max_examples=300, **QUIET)
 @given(st.lists(_frames | st.binary(max_size=4), max_size=6), st.lists(st.integers(0, 600), max_size=6), st.booleans())
 @pytest.mark.skipif(len(BUILDS) < 2, reason="the compiled build is missing")
-def test_both_builds_are_one(sent: list[bytes], places: list[int], compressing: bool) -> None:
-    """Call by call: events, replies and states."""
+def test_both_builds_behave_alike(sent: list[bytes], places: list[int], compressing: bool) -> None:
+    """Compare events, replies and states after each call."""
     parameters = DeflateParameters(False, False, 12, 12)
     both = [
         _speedups.load(build).WebSocketCodec(200, PerMessageDeflate(parameters) if compressing else None)
