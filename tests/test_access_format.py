@@ -1,4 +1,4 @@
-"""Access lines in a format of the user's: what each atom shows, when the line is written, and to which file."""
+"""Access lines in the user's format: what each atom shows, when the line is written, and to which file."""
 
 import base64
 import json
@@ -34,12 +34,12 @@ APP = "tests.access_format_app:app"
 GET = b'GET %b HTTP/1.1\r\nhost: a\r\nuser-agent: "x\\\r\nx-request-id: 7\r\nconnection: close\r\n\r\n'
 
 
-# The build under test: what `both_builds` has set.
+# The build under test, which `both_builds` sets.
 speedups: Any = _speedups
 
 
 def ended(request: dict[str, Any], **different: Any) -> Any:
-    """The outcome of an exchange."""
+    """Make the outcome of an exchange."""
     made = speedups.Outcome(False)
     made.observe([], request)
     made.status = 200
@@ -83,7 +83,7 @@ def both_builds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def line(text: str, known: Any = (), **different: Any) -> str:
-    """A line of its own, for an outcome with the facts `known`, or for a response that starts."""
+    """Format one line: for an outcome with the values `known`, or for a response that starts."""
     made = compile_format(text)
     request = scope(**different)
     return made.format(ended(request, **dict(known)) if made.at_end else request, 200)
@@ -159,14 +159,14 @@ def test_each_status(status: int) -> None:
 
 
 class Text(str):
-    """A str that is of no exact type."""
+    """A subclass of str: a type that is not exactly str."""
 
     __slots__ = ()
 
 
 AGENT = (b"user-agent", b"one")
 ADDRESS = ["10.0.0.1", 1]
-# Facts of the requests after each other, each followed by one that nearly equals it.
+# The requests follow each other. Each is followed by a request that is nearly equal.
 REQUESTS: list[dict[str, Any]] = [
     {},
     {"headers": [AGENT]},
@@ -204,7 +204,7 @@ REQUESTS: list[dict[str, Any]] = [
 @pytest.mark.usefixtures("both_builds")
 @pytest.mark.parametrize("text", ["%(h)s %(u)s %(r)s %(m)s %(q)s %(H)s %(s)s %(f)s %(a)s %({user-agent}i)s", "json"])
 def test_a_line_depends_on_its_request_alone(text: str) -> None:
-    """What a format keeps of the last line never shows in another."""
+    """A format caches parts of the last line. They never appear in the line of another request."""
     made = compile_format(text)
 
     def shown(one: Any, different: dict[str, Any]) -> str:
@@ -230,7 +230,7 @@ def test_a_client_that_changes_in_place() -> None:
 @pytest.mark.usefixtures("both_builds")
 @pytest.mark.parametrize("headers", [[(b"user-agent", b"two"), (b"referer",)], [(b"user-agent", 1 / 2)]])
 def test_a_scope_that_cannot_be_shown(headers: Any) -> None:
-    """An application may break its scope. The next line shows nothing of it."""
+    """An application may put wrong values into its scope. The next line does not contain them."""
     made = compile_format("%(a)s %(f)s %(h)s")
     for client, broken in ((("10.0.0.1", 1), headers), ((1, 1), [])):
         with pytest.raises((TypeError, ValueError, AttributeError)):
@@ -280,7 +280,7 @@ def test_a_websocket_has_no_method() -> None:
 
 
 @pytest.mark.usefixtures("both_builds")
-def test_the_time_is_that_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_is_that_at_which_the_line_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     before = int(time.time())
     made = compile_format("%(t)s")
     shown = made.format(scope(), 200)
@@ -315,7 +315,7 @@ def test_json() -> None:
 
 
 @pytest.mark.usefixtures("both_builds")
-def test_json_without_what_can_be_missing() -> None:
+def test_json_without_optional_values() -> None:
     values = json.loads(line("json", {"sent": -1}, headers=[], client=None, query_string=b""))
     missing = {name for name, value in values.items() if value is None}
     assert missing == {"client", "bytes", "request_id", "user_agent"}
@@ -345,7 +345,7 @@ def test_no_client_breaks_a_line(value: bytes, query: bytes, path: str, method: 
     assert values["user_agent"] == values["request_id"] == value.decode("latin-1")
 
 
-# --- What is no format ------------------------------------------------------------------------------------------------
+# --- Wrong formats ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -396,7 +396,7 @@ def test_the_line_is_the_message_and_filters_have_the_arguments(handlers: Any) -
 
 
 @pytest.mark.parametrize("kind", [logging.StreamHandler, logging.FileHandler])
-def test_a_line_in_a_file_is_no_record(
+def test_a_line_in_a_file_makes_no_record(
     kind: Any, tmp_path: Path, handlers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log"
@@ -419,7 +419,7 @@ def test_a_file_that_is_opened_later_gets_records(tmp_path: Path, handlers: Any)
     handler.close()
 
 
-def test_a_formatter_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_formatter_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("uvicorn.access")
     own = logging.StreamHandler()
     own.setFormatter(logging.Formatter("own: %(message)s"))
@@ -432,7 +432,7 @@ def test_a_formatter_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> 
     assert type(stock.formatter) is uvicorn_logging.AccessLineFormatter
 
 
-# --- Served -----------------------------------------------------------------------------------------------------------
+# --- With a server ----------------------------------------------------------------------------------------------------
 
 LINES = "%(m)s %(U)s %(s)s %(B)s %(T)s %({x-test}o)s"
 
@@ -501,7 +501,7 @@ def test_websockets() -> None:
         server.wait_stdout(r"(?m)^GET /closed HTTP/1\.1 403 - 0$")
 
 
-def test_a_line_of_the_start_needs_no_observer() -> None:
+def test_a_line_at_the_start_needs_no_observer() -> None:
     state = ServerState()
     access_log.set_up(state, "%(s)s")
     assert state.access_log is not None
@@ -539,7 +539,7 @@ def test_lines_in_a_file(arguments: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGUSR1 on Windows")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_renamed_file_is_opened_anew(workers: int, tmp_path: Path) -> None:
+def test_a_renamed_file_is_opened_again(workers: int, tmp_path: Path) -> None:
     path, renamed = tmp_path / "access.log", tmp_path / "access.log.1"
     arguments = ("--access-log-file", str(path), "--workers", str(workers))
     with serve(APP, *arguments) as server:
@@ -563,7 +563,7 @@ def test_a_renamed_file_is_opened_anew(workers: int, tmp_path: Path) -> None:
 
 
 def opened(pid: int, path: Path) -> bool:
-    """Whether a process has opened a file; where the system does not tell, it may have."""
+    """Return whether a process has the file open, or True if the system does not report it."""
     folder = Path(f"/proc/{pid}/fd")
     if not folder.exists():
         return True
@@ -587,7 +587,7 @@ def test_a_second_configuration_closes_the_first_file(tmp_path: Path) -> None:
     logger.handlers[:] = []
 
 
-def test_a_folder_that_has_gone_is_reported_and_the_file_stays(tmp_path: Path, capfd: Any, caplog: Any) -> None:
+def test_a_removed_folder_is_reported_and_the_file_stays_open(tmp_path: Path, capfd: Any, caplog: Any) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     logger = logging.getLogger("tests.reopened")

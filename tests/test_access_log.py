@@ -1,4 +1,4 @@
-"""The access log as a whole: which way a line takes, when it is written, and what a server's standard output shows."""
+"""The access log: how a line is written, when it is written, and what a server's standard output contains."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from tests.processes import PATIENCE, ROOT, ServerProcess, free_port
 from uvicorn import access_log, line_stream
 from uvicorn.access_log import AccessLog
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be asked for room on Windows")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows does not report the room in a pipe")
 
 LINE = 'INFO:     127.0.0.1:5000 - "GET /{} HTTP/1.1" 200 OK\n'
 
@@ -60,7 +60,7 @@ def log(tmp_path: Path) -> Iterator[Log]:
 
 @pytest.fixture
 def records(monkeypatch: pytest.MonkeyPatch) -> list[logging.LogRecord]:
-    """The records that are made from now on. It does not count as a change of the set-up."""
+    """Collect the records that are made from now on. This does not count as a change of the set-up."""
     made: list[logging.LogRecord] = []
     make = logging.LogRecord.__init__
 
@@ -100,8 +100,8 @@ def test_without_a_loop_each_line_is_written_at_once(log: Log, records: list[log
     assert records == []
 
 
-async def test_lines_that_are_alone_in_their_pass_are_written_at_once(log: Log) -> None:
-    """1, 3, 7, 15 and 31 of them, before the next look at whether a pass has several."""
+async def test_a_line_alone_in_its_pass_is_written_at_once(log: Log) -> None:
+    """After 1, 3, 7, 15 and 31 such lines, one line waits, to check whether its pass has several lines."""
     waiting = []
     for number in range(sum((1, 3, 7, 15, 31, 31)) + 7):
         before = log.text
@@ -112,12 +112,12 @@ async def test_lines_that_are_alone_in_their_pass_are_written_at_once(log: Log) 
     assert [index for index, waits in enumerate(waiting) if waits] == [0, 2, 6, 14, 30, 62, 94]
 
 
-async def test_a_pass_of_several_lines_makes_the_next_ones_share_a_write(log: Log) -> None:
+async def test_after_a_pass_of_several_lines_lines_share_a_write(log: Log) -> None:
     for number in range(4):
         log.write(number)
         await asyncio.sleep(0)
     text = log.text
-    # Two more alone, then those of one pass.
+    # The first two lines are written alone. The others share the write of their pass.
     for number in range(4, 9):
         log.write(number)
     assert log.text == text + LINE.format(4) + LINE.format(5)
@@ -132,7 +132,7 @@ async def test_a_pass_of_several_lines_makes_the_next_ones_share_a_write(log: Lo
 def test_one_loop_after_another(log: Log) -> None:
     async def write(number: int) -> None:
         log.write(number)
-        # The first loop ends before it gets to flush.
+        # The first loop ends before it can flush.
         asyncio.get_running_loop().stop()
 
     for number in range(2):
@@ -174,7 +174,7 @@ async def test_records_and_lines_keep_their_order(log: Log) -> None:
     )
 
 
-async def test_another_logger_in_its_place(log: Log) -> None:
+async def test_another_logger_replaces_the_access_logger(log: Log) -> None:
     lines: list[str] = []
 
     class Adapter:
@@ -209,7 +209,7 @@ async def test_a_level_above_info_makes_no_records(log: Log, records: list[loggi
 
 
 class Errors:
-    """Counts what `handleError` of a handler is given."""
+    """Counts the calls of a handler's `handleError`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.messages: list[str] = []
@@ -231,7 +231,7 @@ async def test_a_stream_that_fails_is_reported_once(log: Log, monkeypatch: pytes
             await asyncio.sleep(0)
         assert errors.messages == ["lines of the access log"]
         assert isinstance(errors.errors[0], OSError)
-        # It is repaired, and fails a second time.
+        # The stream works again, and then fails a second time.
         null = os.open(os.devnull, os.O_WRONLY)
         spare = os.dup(full.fileno())
         os.dup2(null, full.fileno())
@@ -262,7 +262,7 @@ async def test_a_stream_that_is_closed_within_a_pass(log: Log, monkeypatch: pyte
 
 @pytest.fixture
 def pipe(log: Log) -> Iterator[int]:
-    """The reader's end of a pipe that the access log writes to."""
+    """The reading end of a pipe to which the access log writes."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     with os.fdopen(writer, "w", encoding="utf-8") as stream:
@@ -300,7 +300,7 @@ async def test_a_reader_that_is_late_gets_everything(log: Log, pipe: int, caplog
         await asyncio.sleep(0)
     expected = "".join(LINE.format(number) for number in range(200))
     text = ""
-    # No further request comes: a timer brings the rest.
+    # There is no further request, so a timer writes the rest.
     while len(text) < len(expected):
         text += read_all(pipe)
         await asyncio.sleep(0.001)
@@ -333,7 +333,7 @@ async def test_lost_lines_are_logged(
 
 
 @posix
-async def test_the_end_does_not_wait_forever(
+async def test_closing_the_log_does_not_wait_forever(
     log: Log, pipe: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(access_log, "CLOSE_PATIENCE", 0.01)
@@ -345,7 +345,7 @@ async def test_the_end_does_not_wait_forever(
     read_all(pipe)
 
 
-async def test_an_error_at_the_end_is_handled_as_that_of_a_record(
+async def test_an_error_while_closing_is_handled_as_for_a_record(
     log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(self: Any, patience: float) -> None:
@@ -358,13 +358,13 @@ async def test_an_error_at_the_end_is_handled_as_that_of_a_record(
     assert capsys.readouterr().err.count("--- Logging error ---") == 1
 
 
-def test_the_end_of_a_log_without_lines() -> None:
+def test_closing_a_log_without_lines() -> None:
     log = AccessLog()
     log.close()
     assert log._lines is None
 
 
-# Servers of their own
+# Server processes
 
 TARGETS = ("/", "/a%20b", "/caf%C3%A9?q=1&r", "/%1b[31m", "/?%00", "/x/y.z~-_", "/?q=%22", "/missing", "/status/599")
 
@@ -390,7 +390,7 @@ async def app(scope, receive, send):
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(APP)
-    # The same, with a filter that changes nothing: each line is a record.
+    # The same application with a filter that changes nothing. The filter makes each line a record.
     filtering = "import logging\nlogging.getLogger('uvicorn.access').addFilter(lambda record: True)\n"
     (tmp_path / "filtering.py").write_text(f"{filtering}from app import app\n")
     return tmp_path
@@ -402,13 +402,13 @@ def served(folder: Path, name: str, *options: str, env: dict[str, str] | None = 
 
 
 def writing_to(descriptor: int, *arguments: str) -> list[str]:
-    """The command of a server whose standard output is that, and not what its starter takes."""
+    """Make the command of a server whose standard output is the given descriptor."""
     code = "import os, sys; os.dup2(int(sys.argv[1]), 1); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
     return [sys.executable, "-c", code, str(descriptor), "-m", "uvicorn", *arguments, "--port", "0"]
 
 
 def ask(server: ServerProcess, *targets: str) -> None:
-    """Send requests all at once on one connection, and wait for the answers."""
+    """Send all requests in one write on one connection, and wait for the responses."""
     data = "".join(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n" for target in targets).encode()
     with socket.create_connection((server.host, server.port), timeout=PATIENCE) as client:
         client.sendall(data)
@@ -424,7 +424,7 @@ def ask(server: ServerProcess, *targets: str) -> None:
 def test_both_ways_write_the_same_bytes(app: Path, colours: str, unbuffered: str) -> None:
     seen = []
     for name in ("app", "filtering"):
-        # The colours come between the address and its port.
+        # Both servers use one port, because colour codes may separate the address and the port.
         port = free_port()
         with served(app, name, colours, "--port", str(port), env={"PYTHONUNBUFFERED": unbuffered}) as server:
             server.port = port
@@ -451,7 +451,7 @@ def test_nothing_is_lost_at_the_end(app: Path, number: int) -> None:
 
 
 @posix
-def test_nothing_is_lost_where_the_application_fails(app: Path) -> None:
+def test_nothing_is_lost_if_the_application_fails(app: Path) -> None:
     with served(app, "app") as server:
         ask(server, "/1", "/raise")
         ask(server, "/2")
@@ -461,10 +461,10 @@ def test_nothing_is_lost_where_the_application_fails(app: Path) -> None:
 
 
 @posix
-def test_nothing_is_lost_of_a_process_that_is_killed(app: Path) -> None:
+def test_a_killed_process_loses_no_earlier_line(app: Path) -> None:
     with served(app, "app") as server:
         ask(server, "/1")
-        # Its answer comes in a later pass of the loop.
+        # The response arrives in a later pass of the loop, so the first line has been written.
         ask(server, "/2")
         server.stop(signal.SIGKILL)
         assert "GET /1 " in server.stdout
@@ -535,7 +535,7 @@ def test_a_standard_output_whose_reader_has_gone_is_reported_once(tmp_path: Path
         assert "BrokenPipeError" in server.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "pipe2"), reason="pipes that keep writes apart are Linux's")
+@pytest.mark.skipif(not hasattr(os, "pipe2"), reason="only Linux has pipes that keep writes separate")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_workers_that_share_a_pipe_write_whole_lines(app: Path, unbuffered: str) -> None:
     reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # Linux alone has it
@@ -557,5 +557,5 @@ def test_workers_that_share_a_pipe_write_whole_lines(app: Path, unbuffered: str)
     assert all(write.endswith(" 200 OK\n") and len(write) <= select.PIPE_BUF for write in writes)
     assert len("".join(writes).splitlines()) == 320
     if not unbuffered and sys.version_info >= (3, 12):
-        # Before it, each application starts in a pass of the loop of its own.
+        # Before Python 3.12, each application starts in a separate pass of the loop.
         assert len(writes) < 320

@@ -20,7 +20,7 @@ WARNING = "ASGI app factory detected. Using it, but please consider setting the 
 
 
 async def asgi3(scope: Any, receive: Any, send: Any) -> None:
-    """Do nothing, as an application of ASGI 3."""
+    """An ASGI 3 application that does nothing."""
 
 
 def asgi2(scope: Any) -> Callable[[Any, Any], Awaitable[None]]:
@@ -41,7 +41,7 @@ class ASGI3:
 
 
 class Awaitable3:
-    """An application by construction: `await app(scope, receive, send)` awaits the instance."""
+    """A class as an application: `await app(scope, receive, send)` awaits the new instance."""
 
     def __init__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope = scope
@@ -91,7 +91,7 @@ def test_the_interface_is_detected(app: Any, interface: str) -> None:
 
 
 def wsgi(environ: Any, start_response: Any) -> Any:
-    """Do nothing, as a WSGI application."""
+    """A WSGI application that does nothing."""
 
 
 class WSGI:
@@ -126,8 +126,8 @@ def wrapping(scope: Any) -> Any:
         (WSGI(), "wsgi"),
         (of_any_arguments, "asgi2"),
         (of_any_arguments, "wsgi"),
-        (getattr, "asgi2"),  # it has no signature
-        (lambda a, b, c, d: None, "wsgi"),  # of no interface: left to fail when it is called
+        (getattr, "asgi2"),  # this class has no signature
+        (lambda a, b, c, d: None, "wsgi"),  # these have no interface, and fail only when they are called
     ],
 )
 def test_an_application_of_its_interface(app: Any, interface: str) -> None:
@@ -183,7 +183,7 @@ def test_a_factory_is_called_with_a_warning(app: Any, capsys: pytest.CaptureFixt
     assert caplog.messages == [WARNING]
 
 
-def test_a_declared_factory_is_called_without_one(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_declared_factory_is_called_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     assert load_app(factory, factory=True) is asgi3
     assert caplog.messages == []
 
@@ -204,7 +204,7 @@ def test_a_declared_factory_with_a_type_error() -> None:
     cause = caught.value.__cause__
     assert cause is not None
     frames = [frame.name for frame in traceback.extract_tb(cause.__traceback__)]
-    # PyPy adds the frame that has caught it.
+    # PyPy adds the frame that has caught the exception.
     assert frames == ["failing_factory"] or (sys.implementation.name == "pypy" and frames[-1] == "failing_factory")
 
 

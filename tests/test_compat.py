@@ -7,7 +7,7 @@ from uvicorn._compat import asyncio_run
 
 
 class Recording(asyncio.SelectorEventLoop):
-    """A loop that keeps what its exception handler was told."""
+    """A loop that records the calls of its exception handler."""
 
     def __init__(self) -> None:
         super().__init__()

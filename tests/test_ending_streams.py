@@ -25,7 +25,7 @@ ENDING = "Ending {} streaming response(s), timeout stream shutdown exceeded"
 
 
 class App:
-    """Streams, in several ways; what it has seen."""
+    """An application that streams in several ways and records its events."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -42,7 +42,7 @@ class App:
         self.events.append(scope["path"])
 
     async def stream(self, scope: Any, receive: Any, send: Any) -> None:
-        """Until it is disconnected."""
+        """Stream until `http.disconnect`."""
         await self.begin(send)
         await receive()
         assert await receive() == {"type": "http.disconnect"}
@@ -53,7 +53,7 @@ class App:
         await self.stream(scope, receive, send)
 
     async def asks(self, scope: Any, receive: Any, send: Any) -> None:
-        """Until the server shuts down."""
+        """Stream until the event of the server's shutdown is set."""
         event = scope["extensions"]["uvicorn.shutdown"]["event"]
         assert not event.is_set()
         await self.begin(send)
@@ -121,10 +121,10 @@ def test_streams_end_and_other_requests_finish(loop: str, messages: Callable[[],
             waiting = await Client.ask(server, "/late")
             await until(lambda: app.events == ["begun"])
             server.should_exit = True
-            # The client can distinguish it from a whole one.
+            # The final chunk is missing, so the client can see that the response is incomplete.
             assert [await stream.read_end() for stream in streams] == [b"\r\n"] * 2
             assert not task.done()
-            # One that begins now has its time, too.
+            # A stream that begins during the shutdown gets some time, too.
             app.release.set()
             assert (await waiting.read_end()).endswith(b"\r\n\r\n5\r\nbegin\r\n")
             await asyncio.wait_for(task, PATIENCE)
@@ -137,7 +137,7 @@ def test_streams_end_and_other_requests_finish(loop: str, messages: Callable[[],
 
 
 async def test_streams_are_ended_once(monkeypatch: pytest.MonkeyPatch, messages: Callable[[], list[str]]) -> None:
-    """An application that does not listen is cancelled in the end."""
+    """An application that does not receive is cancelled when the graceful shutdown ends."""
     monkeypatch.setattr(server_module, "LATE_STREAM_GRACE", 0.0)
     app = App()
     server = Server(config_of(app, timeout_stream_shutdown=0, timeout_graceful_shutdown=0.3))
@@ -161,7 +161,7 @@ async def test_streams_are_ended_once(monkeypatch: pytest.MonkeyPatch, messages:
         ({"timeout_stream_shutdown": 3}, 3),
     ],
 )
-async def test_the_default_is_half_of_the_whole(
+async def test_the_default_is_half_of_the_graceful_timeout(
     options: dict[str, Any], seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delays: list[float] = []
@@ -177,7 +177,7 @@ async def test_the_default_is_half_of_the_whole(
     assert delays == ([] if seconds is None else [seconds])
 
 
-async def test_an_application_asks_whether_the_server_shuts_down() -> None:
+async def test_an_application_can_wait_for_the_shutdown() -> None:
     app = App()
     server = Server(config_of(app))
     async with serving(server) as task:
@@ -235,7 +235,7 @@ def test_a_program_that_stops_a_server_in_a_thread(force: bool) -> None:
     assert app.events == ["cancelled" if force else "/stream"]
 
 
-async def test_a_cancelled_server_says_so_too() -> None:
+async def test_a_cancelled_server_sets_the_event() -> None:
     server = Server(config_of(App(), timeout_stream_shutdown=1))
     async with serving(server) as task:
         task.cancel()
@@ -265,5 +265,5 @@ def test_a_copy_of_a_scope_has_the_same_event() -> None:
     event = ShutdownEvent()
     assert copy.deepcopy({"event": event}) == {"event": event}
     event.set()
-    # In another process there is no such server.
+    # A pickled event belongs to no server, so it is not set.
     assert not pickle.loads(pickle.dumps(event)).is_set()

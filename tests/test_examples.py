@@ -1,4 +1,4 @@
-"""The applications of examples/ do what their first line says."""
+"""The applications in examples/ do what their first line says."""
 
 import json
 import socket
@@ -80,7 +80,7 @@ def test_server_sent_events(server: ServerProcess) -> None:
         with socket.create_connection((server.host, server.port), PATIENCE) as other:
             other.sendall(b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n")
             assert b"text/event-stream" in other.recv(65536)
-        # One client has gone. The other gets the last event of the stream.
+        # One client has disconnected. The other gets the last event of the stream.
         assert server.stop() == 0
         while piece := client.recv(65536):
             received += piece

@@ -1,4 +1,4 @@
-"""HAProxy in front, which speaks HTTP/2 to the server: in clear text by prior knowledge, over TLS by ALPN."""
+"""HAProxy speaks HTTP/2 to the server: in clear text with prior knowledge, over TLS with ALPN."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from uvicorn._speedups import http2_codes as codes
 HAPROXY = shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="HAProxy is not installed")
 
-# What docs/http2.md says of the line of the server.
+# The options of the server line that docs/http2.md recommends.
 CONFIGURATION = """
 defaults
     mode http
@@ -42,7 +42,7 @@ backend application
 
 
 class Front(NamedTuple):
-    """HAProxy, before a server."""
+    """A running HAProxy in front of a server."""
 
     url: str
     secure_port: int
@@ -71,7 +71,7 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
 
 
 def test_requests_of_many_clients(front: Front) -> None:
-    """Of both versions; each body comes through as it was sent, and so does a response of 5 MB."""
+    """Clients of both HTTP versions send bodies, which arrive unchanged, as does a response of 5 MB."""
 
     async def ask(url: str, http2: bool) -> None:
         async with httpx.AsyncClient(http1=not http2, http2=http2, verify=False, timeout=PATIENCE) as client:

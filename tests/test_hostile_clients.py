@@ -1,4 +1,4 @@
-"""Hostile clients of a real server: TLS that is never spoken, and bytes that would change a log."""
+"""Hostile clients of a real server: clients that never speak TLS, and bytes that could change a log."""
 
 import socket
 import time
@@ -10,7 +10,7 @@ import trustme
 from tests.processes import PATIENCE, exchange, serve
 from tests.protocols.websockets.classes import SERVED
 
-# Everything below a space, DEL, and C1 in UTF-8 and as single bytes: in a path, a query, a method, a field.
+# All bytes below a space, DEL, and C1 in UTF-8 and as single bytes: in a path, a query, a method, a field.
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 APP = "tests.cases.echo:app"
 
@@ -51,7 +51,7 @@ def test_no_control_character_reaches_a_log(parser: str, tmp_path: Path) -> None
         logged = server.stdout + server.stderr
     assert server.stdout.count('" 200 OK') == fine + 1
     assert {ord(character) for character in logged if ord(character) in CONTROLS} <= {ord("\n"), ord("\x1b")}
-    # Only what colours a level stands behind an escape, and there are no colours where there is no terminal.
+    # The server writes an escape only to colour a level, and it writes no colours without a terminal.
     assert "\x1b" not in logged
 
 

@@ -1,4 +1,4 @@
-"""The rules of docs/contributing.md that can be counted and that lint does not have."""
+"""The rules of docs/contributing.md that a test can check and that no linter checks."""
 
 import ast
 from pathlib import Path

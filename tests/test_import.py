@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from tests.processes import ROOT
 
-# Whatever is imported by `import uvicorn` is paid for by everybody, at every start, also by `uvicorn --version`.
+# Every import by `import uvicorn` costs time at every start, even for `uvicorn --version`.
 LATE = [
     "dotenv",
     "email.utils",
@@ -35,13 +35,13 @@ LATE = [
 ]
 
 
-def test_the_names() -> None:
+def test_the_package_has_the_public_names() -> None:
     assert uvicorn.__all__ == ["main", "run", "Config", "Server"]
     assert all(hasattr(uvicorn, name) for name in uvicorn.__all__)
     assert uvicorn.__version__.count(".") == 2
 
 
-# Names that programs import; further ones of the protocol classes have a test of their own.
+# Names that programs import. The other names of the protocol classes have their own test.
 PUBLIC = {
     "uvicorn.main": "main run Server ServerState STARTUP_FAILURE LOGGING_CONFIG LEVEL_CHOICES ChangeReload "
     "Multiprocess print_version logger",
@@ -78,14 +78,15 @@ def test_a_module_has_the_names_that_programs_import(module: str) -> None:
 
 
 def test_nothing_is_imported_before_it_is_needed() -> None:
-    # -S: what the site imports is not of our making.
-    late = [name for name in LATE if name != "pathlib" or sys.implementation.name != "pypy"]  # its own modules need it
+    # -S: the imports of the site module are not the server's.
+    # PyPy's own modules import pathlib.
+    late = [name for name in LATE if name != "pathlib" or sys.implementation.name != "pypy"]
     code = f"import sys; sys.path[:0] = {sys.path!r}; import uvicorn; print([m for m in {late!r} if m in sys.modules])"
     command = [sys.executable, "-S", "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_a_websocket_library_is_imported_if_it_is_named() -> None:
+def test_a_websocket_library_is_imported_only_if_it_is_named() -> None:
     code = (
         "import sys, uvicorn; config = uvicorn.Config('tests.apps:asgi3_app', ws=sys.argv[1]); config.load(); "
         "print(config.ws_protocol_class.__module__, 'websockets' in sys.modules)"
@@ -97,7 +98,7 @@ def test_a_websocket_library_is_imported_if_it_is_named() -> None:
 
 
 def imports(node: ast.AST) -> Iterator[str]:
-    """What a module imports while it is imported itself, and what it takes from there, which may be a module."""
+    """Find the modules that a module imports at import time, and the names from them, which may be modules."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ImportFrom):
             yield from (str(child.module), *(f"{child.module}.{alias.name}" for alias in child.names))
@@ -110,11 +111,11 @@ def imports(node: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.once
-def test_no_module_imports_itself_by_way_of_others() -> None:
+def test_there_are_no_import_cycles() -> None:
     paths = {path: path.relative_to(ROOT).with_suffix("") for path in (ROOT / "uvicorn").rglob("*.py")}
     modules = {".".join(name.parts).removesuffix(".__init__"): path for path, name in paths.items()}
     graph = {name: set(imports(ast.parse(path.read_text(encoding="utf-8")))) for name, path in modules.items()}
-    # To import a module imports its packages first, and this one imports the public names.
+    # The import of a module imports its packages first, and the package `uvicorn` imports the public names.
     del graph["uvicorn"]
     order = list(TopologicalSorter({name: found & graph.keys() for name, found in graph.items()}).static_order())
     assert order.index("uvicorn.waiters") < order.index("uvicorn.protocols.http.http1")
@@ -136,7 +137,7 @@ def test_it_works_without_any_optional_library(libraries: list[str]) -> None:
 
 @pytest.mark.parametrize(("option", "name"), [("workers=2", "multiprocess"), ("reload=True", "basereload")])
 def test_a_supervisor_is_imported_before_the_line_about_ctrl_c(option: str, name: str) -> None:
-    """A Ctrl-C within an import may get lost."""
+    """A Ctrl-C during an import may be lost."""
     code = f"""
 import sys, uvicorn
 uvicorn.Config.bind_socket = lambda self: sys.exit(f"{{'uvicorn.supervisors.{name}' in sys.modules}}")

@@ -1,4 +1,4 @@
-"""The lifespan conversation: what the application sees, what is logged, and what comes of failures."""
+"""The lifespan conversation: what the application receives, what is logged, and the effect of failures."""
 
 import asyncio
 import itertools
@@ -28,8 +28,8 @@ SHUTDOWN_FAILED = "Application shutdown failed. Exiting."
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """The messages logged so far."""
-    # Configuring the loggers turns propagation off, which is what caplog needs.
+    """Return the messages that have been logged."""
+    # `configure_logging` turns propagation off, but caplog needs propagation.
     monkeypatch.setattr(Config, "configure_logging", lambda self: None)
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")
     return lambda: [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
@@ -39,7 +39,7 @@ RECEIVE = "receive"
 
 
 def script(*steps: str | BaseException) -> Any:
-    """An application that receives, sends `lifespan.<step>`, or raises."""
+    """Make an application that does these steps: receive, send `lifespan.<step>`, or raise."""
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         for step in steps:
@@ -51,7 +51,7 @@ def script(*steps: str | BaseException) -> Any:
 
 
 def config_of(app: Any, mode: str) -> Config:
-    # No connection is made here.
+    # No test makes a connection, so any protocol class will do.
     return Config(app=app, lifespan=mode, http=asyncio.Protocol, ws="none")  # type: ignore[arg-type]  # a literal
 
 
@@ -60,7 +60,7 @@ def lifespan_of(app: Any, mode: str) -> LifespanOn:
 
 
 async def live(app: Any, mode: str) -> LifespanOn:
-    """A lifespan from its start to its end."""
+    """Run a lifespan from its startup to its shutdown."""
     lifespan = lifespan_of(app, mode)
     await lifespan.startup()
     await lifespan.shutdown()
@@ -309,7 +309,7 @@ async def test_off_does_not_call_the_application(lines: Callable[[], list[str]])
 async def test_an_application_that_takes_long(
     what: str, lines: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says what is waited for, until it comes."""
+    """While the server waits for the application, the log says so at intervals."""
     clock = itertools.count(100, 10)
     monkeypatch.setattr(lifespan_on, "REPORT_INTERVAL", 0.001)
     monkeypatch.setattr(lifespan_on, "monotonic", lambda: next(clock))

@@ -1,4 +1,4 @@
-"""Lines into a stream: where a write ends, and what becomes of lines that are not read."""
+"""Lines that are written to a stream: where a write ends, and what happens to lines that are not read."""
 
 import contextlib
 import io
@@ -17,13 +17,13 @@ from tests.processes import PATIENCE, ROOT
 from uvicorn import line_stream
 from uvicorn.line_stream import LineStream
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pipe2"), reason="pipes that keep writes apart are Linux's")
+pytestmark = pytest.mark.skipif(not hasattr(os, "pipe2"), reason="only Linux has pipes that keep writes separate")
 
 LINE = "x" * 99 + "\n"
 
 
 class Pipe:
-    """A pipe that gives back what was written by one write at a time (pipe(7), O_DIRECT)."""
+    """A pipe in which each read returns the bytes of one write (pipe(7), O_DIRECT)."""
 
     def __init__(self, buffering: int = -1, write_through: bool = False) -> None:
         self.reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # Linux alone has it
@@ -32,7 +32,7 @@ class Pipe:
         self.stream: Any = io.TextIOWrapper(binary, encoding="utf-8", write_through=write_through)
 
     def read(self) -> str | None:
-        """What one write wrote, None where there is nothing."""
+        """Read the text of one write. Returns None if the pipe is empty."""
         try:
             return os.read(self.reader, 65536).decode()
         except BlockingIOError:
@@ -42,7 +42,7 @@ class Pipe:
         return "".join(iter(self.read, None))
 
     def fill(self) -> None:
-        """Leave no room, as a reader does that has stopped reading."""
+        """Fill the pipe, as if its reader had stopped."""
         descriptor = self.stream.fileno()
         os.set_blocking(descriptor, False)
         with contextlib.suppress(BlockingIOError):
@@ -88,7 +88,7 @@ def test_the_lines_of_a_pass_are_one_write(pipe: Pipe) -> None:
     assert pipe.read() is None
 
 
-def test_lines_keep_their_place_among_what_others_write(pipe: Pipe) -> None:
+def test_lines_keep_their_order_with_other_writers(pipe: Pipe) -> None:
     lines = LineStream(pipe.stream)
     lines.write("1\n")
     print("2", file=pipe.stream)
@@ -136,7 +136,7 @@ def test_a_line_longer_than_an_atomic_write(pipe: Pipe) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "at once", "unbuffered"])
-def test_a_reader_that_has_stopped_is_not_waited_for(kind: str, request: pytest.FixtureRequest) -> None:
+def test_does_not_wait_for_a_reader_that_has_stopped(kind: str, request: pytest.FixtureRequest) -> None:
     pipe: Pipe = request.getfixturevalue("unbuffered" if kind == "unbuffered" else "pipe")
     lines = LineStream(pipe.stream)
     write = way_to_write(kind, lines)
@@ -152,7 +152,7 @@ def test_a_reader_that_has_stopped_is_not_waited_for(kind: str, request: pytest.
             break
     read += pipe.read_all()
     assert read.lstrip("\n") == "".join(expected)
-    # And at once again, since there is room.
+    # The pipe has room again, so lines are written at once again.
     write("again\n")
     assert lines.flush()
     assert pipe.read_all() == "again\n"
@@ -164,12 +164,12 @@ PATIENCE_STEPS = 100
 
 @pytest.mark.parametrize("kind", ["pipe", "at once", "unbuffered"])
 def test_a_line_longer_than_an_atomic_write_waits_for_room(kind: str, request: pytest.FixtureRequest) -> None:
-    """The system says that there is room, which is for one atomic write."""
+    """If the system reports room in a pipe, the room may suffice for one atomic write only."""
     pipe: Pipe = request.getfixturevalue("unbuffered" if kind == "unbuffered" else "pipe")
     lines = LineStream(pipe.stream)
     write = way_to_write(kind, lines)
     pipe.fill()
-    # What would wait raises, or is lost.
+    # With this setting, a write that would wait raises, or its line is lost.
     os.set_blocking(pipe.stream.fileno(), False)
     read = pipe.read() or ""
     long = "y" * (2 * select.PIPE_BUF) + "\n"
@@ -238,11 +238,11 @@ def test_closing_does_not_wait_forever(pipe: Pipe, patience: float) -> None:
         lines.write(LINE)
     lines.close(patience)
     assert lines.lost == 100
-    # Nothing is left that the interpreter would wait for at its exit.
+    # The buffer is empty, so the interpreter does not wait at its exit.
     pipe.stream.flush()
 
 
-def test_a_pipe_that_others_fill_is_not_waited_for(pipe: Pipe) -> None:
+def test_does_not_wait_for_a_pipe_that_others_fill(pipe: Pipe) -> None:
     lines = LineStream(pipe.stream)
     lines.write("a\n")
     pipe.fill()
@@ -253,7 +253,7 @@ def test_a_pipe_that_others_fill_is_not_waited_for(pipe: Pipe) -> None:
     assert pipe.read_all() == "a\nb\n"
 
 
-def test_a_line_that_is_written_at_once_follows_all_before_it(pipe: Pipe) -> None:
+def test_a_line_written_at_once_follows_all_earlier_lines(pipe: Pipe) -> None:
     lines = LineStream(pipe.stream)
     lines.write("1\n")
     print("2", file=pipe.stream)
@@ -286,7 +286,7 @@ def test_a_stream_that_is_given_a_buffer_is_flushed(unbuffered: Pipe) -> None:
     assert unbuffered.read() == "a\n"
 
 
-def test_a_terminal_that_is_stopped_is_not_waited_for() -> None:
+def test_does_not_wait_for_a_stopped_terminal() -> None:
     import termios
 
     controller, terminal = os.openpty()
@@ -320,7 +320,7 @@ def test_writes_to_a_file_do_not_wait(buffering: int) -> None:
 
 @pytest.mark.parametrize("buffering", [-1, 0])
 def test_standard_output_that_is_a_file(buffering: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines go past the buffers of the stream, but after what others have left there."""
+    """Lines bypass the buffers of the stream, but text that is already in the buffers is written first."""
     binary: Any = open(tmp_path / "log", "wb", buffering)  # noqa: SIM115 - the stream closes it
     with io.TextIOWrapper(binary, encoding="utf-8", write_through=not buffering) as stream:
         monkeypatch.setattr(sys, "__stdout__", stream)
@@ -332,7 +332,7 @@ def test_standard_output_that_is_a_file(buffering: int, tmp_path: Path, monkeypa
         assert (tmp_path / "log").read_text("utf-8") == "é\n1\n2\n3\n"
 
 
-def test_standard_output_that_takes_a_part_of_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_output_that_accepts_a_part_of_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(tmp_path / "log", "w", encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "__stdout__", stream)
         lines = LineStream(stream)
@@ -364,7 +364,7 @@ def test_a_reader_that_has_gone(pipe: Pipe) -> None:
         lines.flush()
     assert lines.sound
     lines.sound = False
-    # The stream goes on trying what it has, which stays bounded.
+    # The stream retries the lines that it holds. Their number stays bounded.
     for _ in range(1000):
         with contextlib.suppress(BrokenPipeError):
             lines.write(LINE)

@@ -1,4 +1,4 @@
-"""Lines of the server in a format of the user's."""
+"""Log lines of the server in the user's format."""
 
 import json
 import logging
@@ -83,7 +83,7 @@ def test_without_handlers_there_is_a_warning(caplog: Any, monkeypatch: pytest.Mo
     assert "--log-format has no effect" in caplog.text
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="workers are told apart by signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="the test sends signals to workers")
 def test_workers_can_be_distinguished() -> None:
     with serve(APP, "--workers", "2", "--log-format", "%(worker)s|%(process)d|%(levelname)s|%(message)s") as server:
         server.wait_stderr("Application startup complete", count=2)

@@ -31,7 +31,7 @@ handlers =
 
 @pytest.fixture(autouse=True)
 def _root_restored() -> Any:
-    """`fileConfig` sets up the root logger, which is pytest's."""
+    """Restore the root logger, which pytest uses and `fileConfig` changes."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -65,7 +65,7 @@ def test_yaml(extension: str, tmp_path: Path) -> None:
     assert level() == logging.CRITICAL
 
 
-def test_any_other_file_is_for_file_config(tmp_path: Path) -> None:
+def test_any_other_file_is_read_by_file_config(tmp_path: Path) -> None:
     (tmp_path / "log.ini").write_text(INI)
     earlier = logging.getLogger("uvicorn.earlier")
     apply_log_config(str(tmp_path / "log.ini"))
@@ -130,7 +130,7 @@ def use_colors(logger: str) -> bool:
 
 
 @pytest.mark.parametrize("colors", [True, False])
-def test_colours_are_handed_to_the_formatters(colors: bool) -> None:
+def test_formatters_get_the_colour_option(colors: bool) -> None:
     before = copy.deepcopy(LOGGING_CONFIG)
     Config(None, use_colors=colors)
     assert use_colors("uvicorn") is colors
@@ -139,15 +139,15 @@ def test_colours_are_handed_to_the_formatters(colors: bool) -> None:
 
 
 class Foreign(logging.Formatter):
-    """A formatter that knows nothing of colours."""
+    """A formatter without the option for colours."""
 
 
 class Derived(DefaultFormatter):
-    """One that does."""
+    """A formatter with the option for colours."""
 
 
 @pytest.mark.parametrize("factory", [Foreign, "tests.test_log_setup.Foreign", lambda fmt: logging.Formatter(fmt)])
-def test_colours_are_kept_from_formatters_that_do_not_know_them(factory: Any) -> None:
+def test_formatters_without_the_colour_option_do_not_get_it(factory: Any) -> None:
     log_config = copy.deepcopy(LOGGING_CONFIG)
     log_config["formatters"]["default"] = {"()": factory, "fmt": "%(message)s"}
     del log_config["formatters"]["access"]
@@ -158,7 +158,7 @@ def test_colours_are_kept_from_formatters_that_do_not_know_them(factory: Any) ->
 
 
 @pytest.mark.parametrize("factory", [Derived, "tests.test_log_setup.Derived"])
-def test_colours_are_handed_to_derived_formatters(factory: Any) -> None:
+def test_derived_formatters_get_the_colour_option(factory: Any) -> None:
     log_config = copy.deepcopy(LOGGING_CONFIG)
     log_config["formatters"]["default"]["()"] = factory
     Config(None, use_colors=True, log_config=log_config)

@@ -1,4 +1,4 @@
-"""The formatters: what a line looks like, with and without colours, and what reaches a terminal."""
+"""The formatters: how a line looks with and without colours, and which characters reach a terminal."""
 
 import io
 import logging
@@ -76,11 +76,11 @@ def test_the_record_is_left_as_it_was_for_other_handlers() -> None:
     before = dict(shown.__dict__)
     AccessFormatter(ACCESS, use_colors=True).format(shown)
     after = dict(shown.__dict__)
-    assert after.pop("message") == shown.getMessage()  # logging.Formatter.format itself sets it
+    assert after.pop("message") == shown.getMessage()  # logging.Formatter.format sets this attribute itself
     assert after == before
 
 
-def test_a_record_of_a_class_of_its_own_stays_of_that_class() -> None:
+def test_a_record_keeps_its_class() -> None:
     class Shouted(logging.LogRecord):
         def getMessage(self) -> str:
             return super().getMessage().upper()
@@ -129,7 +129,7 @@ def test_colours_depend_on_the_terminal_and_the_option(
     assert formatter(use_colors=True).use_colors is True
 
 
-def test_no_terminal_where_the_stream_is_closed_or_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_or_missing_stream_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)
@@ -166,7 +166,7 @@ def test_access_line_in_colours(status: int, code: int) -> None:
     assert line == f"\x1b[1mGET /p?q=1 HTTP/1.1\x1b[0m \x1b[{code}m{text}\x1b[0m"
 
 
-def test_a_status_of_no_known_class_has_no_colour() -> None:
+def test_an_unknown_class_of_status_has_no_colour() -> None:
     assert AccessFormatter(use_colors=True).get_status_code(999) == "999 "
 
 

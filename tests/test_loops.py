@@ -25,7 +25,7 @@ def test_asyncio(use_subprocess: bool) -> None:
 
 def test_asyncio_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     class ProactorEventLoop(asyncio.SelectorEventLoop):
-        """Stand for the loop that only Windows has."""
+        """Stands for the loop that only Windows has."""
 
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(asyncio, "ProactorEventLoop", ProactorEventLoop, raising=False)
@@ -80,7 +80,7 @@ def test_a_factory_by_import_string() -> None:
     assert Config(None, loop="tests.test_loops:custom_factory").get_loop_factory() is custom_factory
 
 
-def test_a_factory_itself() -> None:
+def test_a_factory_as_an_object() -> None:
     assert Config(None, loop=custom_factory).get_loop_factory() is custom_factory
 
 

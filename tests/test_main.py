@@ -25,7 +25,7 @@ from uvicorn.server import Server
 APP = "tests.apps:asgi3_app"
 MODULE = sys.modules["uvicorn.main"]
 COMMAND_LINE = [option for option in OPTIONS.values() if option.group is not Group.API]
-# Any text does for these: a host is looked up, a path made or matched when the server starts.
+# These options accept any text. The server resolves a host and creates or matches a path only when it starts.
 TAKES_ANY_TEXT = {
     "host", "uds", "pid_file", "root_path", "ssl_keyfile_password", "reload_includes", "reload_excludes", "loop",
     "access_log_file",
@@ -34,7 +34,7 @@ TAKES_ANY_TEXT = {
 
 @pytest.fixture
 def handed_over(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments that the command hands to `run()`, which does nothing."""
+    """Collect the arguments that the command passes to `run()`, which is replaced by a stub."""
     arguments: dict[str, Any] = {}
     monkeypatch.setattr(MODULE, "run", lambda app, **options: arguments.update(options, app=app))
     return arguments
@@ -95,7 +95,7 @@ def test_help_is_complete_and_fits_the_terminal() -> None:
         assert f" {option.declaration.partition('/')[0]} " in text
     flowing = " ".join(text.split())
     for option in COMMAND_LINE:
-        # A line is broken at a hyphen too.
+        # The help text breaks lines at hyphens, too.
         assert option.help.replace(" ", "") in flowing.replace(" ", "")
     assert [line[:-1] for line in text.splitlines() if re.fullmatch(r"\w.*:", line)] == [
         *(group.value for group in Group if group is not Group.API),
@@ -144,7 +144,7 @@ def test_the_version_is_not_shown_while_completing() -> None:
 # --- From the command line to run() -----------------------------------------------------------------------------------
 
 
-def test_the_defaults_are_handed_over(handed_over: dict[str, Any]) -> None:
+def test_the_defaults_are_passed_to_run(handed_over: dict[str, Any]) -> None:
     assert invoke(APP) == (0, "")
     expected = {option.name: option.command_line_default for option in COMMAND_LINE}
     del expected["log_config"]
@@ -152,7 +152,7 @@ def test_the_defaults_are_handed_over(handed_over: dict[str, Any]) -> None:
 
 
 def text_for(option: Option) -> tuple[str, Any]:
-    """A text that the option accepts, and what it means: not its default, if it takes anything else."""
+    """Return a text that the option accepts, and its value, which differs from the default if possible."""
     samples: dict[str, tuple[str, Any]] = {
         "host": ("::1", "::1"),
         "fd": ("0", 0),
@@ -200,7 +200,7 @@ def text_for(option: Option) -> tuple[str, Any]:
 
 
 @pytest.mark.parametrize("option", COMMAND_LINE, ids=lambda option: option.name)
-def test_an_option_is_handed_over(option: Option, handed_over: dict[str, Any]) -> None:
+def test_an_option_is_passed_to_run(option: Option, handed_over: dict[str, Any]) -> None:
     text, value = text_for(option)
     assert value != option.default
     on, _, off = option.declaration.partition("/")
@@ -210,13 +210,13 @@ def test_an_option_is_handed_over(option: Option, handed_over: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("option", COMMAND_LINE, ids=lambda option: option.name)
-def test_an_option_is_handed_over_from_the_environment(option: Option, handed_over: dict[str, Any]) -> None:
+def test_an_option_from_the_environment_is_passed_to_run(option: Option, handed_over: dict[str, Any]) -> None:
     text, value = text_for(option)
     assert invoke(APP, env={option.environment_variable: text}) == (0, "")
     assert handed_over[option.name] == value
 
 
-def test_the_application_is_handed_over_from_the_environment(handed_over: dict[str, Any]) -> None:
+def test_the_application_from_the_environment_is_passed_to_run(handed_over: dict[str, Any]) -> None:
     assert invoke(env={"UVICORN_APP": APP}) == (0, "")
     assert handed_over["app"] == APP
 
@@ -270,7 +270,7 @@ def test_a_wrong_value_is_a_usage_error(option: Option, handed_over: dict[str, A
     for name, (code, output) in ways.items():
         assert code == 2
         message = " ".join(output.split())
-        # What the user wrote; click 7 does not tell where a value comes from.
+        # The error names what the user wrote. click 7 does not report where a value comes from.
         assert f"Invalid value for '{name}': " in message or not hasattr(click.Context, "get_parameter_source")
     message = " ".join(output.split())
     assert f"{text!r} is not {option.kind.expected}. {option.kind.hint(text)}".strip() in message
@@ -299,13 +299,13 @@ def test_hints_for_other_servers_name_options_that_exist() -> None:
         assert set(re.findall(r"--[a-z0-9-]+", text)) <= ours | {"--help", "--timeout"}
 
 
-def test_an_option_of_no_server() -> None:
+def test_an_unknown_option() -> None:
     code, output = invoke(APP, "--no-such-thing")
     assert code == 2
     assert "No such option" in output
 
 
-def test_an_option_that_is_not_here() -> None:
+def test_a_choice_of_uvicorn_0_54_that_is_missing_here() -> None:
     code, output = invoke(APP, "--http", "zttp")
     assert code == 2
     flowing = " ".join(output.split())
@@ -339,7 +339,7 @@ def test_errors_of_config_are_usage_errors() -> None:
 
 
 class Supervisor:
-    """Stand for the supervisors; they have tests of their own."""
+    """Stands for the supervisors, which have their own tests."""
 
     calls: list[tuple[str, Config, dict[str, Any]]]
     error: type[BaseException] | None = None
@@ -462,7 +462,7 @@ def patched_server(monkeypatch: pytest.MonkeyPatch, outcome: Any, asked_to_exit:
 )
 def test_run_returns_after_an_ordinary_end(monkeypatch: pytest.MonkeyPatch, outcome: Any, asked_to_exit: bool) -> None:
     patched_server(monkeypatch, outcome, asked_to_exit)
-    assert run(APP) is None  # and does not exit
+    assert run(APP) is None  # `run()` returns and does not exit
 
 
 @pytest.mark.parametrize("outcome", [False, SystemExit(3)])
@@ -498,7 +498,7 @@ def test_an_error_while_serving(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outcome(*arguments: str, **options: Any) -> tuple[int, str]:
-    """The exit code and the standard error of a server that does not come up."""
+    """Return the exit code and the standard error of a server that fails to start."""
     with ServerProcess(*arguments, ready=False, **options) as server:
         return server.wait(), server.stderr
 
@@ -574,7 +574,7 @@ def test_an_error_inside_the_users_module_is_shown_as_it_is(tmp_path: Path) -> N
 
 @pytest.mark.filterwarnings("ignore:coroutine 'Server.serve' was never awaited")
 def test_run_raises_inside_a_running_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs catch it, as in a notebook, and await `Server.serve` instead."""
+    """Programs catch this error, for example in a notebook, and await `Server.serve` instead."""
     bound: list[socket.socket] = []
     bind_socket = TcpBind._bind
 

@@ -1,4 +1,4 @@
-"""nginx in front, over TCP and over a unix socket: what a proxy says arrives, WebSockets too."""
+"""nginx in front of the server, over TCP and over a unix socket, with its forwarding headers and WebSockets."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, free_port, 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
-# Around what docs/deployment.md recommends.
+# The configuration around the part that docs/deployment.md recommends.
 FRAME = """
 daemon off;
 {user}
@@ -46,7 +46,7 @@ http {{
 
 
 def recommended(upstream: str, port: int) -> str:
-    """The configuration of docs/deployment.md, with another upstream and port."""
+    """Return the configuration of docs/deployment.md, with another upstream and port."""
     (text,) = (block.text for block in blocks(ROOT / "docs" / "deployment.md") if block.language == "nginx")
     for old, new in {
         "server unix:/run/app/socket;": f"server {upstream};",
@@ -59,12 +59,12 @@ def recommended(upstream: str, port: int) -> str:
 
 @functools.cache
 def go() -> asyncio.Event:
-    """Whether the second part may be sent."""
+    """The event after which the application sends the second part."""
     return asyncio.Event()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the scope, over HTTP and as the first message of a WebSocket, which it then echoes."""
+    """Respond with the scope. Over a WebSocket, send the scope as the first message, and then echo messages."""
     assert scope["type"] in {"http", "websocket"}
     seen = json.dumps({"type": scope["type"], "scheme": scope["scheme"], "client": scope["client"]})
     if scope["type"] == "http":
@@ -94,7 +94,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture(params=["tcp", "unix"])
 def upstream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, ServerProcess]]:
-    """The server, and its name for nginx."""
+    """The server, and its address in nginx's configuration."""
     pytest.importorskip("websockets")
     arguments = ["tests.test_nginx:app", "--lifespan", "off"]
     if request.param == "tcp":
@@ -108,7 +108,7 @@ def upstream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
 
 @pytest.fixture
 def address(upstream: tuple[str, ServerProcess], tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """Where nginx is."""
+    """The address of nginx."""
     port = free_port()
     with run_nginx(recommended(upstream[0], port), port, tmp_path):
         yield "127.0.0.1", port
@@ -116,7 +116,7 @@ def address(upstream: tuple[str, ServerProcess], tmp_path: Path) -> Iterator[tup
 
 @contextlib.contextmanager
 def run_nginx(servers: str, port: int, directory: Path) -> Iterator[None]:
-    # As root, it would drop privileges, and could not get at the socket.
+    # As root, nginx would drop privileges, and then could not open the socket.
     user = "" if os.geteuid() else "user root;"
     configuration = directory / "nginx.conf"
     configuration.write_text(FRAME.format(directory=directory, user=user, recommended=servers))
@@ -131,7 +131,7 @@ def body_of(answer: bytes) -> bytes:
     return body
 
 
-def test_scheme_and_client_come_through(address: tuple[str, int]) -> None:
+def test_scheme_and_client_are_forwarded(address: tuple[str, int]) -> None:
     request = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
     seen = json.loads(body_of(exchange(address, request)))
     assert seen == {"type": "http", "scheme": "http", "client": ["127.0.0.1", 0]}
@@ -153,13 +153,13 @@ def test_parts_of_a_response_are_not_held_back(address: tuple[str, int]) -> None
         received = b""
         while b"first" not in received:
             received += client.recv(65536)
-        # The application sends the second part when this request has come.
+        # The application sends the second part when this request has arrived.
         body_of(exchange(address, b"GET /go HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
         while b"second" not in received:
             received += client.recv(65536)
 
 
-def test_a_large_body_comes_through(address: tuple[str, int]) -> None:
+def test_a_large_body_is_forwarded(address: tuple[str, int]) -> None:
     body = b"x" * 900_000
     head = b"POST / HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
     assert body_of(exchange(address, head + body)) == b"900000"
@@ -171,7 +171,7 @@ def test_connections_to_the_server_are_kept(address: tuple[str, int], upstream: 
     assert upstream[1].stop(signal.SIGTERM) == -signal.SIGTERM  # although nginx keeps them
 
 
-def test_websockets_come_through(address: tuple[str, int]) -> None:
+def test_websockets_are_forwarded(address: tuple[str, int]) -> None:
     key = base64.b64encode(os.urandom(16))
     request = (
         b"GET / HTTP/1.1\r\nhost: test\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
@@ -195,8 +195,8 @@ def test_websockets_come_through(address: tuple[str, int]) -> None:
         assert read_text(file) == b"through"
 
 
-def test_http2_in_front(upstream: tuple[str, ServerProcess], tmp_path: Path) -> None:
-    """Requests that come on one connection of HTTP/2 are HTTP/1.1 to the server: nginx before 1.29 speaks no other."""
+def test_nginx_with_http2_clients(upstream: tuple[str, ServerProcess], tmp_path: Path) -> None:
+    """nginx gets requests over HTTP/2 and sends HTTP/1.1 to the server. Before 1.29, nginx has no other version."""
     port = free_port()
     certificate = tmp_path / "certificate.pem"
     authority = trustme.CA()
@@ -221,7 +221,7 @@ def test_http2_in_front(upstream: tuple[str, ServerProcess], tmp_path: Path) -> 
 
 
 def read_text(file: Any) -> bytes:
-    """The text of an unfragmented, short frame of a server (RFC 6455 section 5.2)."""
+    """Read the text of an unfragmented, short frame of a server (RFC 6455 section 5.2)."""
     first, length = file.read(2)
     assert first == 0x81
     assert length < 126
@@ -229,5 +229,5 @@ def read_text(file: Any) -> bytes:
 
 
 def text_frame(text: bytes) -> bytes:
-    """A masked frame; the mask is zero."""
+    """Encode a masked text frame. The mask is zero."""
     return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text

@@ -1,4 +1,4 @@
-"""What a process manager learns: notifications of sd_notify(3), and the file with the id of the process."""
+"""The information for a process manager: notifications of sd_notify(3), and the file with the process id."""
 
 import os
 import re
@@ -21,7 +21,7 @@ HELLO = "examples.hello:app"
 
 
 class Listener:
-    """What systemd does with NOTIFY_SOCKET."""
+    """A socket that receives notifications, as that of systemd does."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -30,7 +30,7 @@ class Listener:
         self._socket.settimeout(PATIENCE)
 
     def next(self) -> dict[str, str]:
-        """The next message but those for the watchdog."""
+        """Return the next message, except messages for the watchdog."""
         while True:
             message = dict(line.split("=", 1) for line in self._socket.recv(4096).decode().split("\n"))
             if message != {"WATCHDOG": "1"}:
@@ -96,7 +96,7 @@ def test_the_life_of_workers(systemd: Listener) -> None:
         server.wait_stderr("All child processes have been restarted.")
         server.stop()
         assert systemd.next() == {"STOPPING": "1", "STATUS": "Shutting down"}
-    assert systemd.is_silent()  # The workers tell nothing.
+    assert systemd.is_silent()  # Workers send no notifications.
 
 
 def test_a_restart_that_is_abandoned_ends_the_reload(systemd: Listener, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_restart_that_is_abandoned_ends_the_reload(systemd: Listener, tmp_path
     with serve("changing:app", "--workers", "2", env=reports_to(systemd), cwd=tmp_path) as server:
         serving = systemd.next()
         assert serving["READY"] == "1"
-        # Of another length: Python takes what it has compiled for the source if time and length are the same.
+        # The length differs: if time and length were equal, Python would use the cached bytecode.
         application.write_text("raise ImportError('there is a mistake')\n")
         server.send_signal(signal.SIGHUP)
         assert systemd.next()["RELOADING"] == "1"
@@ -123,7 +123,7 @@ def test_the_life_of_a_reloader(systemd: Listener) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--workers", "2"], ["--reload"]], ids=["one", "workers", "reload"])
-def test_the_watchdog_is_patted(systemd: Listener, arguments: list[str]) -> None:
+def test_the_watchdog_is_notified(systemd: Listener, arguments: list[str]) -> None:
     with serve(HELLO, *arguments, env={**reports_to(systemd), "WATCHDOG_USEC": "1000000"}) as server:
         for _ in range(3):
             systemd.wait_watchdog()
@@ -202,7 +202,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, arguments: list[str]) -> 
 
 
 @pytest.mark.parametrize("text", ["1\n", "", "garbage"])
-def test_the_file_of_another_process_is_left(tmp_path: Path, text: str) -> None:
+def test_the_file_of_another_process_is_not_removed(tmp_path: Path, text: str) -> None:
     path = tmp_path / "pid"
     with ProcessManager(str(path)):
         path.write_text(text)

@@ -1,4 +1,4 @@
-"""SIGHUP to a single process: certificates and log files; and the end of its terminal."""
+"""SIGHUP to a single process: reloading certificates and log files, and the end of the process's terminal."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ def test_the_server_keeps_serving() -> None:
         assert server.stop(signal.SIGINT) == 0
 
 
-def test_the_certificates_are_read_anew(tmp_path: Path) -> None:
+def test_the_certificates_are_read_again(tmp_path: Path) -> None:
     trustme = pytest.importorskip("trustme")
     path = tmp_path / "server.pem"
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(path))
@@ -50,7 +50,7 @@ def test_the_certificates_are_read_anew(tmp_path: Path) -> None:
         assert server.process.poll() is None
 
 
-def test_the_log_is_opened_anew(tmp_path: Path) -> None:
+def test_the_log_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     with serve(HELLO, "--access-log-file", str(path)) as server:
         exchange(("127.0.0.1", server.port), GET)
@@ -112,7 +112,7 @@ class Certificates:
 
 
 @pytest.mark.parametrize("terminal", ["none", "there", "gone"])
-def test_what_the_signal_asks_for(terminal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_meaning_of_the_signal(terminal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(application, log_config=None)
     server = Server(config)
     certificates: Any = Certificates()
@@ -134,11 +134,11 @@ def test_what_the_signal_asks_for(terminal: str, monkeypatch: pytest.MonkeyPatch
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Is never asked."""
+    """Never called."""
 
 
 def test_the_process_ends_with_its_terminal() -> None:
-    """A terminal that is closed sends the signal, too."""
+    """A terminal that is closed sends SIGHUP, too."""
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
@@ -154,7 +154,7 @@ def test_the_process_ends_with_its_terminal() -> None:
             assert process.stderr is not None
             while "Uvicorn running on" not in process.stderr.readline():
                 assert process.poll() is None
-            # While the terminal is there, it is a request to reload.
+            # While the terminal exists, the signal is a request to reload.
             process.send_signal(signal.SIGHUP)
             while RELOADED not in process.stderr.readline():
                 assert process.poll() is None

@@ -34,7 +34,7 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
 
 
 class State:
-    """What the application of a test does and sees."""
+    """The application of a test, and the events that it records."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -77,7 +77,7 @@ def address_of(server: Any) -> tuple[str, int]:
 
 @contextlib.asynccontextmanager
 async def serving(server: Server, **arguments: Any) -> AsyncIterator[asyncio.Task[None]]:
-    """Serve in the running loop; at the end the server is told to exit, and waited for."""
+    """Serve in the running loop. At the end of the block, stop the server and wait for it."""
     task = asyncio.ensure_future(server.serve(**arguments))
     try:
         await until(lambda: server.started or task.done())
@@ -98,7 +98,7 @@ async def ask(address: tuple[str, int], request: bytes = REQUEST) -> bytes:
 # --- Embedded ---------------------------------------------------------------------------------------------------------
 
 
-async def test_it_serves_in_a_running_loop() -> None:
+async def test_serves_in_a_running_loop() -> None:
     state = State()
     server = Server(config_of(state))
     async with serving(server) as task:
@@ -110,7 +110,7 @@ async def test_it_serves_in_a_running_loop() -> None:
     assert state.events == ["startup", "shutdown"]
 
 
-async def test_a_config_may_be_loaded_before() -> None:
+async def test_a_config_can_be_loaded_before() -> None:
     config = config_of(State())
     config.load()
     server = Server(config)
@@ -118,7 +118,7 @@ async def test_a_config_may_be_loaded_before() -> None:
         assert (await ask(address_of(server))).endswith(b"done")
 
 
-async def test_a_flag_that_is_set_is_not_waited_for() -> None:
+async def test_does_not_wait_for_a_flag_that_is_set() -> None:
     server = Server(config_of(State()))
     server.should_exit = True
     await asyncio.wait_for(server._flag("_exit").wait(PATIENCE), 1.0)
@@ -145,13 +145,13 @@ async def test_sockets_are_used_and_closed(caplog: pytest.LogCaptureFixture) -> 
         for address in addresses:
             assert (await ask(address)).endswith(b"done")
     assert [sock.fileno() for sock in sockets] == [-1, -1]
-    # The program that has bound them has logged that.
+    # The program has bound these sockets, so the server does not log the address.
     assert "Uvicorn running" not in caplog.text
 
 
 async def test_a_wrapped_socket_is_closed_once() -> None:
     class Wrapper:
-        """As process managers have them."""
+        """A socket that is wrapped, as in process managers."""
 
         def __init__(self, sock: socket.socket) -> None:
             self.sock = sock
@@ -184,7 +184,7 @@ def test_setting_should_exit_wakes_the_loop(loop: Any) -> None:
 
     def ask() -> None:
         eventually(lambda: server.started)
-        # Well away from the tick, which comes when the second changes.
+        # The tick runs when the second changes. This moment is not near a tick.
         time.sleep(1.2 - time.time() % 1.0)
         asked.append(time.monotonic())
         server.should_exit = True
@@ -243,7 +243,7 @@ async def test_a_subclass_that_overrides_startup() -> None:
         assert server.seen
 
 
-async def test_on_tick_is_called_ten_times_a_second_where_it_is_overridden() -> None:
+async def test_an_overridden_on_tick_is_called_ten_times_a_second() -> None:
     counters: list[int] = []
 
     class Ticking(Server):
@@ -330,8 +330,8 @@ def test_exit_flags_can_be_set_before_init() -> None:
     assert not server.force_exit
 
 
-def test_it_can_be_pickled() -> None:
-    """A reloader's child gets it that way."""
+def test_a_server_can_be_pickled() -> None:
+    """The reloader passes the server to its child by pickling."""
     server = pickle.loads(pickle.dumps(Server(Config("tests.test_server:State", log_config=None))))
     assert isinstance(server, Server)
     assert isinstance(server.server_state, ServerState)
@@ -341,13 +341,13 @@ def test_the_date_of_the_example_of_the_rfc() -> None:
     assert http_date(784111777) == b"Sun, 06 Nov 1994 08:49:37 GMT"  # RFC 9110 section 5.6.7
 
 
-def test_the_date_is_what_the_standard_library_writes() -> None:
+def test_the_date_equals_that_of_the_standard_library() -> None:
     days = (86400 * day + random.Random(day).random() * 86400 for day in range(0, 60000, 17))
     for seconds in days:
         assert http_date(seconds).decode() == formatdate(seconds, usegmt=True)
 
 
-async def test_the_date_is_kept_up() -> None:
+async def test_the_date_is_updated() -> None:
     server = Server(config_of(State()))
     async with serving(server):
         first = server.server_state.default_headers
@@ -364,7 +364,7 @@ async def test_no_date_header() -> None:
 # --- Startup ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_failed_startup_ends_it() -> None:
+async def test_a_failed_startup_ends_the_server() -> None:
     state = State()
 
     async def fail() -> None:
@@ -424,7 +424,7 @@ async def test_a_forced_exit_does_not_wait_for_startup() -> None:
 
 
 @pytest.mark.parametrize("kind", ["port", "fd", "uds"])
-async def test_an_address_that_cannot_be_bound_ends_it(
+async def test_an_address_that_cannot_be_bound_ends_the_server(
     kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, open(os.devnull) as no_socket:
@@ -474,7 +474,7 @@ def test_a_taken_port_is_found_before_the_application_is_imported(
 
 
 async def test_a_port_that_is_taken_during_startup(caplog: pytest.LogCaptureFixture) -> None:
-    """The system lets two sockets bind to one port while neither listens."""
+    """The system allows two sockets to bind to one port while neither of them listens."""
     state = State()
     port = free_port()
     with socket.socket() as other:
@@ -526,7 +526,7 @@ async def test_servers_is_set_by_startup() -> None:
 
 
 @pytest.mark.parametrize("how", ["overridden", "assigned"])
-async def test_a_startup_that_is_replaced_binds_for_itself(how: str) -> None:
+async def test_a_replaced_startup_binds_its_own_socket(how: str) -> None:
     port = free_port()
 
     async def startup(self: Server, sockets: list[socket.socket] | None = None) -> None:
@@ -548,7 +548,7 @@ async def test_a_startup_that_is_replaced_binds_for_itself(how: str) -> None:
         await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_startup_and_shutdown_may_be_called_alone() -> None:
+async def test_startup_and_shutdown_can_be_called_separately() -> None:
     server = Server(config_of(State()))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
@@ -563,7 +563,7 @@ async def test_fd(caplog: pytest.LogCaptureFixture) -> None:
         async with serving(Server(config_of(State(), fd=sock.fileno()))):
             assert (await ask(sock.getsockname())).endswith(b"done")
             assert f"Uvicorn running on socket {sock.getsockname()} (Press CTRL+C to quit)" in caplog.text
-        assert sock.getsockname()  # It is not ours to close.
+        assert sock.getsockname()  # The descriptor belongs to the caller, so the server does not close it.
 
 
 # --- Shutdown ---------------------------------------------------------------------------------------------------------
@@ -577,7 +577,7 @@ async def busy_connection(server: Server, state: State) -> tuple[asyncio.StreamR
 
 
 async def reset(server: Server, writer: asyncio.StreamWriter) -> None:
-    """Have the client go so that the server cannot take it for a half-closed connection."""
+    """Reset the connection, so that the server cannot mistake it for a half-closed connection."""
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -745,7 +745,7 @@ async def test_the_listener_stays_non_blocking() -> None:
 
 @contextlib.contextmanager
 def recording(number: int) -> Generator[list[int], None, None]:
-    """Have a handler of our own, which records."""
+    """Install a handler that records the signals."""
     received: list[int] = []
     former = signal.signal(number, lambda sig, frame: received.append(sig))
     try:
@@ -842,7 +842,7 @@ def test_signal_handlers_of_the_program_outlive_the_server(loop: str) -> None:
 
 
 @posix
-def test_handle_exit_may_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handle_exit_can_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(Server, "handle_exit", lambda self, sig, frame: seen.append(sig))
     server = Server(config_of(State()))
@@ -850,7 +850,7 @@ def test_handle_exit_may_be_patched(monkeypatch: pytest.MonkeyPatch) -> None:
         with server.capture_signals():
             signal.raise_signal(signal.SIGTERM)
             handler = signal.getsignal(signal.SIGTERM)
-            assert getattr(handler, "__self__", None) is server  # Others find the server by it.
+            assert getattr(handler, "__self__", None) is server  # Other packages use this attribute to find the server.
         assert seen == [signal.SIGTERM]
         assert received == []
 
@@ -870,7 +870,7 @@ Server.handle_exit = handle_exit
 
 
 @posix
-def test_handle_exit_may_be_patched_by_the_application(tmp_path: Path) -> None:
+def test_handle_exit_can_be_patched_by_the_application(tmp_path: Path) -> None:
     (tmp_path / "patching.py").write_text(PATCHING_APP)
     with serve("patching:app", "--app-dir", str(tmp_path)) as server:
         assert server.stop() == 0
@@ -878,7 +878,7 @@ def test_handle_exit_may_be_patched_by_the_application(tmp_path: Path) -> None:
 
 
 @posix
-def test_handle_exit_may_be_replaced_while_it_serves() -> None:
+def test_handle_exit_can_be_replaced_while_serving() -> None:
     server = Server(config_of(State()))
     before = signal.getsignal(signal.SIGTERM)
     with server.capture_signals():
@@ -887,7 +887,7 @@ def test_handle_exit_may_be_replaced_while_it_serves() -> None:
 
 
 @posix
-def test_install_signal_handlers_may_be_assigned() -> None:
+def test_install_signal_handlers_can_be_assigned() -> None:
     server = Server(config_of(State()))
     server.install_signal_handlers = lambda: None  # type: ignore[method-assign]  # as others do
     with recording(signal.SIGTERM) as received, server.capture_signals():
@@ -898,7 +898,7 @@ def test_install_signal_handlers_may_be_assigned() -> None:
 
 @posix
 @pytest.mark.parametrize("first", [0, 1], ids=["first-in-first-out", "last-in-first-out"])
-def test_servers_that_overlap_give_the_handlers_back_in_any_order(first: int) -> None:
+def test_overlapping_servers_restore_the_handlers_in_any_order(first: int) -> None:
     before = [signal.getsignal(number) for number in HANDLED_SIGNALS]
     captures = [Server(config_of(State())).capture_signals() for _ in range(2)]
     for capture in captures:
@@ -909,7 +909,7 @@ def test_servers_that_overlap_give_the_handlers_back_in_any_order(first: int) ->
 
 
 @posix
-def test_servers_that_overlap_again_and_again() -> None:
+def test_overlapping_servers_in_succession() -> None:
     before = [signal.getsignal(number) for number in HANDLED_SIGNALS]
     one, two = Server(config_of(State())), Server(config_of(State()))
     first, second = one.capture_signals(), two.capture_signals()
@@ -977,7 +977,7 @@ def test_second_sigint_quits_at_once() -> None:
 @pytest.mark.timing
 def test_an_idle_server_exits_within_30_milliseconds() -> None:
     fastest = PATIENCE
-    for _ in range(10):  # The machine may be busy with something else, but not always.
+    for _ in range(10):  # The machine may be busy with something else, so the test has several attempts.
         with serve(APP) as server:
             start = time.monotonic()
             server.stop(signal.SIGTERM)
@@ -988,7 +988,7 @@ def test_an_idle_server_exits_within_30_milliseconds() -> None:
 
 
 @posix
-def test_running_out_of_files_is_survived_without_a_busy_loop(loop: str) -> None:
+def test_running_out_of_descriptors_causes_no_busy_loop(loop: str) -> None:
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48)); import uvicorn; uvicorn.main()"
     )
@@ -997,7 +997,7 @@ def test_running_out_of_files_is_survived_without_a_busy_loop(loop: str) -> None
         for _ in range(80):
             clients.enter_context(socket.create_connection((server.host, server.port)))
         before = cpu_seconds(server.pid)
-        time.sleep(1.0)  # what is measured
+        time.sleep(1.0)  # the period that is measured
         assert cpu_seconds(server.pid) - before < 0.5
         assert server.stderr.count("out of system resource") < 100
         clients.close()
@@ -1013,7 +1013,7 @@ def test_a_loop_that_has_been_closed_is_not_woken() -> None:
     loop = asyncio.new_event_loop()
     task = loop.create_task(wait())
     loop.run_until_complete(asyncio.sleep(0))
-    task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant to be left behind
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # the task is left pending on purpose
     loop.close()
     server.should_exit = True
     assert server.should_exit

@@ -1,4 +1,4 @@
-"""What the protocols of one server share."""
+"""The state that the protocols of one server share."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from uvicorn.server_state import Connections, ServerState
 
 
 async def waiting(connections: Connections) -> "asyncio.Task[None]":
-    """A task that waits for the last connection to go."""
+    """Start a task that waits for the end of the last connection."""
     task = asyncio.ensure_future(connections.wait_empty())
     await asyncio.sleep(0)
     return task
@@ -21,7 +21,7 @@ async def test_waiting_without_connections_ends_at_once() -> None:
     assert not connections._waiters
 
 
-async def test_the_last_one_ends_the_wait() -> None:
+async def test_the_last_connection_ends_the_wait() -> None:
     connections = Connections(["a", "b", "c"])
     task, other = await waiting(connections), await waiting(connections)
     connections.discard("a")
@@ -49,7 +49,7 @@ async def test_clearing_ends_the_wait() -> None:
     await asyncio.wait_for(task, 5)
 
 
-async def test_a_connection_that_comes_meanwhile_is_waited_for() -> None:
+async def test_waits_for_a_connection_that_arrives_meanwhile() -> None:
     connections = Connections(["a"])
     task = await waiting(connections)
     connections.discard("a")
@@ -62,8 +62,8 @@ async def test_a_connection_that_comes_meanwhile_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("ends", ["made", "failed", "given up"])
-async def test_a_connection_that_is_being_set_up_is_waited_for(ends: str) -> None:
-    """A shutdown would end it in its handshake."""
+async def test_waits_for_a_connection_that_is_being_set_up(ends: str) -> None:
+    """Otherwise a shutdown would end the connection during its handshake."""
     connections = Connections()
     handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -86,7 +86,7 @@ async def test_a_connection_that_is_being_set_up_is_waited_for(ends: str) -> Non
     await asyncio.wait_for(task, 5)
 
 
-async def test_a_waiter_that_has_gone_is_skipped() -> None:
+async def test_a_cancelled_waiter_is_skipped() -> None:
     connections = Connections(["a"])
     task, other = await waiting(connections), await waiting(connections)
     task.cancel()

@@ -1,4 +1,4 @@
-"""Several servers behind HAProxy, restarted one after the other under load; and what examples/ say of clusters."""
+"""Several servers behind HAProxy, restarted one after the other under load, and the cluster files in examples/."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ from uvicorn.main import main
 
 HAPROXY = shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 SERVERS = ("one", "two", "three")
-# In seconds; HAProxy notices within half of it.
+# The shutdown delay in seconds. HAProxy notices a change within half of this time.
 SHUTDOWN_DELAY = 1.0
 
 
@@ -38,30 +38,30 @@ class Ports:
         self.url = f"http://127.0.0.1:{self._port}/"
 
     def adapt(self, configuration: str) -> str:
-        """The example's configuration with these ports."""
+        """Change the example's configuration to these ports."""
         changes = {"bind :80": f"bind 127.0.0.1:{self._port}", "check port 9000 ": "check "}
         for number, (name, (port, metrics_port)) in enumerate(self._ports.items(), 11):
             changes[f"server {name} 10.0.0.{number}:8000"] = f"server {name} 127.0.0.1:{port} port {metrics_port}"
         return replace_each(configuration, changes)
 
     def on(self, machine: str) -> list[str]:
-        """The beginning of a command that runs on a machine."""
+        """Return the words before a command that runs on a machine."""
         return []
 
     def options(self, name: str) -> list[str]:
-        """Where a server listens."""
+        """Return the options with the addresses on which a server listens."""
         port, metrics_port = self._ports[name]
         return ["--port", str(port), "--metrics", f"127.0.0.1:{metrics_port}"]
 
     def close(self) -> None:
-        """Nothing was made."""
+        """There is nothing to remove."""
 
 
 class Namespaces:
     """A network namespace for each machine, with the addresses of the example.
 
     Raises:
-        OSError, subprocess.CalledProcessError: they cannot be made here.
+        OSError, subprocess.CalledProcessError: the namespaces cannot be made here.
     """
 
     url = "http://10.0.0.1/"
@@ -126,7 +126,7 @@ class Cluster:
         self.servers[name] = ServerProcess("examples.hello:app", *options, command=command).__enter__()
 
     def state_of(self, name: str) -> str:
-        """What HAProxy makes of a server: UP, DOWN, or on the way between."""
+        """Return the state of a server in HAProxy: UP, DOWN, or a transition between them."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(PATIENCE)
             client.connect(str(self._stats))
@@ -137,7 +137,7 @@ class Cluster:
         return next(line.split(",")[17] for line in table.decode().split("\n") if f",{name}," in line)
 
     def restart_all(self) -> None:
-        """Each in its turn, when the one before serves again."""
+        """Restart each server after the previous one serves again."""
         for name in SERVERS:
             assert self.servers[name].stop(signal.SIGTERM) == -signal.SIGTERM
             self.start_server(name)
@@ -151,7 +151,7 @@ class Cluster:
 
 
 def machines_here() -> Ports | Namespaces:
-    """Namespaces if this process may make them, as root on Linux with `ip`; else ports."""
+    """Return namespaces if this process can make them (root on Linux with `ip`), else ports."""
     try:
         return Namespaces()
     except (OSError, subprocess.CalledProcessError):
@@ -203,7 +203,7 @@ def test_no_request_fails_while_all_servers_are_restarted(cluster: Cluster, prog
                 assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in answer, answer
                 assert "status codes: 2000 2xx" in answer, answer
             rounds += 1
-    finally:  # A thread that goes on would start a server after the others were ended.
+    finally:  # If the thread were still running, it would start a server after the others have been stopped.
         restarting.join()
     assert not failures, failures
     assert rounds > 1
@@ -225,7 +225,7 @@ def resources() -> dict[str, Any]:
 
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
-    """What the options of an example mean; a wrong one is an error."""
+    """Parse the options of an example. A wrong option is an error."""
     context = main.make_context("uvicorn", ["main:app", *arguments])
     assert isinstance(context, click.Context)
     return context.params
@@ -240,13 +240,13 @@ def test_the_options_of_the_deployment() -> None:
     assert options["metrics"] == f"0.0.0.0:{ports['metrics']}"
     probes = {name: container[name]["httpGet"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
     assert {probe["port"] for probe in probes.values()} == {"metrics"}
-    # The readiness probe fails before the delay is over, and all is over before the pod is killed.
+    # The readiness probe fails before the delay ends, and the shutdown ends before the pod is killed.
     readiness = container["readinessProbe"]
     assert readiness["periodSeconds"] * readiness["failureThreshold"] < options["shutdown_delay"]
     assert options["shutdown_delay"] + options["timeout_graceful_shutdown"] < pod["terminationGracePeriodSeconds"]
 
 
-def test_the_resources_belong_together() -> None:
+def test_the_resources_refer_to_each_other() -> None:
     found = resources()
     assert set(found) == {"Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
     labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
@@ -284,7 +284,7 @@ def test_the_options_of_the_image() -> None:
     assert user.split(":")[0] != "0"
 
 
-def test_the_image_has_no_fault() -> None:
+def test_hadolint_finds_no_fault() -> None:
     hadolint = shutil.which("hadolint", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
     if hadolint is None:
         pytest.skip("hadolint is not installed")

@@ -1,4 +1,4 @@
-"""--shutdown-delay: after the signal the server serves on, and is not ready any more."""
+"""--shutdown-delay: after the signal the server is not ready, but continues to serve."""
 
 import asyncio
 import re
@@ -36,10 +36,10 @@ def test_the_server_keeps_serving_until_a_second_signal(workers: list[str], seco
             assert is_served(server.port)
         assert not re.search("^INFO: +Shutting down$", server.stderr, re.MULTILINE)
         code = server.stop(second)
-        # Both signals are raised again; Python 3.10 ends by the second.
+        # The server raises both signals again. Python 3.10 ends by the second one.
         assert code in ({0} if workers else {-signal.SIGTERM, 0 if second == signal.SIGINT else -second})
         assert server.stderr.count("Shutting down\n") == (2 if workers else 1)
-        assert server.stderr.count("Application shutdown complete.") == 0  # It has no lifespan.
+        assert server.stderr.count("Application shutdown complete.") == 0  # This application has no lifespan.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port))
 
@@ -54,7 +54,7 @@ def test_the_delay_ends_by_itself(workers: list[str]) -> None:
 
 
 def test_ctrl_c_of_a_terminal_does_not_skip_the_delay_of_workers() -> None:
-    """It reaches the workers too, beside what the supervisor tells them."""
+    """The signal reaches the workers directly, and in addition the supervisor sends them messages."""
     with serve(HELLO, "--shutdown-delay", "1000", "--workers", "2", group=True) as server:
         server.wait_stderr("Application startup complete.", count=2)
         server.send_signal(signal.SIGINT)
@@ -106,7 +106,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.mark.parametrize("forced", ["before", "meanwhile"])
 def test_a_server_in_a_program(forced: str) -> None:
-    """`ServerState.ready` says whether it is ready, and `force_exit` skips the delay."""
+    """`ServerState.ready` says whether the server is ready, and `force_exit` skips the delay."""
 
     async def main() -> None:
         server = Server(Config(app, port=0, lifespan="off", shutdown_delay=1000, log_config=None))

@@ -1,4 +1,4 @@
-"""What counts as the stock set-up of the access log, and that its lines are those of its formatter."""
+"""Which set-up of the access log counts as stock, and whether its lines equal those of its formatter."""
 
 import io
 import logging
@@ -42,27 +42,27 @@ def test_a_level_that_lets_access_lines_pass(handler: Any, level: int) -> None:
 
 
 class Formatter(AccessFormatter):
-    """A formatter of the user."""
+    """A formatter that the user has defined."""
 
 
 class Handler(logging.StreamHandler):  # type: ignore[type-arg]  # takes none on Python 3.10
-    """And a handler."""
+    """A handler that the user has defined."""
 
 
 def wrap_call_handlers(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What error trackers do."""
+    """Wrap `callHandlers`, as error trackers do."""
     original = logging.Logger.callHandlers
     monkeypatch.setattr(logging.Logger, "callHandlers", lambda *args: original(*args))
 
 
 def disable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `logging.disable` does, for the manager of this logger."""
+    """Do what `logging.disable` does, for the manager of this logger."""
     monkeypatch.setattr(LOGGER.manager, "disable", logging.INFO)
     LOGGER.setLevel(LOGGER.level)
 
 
 def disable_logger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `logging.config` does to the loggers that a configuration does not name; it sets levels too."""
+    """Do what `logging.config` does to loggers that a configuration does not name. It also sets levels."""
     monkeypatch.setattr(LOGGER, "disabled", True)
     LOGGER.setLevel(LOGGER.level)
 
@@ -73,7 +73,7 @@ def use_handler(handler: Any) -> None:
     LOGGER.handlers[0] = handler
 
 
-# Each takes the handler and `monkeypatch`.
+# Each function takes the handler and `monkeypatch`.
 CHANGES: dict[str, Callable[[Any, pytest.MonkeyPatch], Any]] = {
     "level": lambda handler, _: LOGGER.setLevel(logging.WARNING),
     "level of the handler": lambda handler, _: handler.setLevel(logging.WARNING),
@@ -151,13 +151,13 @@ def test_streams_that_are_left_to_logging(handler: Any, make: Any, tmp_path: Pat
     assert StockLogging.find(LOGGER) is None
     handler.stream = former
     if make is closed_below:
-        # Nothing else has opened a file since.
+        # No other file has been opened since.
         os.dup2(former.fileno(), stream.fileno())
     stream.close()
 
 
 class Wrapper:
-    """A wrapper that pretends to be what it wraps, as those of wrapt do."""
+    """A wrapper that pretends to be the wrapped function, as the wrappers of wrapt do."""
 
     def __init__(self, wrapped: Any) -> None:
         self.__dict__["wrapped"] = wrapped
@@ -185,7 +185,7 @@ def run(code: str) -> None:
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
-# The records that something else sees are collected in `seen`; the lines go to standard output.
+# `seen` collects the records that a tracker gets. The lines go to standard output.
 WRITE = """
 import asyncio, logging
 from uvicorn.config import Config
@@ -297,7 +297,7 @@ def test_the_line_is_that_of_the_formatter(scope: Any, status: int, colours: boo
         status,
     )
     assert line == stream.getvalue()
-    # The second time from what is remembered.
+    # The second line uses the cache.
     assert stock.line.format(scope, status) == line
 
 

@@ -1,4 +1,4 @@
-"""The ASGI types say what the specification says."""
+"""The ASGI types match the specification."""
 
 import sys
 import typing
@@ -45,6 +45,6 @@ def test_events_are_distinguished_by_their_type(union: Any, prefixes: set[str]) 
         (kind,) = typing.get_args(get_type_hints(event)["type"])
         kinds.setdefault(kind, []).append(event)
     assert {kind.partition(".")[0] for kind in kinds} == prefixes
-    # Text and bytes are two shapes of the same event.
+    # Text and bytes are two forms of the same event.
     two_shapes = {kind for kind, events in kinds.items() if len(events) > 1}
     assert two_shapes <= {"websocket.receive", "websocket.send"}

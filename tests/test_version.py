@@ -10,7 +10,7 @@ from uvicorn.config import Config
 from uvicorn.main import auto_picks, version_text
 
 
-def test_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_of_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_speedups, "REMEDY", "")
     first, second = version_text().splitlines()
     assert first == (
@@ -39,12 +39,12 @@ def test_what_to_do_about_missing_speedups(monkeypatch: pytest.MonkeyPatch) -> N
         ("ws", ["websockets", "wsproto"], "builtin"),
     ],
 )
-def test_the_picks(option: str, installed: list[str], picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choices_of_auto(option: str, installed: list[str], picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in installed else None)
     assert auto_picks(option) == picked
 
 
-def test_the_picks_are_those_that_are_taken() -> None:
+def test_the_choices_are_those_that_a_server_uses() -> None:
     config = Config("tests.apps:asgi3_app")
     config.load()
     assert auto_picks("http") in config.http_protocol_class.__module__

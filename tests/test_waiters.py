@@ -13,13 +13,13 @@ async def test_all_waiters_are_woken_once() -> None:
     await asyncio.sleep(0)
     assert waiters
     waiters.wake()
-    # They have not run yet.
+    # The woken waiters have not run yet.
     assert not waiters
     assert not any(task.done() for task in waiting)
     await asyncio.wait_for(asyncio.gather(*waiting), 20)
 
 
-async def test_a_wake_is_not_remembered() -> None:
+async def test_a_later_wait_does_not_see_an_earlier_wake() -> None:
     waiters = Waiters()
     waiters.wake()
     waiting = asyncio.ensure_future(waiters.wait())
@@ -33,7 +33,7 @@ async def test_a_cancelled_waiter_is_forgotten() -> None:
     waiters = Waiters()
     cancelled, waiting = [asyncio.ensure_future(waiters.wait()) for _ in range(2)]
     await asyncio.sleep(0)
-    # Woken, but cancelled before it runs.
+    # This waiter is woken, but cancelled before it runs.
     cancelled.cancel()
     waiters.wake()
     await asyncio.wait_for(waiting, 20)

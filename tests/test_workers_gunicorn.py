@@ -1,4 +1,4 @@
-"""Workers under gunicorn: ours, and those of the uvicorn-worker package."""
+"""Workers of gunicorn: the server's own, and those of the uvicorn-worker package."""
 
 import contextlib
 import importlib.util
@@ -39,11 +39,11 @@ WORKERS = [
 
 
 class Gunicorn(ServerProcess):
-    """gunicorn, with two workers."""
+    """gunicorn with two workers."""
 
     def __init__(self, worker: str, directory: Path, *arguments: str) -> None:
         options = ["-k", worker, "-w", "2", "-b", "127.0.0.1:0", "--access-logfile", "-", *arguments, APP]
-        # The package is deprecated, and says so; its other sockets and files go to where they can be thrown away.
+        # `uvicorn.workers` warns that it is deprecated. gunicorn puts its other sockets and files into HOME.
         env = {"PYTHONWARNINGS": "ignore::DeprecationWarning", "HOME": str(directory)}
         command = [sys.executable, "-m", "gunicorn"]
         super().__init__(*options, command=command, env=env)
@@ -53,7 +53,7 @@ class Gunicorn(ServerProcess):
         self.wait_stderr(READY, count=1 if "1" in self.command else 2)
 
     def kill(self) -> None:
-        """End the workers too: those of other packages need not notice the end of gunicorn."""
+        """Kill the workers too, because the workers of other packages may not notice the end of gunicorn."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         for pid in booting(self):
@@ -121,10 +121,10 @@ def test_a_worker_that_hangs_is_killed_after_the_timeout(worker: str, tmp_path: 
             client.sendall(b"GET /hold-gil HTTP/1.1\r\nhost: test\r\n\r\n")
             server.wait_stderr(r"WORKER TIMEOUT \(pid:(\d+)\)")
             server.wait_stderr(READY, count=3)
-            # PyPy tells the stacks only to who has its GIL.
+            # PyPy can write the stacks only if it gets the GIL.
             if worker.startswith("uvicorn.workers") and sys.implementation.name != "pypy":
                 assert re.search(r'apps\.py", line \d+ in respond', server.stderr)
-        # The others have given signs of life.
+        # The other workers have notified gunicorn in time.
         assert server.stderr.count("WORKER TIMEOUT") == 1
         eventually(lambda: get(server))
 
@@ -134,7 +134,10 @@ def test_an_application_that_cannot_start_stops_gunicorn(worker: str, tmp_path: 
     server._ready = False
     server.env[FAILS] = "1"
     with server:
-        assert server.wait() in {1, 3}  # gunicorn's: 3 if the first failure is dealt with before the second
+        assert server.wait() in {
+            1,
+            3,
+        }  # the exit code of gunicorn is 3 if it handles the first failure before the second
         assert "Application startup failed. Exiting." in server.stderr
 
 
@@ -146,7 +149,7 @@ def test_a_worker_that_imports_the_application_ends_at_once(worker: str, number:
     with server:
         server.wait_stderr("importing", count=2)
         os.kill(booting(server)[0], number)
-        # It has gone, and gunicorn has started another, which has its own signal handlers by now.
+        # The worker has ended, and gunicorn has started another, which has installed its signal handlers by now.
         server.wait_stderr("importing", count=3)
         assert server.stop(signal.SIGTERM) == 0
         assert not any(map(is_running, booting(server)))
@@ -194,7 +197,7 @@ def test_tls(worker: str, tmp_path: Path) -> None:
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
         if sys.version_info < (3, 11) and worker == "uvicorn.workers.UvicornH11Worker":
             client.close()
-        # Else the client does not confirm the end of its connection, which is waited for no longer than 2 s.
+        # In the other cases the client does not confirm the end of its connection. The server waits for it 2 s at most.
         assert server.stop(signal.SIGTERM) == 0
 
 
@@ -222,7 +225,7 @@ def test_sigquit_quits_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["UvicornWorker", "UvicornH11Worker"])
 def test_signals_to_a_worker_itself_do_not_end_it(name: str, tmp_path: Path) -> None:
-    """gunicorn sends a worker SIGUSR1; SIGHUP and SIGUSR2 mean what they mean to a server of its own."""
+    """gunicorn sends SIGUSR1 to a worker. SIGHUP and SIGUSR2 have the same meaning as without gunicorn."""
     path = tmp_path / "access.log"
     with Gunicorn(f"uvicorn.workers.{name}", tmp_path, "-w", "1", "--access-logfile", str(path)) as server:
         (worker,) = booting(server)

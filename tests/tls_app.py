@@ -1,4 +1,4 @@
-"""Tells its clients what the TLS extension says of their connections."""
+"""Responds with the TLS extension of the connection."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Waits for what comes about by itself: a condition, or the turns of an event loop."""
+"""Waiting for a condition, or for turns of an event loop."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ INTERVAL = 0.005  # seconds
 
 
 def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
-    """Wait, in a thread, until `condition` is true; an OSError counts as not yet."""
+    """Wait in a thread until `condition` is true. An OSError counts as false."""
     deadline = time.monotonic() + timeout
     while True:
         with contextlib.suppress(OSError):
@@ -22,7 +22,7 @@ def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> No
 
 
 async def until(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
-    """Wait, in an event loop, until `condition` is true."""
+    """Wait in an event loop until `condition` is true."""
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout} s"
@@ -30,6 +30,6 @@ async def until(condition: Callable[[], object], timeout: float = PATIENCE) -> N
 
 
 async def turns(number: int = 10) -> None:
-    """Let the loop go round, so that each task that can go on does."""
+    """Let the loop run some turns, so that each task that can continue does so."""
     for _ in range(number):
         await asyncio.sleep(0)
