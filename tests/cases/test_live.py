@@ -106,7 +106,7 @@ async def _run(port: int, cases: list[Case], size: int) -> list[tuple[Case, int,
 
 
 @pytest.mark.parametrize("delivery", ["whole", "singly"])
-def test_live(parser: str, loop: str, delivery: str, tmp_path: Path) -> None:
+def test_over_tcp(parser: str, loop: str, delivery: str, tmp_path: Path) -> None:
     record = tmp_path / "record"
     record.touch()
     cases = [case for case in ALL_CASES if (case.id, parser) not in KNOWN_DIFFERENCES]

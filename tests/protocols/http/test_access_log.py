@@ -23,7 +23,7 @@ async def test_line(connect: Any, access: Records) -> None:
     assert record.levelno == logging.INFO
 
 
-async def test_line_of_an_old_client(connect: Any, access: Records) -> None:
+async def test_line_of_an_http_1_0_client(connect: Any, access: Records) -> None:
     await connect(respond(status=404)).run(head(b"POST / HTTP/1.0"))
     assert access.lines == ['127.0.0.1:12345 - "POST / HTTP/1.0" 404']
 
@@ -41,7 +41,7 @@ async def test_root_path_is_part_of_the_path(connect: Any, access: Records) -> N
 
 
 @pytest.mark.parametrize("turns", [0, 1])
-async def test_the_line_is_written_when_the_head_goes_out(connect: Any, access: Records, turns: int) -> None:
+async def test_writes_the_line_when_the_head_is_sent(connect: Any, access: Records, turns: int) -> None:
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -60,7 +60,7 @@ async def test_the_line_is_written_when_the_head_goes_out(connect: Any, access: 
 
 
 @pytest.mark.parametrize("fail", [True, False])
-async def test_a_start_that_an_error_replaces_is_logged_as_the_error(connect: Any, access: Records, fail: bool) -> None:
+async def test_logs_the_error_that_replaces_a_start(connect: Any, access: Records, fail: bool) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start(201))
         if fail:
@@ -77,7 +77,7 @@ async def test_an_error_after_the_head_is_logged_with_the_status_sent(connect: A
     assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 201']
 
 
-async def test_a_start_that_is_refused_is_not_logged_as_sent(connect: Any, access: Records) -> None:
+async def test_does_not_log_a_refused_start(connect: Any, access: Records) -> None:
     await connect(send_all(start(200, (b"x", b"\n")))).run(GET)
     assert [record.args[-1] for record in access.records if isinstance(record.args, tuple)] == [500]
 
@@ -92,7 +92,7 @@ async def test_service_unavailable_is_logged(connect: Any, access: Records) -> N
     assert access.lines == ['127.0.0.1:12345 - "GET / HTTP/1.1" 503']
 
 
-async def test_off(connect: Any, access: Records) -> None:
+async def test_access_log_off_writes_no_lines(connect: Any, access: Records) -> None:
     connection = connect(respond(), access_log=False)
     await connection.ask(GET)
     assert access.records == []
@@ -174,7 +174,7 @@ async def test_trace_lines(connect: Any, caplog: pytest.LogCaptureFixture) -> No
     assert lines == ["127.0.0.1:12345 - HTTP connection made", "127.0.0.1:12345 - HTTP connection lost"]
 
 
-async def test_no_trace_lines_otherwise(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_trace_lines_above_the_trace_level(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect(respond())
     await connection.ask(GET)
     connection.lose()
@@ -189,7 +189,7 @@ async def test_no_trace_without_an_address(connect: Any, caplog: pytest.LogCaptu
     assert lines == ["HTTP connection made", "HTTP connection lost"]
 
 
-async def test_an_error_for_a_client_that_left_is_not_logged(connect: Any, access: Records) -> None:
+async def test_an_error_for_a_client_that_has_left_has_no_access_line(connect: Any, access: Records) -> None:
     connection = connect(send_all(ValueError("too late"))).feed(GET)
     connection.lose()
     await connection.run()

@@ -63,7 +63,7 @@ def lose(connection: Any) -> None:
     connection.transport.protocol.connection_lost(None)
 
 
-async def test_2_3_is_the_default(connect: Any, logged: Any) -> None:
+async def test_version_2_3_is_the_default(connect: Any, logged: Any) -> None:
     app = Sending()
     connection = await ask(connect, app)
     lose(connection)
@@ -208,7 +208,7 @@ async def test_a_replaced_exchange_stays_replaced(http_protocol_cls: Any, connec
 
 
 @pytest.mark.parametrize("how", ["reset", "lost", "shutdown"])
-async def test_http2(connect_http2: Any, how: str, logged: Any) -> None:
+async def test_send_raises_over_http2(connect_http2: Any, how: str, logged: Any) -> None:
     app = Sending()
     connection = connect_http2(app, asgi_http_version="2.4").feed(headers(1))
     await turns()
@@ -268,5 +268,5 @@ def a_circle() -> BaseException:
         (a_circle(), False),
     ],
 )
-def test_stems_from_disconnect(exc: BaseException, expected: bool) -> None:
+def test_recognizes_errors_that_stem_from_a_disconnect(exc: BaseException, expected: bool) -> None:
     assert stems_from_disconnect(exc) is expected

@@ -28,7 +28,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"]
 
 
-async def test_exception_before_the_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_exception_before_the_response_is_a_500(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await run(connect, send_all(ValueError("the cause")))
     assert connection.wire == SERVER_ERROR
     assert connection.transport.closed
@@ -41,14 +41,18 @@ async def test_exception_before_the_response(connect: Any, caplog: pytest.LogCap
     assert "the cause" in caplog.text
 
 
-async def test_exception_after_the_start_and_before_the_body(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_exception_before_the_body_closes_the_connection(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = await run(connect, send_all(start(), ValueError("the cause")))
     assert connection.wire in (b"", SERVER_ERROR)
     assert connection.transport.closed
     assert errors(caplog)[0].startswith("Exception in ASGI application")
 
 
-async def test_exception_in_the_middle(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_exception_within_the_body_cuts_off_the_response(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = await run(connect, send_all(start(), body(b"abc", True), ValueError("the cause")))
     assert connection.wire.endswith(b"3\r\nabc\r\n")
     assert connection.transport.closed
@@ -56,35 +60,35 @@ async def test_exception_in_the_middle(connect: Any, caplog: pytest.LogCaptureFi
     assert errors(caplog)[0].startswith("Exception in ASGI application")
 
 
-async def test_exception_after_the_whole_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_an_exception_after_the_whole_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await run(connect, send_all(respond(), ValueError("the cause")))
     assert connection.statuses == [200]
     assert connection.responses()[0].whole
     assert errors(caplog)[0].startswith("Exception in ASGI application")
 
 
-async def test_return_without_a_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_return_without_a_response_is_a_500(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await run(connect, send_all())
     assert connection.wire == SERVER_ERROR
     assert connection.transport.closed
     assert errors(caplog) == ["ASGI callable returned without starting response."]
 
 
-async def test_return_before_the_response_is_whole(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_return_within_the_body_cuts_off_the_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await run(connect, send_all(start(), body(b"abc", True)))
     assert not connection.responses()[0].whole
     assert connection.transport.closed
     assert errors(caplog) == ["ASGI callable returned without completing response."]
 
 
-async def test_return_after_the_start(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_return_before_the_body_closes_the_connection(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await run(connect, send_all(start()))
     assert connection.wire in (b"", SERVER_ERROR)
     assert connection.transport.closed
     assert errors(caplog) == ["ASGI callable returned without completing response."]
 
 
-async def test_a_result_that_is_not_none(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_a_result_and_closes_after_the_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> str:
         await respond()(scope, receive, send)
         return "a result"
@@ -95,7 +99,7 @@ async def test_a_result_that_is_not_none(connect: Any, caplog: pytest.LogCapture
     assert errors(caplog) == ["ASGI callable should return None, but returned 'a result'."]
 
 
-async def test_a_result_without_a_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_a_result_without_a_response(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> int:
         return 1
 
@@ -105,7 +109,7 @@ async def test_a_result_without_a_response(connect: Any, caplog: pytest.LogCaptu
     assert errors(caplog)[0] == "ASGI callable should return None, but returned '1'."
 
 
-async def test_an_application_that_is_cancelled(connect: Any) -> None:
+async def test_closes_if_the_application_is_cancelled(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -118,7 +122,7 @@ async def test_an_application_that_is_cancelled(connect: Any) -> None:
     assert connection.statuses in ([], [500])
 
 
-async def test_the_next_connection_is_served(connect: Any, http_protocol_cls: Any) -> None:
+async def test_serves_the_next_connection_after_a_failure(connect: Any, http_protocol_cls: Any) -> None:
     fail = True
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -147,13 +151,13 @@ async def test_resets_a_broken_stream_to_an_http_1_0_client(connect: Any) -> Non
     assert connection.protocol.is_closed
 
 
-async def test_a_broken_stream_to_an_http_1_0_client_on_a_plain_transport(connect: Any) -> None:
+async def test_closes_after_a_broken_stream_on_a_plain_transport(connect: Any) -> None:
     connection = await connect(send_all(start(), body(b"abc", True))).run(head(b"GET / HTTP/1.0"))
     assert connection.transport.closed
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
-async def test_an_application_that_ends_the_process(connect: Any, error: type[BaseException]) -> None:
+async def test_answers_500_if_the_application_ends_the_process(connect: Any, error: type[BaseException]) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise error
 
@@ -163,7 +167,7 @@ async def test_an_application_that_ends_the_process(connect: Any, error: type[Ba
     assert connection.statuses == [500]
 
 
-async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_an_exception_after_the_client_has_left(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect(send_all(ValueError("too late"))).feed(GET)
     connection.lose()
     await connection.run()
@@ -171,7 +175,7 @@ async def test_an_exception_after_the_client_left(connect: Any, caplog: pytest.L
     assert "too late" in caplog.text
 
 
-async def test_the_body_still_arrives_after_a_broken_response(connect: Any) -> None:
+async def test_ignores_the_body_after_a_broken_response(connect: Any) -> None:
     connection = connect(send_all(start(), body(b"abc", True)))
     await connection.run(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     assert connection.transport.closed
@@ -182,7 +186,7 @@ async def test_the_body_still_arrives_after_a_broken_response(connect: Any) -> N
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
 @pytest.mark.parametrize("ends_with", [ValueError, asyncio.CancelledError, "result", "nothing"])
-async def test_an_application_that_fails_on_a_real_loop(
+async def test_answers_500_on_a_real_loop(
     connect: Any, ends_with: Any, waits: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The application may end within `data_received`, or later."""
@@ -209,7 +213,7 @@ async def test_an_application_that_fails_on_a_real_loop(
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="each application runs in its own turn")
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError, asyncio.CancelledError])
-async def test_only_what_ends_the_process_ends_the_loop(
+async def test_only_errors_that_end_the_process_end_the_loop(
     connect: Any, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -239,7 +243,7 @@ async def test_only_what_ends_the_process_ends_the_loop(
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
-async def test_a_result_after_the_response_on_a_real_loop(
+async def test_logs_a_result_after_the_response_on_a_real_loop(
     connect: Any, waits: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> Any:

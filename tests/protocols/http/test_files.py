@@ -328,7 +328,7 @@ async def test_reads_the_file_only_as_fast_as_the_client_reads(connect_http2: An
     assert not is_open(path)
 
 
-async def test_a_client_that_goes_while_a_file_is_opened(connect: Any, make_file: Any) -> None:
+async def test_a_client_that_leaves_while_a_file_is_opened(connect: Any, make_file: Any) -> None:
     app = send_each(start(), path_of(make_file(100)))
     connection = connect(app).feed(GET)
     task = connection.loop.start_one()

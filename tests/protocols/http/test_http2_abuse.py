@@ -78,7 +78,7 @@ def attacker(server: ServerProcess) -> Iterator[Attacker]:
     other.socket.close()
 
 
-def test_rapid_reset(attacker: Attacker) -> None:
+def test_limits_rapid_resets(attacker: Attacker) -> None:
     attacker.send(*(headers(number) + reset(number) for number in range(1, 2300, 2)))
     assert attacker.wait_end() == codes.ENHANCE_YOUR_CALM
 
@@ -110,7 +110,7 @@ def test_times_out_a_head_that_never_ends(attacker: Attacker) -> None:
     assert attacker.wait_end() == codes.ENHANCE_YOUR_CALM
 
 
-def test_a_table_that_makes_fields_large(attacker: Attacker) -> None:
+def test_refuses_a_large_section_made_of_indexed_fields(attacker: Attacker) -> None:
     # A field of 4,000 bytes is put into the table, and the block refers to it 10,000 times.
     bomb = b"\x40\x01a\x7f\xa1\x1e" + b"x" * 4000 + b"\xbe" * 10000
     attacker.send(frame(codes.HEADERS, codes.END_HEADERS | codes.END_STREAM, 1, block(*pseudo()) + bomb))
@@ -118,7 +118,7 @@ def test_a_table_that_makes_fields_large(attacker: Attacker) -> None:
     assert attacker.reader.answers[1].status == 431
 
 
-def test_many_crumbs_of_a_cookie(attacker: Attacker) -> None:
+def test_refuses_too_many_crumbs_of_a_cookie(attacker: Attacker) -> None:
     attacker.send(headers(1, *[(b"cookie", b"a=1")] * 300))
     attacker.wait(1)
     assert attacker.reader.answers[1].status == 431

@@ -71,7 +71,7 @@ async def test_a_slow_stream_does_not_stop_the_others(connect_http2: Any) -> Non
     assert not connection.answer(1).ended
 
 
-async def test_a_stream_that_is_reset_while_send_waits(connect_http2: Any) -> None:
+async def test_a_reset_ends_a_waiting_send(connect_http2: Any) -> None:
     ended: list[bool] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -100,7 +100,7 @@ async def test_several_senders_wait_for_one_stream(connect_http2: Any) -> None:
     assert (await connection.get(1)).body == b"abc"
 
 
-async def test_a_body_that_arrives_while_the_response_waits(connect_http2: Any) -> None:
+async def test_ignores_a_body_that_arrives_while_the_response_waits(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10)))
     connection.feed(NO_WINDOW, headers(1, method=b"POST", end=False))
     await until(lambda: not connection.state.tasks)
@@ -109,7 +109,7 @@ async def test_a_body_that_arrives_while_the_response_waits(connect_http2: Any) 
     assert connection.answer(1).reset == codes.NO_ERROR
 
 
-async def test_receive_while_a_response_waits(connect_http2: Any) -> None:
+async def test_a_cancelled_receive_does_not_affect_a_waiting_response(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         await send(body(b"x" * 10, True))
@@ -127,7 +127,7 @@ async def test_receive_while_a_response_waits(connect_http2: Any) -> None:
     assert (await connection.get(1)).body == b"x" * 10
 
 
-async def test_an_answer_of_the_server_that_waits(connect_http2: Any) -> None:
+async def test_an_answer_of_the_server_waits_for_the_window(connect_http2: Any) -> None:
     connection = connect_http2(respond(), limit_request_body=1)
     connection.feed(NO_WINDOW, headers(1, (b"content-length", b"2"), end=False))
     assert connection.answer(1).status == 413
@@ -172,7 +172,7 @@ async def test_cuts_off_a_client_that_does_not_read(connect_http2: Any) -> None:
     assert connection.transport.aborted
 
 
-async def test_a_full_transport_that_is_lingering(connect_http2: Any) -> None:
+async def test_a_lingering_connection_closes_after_its_transport_was_full(connect_http2: Any) -> None:
     connection = connect_http2(respond(), double=True).feed(ping(b""))
     assert connection.ended
     connection.protocol.pause_writing()
@@ -222,7 +222,7 @@ async def test_a_response_that_waits_for_others_is_not_stalled(connect_http2: An
     assert connection.answer(3).reset == codes.CANCEL
 
 
-async def test_the_first_of_several_deadlines(connect_http2: Any) -> None:
+async def test_keeps_the_deadlines_of_the_other_streams(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10)), double=True, timeout_send=7, timeout_request_body=5)
     connection.feed(NO_WINDOW, headers(1), headers(3))
     await connection.loop.run_one()
@@ -248,7 +248,7 @@ async def _ended(connection: Http2Connection, stream: int) -> None:
 
 
 @pytest.mark.parametrize("started", [False, True])
-async def test_a_body_that_does_not_arrive(connect_http2: Any, started: bool) -> None:
+async def test_times_out_a_body_that_does_not_arrive(connect_http2: Any, started: bool) -> None:
     events: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -298,7 +298,7 @@ async def test_a_busy_connection_is_not_closed(connect_http2: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", codes.PREFACE[:9], HELLO, HELLO + ping()])
-async def test_a_client_that_sends_no_request(connect_http2: Any, sent: bytes) -> None:
+async def test_closes_a_connection_without_a_request(connect_http2: Any, sent: bytes) -> None:
     connection = connect_http2(respond(), double=True, hello=False, timeout_request_head=11)
     if sent:
         connection.feed(sent)
@@ -309,7 +309,7 @@ async def test_a_client_that_sends_no_request(connect_http2: Any, sent: bytes) -
 
 @pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("served", [False, True])
-async def test_a_head_that_arrives_slowly(connect_http2: Any, busy: bool, served: bool) -> None:
+async def test_times_out_a_head_that_arrives_slowly(connect_http2: Any, busy: bool, served: bool) -> None:
     app = Waits()
     connection = connect_http2(app, double=True, timeout_request_head=11)
     tasks = []
@@ -333,7 +333,7 @@ async def test_a_head_that_arrives_slowly(connect_http2: Any, busy: bool, served
         await task
 
 
-async def test_a_head_that_arrives_in_time(connect_http2: Any) -> None:
+async def test_a_complete_head_ends_its_deadline(connect_http2: Any) -> None:
     app = Waits()
     connection = connect_http2(app, double=True, timeout_request_head=11).feed(headers(1))
     task = connection.loop.start_one()
@@ -368,7 +368,7 @@ async def test_a_protocol_error_ends_the_connection(connect_http2: Any, caplog: 
     assert app.events == ["http.request", "http.disconnect"]
 
 
-async def test_a_protocol_error_while_the_transport_is_full(connect_http2: Any) -> None:
+async def test_closes_after_a_protocol_error_while_the_transport_is_full(connect_http2: Any) -> None:
     connection = connect_http2(respond(), double=True)
     connection.fill(5)
     connection.feed(ping(b""))
@@ -377,7 +377,7 @@ async def test_a_protocol_error_while_the_transport_is_full(connect_http2: Any) 
     assert connection.transport.closed
 
 
-async def test_a_connection_that_is_lost(connect_http2: Any) -> None:
+async def test_a_lost_connection_disconnects_its_applications(connect_http2: Any) -> None:
     app = Waits()
     connection = connect_http2(app).feed(headers(1), NO_WINDOW, headers(3))
     await until(lambda: len(app.events) == 2)
@@ -389,14 +389,14 @@ async def test_a_connection_that_is_lost(connect_http2: Any) -> None:
     assert app.events.count("http.disconnect") == 2
 
 
-async def test_a_connection_that_is_lost_with_deadlines(connect_http2: Any) -> None:
+async def test_a_lost_connection_has_no_timers(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10)), double=True).feed(NO_WINDOW, headers(1))
     await connection.loop.run_one()
     connection.protocol.connection_lost(None)
     assert connection.loop.timers == []
 
 
-async def test_an_end_of_input(connect_http2: Any) -> None:
+async def test_answers_complete_requests_after_the_end_of_input(connect_http2: Any) -> None:
     app = Waits()
     connection = connect_http2(app).feed(headers(1), headers(3, method=b"POST", end=False))
     await until(lambda: app.events)
@@ -407,13 +407,13 @@ async def test_an_end_of_input(connect_http2: Any) -> None:
     await until(lambda: connection.transport.closed)
 
 
-async def test_an_end_of_input_of_an_idle_connection(connect_http2: Any) -> None:
+async def test_an_idle_connection_closes_at_the_end_of_input(connect_http2: Any) -> None:
     connection = connect_http2(respond())
     assert not connection.protocol.eof_received()
     assert connection.transport.closed
 
 
-async def test_an_end_of_input_before_a_window_opens(connect_http2: Any) -> None:
+async def test_resets_a_response_without_a_window_at_the_end_of_input(connect_http2: Any) -> None:
     connection = connect_http2(send_all(start(), body(b"x" * 10))).feed(NO_WINDOW, headers(1))
     await until(lambda: not connection.state.tasks)
     connection.protocol.eof_received()
@@ -421,7 +421,7 @@ async def test_an_end_of_input_before_a_window_opens(connect_http2: Any) -> None
     assert connection.transport.closed
 
 
-async def test_a_shutdown_of_an_idle_connection(connect_http2: Any) -> None:
+async def test_a_shutdown_answers_requests_that_were_under_way(connect_http2: Any) -> None:
     connection = connect_http2(respond())
     connection.protocol.shutdown()
     connection.protocol.shutdown()
@@ -463,14 +463,14 @@ async def test_a_shutdown_does_not_wait_for_a_client_that_does_not_answer(connec
     assert connection.ended
 
 
-async def test_a_shutdown_after_the_end(connect_http2: Any) -> None:
+async def test_a_shutdown_after_the_end_sends_nothing(connect_http2: Any) -> None:
     connection = connect_http2(respond()).feed(ping(b""))
     connection.take()
     connection.protocol.shutdown()
     assert connection.take() == b""
 
 
-async def test_a_shutdown_while_the_transport_is_full(connect_http2: Any) -> None:
+async def test_a_shutdown_waits_for_a_full_transport(connect_http2: Any) -> None:
     connection = connect_http2(respond())
     connection.protocol.pause_writing()
     connection.protocol.shutdown()
@@ -479,7 +479,7 @@ async def test_a_shutdown_while_the_transport_is_full(connect_http2: Any) -> Non
     assert connection.read().goaway.number == codes.MAX_STREAM_ID
 
 
-async def test_a_ping_answer_without_a_shutdown(connect_http2: Any) -> None:
+async def test_a_ping_answer_without_a_shutdown_does_not_close(connect_http2: Any) -> None:
     connection = connect_http2(respond()).feed(ping(b"shutdown", codes.ACK), headers(1))
     assert (await connection.get(1)).status == 200
     assert not connection.ended
@@ -516,7 +516,7 @@ def test_which_tls_is_adequate(tls: Any, adequate: bool) -> None:
 
 
 @pytest.mark.parametrize("cipher", ["AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256"])
-async def test_inadequate_security(connect_http2: Any, cipher: str) -> None:
+async def test_refuses_inadequate_tls(connect_http2: Any, cipher: str) -> None:
     transport = FullTransport(sslcontext=True)
     transport._extra["ssl_object"] = TlsObject("TLSv1.2", cipher)
     connection = connect_http2(respond(), hello=False, transport=transport)

@@ -47,7 +47,7 @@ def client(build: str) -> Any:
     return lambda **options: Client(build, **options)
 
 
-async def test_http_1_1(client: Any) -> None:
+async def test_other_first_bytes_select_http_1_1(client: Any) -> None:
     peer = client()
     peer.connect()
     assert peer.state.connections == {peer.protocol}
@@ -59,7 +59,7 @@ async def test_http_1_1(client: Any) -> None:
 
 
 @pytest.mark.parametrize("step", [1, 7, 1000])
-async def test_the_preface(client: Any, step: int) -> None:
+async def test_a_preface_selects_http_2(client: Any, step: int) -> None:
     peer = client()
     peer.connect()
     wire = HELLO + headers(1)
@@ -127,7 +127,7 @@ async def _closed(transport: FullTransport) -> None:
 
 
 @pytest.mark.parametrize("first", [b"", b"PRI", head(b"GET / HTTP/1.1")[:3]])
-async def test_an_end_of_input(client: Any, first: bytes) -> None:
+async def test_an_end_of_input_is_handled_as_http_1_1(client: Any, first: bytes) -> None:
     """An incomplete request is answered as HTTP/1.1. If the client sent nothing, the server answers nothing."""
     peer = client()
     peer.connect()
@@ -140,7 +140,7 @@ async def test_an_end_of_input(client: Any, first: bytes) -> None:
     assert bool(peer.transport.buffer) == bool(first)
 
 
-async def test_a_connection_that_is_lost(client: Any) -> None:
+async def test_removes_a_lost_connection(client: Any) -> None:
     peer = client()
     peer.connect()
     peer.protocol.pause_writing()
@@ -149,7 +149,7 @@ async def test_a_connection_that_is_lost(client: Any) -> None:
     assert not peer.state.connections
 
 
-async def test_a_shutdown(client: Any) -> None:
+async def test_a_shutdown_closes_the_connection(client: Any) -> None:
     peer = client()
     peer.connect()
     peer.protocol.shutdown()

@@ -67,7 +67,7 @@ async def test_head_without_an_end(connect: Any, size: int) -> None:
     assert await outcome(connect(respond(), limit_request_head=1000), data, size) == [431]
 
 
-async def test_a_request_line_larger_than_the_head_may_be(connect: Any, size: int) -> None:
+async def test_a_request_line_larger_than_the_limit_of_the_head(connect: Any, size: int) -> None:
     data = head(b"GET /" + b"a" * 100 + b" HTTP/1.1")
     assert await outcome(connect(respond(), limit_request_head=50), data, size) == [431]
 

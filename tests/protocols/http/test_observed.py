@@ -195,7 +195,9 @@ async def test_reports_nothing_for_a_refused_request(connect: Any, observed: Obs
     assert observed.reports == []
 
 
-async def test_a_subclass_of_the_user(connect: Any, observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reports_once_with_a_replaced_exchange_class(
+    connect: Any, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = []
 
     class Own(RequestResponseCycle):

@@ -13,7 +13,7 @@ CHUNKED = head(b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
 BAD = b"GET / HTTP/1.1\r\nno colon\r\n\r\n"
 
 
-async def test_a_silent_client(connect: Any) -> None:
+async def test_closes_a_silent_client(connect: Any) -> None:
     connection = connect(respond(), timeout_request_head=3)
     connection.loop.run_later(with_delay=2.9)
     assert not connection.ended
@@ -21,7 +21,7 @@ async def test_a_silent_client(connect: Any) -> None:
     assert connection.ended
 
 
-async def test_a_dripping_head(connect: Any) -> None:
+async def test_answers_408_to_a_dripping_head(connect: Any) -> None:
     """The time runs from the first byte to the end of the head, even if bytes keep arriving."""
     connection = connect(respond(), timeout_request_head=3)
     timer = connection.protocol.connection.deadline.handle
@@ -35,7 +35,7 @@ async def test_a_dripping_head(connect: Any) -> None:
     assert connection.loop.waiting == 0
 
 
-async def test_a_dripping_head_after_a_request(connect: Any) -> None:
+async def test_answers_408_to_a_dripping_head_after_a_request(connect: Any) -> None:
     connection = connect(respond(), timeout_request_head=3, timeout_keep_alive=100)
     await connection.ask(GET)
     connection.feed(GET[:10])
@@ -44,7 +44,7 @@ async def test_a_dripping_head_after_a_request(connect: Any) -> None:
     assert connection.ended
 
 
-async def test_a_head_that_arrives_in_time(connect: Any) -> None:
+async def test_serves_a_head_that_arrives_in_time(connect: Any) -> None:
     connection = connect(respond(), timeout_request_head=3).feed(GET[:10])
     connection.loop.run_later(with_delay=2)
     await connection.run(GET[10:])
@@ -52,7 +52,7 @@ async def test_a_head_that_arrives_in_time(connect: Any) -> None:
     assert not connection.ended
 
 
-async def test_a_body_that_stops_arriving(connect: Any) -> None:
+async def test_answers_408_if_a_body_stops_arriving(connect: Any) -> None:
     app = Reads()
     connection: Http1Connection = connect(app, timeout_request_body=4)
     task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
@@ -63,7 +63,7 @@ async def test_a_body_that_stops_arriving(connect: Any) -> None:
     assert connection.ended
 
 
-async def test_a_body_that_stops_arriving_after_the_response_has_started(connect: Any) -> None:
+async def test_cuts_off_a_started_response_if_the_body_stops_arriving(connect: Any) -> None:
     reads = Reads()
     connection: Http1Connection = connect(send_all(start(), body(b"abc", True), reads), timeout_request_body=4)
     task = await connection.start(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
@@ -145,7 +145,7 @@ async def test_a_cancelled_receive_has_no_deadline(connect: Any) -> None:
     assert connection.statuses == [200]
 
 
-async def test_the_transport_is_full_when_the_response_is_complete(connect: Any) -> None:
+async def test_the_idle_time_starts_after_the_client_has_read(connect: Any) -> None:
     """The client has to read the answer before the idle time starts."""
     connection = connect(respond(), full=True, timeout_send=5, timeout_keep_alive=1)
     connection.fill_with_writes()
@@ -182,7 +182,7 @@ async def test_cuts_off_a_rejected_client_that_does_not_read_its_answer(connect:
     assert connection.transport.aborted or connection.transport.closed
 
 
-async def test_a_rejected_client_that_reads_its_answer_late(connect: Any) -> None:
+async def test_does_not_abort_a_rejected_client_that_reads_late(connect: Any) -> None:
     connection = connect(respond(), full=True, timeout_send=5).feed(BAD)
     connection.transport.unsent = 10
     connection.loop.run_later(with_delay=2)
@@ -192,7 +192,7 @@ async def test_a_rejected_client_that_reads_its_answer_late(connect: Any) -> Non
     assert connection.transport.closed
 
 
-async def test_closing_with_bytes_left_to_send(connect: Any) -> None:
+async def test_aborts_a_closing_connection_with_unsent_bytes(connect: Any) -> None:
     """A closing transport waits a limited time for the client to read the remaining bytes."""
     connection = connect(respond(), full=True, timeout_send=5).feed(head(b"GET / HTTP/1.0"))
     connection.transport.unsent = 100

@@ -215,7 +215,7 @@ async def test_nothing_is_written_after_a_client_was_cut_off(connect: Any) -> No
     assert await connection.disconnect() == (1005, None)
 
 
-async def test_keeps_a_client_that_reads_slowly(connect: Any) -> None:
+async def test_the_send_timeout_ends_when_the_client_reads(connect: Any) -> None:
     connection = await connect(timeout_send=7, ws_ping_interval=None).open()
     connection.protocol.resume_writing()
     connection.protocol.pause_writing()

@@ -52,7 +52,7 @@ async def test_messages_do_not_change_the_timer(connect: Any, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("interval", [None, 0])
-async def test_off(connect: Any, interval: Any) -> None:
+async def test_no_pings_without_an_interval(connect: Any, interval: Any) -> None:
     connection = await connect(ws_ping_interval=interval).open(then=frame(PONG))
     assert connection.loop.timers == []
 
@@ -112,7 +112,7 @@ def test_no_timeout() -> None:
         assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
 
 
-def test_a_deaf_server_waits_for_the_whole_timeout_again() -> None:
+def test_a_server_that_does_not_read_waits_for_the_whole_timeout_again() -> None:
     keepalive = Keepalive(20, 5)
     assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
     for _ in range(3):
