@@ -155,7 +155,7 @@ async def test_bodies_and_framing_fields_of_responses(
         ("/too-little", "Response content shorter than Content-Length"),
     ],
 )
-async def test_a_failure_before_anything_is_sent(
+async def test_answers_500_to_a_failure_before_the_response(
     connect_http2: Any, access: Records, caplog: pytest.LogCaptureFixture, path: str, text: str
 ) -> None:
     connection = connect_http2(bad_app).feed(headers(1, path=path.encode()))
@@ -170,7 +170,9 @@ async def test_a_failure_before_anything_is_sent(
     assert (await connection.fetch(headers(3, path=b"/"), stream=3)).body == b"abc"
 
 
-async def test_a_failure_after_the_head(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_resets_the_stream_after_a_failure_within_the_body(
+    connect_http2: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = connect_http2(bad_app).feed(headers(1, path=b"/raises-in-the-middle"), headers(3, path=b"/"))
     assert (await connection.get(1)).reset == codes.INTERNAL_ERROR
     assert "raised on purpose" in caplog.text
@@ -178,7 +180,7 @@ async def test_a_failure_after_the_head(connect_http2: Any, caplog: pytest.LogCa
     assert not connection.ended
 
 
-async def test_an_exception_after_the_response(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_an_exception_after_the_response(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect_http2(send_all(respond(b"done"), ValueError("too late"))).feed(headers(1))
     assert (await connection.get(1)).reset is None
     await until(lambda: "too late" in caplog.text)
@@ -321,7 +323,7 @@ async def test_the_memory_for_bodies_is_bounded_for_the_server(
     assert state.wide_windows == 0
 
 
-async def test_a_response_before_the_end_of_the_body(connect_http2: Any) -> None:
+async def test_an_early_response_resets_the_rest_of_the_body(connect_http2: Any) -> None:
     connection = connect_http2(respond(b"enough")).feed(headers(1, method=b"POST", end=False))
     answer = await connection.get(1)
     assert (answer.body, answer.ended) == (b"enough", True)
@@ -344,7 +346,7 @@ async def test_expect_continue_with_a_body_that_has_arrived(connect_http2: Any) 
     assert len((await connection.get(1)).heads) == 1
 
 
-async def test_a_client_that_resets_its_stream(connect_http2: Any) -> None:
+async def test_a_reset_disconnects_the_application(connect_http2: Any) -> None:
     events: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -380,7 +382,7 @@ async def test_receive_after_the_body_waits_for_a_disconnect(connect_http2: Any)
     assert not connection.protocol.watched
 
 
-async def test_an_application_that_waits_for_a_disconnect_while_it_answers(connect_http2: Any) -> None:
+async def test_a_receive_during_the_response_ends_with_the_stream(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         look = asyncio.ensure_future(receive())
@@ -393,7 +395,7 @@ async def test_an_application_that_waits_for_a_disconnect_while_it_answers(conne
     await until(lambda: not connection.state.tasks)
 
 
-async def test_an_application_that_answers_while_it_waits_for_its_body(connect_http2: Any) -> None:
+async def test_a_receive_of_the_body_ends_with_the_response(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         look = asyncio.ensure_future(receive())
         await asyncio.sleep(0)
@@ -406,7 +408,7 @@ async def test_an_application_that_answers_while_it_waits_for_its_body(connect_h
     assert not connection.protocol.watched
 
 
-async def test_a_body_over_its_limit(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_answers_413_to_a_body_over_its_limit(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect_http2(Reads(), limit_request_body=10)
     connection.feed(
         headers(1, method=b"POST", end=False),
@@ -426,7 +428,7 @@ async def test_a_body_over_its_limit(connect_http2: Any, caplog: pytest.LogCaptu
     assert caplog.text.count("Invalid HTTP request received.") == 3
 
 
-async def test_a_body_over_its_limit_after_the_head_of_the_response(connect_http2: Any) -> None:
+async def test_resets_a_started_response_if_the_body_is_over_its_limit(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         await send(body(b"x", True))
@@ -438,13 +440,13 @@ async def test_a_body_over_its_limit_after_the_head_of_the_response(connect_http
     assert (await connection.get(1)).reset == codes.INTERNAL_ERROR
 
 
-async def test_a_head_over_its_limit(connect_http2: Any) -> None:
+async def test_answers_431_to_a_head_over_its_limit(connect_http2: Any) -> None:
     connection = connect_http2(respond(), limit_request_head=300).feed(headers(1, (b"x-a", b"b" * 300)), headers(3))
     assert (await connection.get(1)).status == 431
     assert (await connection.get(3)).status == 200
 
 
-async def test_a_malformed_request(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_resets_the_stream_of_a_malformed_request(connect_http2: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "uvicorn.error")
     app = Scopes()
     connection = connect_http2(app).feed(headers(1, (b"connection", b"close")), headers(3))

@@ -27,7 +27,7 @@ class Echo:
         await respond(scope["path"].encode())(scope, receive, send)
 
 
-async def test_many_requests_on_one_connection(connect: Any) -> None:
+async def test_serves_many_requests_on_one_connection(connect: Any) -> None:
     app = Echo()
     connection = connect(app)
     for number in range(5):
@@ -259,7 +259,7 @@ async def test_a_disconnect_reaches_the_request_that_is_served(connect: Any) -> 
     assert connection.wire == b""
 
 
-async def test_an_early_response_to_a_body_that_is_still_arriving(connect: Any) -> None:
+async def test_never_reads_the_rest_of_a_body_as_a_request(connect: Any) -> None:
     """The server never reads the rest of the body as a request, whether the connection stays open or not."""
     app = Echo()
     connection = connect(app, full=True)
@@ -414,7 +414,7 @@ async def test_an_invalid_body_message_raises_in_the_application(connect: Any) -
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_upload_after_upload(connect: Any, count: int) -> None:
+async def test_receives_one_upload_after_the_other(connect: Any, count: int) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await Reads()(scope, receive, send)
 
@@ -434,7 +434,7 @@ async def test_pipelined_requests_of_a_half_closed_client_are_answered(connect: 
     assert connection.transport.closed
 
 
-async def test_garbage_after_waiting_requests(connect: Any) -> None:
+async def test_refuses_garbage_after_waiting_requests(connect: Any) -> None:
     connection = await connect(respond()).run_all(GET * 40 + BAD + GET)
     assert connection.statuses == [200] * 40 + [400]
     assert connection.ended
@@ -453,7 +453,7 @@ async def test_a_pipelined_request_with_a_broken_body_is_not_served(connect: Any
     assert connection.statuses == [200, 400]
 
 
-async def test_half_a_head_after_pipelined_requests(connect: Any) -> None:
+async def test_completes_half_a_head_after_pipelined_requests(connect: Any) -> None:
     connection = connect(respond()).feed(GET * 3 + GET[:20])
     assert not connection.transport.reading
     await connection.run_all()
@@ -462,7 +462,7 @@ async def test_half_a_head_after_pipelined_requests(connect: Any) -> None:
     assert connection.statuses == [200] * 4
 
 
-async def test_bytes_that_arrive_while_requests_wait(connect: Any) -> None:
+async def test_serves_requests_that_arrive_while_others_wait(connect: Any) -> None:
     """A transport may deliver bytes that it read before it was paused."""
     connection = connect(respond()).feed(GET * 40)
     assert not connection.transport.reading

@@ -63,7 +63,7 @@ async def read_responses(reader: asyncio.StreamReader, count: int) -> list[int]:
         data += await asyncio.wait_for(reader.read(65536), TIMEOUT)
 
 
-async def test_many_pipelined_requests(http_protocol_cls: Any) -> None:
+async def test_answers_many_pipelined_requests(http_protocol_cls: Any) -> None:
     async with serving(http_protocol_cls, respond()) as (reader, writer, state):
         writer.write(GET * 200)
         assert await read_responses(reader, 200) == [200] * 200
@@ -104,7 +104,7 @@ async def test_a_client_that_pipelines_does_not_block_the_loop(
     assert passes == [min(number * started, 10) for number in range(1, len(passes) + 1)]
 
 
-async def test_pipelined_requests_of_applications_that_wait(http_protocol_cls: Any) -> None:
+async def test_answers_pipelined_requests_if_the_application_waits(http_protocol_cls: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(0)
         await respond()(scope, receive, send)
@@ -161,7 +161,7 @@ async def test_an_application_knows_its_task(http_protocol_cls: Any) -> None:
     assert asyncio.current_task() not in tasks
 
 
-async def test_an_application_that_is_not_a_coroutine_function(http_protocol_cls: Any) -> None:
+async def test_serves_an_application_that_is_not_a_coroutine_function(http_protocol_cls: Any) -> None:
     """The server calls it within its task, whatever the application does."""
     tasks = []
 
@@ -185,7 +185,7 @@ async def test_an_application_that_is_not_a_coroutine_function(http_protocol_cls
     assert asyncio.current_task() not in tasks
 
 
-async def test_an_application_that_is_cancelled_at_once(http_protocol_cls: Any) -> None:
+async def test_answers_500_if_the_application_is_cancelled_at_once(http_protocol_cls: Any) -> None:
     async with serving(http_protocol_cls, send_all(asyncio.CancelledError)) as (reader, writer, _):
         writer.write(GET)
         answer = await asyncio.wait_for(reader.read(), TIMEOUT)
@@ -203,7 +203,7 @@ async def app(scope, receive, send):
 
 
 @pytest.mark.parametrize("path", ["/", "/late"])
-def test_an_application_that_exits(loop: str, path: str, parser: str, tmp_path: Path) -> None:
+def test_answers_500_if_the_application_exits(loop: str, path: str, parser: str, tmp_path: Path) -> None:
     """The client gets the same as for any other exception; the process ends."""
     (tmp_path / "exiting.py").write_text(EXITING)
     options = ["exiting:app", "--app-dir", str(tmp_path), "--lifespan", "off", "--loop", loop, "--http", parser]
@@ -213,7 +213,7 @@ def test_an_application_that_exits(loop: str, path: str, parser: str, tmp_path: 
         assert server.wait() == 4
 
 
-async def test_an_application_that_fails_at_once(http_protocol_cls: Any) -> None:
+async def test_answers_500_if_the_application_fails_at_once(http_protocol_cls: Any) -> None:
     async with serving(http_protocol_cls, send_all(ValueError("at once"))) as (reader, writer, _):
         writer.write(GET)
         answer = await asyncio.wait_for(reader.read(), TIMEOUT)
@@ -239,14 +239,14 @@ async def test_a_task_factory_is_used(http_protocol_cls: Any) -> None:
         loop.set_task_factory(None)
 
 
-async def test_a_truncated_stream_to_an_old_client_is_a_reset(http_protocol_cls: Any) -> None:
+async def test_resets_a_truncated_stream_to_an_http_1_0_client(http_protocol_cls: Any) -> None:
     async with serving(http_protocol_cls, send_all(start(), body(b"abc", True))) as (reader, writer, _):
         writer.write(head(b"GET / HTTP/1.0"))
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(reader.read(), TIMEOUT)
 
 
-async def test_a_client_that_resets(http_protocol_cls: Any) -> None:
+async def test_a_reset_disconnects_the_application(http_protocol_cls: Any) -> None:
     events = []
     left = asyncio.Event()
 
@@ -284,7 +284,7 @@ async def test_a_rejected_client_gets_its_answer(http_protocol_cls: Any) -> None
     assert answer.endswith(b"Invalid HTTP request received.")
 
 
-async def test_a_large_response_to_a_slow_reader(http_protocol_cls: Any) -> None:
+async def test_the_application_waits_for_a_slow_client(http_protocol_cls: Any) -> None:
     """The application waits for the client, whatever the size of the response is."""
     sent = []
 
@@ -311,14 +311,14 @@ def test_uvloop(http_protocol_cls: Any) -> None:
 
     async def main() -> None:
         checks: list[Callable[[Any], Any]] = [
-            test_many_pipelined_requests,
-            test_pipelined_requests_of_applications_that_wait,
+            test_answers_many_pipelined_requests,
+            test_answers_pipelined_requests_if_the_application_waits,
             test_pipelined_requests_do_not_see_each_other,
             test_an_application_knows_its_task,
-            test_a_truncated_stream_to_an_old_client_is_a_reset,
-            test_a_client_that_resets,
+            test_resets_a_truncated_stream_to_an_http_1_0_client,
+            test_a_reset_disconnects_the_application,
             test_a_rejected_client_gets_its_answer,
-            test_a_large_response_to_a_slow_reader,
+            test_the_application_waits_for_a_slow_client,
         ]
         for check in checks:
             await asyncio.wait_for(check(http_protocol_cls), TIMEOUT)

@@ -148,7 +148,7 @@ async def test_resumes_reading_after_a_body_that_was_not_received(connect: Any) 
     assert (await connection.ask(GET)).status == 200
 
 
-async def test_disconnect_after_the_response(connect: Any) -> None:
+async def test_receives_a_disconnect_after_the_response(connect: Any) -> None:
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -181,7 +181,7 @@ async def test_a_receive_during_the_response_gets_the_disconnect(connect: Any) -
 
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()], ids=["eof", "reset"])
-async def test_disconnect_while_waiting_for_the_body(connect: Any, error: Exception | None) -> None:
+async def test_receives_a_disconnect_while_waiting_for_the_body(connect: Any, error: Exception | None) -> None:
     async with listening(connect, head(b"POST / HTTP/1.1", b"Content-Length: 5")) as (connection, app):
         await app.wait()
         connection.lose(error)
@@ -191,7 +191,7 @@ async def test_disconnect_while_waiting_for_the_body(connect: Any, error: Except
     assert connection.wire == b""
 
 
-async def test_disconnect_before_the_application_runs(connect: Any) -> None:
+async def test_receives_a_disconnect_from_before_the_application_ran(connect: Any) -> None:
     app = Listener()
     connection = connect(app).feed(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.lose()
@@ -202,7 +202,7 @@ async def test_disconnect_before_the_application_runs(connect: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_disconnect_after_the_whole_body(connect: Any) -> None:
+async def test_receives_a_disconnect_after_the_whole_body(connect: Any) -> None:
     async with listening(connect, post(b"hello")) as (connection, app):
         assert await app.receive() == request(b"hello")
         await app.wait()
@@ -212,7 +212,7 @@ async def test_disconnect_after_the_whole_body(connect: Any) -> None:
         assert app.events[1:] == [DISCONNECT]
 
 
-async def test_a_half_closed_client_in_the_middle_of_its_body(connect: Any) -> None:
+async def test_receives_a_disconnect_if_the_input_ends_within_the_body(connect: Any) -> None:
     async with listening(connect, head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he") as (connection, app):
         if not connection.protocol.eof_received() and not connection.transport.closed:
             connection.transport.close()
@@ -289,7 +289,7 @@ async def test_no_continue_after_the_client_has_left(connect: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_two_receivers_at_once(connect: Any) -> None:
+async def test_a_disconnect_wakes_two_receivers(connect: Any) -> None:
     """A second receive that starts while the first one waits is woken too."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -321,7 +321,7 @@ async def test_a_cancelled_receive_loses_nothing(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("bad", [b"zz\r\n", b"3\r\nabcd\r\n"], ids=["size", "data"])
-async def test_a_body_that_becomes_invalid_while_the_application_reads(connect: Any, bad: bytes) -> None:
+async def test_an_invalid_body_is_a_400_before_the_response(connect: Any, bad: bytes) -> None:
     app = Reads()
     connection: Http1Connection = connect(app).feed(CHUNKED + b"3\r\nabc\r\n")
     task = await connection.start()
@@ -332,7 +332,7 @@ async def test_a_body_that_becomes_invalid_while_the_application_reads(connect: 
     assert connection.ended
 
 
-async def test_a_body_that_becomes_invalid_after_the_response_has_started(connect: Any) -> None:
+async def test_an_invalid_body_cuts_off_a_started_response(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start())
         await send(body(b"abc", True))
@@ -348,7 +348,7 @@ async def test_a_body_that_becomes_invalid_after_the_response_has_started(connec
     assert connection.transport.closed
 
 
-async def test_a_body_that_becomes_invalid_after_the_whole_response(connect: Any) -> None:
+async def test_an_invalid_body_after_the_whole_response_ends_the_connection(connect: Any) -> None:
     connection = await connect(respond()).run(CHUNKED)
     connection.feed(b"zz\r\n" + GET)
     assert connection.statuses == [200]
@@ -356,7 +356,7 @@ async def test_a_body_that_becomes_invalid_after_the_whole_response(connect: Any
     assert connection.loop.waiting == 0
 
 
-async def test_continue_on_a_transport_that_closes(connect: Any) -> None:
+async def test_no_continue_on_a_transport_that_closes(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
@@ -369,7 +369,7 @@ async def test_continue_on_a_transport_that_closes(connect: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_one_of_two_receivers_is_cancelled(connect: Any) -> None:
+async def test_a_cancelled_receive_does_not_affect_another(connect: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         first, second = asyncio.ensure_future(receive()), asyncio.ensure_future(receive())
         await asyncio.sleep(0)
@@ -390,7 +390,7 @@ async def test_one_of_two_receivers_is_cancelled(connect: Any) -> None:
     assert connection.statuses == [200]
 
 
-async def test_a_receiver_cancelled_just_before_the_body_arrives(connect: Any) -> None:
+async def test_a_receive_cancelled_just_before_the_body_arrives_loses_nothing(connect: Any) -> None:
     events = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -463,7 +463,7 @@ async def test_an_idle_client_that_ends_its_half_is_closed_at_once(connect: Any)
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["first", "second"])
-async def test_a_half_closed_client_in_the_middle_of_its_head(
+async def test_answers_400_if_the_input_ends_within_a_head(
     connect: Any, asked: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn.error")

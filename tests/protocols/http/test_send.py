@@ -177,13 +177,15 @@ async def test_names_and_values_may_be_bytes_like(connect: Any, kind: str) -> No
     assert sent.endswith(b"content-type: text\r\ncontent-length: 0000\r\nx-ab: 1\r\n\r\n")
 
 
-async def test_a_forbidden_character_in_a_bytes_like_value(connect: Any) -> None:
+async def test_answers_500_to_a_forbidden_character_in_a_bytes_like_value(connect: Any) -> None:
     _, connection = await wire(connect, send_all(start(200, (b"x", Bytes(b"a\r\nb"))), body()))
     assert connection.statuses == [500]
 
 
 @pytest.mark.parametrize("headers", [None, 1, [b"x"], [(b"x", b"y", b"z")], [b"x: y"]], ids=str)
-async def test_headers_that_are_not_pairs(connect: Any, headers: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_answers_500_to_headers_that_are_not_pairs(
+    connect: Any, headers: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     _, connection = await wire(
         connect, send_all({"type": "http.response.start", "status": 200, "headers": headers}, body())
     )
@@ -282,7 +284,7 @@ async def test_a_response_to_head_has_the_length_and_no_body(connect: Any) -> No
     ],
     ids=["lower", "upper", "twice", "last", "first"],
 )
-async def test_close_of_the_response(connect: Any, request_closes: bool, fields: Any) -> None:
+async def test_sends_close_once_if_the_response_has_it(connect: Any, request_closes: bool, fields: Any) -> None:
     sent, connection = await wire(connect, respond(headers=fields), CLOSE if request_closes else GET)
     tokens = [value for name, value in connection.responses()[0].headers if name == b"connection"]
     assert b",".join(tokens).lower().count(b"close") == 1
@@ -290,7 +292,7 @@ async def test_close_of_the_response(connect: Any, request_closes: bool, fields:
     assert sent.endswith(HELLO)
 
 
-async def test_close_of_the_request(connect: Any) -> None:
+async def test_sends_close_if_the_request_has_it(connect: Any) -> None:
     sent, connection = await wire(connect, respond(), CLOSE)
     assert sent.count(b"connection: close\r\n") == 1
     assert connection.transport.closed
@@ -457,7 +459,7 @@ async def test_the_application_can_complete_a_body_that_was_too_short(connect: A
     assert not connection.ended
 
 
-async def test_a_message_after_the_end(connect: Any) -> None:
+async def test_a_message_after_the_end_raises(connect: Any) -> None:
     raised = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -583,7 +585,9 @@ async def test_response_after_the_client_left_does_nothing(connect: Any, caplog:
     assert caplog.text == ""
 
 
-async def test_return_without_response_after_the_client_left(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_nothing_if_the_client_left_before_the_response(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
@@ -647,7 +651,9 @@ async def test_the_transport_becomes_full_during_a_write(connect: Any) -> None:
     assert not connection.ended
 
 
-async def test_a_transport_that_is_closed_from_outside(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_writes_nothing_to_a_transport_that_others_have_closed(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """A subclass or the loop may have closed the transport: the server writes nothing and does not close it again."""
     for request in (GET, GET * 2, head(b"GET / HTTP/1.0"), CHUNKED, post(b"x")[:-1]):
         connection = connect(respond()).feed(request)
@@ -669,13 +675,13 @@ async def test_a_transport_that_is_closed_from_outside(connect: Any, caplog: pyt
     assert connection.wire == b""
 
 
-async def test_resume_without_pause(connect: Any) -> None:
+async def test_ignores_a_resume_without_a_pause(connect: Any) -> None:
     connection = connect(respond())
     connection.protocol.resume_writing()
     assert (await connection.ask(post(b"x"))).status == 200
 
 
-async def test_two_senders_wait(connect: Any) -> None:
+async def test_waiting_senders_continue_when_the_transport_has_room(connect: Any) -> None:
     """Both continue when the transport has room. A cancelled sender does not affect the other."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -130,7 +130,7 @@ async def test_a_foreign_class_gets_the_request_again(connect: Any) -> None:
     assert connection.state.connections == {taker}
 
 
-async def test_the_upgrade_after_a_request(connect: Any) -> None:
+async def test_hands_over_after_a_request(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed)
     await connection.ask(GET)
     connection.feed(HANDSHAKE)
@@ -195,7 +195,9 @@ async def test_the_body_of_a_refused_upgrade_arrives(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("ws", ["none", None])
-async def test_websocket_without_a_class(connect: Any, ws: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_serves_plain_http_without_a_websocket_class(
+    connect: Any, ws: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = connect(respond(), ws=ws)
     assert (await connection.ask(HANDSHAKE)).status == 200
     assert [record.getMessage() for record in caplog.records] == [UNSUPPORTED, NO_LIBRARY]
@@ -207,7 +209,7 @@ async def test_upgrade_in_http_10_is_ignored(connect: Any) -> None:
     assert Seamed.made == []
 
 
-async def test_connection_without_the_token(connect: Any) -> None:
+async def test_serves_plain_http_if_connection_does_not_name_upgrade(connect: Any) -> None:
     connection = await connect(respond(), ws=Seamed).run(HANDSHAKE.replace(b"keep-alive, Upgrade", b"keep-alive"))
     assert connection.statuses == [200]
     assert Seamed.made == []
@@ -219,7 +221,7 @@ async def test_limit_concurrency_counts_upgrades_too(connect: Any) -> None:
     assert Seamed.made == []
 
 
-async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:
+async def test_hands_over_bytes_that_arrive_while_an_upgrade_waits(connect: Any) -> None:
     Seamed.made = []
     connection = connect(respond(), ws=Seamed).feed(GET + HANDSHAKE).feed(b"frames")
     assert Seamed.made == []
@@ -229,7 +231,7 @@ async def test_more_bytes_while_an_upgrade_waits(connect: Any) -> None:
     assert taker.trailing + taker.received == b"frames"
 
 
-async def test_reading_goes_on_when_an_upgrade_has_waited(connect: Any) -> None:
+async def test_resumes_reading_after_an_upgrade_has_waited(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed).feed(GET + HANDSHAKE)
     assert not connection.transport.reading
     await connection.run()
@@ -246,7 +248,7 @@ async def test_a_handshake_with_a_body_is_refused(connect: Any, caplog: pytest.L
     assert caplog.messages[-1].endswith("answered with 400: a WebSocket handshake has no body")
 
 
-async def test_the_upgrade_of_a_client_that_also_sends_close(connect: Any) -> None:
+async def test_hands_over_if_the_client_also_sends_close(connect: Any) -> None:
     connection = connect(respond(), ws=Seamed).feed(HANDSHAKE.replace(b"keep-alive, Upgrade", b"close, Upgrade"))
     assert len(Seamed.made) == 1
     assert connection.protocol.is_closed

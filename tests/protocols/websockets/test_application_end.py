@@ -10,7 +10,7 @@ from tests.protocols.websockets.frames import CLOSE, TEXT, ServerFrame, close, f
 from uvicorn.protocols.utils import ClientDisconnected
 
 
-async def test_the_application_returns(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closes_with_1000_if_the_application_returns(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect().open()
     await connection.finish()
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xe8")]
@@ -20,7 +20,7 @@ async def test_the_application_returns(connect: Any, caplog: pytest.LogCaptureFi
     assert caplog.records == []
 
 
-async def test_the_application_raises(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closes_with_1011_if_the_application_raises(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect().open()
     await connection.finish(ValueError("oops"))
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
@@ -33,7 +33,9 @@ async def test_the_application_raises(connect: Any, caplog: pytest.LogCaptureFix
         await connection.send("send", text="")
 
 
-async def test_the_application_returns_a_value(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closes_with_1011_if_the_application_returns_a_value(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = await connect().open()
     await connection.finish(123)
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf3")]
@@ -43,7 +45,7 @@ async def test_the_application_returns_a_value(connect: Any, caplog: pytest.LogC
 
 
 @pytest.mark.parametrize(("result", "code"), [(None, 1000), (ValueError(), 1011)])
-async def test_a_receive_that_outlives_the_application(connect: Any, result: Any, code: int) -> None:
+async def test_ends_a_receive_that_outlives_the_application(connect: Any, result: Any, code: int) -> None:
     connection = await connect().open()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
@@ -53,7 +55,7 @@ async def test_a_receive_that_outlives_the_application(connect: Any, result: Any
         await connection.send("send", text="")
 
 
-async def test_the_application_is_cancelled(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closes_with_1011_if_the_application_is_cancelled(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect().open()
     assert connection.task is not None
     connection.task.cancel()
@@ -71,7 +73,7 @@ async def test_the_application_is_cancelled(connect: Any, caplog: pytest.LogCapt
         (ValueError(), "Exception in ASGI application: WebSocket /ws\n"),
     ],
 )
-async def test_the_application_ends_before_accepting(
+async def test_answers_500_if_the_application_ends_before_accepting(
     connect: Any, result: Any, logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection = await connect().ask()
@@ -84,16 +86,14 @@ async def test_the_application_ends_before_accepting(
     assert [record.getMessage() for record in caplog.records] == [logged]
 
 
-async def test_an_application_that_does_not_catch_the_disconnect(
-    connect: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_uncaught_disconnect_is_not_logged(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect().open()
     connection.lose()
     await connection.finish(ClientDisconnected())
     assert caplog.records == []
 
 
-async def test_an_application_that_does_not_catch_the_disconnect_of_another_client(
+async def test_an_uncaught_disconnect_of_another_client_closes_with_1000(
     connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An application that sends to several clients may get a disconnect of any of them."""
@@ -103,7 +103,7 @@ async def test_an_application_that_does_not_catch_the_disconnect_of_another_clie
     assert caplog.records == []
 
 
-async def test_a_receive_that_outlives_an_application_that_did_not_accept(connect: Any) -> None:
+async def test_ends_a_receive_that_outlives_an_application_without_accept(connect: Any) -> None:
     connection = await connect().ask()
     waiting = asyncio.ensure_future(connection.disconnect())
     await settle()
@@ -113,7 +113,7 @@ async def test_a_receive_that_outlives_an_application_that_did_not_accept(connec
         await connection.send("accept")
 
 
-async def test_an_application_that_fails_after_the_end(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_a_failure_after_the_end(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = await connect().open()
     connection.lose()
     await connection.finish(ValueError())
@@ -128,7 +128,7 @@ async def test_tasks_are_registered_while_they_run(connect: Any) -> None:
     assert connection.state.tasks == set()
 
 
-async def test_shutdown(connect: Any) -> None:
+async def test_shutdown_closes_with_1012(connect: Any) -> None:
     connection = await connect(full=True).open(then=frame(TEXT, b"unread"))
     connection.protocol.shutdown()
     assert connection.frames() == [ServerFrame(CLOSE, b"\x03\xf4")]
@@ -164,7 +164,7 @@ async def test_shutdown_does_not_wait_for_a_closing_handshake(connect: Any) -> N
 
 
 @pytest.mark.parametrize("full", [False, True])
-async def test_shutdown_before_accept(connect: Any, full: bool) -> None:
+async def test_shutdown_before_accept_answers_500(connect: Any, full: bool) -> None:
     connection = await connect(full=full).ask()
     connection.protocol.shutdown()
     response = connection.response()
@@ -175,21 +175,21 @@ async def test_shutdown_before_accept(connect: Any, full: bool) -> None:
         await connection.send("accept")
 
 
-async def test_shutdown_before_the_request(connect: Any) -> None:
+async def test_shutdown_before_the_request_closes(connect: Any) -> None:
     connection = connect().feed(b"GET / HT")
     connection.protocol.shutdown()
     assert connection.transport.closed
     assert connection.wire == b""
 
 
-async def test_shutdown_of_a_closing_connection(connect: Any) -> None:
+async def test_shutdown_of_a_closing_connection_sets_no_timer(connect: Any) -> None:
     connection = connect()
     connection.transport.close()
     connection.protocol.shutdown()
     assert connection.loop.timers == []
 
 
-async def test_shutdown_during_a_denial(connect: Any) -> None:
+async def test_shutdown_does_not_cut_off_a_denial(connect: Any) -> None:
     connection = await connect().ask()
     await connection.send("http.response.start", status=404)
     connection.protocol.shutdown()

@@ -65,7 +65,7 @@ async def test_a_long_reason_is_cut_between_characters(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, -1, "1000", 65536])
-async def test_a_code_that_cannot_be_sent(connect: Any, code: Any) -> None:
+async def test_refuses_an_invalid_close_code(connect: Any, code: Any) -> None:
     connection = await connect().open()
     with pytest.raises(RuntimeError) as caught:
         await connection.send("close", code=code)
@@ -73,7 +73,7 @@ async def test_a_code_that_cannot_be_sent(connect: Any, code: Any) -> None:
     assert connection.wire == b""
 
 
-async def test_the_client_does_not_answer(connect: Any) -> None:
+async def test_closes_if_the_client_does_not_answer(connect: Any) -> None:
     connection = await connect().open()
     await connection.send("close")
     assert connection.loop.timers == [10.0]
@@ -96,7 +96,7 @@ async def test_the_time_for_the_answer_can_be_set(connect: Any, ws_protocol_cls:
     assert connection.loop.timers == [3.0 if where == "a subclass" else 5.0]
 
 
-async def test_the_client_neither_answers_nor_reads(connect: Any) -> None:
+async def test_aborts_if_the_client_neither_answers_nor_reads(connect: Any) -> None:
     connection = await connect(full=True).open()
     await connection.send("close")
     connection.transport.unsent = 1
@@ -104,14 +104,14 @@ async def test_the_client_neither_answers_nor_reads(connect: Any) -> None:
     assert connection.transport.aborted
 
 
-async def test_the_client_does_not_read_the_answer(connect: Any) -> None:
+async def test_aborts_if_the_client_does_not_read_the_answer(connect: Any) -> None:
     connection = await connect(full=True).open(then=close(1000))
     assert connection.transport.closed
     connection.loop.run_later(with_delay=10)
     assert connection.transport.aborted
 
 
-async def test_the_client_answers_with_garbage(connect: Any) -> None:
+async def test_closes_if_the_client_answers_with_garbage(connect: Any) -> None:
     connection = await connect().open()
     await connection.send("close", code=1001)
     connection.transport.clear_buffer()
@@ -122,7 +122,7 @@ async def test_the_client_answers_with_garbage(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
-async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
+async def test_a_lost_connection_is_a_disconnect_with_1005(connect: Any, error: Any) -> None:
     connection = await connect().open(then=frame(TEXT, b"last"))
     waiting = [asyncio.ensure_future(connection.receive()) for _ in range(2)]
     await settle()
@@ -137,7 +137,7 @@ async def test_the_connection_is_lost(connect: Any, error: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["accept", "close", "send", "http.response.start"])
-async def test_the_connection_is_lost_before_accept(connect: Any, kind: str) -> None:
+async def test_a_connection_lost_before_accept_is_a_disconnect_with_1006(connect: Any, kind: str) -> None:
     connection = await connect().ask()
     connection.lose()
     assert await connection.receive() == {"type": "websocket.disconnect", "code": 1006}

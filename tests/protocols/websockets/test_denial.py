@@ -151,7 +151,7 @@ async def test_a_waiting_receive_ends_with_the_denial(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [{"status": 101}, {"status": 200, "headers": [(b"a b", b"")]}])
-async def test_an_invalid_denial(connect: Any, message: Any) -> None:
+async def test_the_application_can_accept_after_an_invalid_denial(connect: Any, message: Any) -> None:
     connection = await connect().ask()
     with pytest.raises(RuntimeError):
         await connection.send("http.response.start", **message)
@@ -168,7 +168,7 @@ async def test_a_denial_that_was_only_started(connect: Any, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("full", [False, True])
-async def test_a_denial_without_its_end(connect: Any, full: bool) -> None:
+async def test_cuts_off_a_denial_without_its_end(connect: Any, full: bool) -> None:
     connection = await connect(full=full).ask()
     await connection.send("http.response.start", status=404)
     await connection.send("http.response.body", body=b"half", more_body=True)

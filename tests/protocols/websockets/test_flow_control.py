@@ -27,7 +27,7 @@ async def test_reading_pauses_at_the_high_water_mark(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-async def test_short_queues(connect: Any, limit: int) -> None:
+async def test_pauses_and_resumes_with_short_queues(connect: Any, limit: int) -> None:
     connection = await connect(ws_max_queue=limit).open()
     for _ in range(3):
         connection.feed(frame(TEXT, b"x") * limit)
@@ -37,7 +37,7 @@ async def test_short_queues(connect: Any, limit: int) -> None:
         assert connection.transport.reading
 
 
-async def test_the_default(connect: Any) -> None:
+async def test_the_default_limit_is_32_messages(connect: Any) -> None:
     connection = await connect().open(then=frame(TEXT, b"x") * 31)
     assert connection.transport.reading
     connection.feed(frame(TEXT, b"x"))
@@ -45,7 +45,7 @@ async def test_the_default(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 0])
-async def test_a_queue_without_a_limit(connect: Any, limit: int | None) -> None:
+async def test_does_not_pause_reading_without_a_limit(connect: Any, limit: int | None) -> None:
     connection = await connect(ws_max_queue=limit).open(then=frame(TEXT, b"x") * 1000)
     assert connection.transport.reading
     for _ in range(1000):
@@ -135,7 +135,7 @@ async def test_keeps_reading_for_the_answer_to_our_close_frame(connect: Any) -> 
     assert connection.transport.closed
 
 
-async def test_send_waits(connect: Any) -> None:
+async def test_send_waits_while_writing_is_paused(connect: Any) -> None:
     connection = await connect().open()
     connection.protocol.pause_writing()
     sending = asyncio.ensure_future(connection.send("send", text="x"))
@@ -146,7 +146,7 @@ async def test_send_waits(connect: Any) -> None:
     assert [item.payload for item in connection.frames()] == [b"x"]
 
 
-async def test_send_waits_for_a_client_that_leaves(connect: Any) -> None:
+async def test_a_waiting_send_raises_when_the_client_leaves(connect: Any) -> None:
     connection = await connect().open()
     connection.protocol.pause_writing()
     sending = asyncio.ensure_future(connection.send("send", text="x"))
@@ -165,7 +165,7 @@ async def test_receive_works_while_writing_is_paused(connect: Any) -> None:
         assert connection.transport.reading
 
 
-async def test_a_client_that_does_not_read_its_pongs(connect: Any) -> None:
+async def test_pauses_reading_until_the_client_reads_its_pongs(connect: Any) -> None:
     connection = await connect(ws_max_queue=4).open()
     connection.protocol.pause_writing()
     connection.feed(frame(PING) + frame(TEXT, b"x"))
@@ -177,7 +177,7 @@ async def test_a_client_that_does_not_read_its_pongs(connect: Any) -> None:
     assert [item.opcode for item in connection.frames()] == [PONG]
 
 
-async def test_pongs_are_read_while_the_queue_is_full(connect: Any) -> None:
+async def test_reading_pongs_does_not_resume_reading_while_the_queue_is_full(connect: Any) -> None:
     connection = await connect(ws_max_queue=4).open()
     connection.protocol.pause_writing()
     connection.feed(frame(PING) + frame(TEXT, b"x") * 4)

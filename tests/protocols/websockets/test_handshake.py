@@ -183,7 +183,7 @@ async def test_no_upgrade(connect: Any, changes: Any) -> None:
     assert (b"connection", b"upgrade, close") in response.headers
 
 
-async def test_a_request_that_is_not_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_answers_400_to_a_request_that_is_not_http(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     connection = connect().feed(b"\x00\x01\r\n\r\n")
     assert connection.response().status == 400
     assert connection.response().body == b"Invalid HTTP request received."
@@ -220,7 +220,7 @@ async def test_the_limit_is_not_reached(connect: Any, entry: Any) -> None:
         ([(b"x", b"a\r\nb: c")], "Invalid HTTP header value."),
     ],
 )
-async def test_invalid_headers(connect: Any, headers: Any, error: str) -> None:
+async def test_the_application_can_accept_after_invalid_headers(connect: Any, headers: Any, error: str) -> None:
     connection = await connect().ask()
     with pytest.raises(RuntimeError) as caught:
         await connection.send("accept", headers=headers)

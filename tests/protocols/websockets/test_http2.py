@@ -218,7 +218,7 @@ async def test_denial(make: Any, parts: list[bytes]) -> None:
     assert answer.headers == [(b"server", b"uvicorn"), (b"x", b"1"), *length]
 
 
-async def test_a_denial_that_is_not_complete(make: Any) -> None:
+async def test_resets_a_denial_that_is_not_complete(make: Any) -> None:
     client = await make().ask()
     await client.send("http.response.start", status=401)
     await client.send("http.response.body", body=b"not ", more_body=True)
@@ -228,7 +228,7 @@ async def test_a_denial_that_is_not_complete(make: Any) -> None:
 
 
 @pytest.mark.parametrize("start", [True, False])
-async def test_an_application_that_fails_before_its_answer(make: Any, start: bool) -> None:
+async def test_answers_500_if_the_application_ends_before_its_answer(make: Any, start: bool) -> None:
     client = await make().ask()
     if start:
         await client.send("http.response.start", status=401, headers=[(b"content-length", b"3")])
@@ -239,7 +239,7 @@ async def test_an_application_that_fails_before_its_answer(make: Any, start: boo
     assert client.protocol.session.active == 0
 
 
-async def test_a_denial_that_the_client_does_not_read(make: Any) -> None:
+async def test_a_denial_waits_for_the_window(make: Any) -> None:
     client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 10))).ask()
     await client.send("http.response.start", status=401)
     await client.send("http.response.body", body=b"x" * 100)
@@ -276,7 +276,7 @@ async def test_deflate(ws_protocol_cls: Any, make: Any) -> None:
     assert client.frames()[0].rsv == 4
 
 
-async def test_frames_before_the_answer(make: Any) -> None:
+async def test_receives_frames_that_arrive_before_the_answer(make: Any) -> None:
     client = make().feed(ask(1), data(1, ws_frame(TEXT, b"early")))
     await until(lambda: client.script.scope is not None)
     await client.script.receive()
@@ -408,7 +408,7 @@ async def test_the_limit_of_bodies_does_not_apply_to_websockets(make: Any) -> No
     assert len((await client.receive())["text"]) == 100
 
 
-async def test_message_too_big(ws_protocol_cls: Any, make: Any) -> None:
+async def test_closes_with_1009_if_a_message_is_too_big(ws_protocol_cls: Any, make: Any) -> None:
     client = await make(ws=ws_protocol_cls, ws_max_size=10).open()
     client.feed(data(1, ws_frame(TEXT, b"x" * 11)))
     answer = await client.get(1)
@@ -484,7 +484,7 @@ async def test_close_waits_until_all_is_sent(make: Any) -> None:
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-async def test_the_client_resets(make: Any, accepted: bool) -> None:
+async def test_a_reset_disconnects_the_application(make: Any, accepted: bool) -> None:
     client = make()
     await (client.open() if accepted else client.ask())
     client.feed(reset(1))
@@ -519,7 +519,7 @@ async def test_the_client_ends_the_stream_without_a_close_frame(make: Any, accep
     assert (answer.ended, answer.reset) == ((True, None) if accepted else (False, codes.CANCEL))
 
 
-async def test_a_stream_that_ends_with_the_request(make: Any) -> None:
+async def test_resets_a_stream_that_ends_with_the_request(make: Any) -> None:
     client = make().feed(ask(1, end=True))
     assert (await client.get(1)).reset == codes.CANCEL
     await until(lambda: client.script.scope is not None)
@@ -527,7 +527,7 @@ async def test_a_stream_that_ends_with_the_request(make: Any) -> None:
     assert (await client.receive())["code"] == 1006
 
 
-async def test_a_field_block_on_the_stream_of_a_websocket(make: Any) -> None:
+async def test_a_field_block_resets_the_stream_of_a_websocket(make: Any) -> None:
     client = await make().open()
     client.feed(frame(codes.HEADERS, codes.END_HEADERS | codes.END_STREAM, 1, block((b"x", b"1"))))
     assert client.answer(1).reset == codes.PROTOCOL_ERROR
@@ -535,7 +535,7 @@ async def test_a_field_block_on_the_stream_of_a_websocket(make: Any) -> None:
 
 
 @pytest.mark.parametrize("end", ["lost", "eof", "fault"])
-async def test_the_end_of_the_connection(make: Any, end: str) -> None:
+async def test_the_end_of_the_connection_disconnects_the_application(make: Any, end: str) -> None:
     client = await make().open()
     if end == "lost":
         client.protocol.connection_lost(None)
@@ -555,7 +555,7 @@ async def test_cuts_off_a_client_that_does_not_read(make: Any) -> None:
     assert not client.ended
 
 
-async def test_a_client_that_can_no_longer_open_windows(make: Any) -> None:
+async def test_resets_the_stream_of_a_client_that_can_no_longer_open_windows(make: Any) -> None:
     client = await make().feed(settings((codes.INITIAL_WINDOW_SIZE, 10))).ask()
     await client.send("accept")
     await client.send("send", bytes=b"x" * 100)
@@ -590,7 +590,7 @@ async def test_limit_concurrency(make: Any, caplog: pytest.LogCaptureFixture) ->
     assert caplog.messages == ["Exceeded concurrency limit."]
 
 
-async def test_concurrent_streams(make: Any) -> None:
+async def test_a_websocket_counts_as_a_concurrent_stream(make: Any) -> None:
     client = await make(http2_max_concurrent_streams=1).open()
     client.feed(headers(3))
     assert client.answer(3).reset == codes.REFUSED_STREAM
@@ -601,7 +601,7 @@ async def test_concurrent_streams(make: Any) -> None:
     assert client.state.total_requests == 2
 
 
-async def test_a_request_on_the_connection_of_a_websocket(make: Any) -> None:
+async def test_serves_a_request_on_the_connection_of_a_websocket(make: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await client.script(scope, receive, send)

@@ -8,7 +8,7 @@ from tests.protocols.websockets.frames import CLOSE, PING, PONG, TEXT, ServerFra
 from uvicorn.protocols.websockets.keepalive import Action, Keepalive
 
 
-async def test_pings_and_pongs(connect: Any) -> None:
+async def test_pings_a_client_that_answers(connect: Any) -> None:
     connection = await connect(ws_ping_interval=20, ws_ping_timeout=20).open()
     for _ in range(3):
         assert connection.loop.timers == [20.0]
@@ -18,7 +18,7 @@ async def test_pings_and_pongs(connect: Any) -> None:
     assert not connection.transport.closed
 
 
-async def test_no_pong(connect: Any) -> None:
+async def test_closes_without_a_pong(connect: Any) -> None:
     connection = await connect(ws_ping_interval=20, ws_ping_timeout=20).open()
     connection.loop.run_later(with_delay=20)
     connection.transport.clear_buffer()
@@ -106,7 +106,7 @@ def test_a_timeout_longer_than_the_interval() -> None:
     assert keepalive.tick(False) is Action.FAIL
 
 
-def test_no_timeout() -> None:
+def test_pings_again_without_a_timeout() -> None:
     keepalive = Keepalive(5, None)
     for _ in range(10):
         assert (keepalive.tick(False), keepalive.delay) == (Action.PING, 5)
