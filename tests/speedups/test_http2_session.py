@@ -117,11 +117,11 @@ def test_acknowledges_settings(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("wrong", [b"GET / HTTP/1.1\r\n", codes.PREFACE[:-1] + b"x", b"\0" * 24])
-def test_a_wrong_preface(peer: Peer, wrong: bytes) -> None:
+def test_refuses_a_wrong_preface(peer: Peer, wrong: bytes) -> None:
     assert peer.fault(wrong) == codes.PROTOCOL_ERROR
 
 
-def test_a_wrong_preface_in_pieces(peer: Peer) -> None:
+def test_refuses_a_wrong_preface_in_pieces(peer: Peer) -> None:
     assert peer.feed(codes.PREFACE[:10]) == []
     assert peer.feed(b"xxx") == []
     assert peer.fault(b"xxxxxxxxxxx") == codes.PROTOCOL_ERROR
@@ -143,7 +143,7 @@ def test_byte_by_byte(speedups: Any) -> None:
     assert dripped.read() == whole.read()
 
 
-def test_two_reads_divided_at_any_byte(speedups: Any) -> None:
+def test_reads_a_stream_split_at_any_byte(speedups: Any) -> None:
     stream = headers(1, end=False) + data(1, b"abc") + data(1, b"d", end=True) + ping() + headers(3)
     for place in range(1, len(stream)):
         divided = Peer(speedups)
@@ -246,7 +246,7 @@ def test_padding_and_deprecated_priority_are_skipped(peer: Peer) -> None:
     assert (kind, other, content) == (BODY, stream, b"abc")
 
 
-def test_frames_of_padding_alone(peer: Peer) -> None:
+def test_accepts_frames_with_only_padding(peer: Peer) -> None:
     peer.start(frame(codes.HEADERS, codes.PADDED, 1, b"\x02\0\0"))
     [(kind, stream, _)] = peer.feed(frame(codes.CONTINUATION, codes.END_HEADERS, 1, block(*pseudo())))
     assert (kind, stream.number) == (REQUEST, 1)
@@ -254,7 +254,7 @@ def test_frames_of_padding_alone(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x01", b"\x05abcd"])
-def test_more_padding_than_bytes(peer: Peer, payload: bytes) -> None:
+def test_refuses_more_padding_than_bytes(peer: Peer, payload: bytes) -> None:
     peer.start(headers(1, end=False))
     assert peer.fault(data(1, payload, flags=codes.PADDED)) == codes.PROTOCOL_ERROR
 
@@ -272,7 +272,7 @@ def test_a_request(peer: Peer) -> None:
     assert list(peer.session.streams) == [1]
 
 
-def test_a_field_block_in_several_frames(peer: Peer) -> None:
+def test_reads_a_field_block_in_several_frames(peer: Peer) -> None:
     whole = block(*pseudo(), (b"x-a", b"b" * 300))
     assert not peer.start(frame(codes.HEADERS, codes.END_STREAM, 1, whole[:10]))
     assert peer.session.in_head()
@@ -283,7 +283,7 @@ def test_a_field_block_in_several_frames(peer: Peer) -> None:
     assert not peer.session.in_head()
 
 
-def test_the_frames_of_each_field_block_are_counted_anew(peer: Peer) -> None:
+def test_counts_the_frames_of_each_field_block_separately(peer: Peer) -> None:
     peer.start()
     whole = block(*pseudo())
     for number in (1, 3, 5):
@@ -296,7 +296,7 @@ def test_the_frames_of_each_field_block_are_counted_anew(peer: Peer) -> None:
 
 @pytest.mark.parametrize("flags", [codes.END_HEADERS, codes.END_HEADERS | codes.END_STREAM])
 @pytest.mark.parametrize("before", ["a closed stream", "an ended stream", "a refused stream"])
-def test_field_blocks_that_are_not_used_keep_the_table_in_step(speedups: Any, before: str, flags: int) -> None:
+def test_unused_field_blocks_keep_the_table_in_step(speedups: Any, before: str, flags: int) -> None:
     """The client's later blocks refer to what an earlier one has added to the table (RFC 7541 section 4)."""
     peer = Peer(speedups, max_streams=1)
     [(_, stream, _)] = peer.start(headers(1))
@@ -315,7 +315,7 @@ def test_field_blocks_that_are_not_used_keep_the_table_in_step(speedups: Any, be
 
 
 @pytest.mark.parametrize("between", [ping(), headers(1), data(1), frame(codes.CONTINUATION, 0, 3)])
-def test_nothing_comes_within_a_field_block(peer: Peer, between: bytes) -> None:
+def test_refuses_other_frames_within_a_field_block(peer: Peer, between: bytes) -> None:
     peer.start(frame(codes.HEADERS, 0, 1, block(*pseudo())))
     assert peer.fault(between) == codes.PROTOCOL_ERROR
 
@@ -447,7 +447,7 @@ def test_trailers_end_a_body(peer: Peer) -> None:
         (codes.END_HEADERS | codes.END_STREAM, (b":path", b"/"), codes.PROTOCOL_ERROR),
     ],
 )
-def test_wrong_trailers(peer: Peer, flags: int, field: tuple[bytes, bytes], code: int) -> None:
+def test_refuses_wrong_trailers(peer: Peer, flags: int, field: tuple[bytes, bytes], code: int) -> None:
     peer.start(headers(1, end=False))
     assert peer.stream_error(frame(codes.HEADERS, flags, 1, block(field))) == code
 
@@ -481,7 +481,7 @@ def test_a_body_is_as_long_as_its_content_length(peer: Peer, wrong: bytes) -> No
         headers(1, end=False) + data(1, b"x" * 6) + data(1, b"x" * 5) + data(1, b"y" * 7, end=True),
     ],
 )
-def test_a_body_over_its_limit(speedups: Any, sent: bytes) -> None:
+def test_rejects_a_body_over_its_limit(speedups: Any, sent: bytes) -> None:
     peer = Peer(speedups, limits=(65536, 256, 131072, 10))
     events = peer.start(sent)
     kind, stream, rejected = events[-1]
@@ -508,7 +508,7 @@ def test_gives_no_event_for_a_stream_that_is_reset_in_its_first_read(peer: Peer)
     assert peer.session.active == 1
 
 
-def test_a_stream_that_the_client_resets(peer: Peer) -> None:
+def test_a_reset_of_the_client_ends_a_stream(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     assert peer.feed(reset(1)) == [(RESET, stream, None)]
     assert peer.session.active == 1, "the application still runs"
@@ -518,7 +518,7 @@ def test_a_stream_that_the_client_resets(peer: Peer) -> None:
     assert peer.read() == []
 
 
-def test_frames_for_a_stream_that_the_client_has_reset(peer: Peer) -> None:
+def test_refuses_data_for_a_stream_that_the_client_has_reset(peer: Peer) -> None:
     peer.start(headers(1), reset(1))
     assert not peer.feed(window_update(1, 5), reset(1))
     assert peer.stream_error(data(1, b"x")) == codes.STREAM_CLOSED
@@ -588,7 +588,7 @@ def test_more_streams_than_allowed_are_refused(speedups: Any) -> None:
     assert kind == REQUEST
 
 
-def test_too_many_resets(peer: Peer) -> None:
+def test_refuses_too_many_resets(peer: Peer) -> None:
     peer.start()
     for number in range(1, 2 * 1000, 2):
         peer.feed(headers(number), reset(number))
@@ -612,7 +612,7 @@ def test_data_for_closed_streams_counts_as_resets(peer: Peer) -> None:
     assert peer.fault(headers(1001), reset(1001), data(1001, b"x")) == codes.ENHANCE_YOUR_CALM
 
 
-def test_resets_are_forgiven_with_time(peer: Peer) -> None:
+def test_the_budget_of_resets_grows_with_time(peer: Peer) -> None:
     peer.start()
     for number in range(1, 2 * 1500, 2):
         peer.now += 1 / 30
@@ -649,7 +649,7 @@ def test_counts_resets_that_the_client_causes(peer: Peer) -> None:
         data(1),
     ],
 )
-def test_too_many_frames_without_progress(peer: Peer, idle: bytes) -> None:
+def test_refuses_too_many_frames_without_progress(peer: Peer, idle: bytes) -> None:
     peer.start(headers(1, end=False))
     for _ in range(990):
         assert not peer.feed(idle)
@@ -706,7 +706,7 @@ def test_a_frame_of_a_response_adds_four_to_the_budget(peer: Peer) -> None:
     assert peer.fault(ping()) == codes.ENHANCE_YOUR_CALM
 
 
-def test_frames_are_forgiven_with_time(peer: Peer) -> None:
+def test_the_budget_of_frames_grows_with_time(peer: Peer) -> None:
     peer.start()
     for _ in range(100):
         peer.now += 1
@@ -714,7 +714,7 @@ def test_frames_are_forgiven_with_time(peer: Peer) -> None:
         peer.read()
 
 
-def test_too_many_answers_that_the_client_does_not_read(peer: Peer) -> None:
+def test_refuses_too_many_unread_answers(peer: Peer) -> None:
     peer.start()
     # The clock moves far enough that the other budget is never exceeded.
     for _ in range(3800):
@@ -724,14 +724,14 @@ def test_too_many_answers_that_the_client_does_not_read(peer: Peer) -> None:
     assert peer.fault(ping() * 200) == codes.ENHANCE_YOUR_CALM
 
 
-def test_a_field_block_that_is_too_long(peer: Peer) -> None:
+def test_refuses_a_field_block_that_is_too_long(peer: Peer) -> None:
     peer.start(frame(codes.HEADERS, 0, 1, b"x" * 16384))
     for _ in range(7):
         assert not peer.feed(frame(codes.CONTINUATION, 0, 1, b"x" * 16384))
     assert peer.fault(frame(codes.CONTINUATION, 0, 1, b"x")) == codes.ENHANCE_YOUR_CALM
 
 
-def test_a_field_block_in_too_many_frames(peer: Peer) -> None:
+def test_refuses_a_field_block_in_too_many_frames(peer: Peer) -> None:
     peer.start(frame(codes.HEADERS, 0, 1, b""))
     for _ in range(16):
         assert not peer.feed(frame(codes.CONTINUATION, 0, 1, b""))
@@ -741,7 +741,7 @@ def test_a_field_block_in_too_many_frames(peer: Peer) -> None:
 # The windows of the client
 
 
-def test_more_data_than_the_stream_takes(peer: Peer) -> None:
+def test_refuses_more_data_than_the_window_of_the_stream(peer: Peer) -> None:
     peer.start(headers(1, end=False), headers(3, end=False))
     peer.session.widen(1 << 20)
     for _ in range(3):
@@ -751,7 +751,7 @@ def test_more_data_than_the_stream_takes(peer: Peer) -> None:
     assert peer.stream_error(data(1, b"x")) == codes.FLOW_CONTROL_ERROR
 
 
-def test_more_data_than_the_connection_takes(peer: Peer) -> None:
+def test_refuses_more_data_than_the_window_of_the_connection(peer: Peer) -> None:
     peer.start(headers(1, end=False), headers(3, end=False))
     for number in (1, 3, 1, 3):
         peer.feed(data(number, b"x" * (16383 if number == 3 else 16384)))
@@ -810,7 +810,7 @@ UNUSED = {
 
 
 @pytest.mark.parametrize("why", UNUSED)
-def test_the_window_of_data_that_is_not_used_is_given_back_once(speedups: Any, why: str) -> None:
+def test_returns_the_window_of_unused_data_once(speedups: Any, why: str) -> None:
     peer = Peer(speedups, limits=(65536, 256, 131072, 10) if why == "over the limit" else LIMITS)
     peer.start()
     for number in range(1, 17, 2):
@@ -824,7 +824,7 @@ def test_the_window_of_data_that_is_not_used_is_given_back_once(speedups: Any, w
     assert 8 * 16384 - 32768 < connection <= 8 * 16384
 
 
-def test_data_over_a_stream_s_window_is_given_back_to_the_connection(peer: Peer) -> None:
+def test_returns_data_over_the_window_of_a_stream_to_the_connection(peer: Peer) -> None:
     peer.start(headers(1, end=False))
     peer.session.widen(1 << 17)
     peer.read()
@@ -833,7 +833,7 @@ def test_data_over_a_stream_s_window_is_given_back_to_the_connection(peer: Peer)
     assert given_back == 4 * 16384
 
 
-def test_a_window_is_given_back_when_half_of_it_was_used(peer: Peer) -> None:
+def test_returns_a_window_when_half_of_it_is_used(peer: Peer) -> None:
     [(_, stream, _)] = peer.start(headers(1, end=False))
     peer.feed(data(1, b"x" * 16384), data(1, b"x" * 16000))
     peer.session.credit(stream)
@@ -975,7 +975,7 @@ def test_the_table_size_of_the_client(peer: Peer) -> None:
 # The windows of the server
 
 
-def test_a_response_waits_for_the_stream_s_window(peer: Peer) -> None:
+def test_a_response_waits_for_the_window_of_the_stream(peer: Peer) -> None:
     peer.start(settings((codes.INITIAL_WINDOW_SIZE, 3)))
     [(_, stream, _)] = peer.feed(headers(1))
     peer.send(stream, START, body(b"abcdefg"))
@@ -1047,7 +1047,7 @@ def test_the_end_follows_queued_data(peer: Peer) -> None:
     assert peer.answers[1].ended
 
 
-def test_responses_share_the_connection_s_window(peer: Peer) -> None:
+def test_responses_share_the_window_of_the_connection(peer: Peer) -> None:
     first, second = (event[1] for event in peer.start(headers(1), headers(3)))
     peer.feed(settings((codes.INITIAL_WINDOW_SIZE, 1 << 20)))
     peer.send(first, START, body(b"x" * 65000))

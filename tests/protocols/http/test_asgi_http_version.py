@@ -175,7 +175,7 @@ async def test_a_message_after_a_complete_response_is_an_error(connect: Any, log
     assert logged() == [(logging.ERROR, "Exception in ASGI application: GET /\n")]
 
 
-async def test_a_message_after_the_end_of_the_conversation(connect: Any, logged: Any) -> None:
+async def test_ignores_a_message_after_a_disconnect_that_follows_the_response(connect: Any, logged: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await respond()(scope, receive, send)
         await receive()

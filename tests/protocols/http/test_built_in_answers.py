@@ -87,7 +87,7 @@ async def test_a_rejected_client_on_a_plain_transport_is_closed(connect: Any) ->
     assert connection.wire == BAD_REQUEST
 
 
-async def test_a_rejected_client_that_leaves(connect: Any) -> None:
+async def test_removes_a_rejected_client_that_leaves(connect: Any) -> None:
     connection = connect(respond(), full=True).feed(BAD)
     connection.lose()
     connection.loop.run_later(with_delay=60)
@@ -95,7 +95,7 @@ async def test_a_rejected_client_that_leaves(connect: Any) -> None:
     assert connection.loop.timers == []
 
 
-async def test_shutdown_while_a_rejected_client_is_drained(connect: Any) -> None:
+async def test_a_shutdown_still_drains_a_rejected_client(connect: Any) -> None:
     connection = connect(respond(), full=True).feed(BAD)
     connection.protocol.shutdown()
     connection.loop.run_later(with_delay=2)
@@ -110,7 +110,7 @@ async def test_shutdown_while_a_rejected_client_is_drained(connect: Any) -> None
         (head(b"POST / HTTP/1.1", b"Transfer-Encoding: gzip"), 501, b"Not Implemented"),
     ],
 )
-async def test_other_rejections(connect: Any, request_bytes: bytes, status: int, phrase: bytes) -> None:
+async def test_answers_other_rejections(connect: Any, request_bytes: bytes, status: int, phrase: bytes) -> None:
     connection = connect(respond()).feed(request_bytes)
     [response] = connection.responses()
     assert response.status == status
@@ -137,7 +137,7 @@ async def test_limit_concurrency_counts_connections(connect: Any, caplog: pytest
     assert caplog.records[0].levelno == logging.WARNING
 
 
-async def test_limit_concurrency_below(connect: Any) -> None:
+async def test_serves_requests_below_the_limit_of_concurrency(connect: Any) -> None:
     connection = connect(respond(), limit_concurrency=2)
     assert (await connection.ask(GET)).status == 200
     other = connect(respond(), limit_concurrency=2, server_state=connection.state)
@@ -150,7 +150,7 @@ async def test_limit_concurrency_counts_tasks(connect: Any) -> None:
     assert (await connection.ask(GET)).status == 503
 
 
-async def test_limit_concurrency_with_a_body(connect: Any) -> None:
+async def test_a_503_drops_the_body_of_the_request(connect: Any) -> None:
     connection = connect(respond(), limit_concurrency=1, full=True)
     await connection.run_all(head(b"POST / HTTP/1.1", b"Content-Length: 5") + b"he")
     connection.feed(b"llo" + GET) if not connection.transport.closed else None

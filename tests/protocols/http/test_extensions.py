@@ -163,15 +163,15 @@ async def test_sends_100_continue_after_a_hint(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("link", [b"a\r\nb", b"\0"])
-async def test_a_hint_with_control_characters(connect: Any, connect_http2: Any, link: bytes) -> None:
+async def test_refuses_a_hint_with_control_characters(connect: Any, connect_http2: Any, link: bytes) -> None:
     assert await refusal(connect, connect_http2, hint(b"</a>", link)) == "Invalid HTTP header value."
 
 
-async def test_a_hint_that_is_not_bytes(connect: Any, connect_http2: Any) -> None:
+async def test_refuses_a_hint_that_is_not_bytes(connect: Any, connect_http2: Any) -> None:
     assert await refusal(connect, connect_http2, hint("</a>")) == "header value must be bytes, got str: '</a>'"
 
 
-async def test_a_hint_after_the_start(connect: Any, connect_http2: Any) -> None:
+async def test_refuses_a_hint_after_the_start(connect: Any, connect_http2: Any) -> None:
     text = "Expected ASGI message 'http.response.body', but got 'http.response.early_hint'."
     assert await refusal(connect, connect_http2, start(), hint(b"</a>")) == text
 
@@ -247,7 +247,7 @@ async def test_trailers_wait_for_the_body_before_them(connect_http2: Any) -> Non
     assert (answer.body, answer.heads[1:]) == (b"Hello", [[(b"x-sum", b"5")]])
 
 
-async def test_trailers_for_a_client_that_has_left(connect_http2: Any) -> None:
+async def test_drops_trailers_for_a_client_that_has_left(connect_http2: Any) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(PROMISED)
         await send(body(b"Hello"))
@@ -263,7 +263,9 @@ async def test_trailers_for_a_client_that_has_left(connect_http2: Any) -> None:
     assert len(connection.answer(1).heads) < 2
 
 
-async def test_a_response_without_its_announced_trailers(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_cuts_off_a_response_without_its_announced_trailers(
+    connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = await connect(send_all(PROMISED, body(b"Hello"))).run(GET_WITH_TRAILERS)
     assert connection.wire.endswith(b"5\r\nHello\r\n")
     assert connection.transport.closed
@@ -278,7 +280,9 @@ async def test_a_response_without_its_announced_trailers(connect: Any, caplog: p
         ([PROMISED, trailers(SUM)], "Expected ASGI message 'http.response.body', but got 'http.response.trailers'."),
     ],
 )
-async def test_trailers_at_the_wrong_time(connect: Any, connect_http2: Any, messages: list[Any], text: str) -> None:
+async def test_refuses_trailers_at_the_wrong_time(
+    connect: Any, connect_http2: Any, messages: list[Any], text: str
+) -> None:
     assert await refusal(connect, connect_http2, *messages) == text
 
 
@@ -297,7 +301,9 @@ async def test_trailers_at_the_wrong_time(connect: Any, connect_http2: Any, mess
         ),
     ],
 )
-async def test_wrong_messages_instead_of_trailers(connect: Any, connect_http2: Any, message: Any, text: str) -> None:
+async def test_refuses_other_messages_instead_of_trailers(
+    connect: Any, connect_http2: Any, message: Any, text: str
+) -> None:
     """A wrong message changes nothing: the application can still send the right trailers."""
     caught: list[str] = []
 

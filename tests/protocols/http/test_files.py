@@ -117,7 +117,7 @@ SIZES = [0, 1, files.SMALL, files.SMALL + 1, files.PIECE * 2 + 1]
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("has_length", [True, False])
-async def test_a_file(ask: Any, make_file: Any, size: int, has_length: bool) -> None:
+async def test_sends_a_file(ask: Any, make_file: Any, size: int, has_length: bool) -> None:
     path = make_file(size)
     app = send_each(sized(size) if has_length else start(), path_of(str(path)))
     status, data = await ask(app)
@@ -132,7 +132,7 @@ async def test_the_head_of_a_file(ask: Any, make_file: Any, size: int) -> None:
     assert await ask(send_each(sized(size, 304), path_of(make_file(size)))) == (304, b"")
 
 
-async def test_a_relative_path(ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sends_a_file_with_a_relative_path(ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make_file(9).parent)
     assert await ask(send_each(start(), path_of("9.bin"))) == (200, b"0000000\n0")
 
@@ -176,9 +176,7 @@ async def test_the_position_of_a_file(ask: Any, make_file: Any, is_descriptor: b
         assert (os.lseek(file.fileno(), 0, os.SEEK_CUR) if is_descriptor else file.tell()) == 16
 
 
-async def test_systems_that_can_only_read_at_the_current_position(
-    ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_sends_a_file_on_systems_without_pread(ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "pread", raising=False)
     path = make_file(files.PIECE * 2)
     assert await ask(send_each(start(), path_of(path))) == (200, path.read_bytes())
@@ -215,7 +213,7 @@ async def test_only_regular_files_are_sent(connect: Any, connect_http2: Any, tmp
             os.close(end)
 
 
-async def test_parts_beyond_the_end_of_the_file(connect: Any, connect_http2: Any, make_file: Any) -> None:
+async def test_refuses_parts_beyond_the_end_of_the_file(connect: Any, connect_http2: Any, make_file: Any) -> None:
     with make_file(100).open("rb") as file:
         number = file.fileno()
         for options, text in (
@@ -231,7 +229,9 @@ async def test_parts_beyond_the_end_of_the_file(connect: Any, connect_http2: Any
 
 @pytest.mark.parametrize("size", [100, files.PIECE * 2])
 @pytest.mark.parametrize(("more", "what"), [(-1, "longer"), (1, "shorter")])
-async def test_a_length_that_differs_from_the_file(ask: Any, make_file: Any, size: int, more: int, what: str) -> None:
+async def test_refuses_a_length_that_differs_from_the_file(
+    ask: Any, make_file: Any, size: int, more: int, what: str
+) -> None:
     """No byte of the file counts as sent."""
     caught: list[str] = []
 
@@ -248,11 +248,11 @@ async def test_a_length_that_differs_from_the_file(ask: Any, make_file: Any, siz
     assert caught == [f"Response content {what} than Content-Length"] * 2
 
 
-async def test_an_error_that_the_application_does_not_catch(ask: Any, tmp_path: Path) -> None:
+async def test_an_uncaught_error_is_a_500(ask: Any, tmp_path: Path) -> None:
     assert await ask(send_each(start(), path_of(tmp_path / "missing"))) == (500, b"Internal Server Error")
 
 
-async def test_messages_while_a_file_is_sent(connect: Any, connect_http2: Any, make_file: Any) -> None:
+async def test_refuses_messages_while_a_file_is_sent(connect: Any, connect_http2: Any, make_file: Any) -> None:
     for make, request in ((connect, GET), (connect_http2, headers(1))):
         caught: list[str] = []
 
@@ -277,7 +277,7 @@ async def test_messages_while_a_file_is_sent(connect: Any, connect_http2: Any, m
         ]
 
 
-async def test_a_file_that_becomes_shorter(
+async def test_a_file_that_becomes_shorter_cuts_off_the_response(
     connect: Any, connect_http2: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The client must be able to see that the response is incomplete."""
@@ -300,7 +300,9 @@ async def test_a_file_that_becomes_shorter(
     assert caplog.text.count("RuntimeError: A file has become shorter while it was sent.") == 2
 
 
-async def test_a_file_that_grows(ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sends_the_first_size_of_a_file_that_grows(
+    ask: Any, make_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = files._read
 
     def grow(file: int, offset: int, size: int) -> bytes:
@@ -328,7 +330,7 @@ async def test_reads_the_file_only_as_fast_as_the_client_reads(connect_http2: An
     assert not is_open(path)
 
 
-async def test_a_client_that_leaves_while_a_file_is_opened(connect: Any, make_file: Any) -> None:
+async def test_sends_nothing_if_the_client_leaves_while_a_file_is_opened(connect: Any, make_file: Any) -> None:
     app = send_each(start(), path_of(make_file(100)))
     connection = connect(app).feed(GET)
     task = connection.loop.start_one()
@@ -476,7 +478,7 @@ async def test_a_file_that_the_kernel_does_not_send_is_read(
     assert sendfile.calls == call
 
 
-async def test_a_socket_that_is_already_full(http_protocol_cls: Any, make_file: Any, sendfile: Sendfile) -> None:
+async def test_waits_for_a_full_socket(http_protocol_cls: Any, make_file: Any, sendfile: Sendfile) -> None:
     sendfile.failures = {1: BlockingIOError(), 3: BlockingIOError()}
     path = make_file(5 << 20)
     async with serving(http_protocol_cls, send_each(sized(5 << 20), path_of(path))) as (reader, writer, _):
@@ -552,7 +554,7 @@ async def stalled(http_protocol_cls: Any, app: Any, **options: Any) -> Any:
 
 
 @sends_files
-async def test_a_client_that_reads_a_file_slowly(http_protocol_cls: Any, large: Path) -> None:
+async def test_keeps_a_client_that_reads_a_file_slowly(http_protocol_cls: Any, large: Path) -> None:
     app = send_each(sized(LARGE), path_of(large))
     async with stalled(http_protocol_cls, app) as (client, reader):
         deadline = client.protocol.connection.deadline
@@ -570,7 +572,7 @@ async def test_a_client_that_reads_a_file_slowly(http_protocol_cls: Any, large: 
 
 
 @sends_files
-async def test_a_client_that_stops_reading_a_file(http_protocol_cls: Any, large: Path) -> None:
+async def test_cuts_off_a_client_that_stops_reading_a_file(http_protocol_cls: Any, large: Path) -> None:
     app = send_each(sized(LARGE), path_of(large))
     async with stalled(http_protocol_cls, app, timeout_send=30) as (client, _):
         connection = client.protocol.connection
@@ -585,7 +587,7 @@ async def test_a_client_that_stops_reading_a_file(http_protocol_cls: Any, large:
 
 
 @sends_files
-async def test_a_client_that_leaves_during_a_file(http_protocol_cls: Any, large: Path) -> None:
+async def test_a_client_that_leaves_ends_the_file(http_protocol_cls: Any, large: Path) -> None:
     app = send_each(sized(LARGE), path_of(large))
     async with stalled(http_protocol_cls, app) as (client, _):
         client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -615,9 +617,7 @@ async def test_send_raises_with_asgi_http_2_4_when_the_client_leaves(
     assert "Exception in ASGI application" not in caplog.text
 
 
-async def test_a_client_that_has_left_before_the_loop_notices(
-    http_protocol_cls: Any, make_file: Any, sendfile: Sendfile
-) -> None:
+async def test_a_reset_from_sendfile_ends_the_file(http_protocol_cls: Any, make_file: Any, sendfile: Sendfile) -> None:
     sendfile.failures[1] = ConnectionResetError()
     app = send_each(sized(1 << 20), path_of(make_file(1 << 20)))
     async with serving(http_protocol_cls, app) as (reader, writer, _):
@@ -628,7 +628,7 @@ async def test_a_client_that_has_left_before_the_loop_notices(
 
 
 @sends_files
-async def test_an_application_that_is_cancelled_during_a_file(http_protocol_cls: Any, large: Path) -> None:
+async def test_a_cancelled_file_can_be_sent_in_another_way(http_protocol_cls: Any, large: Path) -> None:
     left: list[int] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -676,7 +676,7 @@ async def test_another_message_waits_for_the_file(http_protocol_cls: Any, large:
     assert "while a file is being sent" in text or "after response already completed" in text
 
 
-async def test_a_connection_that_closes_before_the_file(
+async def test_sends_no_file_on_a_closing_connection(
     http_protocol_cls: Any, make_file: Any, sendfile: Sendfile
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:

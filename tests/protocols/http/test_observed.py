@@ -81,13 +81,13 @@ async def test_reports_the_end_of_a_response_over_http2(
     assert observed.given == [(status, sent)]
 
 
-async def test_a_head_request(connect: Any, observed: Observed) -> None:
+async def test_reports_a_head_request(connect: Any, observed: Observed) -> None:
     connection = connect(respond(b"abc"), server_state=observed.state)
     await connection.ask(head(b"HEAD / HTTP/1.1"))
     assert observed.given == [(200, 0)]
 
 
-async def test_requests_of_one_connection(connect: Any, observed: Observed) -> None:
+async def test_reports_each_request_of_a_connection(connect: Any, observed: Observed) -> None:
     connection = connect(respond(b"abc"), server_state=observed.state)
     connection.protocol.data_received(get("/a") + get("/b") + get("/c"))
     while connection.loop.waiting:
@@ -98,7 +98,7 @@ async def test_requests_of_one_connection(connect: Any, observed: Observed) -> N
 
 
 @pytest.mark.parametrize("size", [5, 100_000])
-async def test_a_file(connect: Any, observed: Observed, tmp_path: Path, size: int) -> None:
+async def test_reports_the_size_of_a_file(connect: Any, observed: Observed, tmp_path: Path, size: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"a" * size)
     app = send_all(start(), {"type": "http.response.pathsend", "path": str(path)})
@@ -106,7 +106,7 @@ async def test_a_file(connect: Any, observed: Observed, tmp_path: Path, size: in
     assert observed.given == [(200, size)]
 
 
-async def test_the_headers_of_the_application(connect: Any, observed: Observed) -> None:
+async def test_reports_the_headers_of_the_application(connect: Any, observed: Observed) -> None:
     connection = connect(send_all(start(200, (b"X-A", b"b")), body()), server_state=observed.state)
     await connection.ask(get("/a"))
     assert observed.reports == [("/a", 200, 0, [(b"X-A", b"b")])]
@@ -114,7 +114,7 @@ async def test_the_headers_of_the_application(connect: Any, observed: Observed) 
     assert connection.protocol.framer.headers == ()
 
 
-async def test_headers_from_an_iterator(connect: Any, connect_http2: Any, observed: Observed) -> None:
+async def test_reports_headers_from_an_iterator(connect: Any, connect_http2: Any, observed: Observed) -> None:
     def app() -> Any:
         fields = iter([(b"x-a", b"b")])
         return send_all({"type": "http.response.start", "status": 200, "headers": fields}, body())
@@ -133,7 +133,7 @@ async def test_without_observers_headers_are_not_kept(connect: Any) -> None:
     assert connection.protocol.framer.observed is False
 
 
-async def test_a_client_that_has_left(connect: Any, observed: Observed) -> None:
+async def test_reports_499_if_the_client_left_before_the_response(connect: Any, observed: Observed) -> None:
     connection = connect(respond(), server_state=observed.state)
     connection.protocol.data_received(GET)
     connection.protocol.connection_lost(None)
@@ -142,7 +142,7 @@ async def test_a_client_that_has_left(connect: Any, observed: Observed) -> None:
 
 
 @pytest.mark.parametrize(("more", "given"), [([], (499, 0)), ([body(b"abc", more_body=True)], (200, 3))])
-async def test_a_client_that_leaves_within_the_response(
+async def test_reports_a_response_that_the_client_leaves(
     connect: Any, observed: Observed, more: list[Any], given: tuple[int, int]
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -157,7 +157,7 @@ async def test_a_client_that_leaves_within_the_response(
     assert observed.given == [given]
 
 
-async def test_a_stream_that_the_client_resets(connect_http2: Any, observed: Observed) -> None:
+async def test_reports_499_for_a_stream_that_the_client_resets(connect_http2: Any, observed: Observed) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await receive()
@@ -170,7 +170,7 @@ async def test_a_stream_that_the_client_resets(connect_http2: Any, observed: Obs
     assert observed.given == [(499, 0)]
 
 
-async def test_an_answer_that_replaces_the_response_of_the_application(connect: Any, observed: Observed) -> None:
+async def test_reports_the_answer_that_replaces_the_response(connect: Any, observed: Observed) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -214,7 +214,7 @@ async def test_reports_once_with_a_replaced_exchange_class(
     assert observed.given == [(200, 3)]
 
 
-async def test_an_application_that_had_to_wait(connect: Any, observed: Observed) -> None:
+async def test_reports_a_response_that_had_to_wait(connect: Any, observed: Observed) -> None:
     transport = MockTransport()
     connection = connect(send_all(start(), body(b"abc")), server_state=observed.state, transport=transport)
     connection.protocol.data_received(GET)
