@@ -1,4 +1,4 @@
-"""The application that every server runs; `/` comes first and costs next to nothing."""
+"""The application that every server runs. The path `/` is tested first and costs next to nothing."""
 
 import asyncio
 import time

@@ -50,7 +50,7 @@ def _sized(body: bytes, kind: bytes) -> bytes:
     )
 
 
-# wrk takes an unannounced end of the connection for an error.
+# wrk counts an end of the connection as an error unless a field announces it.
 CLOSED = _sized(b"Hello, world!", b"text/plain\r\nconnection: close")
 HELLO = _sized(b"Hello, world!", b"text/plain")
 
@@ -72,16 +72,16 @@ STREAMED = _chunked(CHUNK, 10, b"text/plain")
 class Case:
     """One kind of request.
 
-    title: what the tables call it.
+    title: the name in the tables.
     app: the ASGI application that answers it, relative to this folder.
-    floor: what the floor answers without looking at the request.
-    as_installed: access log and proxy headers are left as the server has them, instead of the log being off.
-    access_format: the value of --access-log-format, which uvicorn 0.54 has not.
-    varying: each request has a field whose value no other has, which wrk cannot do.
-    message: bytes of a WebSocket message that is echoed, in place of a request; 0 if it is no WebSocket.
-    fragments: the frames that it comes in.
+    floor: the bytes that the floor sends without looking at the request.
+    as_installed: the access log and the proxy headers keep the server's defaults. Otherwise they are off.
+    access_format: the value of --access-log-format, which uvicorn 0.54 does not have.
+    varying: each request has a field with a unique value. wrk cannot do this.
+    message: the bytes of a WebSocket message that is echoed, in place of a request; 0 if there is no WebSocket.
+    fragments: the number of frames of the message.
     chunk: the body is sent in chunks of this many bytes.
-    pipelined: requests that are sent at once, before the first answer.
+    pipelined: the number of requests that are sent at once, before the first response.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Draws docs/images/instructions.svg from the table of docs/benchmarks.md.
 
-`--check` fails if the picture is not the one that the table gives.
+`--check` fails if the picture differs from the table.
 """
 
 import argparse
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 PICTURE = ROOT / "docs" / "images" / "instructions.svg"
 COLOURS = {"ours": "#00897b", "uvicorn-0.54": "#b0bec5"}
-# What the chart calls the longest cases.
+# Shorter names for the longest cases.
 SHORT = {
     "plain `GET /`, default options": "GET, default options",
     "`GET /` with a browser's 12 headers": "GET, a browser's 12 headers",
@@ -27,7 +27,7 @@ BAR, GAP, TOP = 14, 14, 62
 
 
 def read_table() -> list[tuple[str, dict[str, float]]]:
-    """The cases of the table of instructions, with the figure of each server."""
+    """Read the cases of the table of instructions, with the figure of each server."""
     lines = PAGE.read_text(encoding="utf-8").partition("<!-- instructions: begin -->\n")[2].splitlines()
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[: lines.index("")]]
     return [(row[0], {name: float(row[head.index(name)].replace(",", "")) for name in COLOURS}) for row in rows]

@@ -1,7 +1,7 @@
-"""CPU per request beside many open connections: whether what a request costs depends on how many clients there are.
+"""CPU per request with many open connections: does the cost of a request depend on the number of clients?
 
-The same requests are sent over few and over many connections, each connection asked in turn. The processor's caches
-hold fewer of many connections, so the floor is not flat either; a server is to rise no more than the floor does.
+The same requests are sent over few and over many connections, one connection after the other. The processor's caches
+hold only a part of many connections, so the cost of the floor rises too. A server should not rise more than the floor.
 
 python benchmarks/connections.py [--server floor --server ours] [--report]
 """
@@ -28,7 +28,7 @@ ROUNDS = 9
 
 
 def microseconds(server: Server, count: int) -> float:
-    """CPU per request over a number of connections, the median of the rounds."""
+    """Measure the CPU per request over a number of connections. Returns the median of the rounds."""
     data = CASE.request(f"{HOST}:8000")
     with running(server, CASE) as (process, port), ExitStack() as stack:
         length = answer_length(CASE, port)

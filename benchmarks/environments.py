@@ -1,4 +1,4 @@
-"""Virtual environments for the servers that ours is measured against, each with nothing else in it.
+"""Virtual environments for the other servers in the comparison. Each environment has one server only.
 
 python benchmarks/environments.py [NAME ...]     creates those that are missing; all of them without a name
 """
@@ -11,10 +11,10 @@ import sys
 import venv
 from pathlib import Path
 
-# Outside of the checkout, so that no tool takes them for a part of it.
+# Outside of the checkout, so that no tool treats the environments as a part of it.
 FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "uvicorn-benchmarks"
 
-# Beside the server: what its own documentation names for speed, and FastAPI for the case that needs it.
+# Besides each server: the packages that its documentation recommends for speed, and FastAPI for the case that needs it.
 REQUIREMENTS = {
     "uvicorn-0.54": ["uvicorn[standard]==0.54.*", "wsproto", "fastapi"],
     "granian": ["granian[uvloop]", "fastapi"],
@@ -26,7 +26,7 @@ REQUIREMENTS = {
 
 
 def folder_of(name: str) -> Path:
-    """Environments of several interpreters live side by side."""
+    """Return the folder of an environment. Each interpreter has its own folders."""
     return FOLDER / f"{name}-{sys.implementation.cache_tag}"
 
 
@@ -46,7 +46,7 @@ def create(name: str) -> None:
 
 
 def version(name: str, distribution: str) -> str:
-    """The installed version of a distribution, "" where it is not installed."""
+    """Return the installed version of a distribution, or "" if it is not installed."""
     code = f"import importlib.metadata as m; print(m.version({distribution!r}))"
     answer = subprocess.run([python_of(name), "-I", "-c", code], capture_output=True, text=True)
     return answer.stdout.strip()

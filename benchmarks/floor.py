@@ -1,4 +1,4 @@
-"""The floor: a protocol that answers each segment with a constant and parses nothing.
+"""The floor: a protocol that answers each segment with a constant, and parses nothing.
 
 python benchmarks/floor.py CASE PORT [uvloop|asyncio]
 """

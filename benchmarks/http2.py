@@ -1,8 +1,8 @@
 """HTTP/2: CPU of the server process per request, and instructions per request, with 1, 10 and 100 streams at once.
 
-One connection sends its requests in a write, reads all the answers, and begins anew. Each request has the headers of a
-browser, which repeat: HPACK makes a byte of each. The windows are open as far as they go. The servers take turns, round
-after round, and the best round counts.
+One connection sends its requests in one write, reads all the responses, and begins again. Each request has the same
+headers, those of a browser: HPACK encodes a repeated header in one byte. The flow-control windows have the largest
+size. The servers take turns in each round, and the best round counts.
 
 python benchmarks/http2.py [--server granian --server ours] [--case get:10] [--rounds 3] [--report]
 python benchmarks/http2.py --instructions      instructions per request, as benchmarks/instructions.py counts
@@ -29,14 +29,14 @@ from servers import HOST, Server, chosen, running
 from turns import best_of
 
 STREAMS = (1, 10, 100)
-# Case and streams at once; the others are measured with ten.
+# Case and concurrent streams. All cases except `get` are measured with ten streams only.
 ROWS = (*(f"get:{streams}" for streams in STREAMS), "post:10", "large:10", "stream:10")
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 WINDOW = (1 << 31) - 1
-# HTTP/2 has none of them, or they are not a browser's.
+# HTTP/2 has no such fields.
 NOT_SENT = ("connection",)
 
 
@@ -46,9 +46,9 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 
 @dataclass
 class Answers:
-    """What has come.
+    """The responses that have arrived.
 
-    ended: how many streams.
+    ended: the number of streams that have ended.
     body: bytes of DATA since the connection's window was opened.
     """
 
@@ -57,7 +57,7 @@ class Answers:
 
 
 class Client:
-    """One connection that has many requests at once."""
+    """One connection with many concurrent requests."""
 
     def __init__(self, port: int, case: Case) -> None:
         self.connection = socket.create_connection((HOST, port), timeout=TIMEOUT)
@@ -75,7 +75,7 @@ class Client:
         self.connection.close()
 
     def request(self) -> bytes:
-        """The frames of the next request."""
+        """Encode the frames of the next request."""
         case = self.case
         fields = [(":method", case.method), (":scheme", "http"), (":authority", f"{HOST}:8000"), (":path", case.path)]
         fields += [(name.lower(), value) for name, value in BROWSER_HEADERS if name.lower() not in NOT_SENT]
@@ -87,10 +87,10 @@ class Client:
         return block + frame(DATA, END_STREAM, stream, case.body) if case.body else block
 
     def exchange(self, streams: int) -> None:
-        """Send that many requests, and read their answers."""
+        """Send one request on each of `streams` streams, and read the responses."""
         self.answers.ended = 0
         self.connection.sendall(b"".join(self.request() for _ in range(streams)))
-        # Each pass reads bytes.
+        # Each pass reads at least one byte.
         while self.answers.ended < streams:
             data = self.connection.recv(1 << 18)
             if not data:
@@ -102,7 +102,7 @@ class Client:
 
     def read(self, data: bytes) -> None:
         pos = 0
-        # Each pass takes a frame.
+        # Each pass handles one frame.
         while len(data) - pos >= 9:
             size = int.from_bytes(data[pos : pos + 3], "big")
             if len(data) - pos - 9 < size:
@@ -147,13 +147,13 @@ SERVERS = {
 
 
 def case_of(row: str) -> tuple[Case, int]:
-    """The case and the number of streams of a row."""
+    """Return the case and the number of streams of a row."""
     name, _, streams = row.partition(":")
     return CASES[name], int(streams)
 
 
 def count(server: Server, row: str) -> float:
-    """Instructions per request."""
+    """Count the instructions per request."""
     case, streams = case_of(row)
     counted = max(1, COUNTED // streams) if case.name != "large" else 10
     with tempfile.TemporaryDirectory() as folder:
@@ -169,7 +169,7 @@ def count(server: Server, row: str) -> float:
 
 
 def measure(pid: int, port: int, row: str, seconds: float) -> float:
-    """Microseconds of CPU per request."""
+    """Measure the microseconds of CPU per request."""
     case, streams = case_of(row)
     with closing(Client(port, case)) as client:
         client.exchange(streams)
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--instructions", action="store_true", help="count them (valgrind), and nothing else")
     parser.add_argument("--report", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
-    # granian serves requests in a child process, whose instructions are not counted.
+    # granian serves requests in a child process, and callgrind does not count its instructions.
     names = ("ours", "ours-pure", "hypercorn") if options.instructions else SERVERS
     servers = chosen(options.server or names, SERVERS)
     unit = "thousand instructions per request" if options.instructions else "us of CPU per request"

@@ -1,11 +1,11 @@
-"""User-space instructions per request, counted by callgrind: what a request costs, without the noise of a clock.
+"""User-space instructions per request, counted by callgrind: the cost of a request without the noise of a clock.
 
-The server process runs under callgrind and answers sequential requests on one connection (one connection each where
-the case turns keep-alive off). The instructions of 1000 requests that follow 300 others are divided by 1000. The same
-binaries give the same count within a fraction of a per cent, whatever else the machine does.
+The server process runs under callgrind and answers sequential requests on one connection. If the case turns keep-alive
+off, each request has its own connection. After 300 requests to warm up, the instructions of 1000 requests are divided
+by 1000. The same binaries give the same count within a fraction of a per cent, even on a busy machine.
 
 python benchmarks/instructions.py                     the table: floor, ours, and the others that are installed
-python benchmarks/instructions.py --check             fails where ours rose by more than 3 % over instructions.json
+python benchmarks/instructions.py --check             fails if ours has risen by more than 3 % over instructions.json
 python benchmarks/instructions.py --update            writes instructions.json for this Python version
 """
 
@@ -31,12 +31,12 @@ FIGURES = HERE / "instructions.json"
 WARM_UP = 300
 COUNTED = 1000
 TOLERANCE = 1.03
-# Of large messages there are fewer.
+# This limits the number of large messages.
 ECHOED_BYTES = 16 << 20
 TIMEOUT = 60  # seconds, for one answer under callgrind
 DEFAULT_SERVERS = ["floor", "ours", "uvicorn-0.54"]
 DEFAULT_CASES = ["get", "browser", "varying", "post", "stream", "close", "installed", "installed-varying", "fastapi"]
-# The others are measured for the table; a check has to be short.
+# A check has to be short, so it leaves out the other cases of the table.
 CHECKED_CASES = [
     "get",
     "browser",
@@ -53,7 +53,7 @@ CHECKED_CASES = [
 
 
 def answer_length(case: Case, port: int) -> int:
-    """The bytes of one answer, by reading until the server has nothing more to say."""
+    """Send one request, and read until the response is complete. Returns its length in bytes."""
     with closing(socket.create_connection((HOST, port), timeout=TIMEOUT)) as connection:
         connection.sendall(case.request(f"{HOST}:8000"))
         answer = connection.recv(65536)
@@ -77,7 +77,7 @@ def read_exactly(connection: socket.socket, length: int) -> None:
 
 
 def request(case: Case, port: int, times: int, length: int) -> None:
-    """Send the case's request again and again, each time after the whole answer to the one before."""
+    """Send the case's request repeatedly, each time after the complete response to the previous request."""
     data = case.request(f"{HOST}:8000") * case.pipelined
     if case.closes:
         for _ in range(times):
@@ -93,16 +93,16 @@ def request(case: Case, port: int, times: int, length: int) -> None:
 
 
 def echo(case: Case, connection: socket.socket, times: int) -> None:
-    """Send the case's message again and again, each time after the whole echo of the one before."""
+    """Send the case's message repeatedly, each time after the complete echo of the previous message."""
     data, length = message_of(case.message, case.fragments), echo_length(case.message)
     for _ in range(times):
-        # What is echoed is read once all is sent: the echo of a message that is not complete has not begun.
+        # The echo begins only after the complete message, so the client reads after it has sent all frames.
         connection.sendall(data)
         read_exactly(connection, length)
 
 
 def dump(pid: int, out: Path, number: int) -> int:
-    """Tell callgrind to write its counters and start again from zero; the instructions since the last dump."""
+    """Make callgrind write its counters and reset them. Returns the instructions since the last dump."""
     subprocess.run(["callgrind_control", "--dump", str(pid)], check=True, capture_output=True)
     text = out.with_name(f"{out.name}.{number}").read_text(errors="replace")
     totals = re.search(r"^totals: (\d+)", text, re.MULTILINE)
@@ -112,7 +112,7 @@ def dump(pid: int, out: Path, number: int) -> int:
 
 
 def count(server: Server, case: Case) -> int:
-    """Instructions per request."""
+    """Count the instructions per request."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "callgrind.out")
         prefix = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
@@ -127,7 +127,7 @@ def count(server: Server, case: Case) -> int:
 
 
 def count_echoes(case: Case, pid: int, port: int, out: Path) -> int:
-    """Instructions per message on an open WebSocket."""
+    """Count the instructions per message on an open WebSocket."""
     counted = min(COUNTED, ECHOED_BYTES // case.message)
     with closing(open_websocket(port)) as connection:
         echo(case, connection, min(WARM_UP, counted))
@@ -151,7 +151,7 @@ def update(counts: dict[str, int]) -> None:
 
 
 def check(counts: dict[str, int]) -> list[str]:
-    """A sentence for each case that costs more than it may."""
+    """Return a sentence for each case that exceeds its limit."""
     kept = figures().get(python_version())
     if kept is None:
         return [f"{FIGURES.name} has no figures for Python {python_version()}"]
@@ -165,7 +165,7 @@ def check(counts: dict[str, int]) -> list[str]:
 
 
 def measure(servers: list[Server], cases: list[Case], table: Table) -> dict[str, dict[str, int]]:
-    """Counts by case and server, which are also the rows of the table."""
+    """Count the instructions of each case and server, and add the rows to the table."""
     counts: dict[str, dict[str, int]] = {}
     for case in cases:
         counts[case.name] = {server.name: count(server, case) for server in servers}

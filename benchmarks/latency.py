@@ -1,7 +1,7 @@
-"""What clients that pipeline cost the others: their median and p99 latency, alone and beside one and four flooders.
+"""The effect of pipelining clients on another client: its median and p99 latency, with no, one and four flooders.
 
-Each request costs the application 3 ms of CPU. A flooder keeps 32 requests on their way on one connection. The servers
-are asked in turns, and the figure that counts is the ratio of one run: a slow spell of the machine hits all of them.
+Each request costs the application 3 ms of CPU. A flooder keeps 32 requests in flight on one connection. The servers
+take turns. Compare the ratios of one run only: a slow period of the machine affects all servers.
 
 python benchmarks/latency.py [--seconds 4] [--server ours --server uvicorn-0.54]
 """
@@ -26,7 +26,7 @@ TIMEOUT = 60
 
 
 def flood(port: int, stop: threading.Event) -> None:
-    """Keep requests on their way until the end."""
+    """Keep requests in flight until the end."""
     with socket.create_connection((HOST, port), timeout=TIMEOUT) as connection:
         connection.sendall(REQUEST * AHEAD)
         while not stop.is_set():
@@ -35,7 +35,7 @@ def flood(port: int, stop: threading.Event) -> None:
 
 
 def latencies(port: int, seconds: float) -> list[float]:
-    """Milliseconds from each request to its response, one after the other."""
+    """Send requests one after the other. Returns the milliseconds from each request to its response."""
     found = []
     end = time.monotonic() + seconds
     with socket.create_connection((HOST, port), timeout=TIMEOUT) as connection:

@@ -1,9 +1,9 @@
-"""Does anything stay: 10^6 requests and 10^5 connections of each kind, memory, descriptors and tasks before and after.
+"""Leaks: memory, descriptors and tasks before and after 10^6 requests or 10^5 connections of each kind.
 
 python benchmarks/leaks.py [--requests 1000000] [--connections 100000] [--loop uvloop] [--http httptools] [KIND ...]
 
-Before that as many as it takes until the allocator has what it needs: some 150,000 connections, seen by sampling. From
-then on the resident memory may grow by a byte each, a few pages of noise aside.
+A warm-up comes first, until the allocator has the memory that it needs: about 150,000 connections, found by sampling.
+After it the resident memory may grow by one byte per request or connection, plus a few pages of noise.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from websocket_bytes import HANDSHAKE, frame
 from tests.abuse.victim import HELLO, Victim, read_response
 
 SLOPE = 1.0  # bytes a request
-# What the allocator moves by without anything being kept, in bytes.
+# Bytes by which the memory of the allocator varies without a leak.
 NOISE = 64 * 1024
 WARM_UP = 150_000
 BATCH = 100
@@ -34,7 +34,7 @@ CLOSING = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 def pipelined(victim: Victim, count: int) -> None:
-    """Requests on one connection, a batch at a time."""
+    """Send requests on one connection, one batch at a time."""
     with victim.connect() as connection:
         connection.sendall(HELLO)
         length = len(read_response(connection))
@@ -46,7 +46,7 @@ def pipelined(victim: Victim, count: int) -> None:
 
 
 def keep_alive(victim: Victim, count: int) -> None:
-    """Connections with three requests each."""
+    """Open connections with three requests each."""
     for _ in range(count):
         with victim.connect() as connection:
             for _ in range(3):
@@ -68,7 +68,7 @@ def _once(data: bytes, half_close: bool = False) -> Callable[[Victim, int], None
 
 
 def reset(victim: Victim, count: int) -> None:
-    """Connections that the client resets, with and without a request."""
+    """Open connections that the client resets, with and without a request."""
     for number in range(count):
         connection = victim.connect()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -79,7 +79,7 @@ def reset(victim: Victim, count: int) -> None:
 
 
 def upgrade(victim: Victim, count: int) -> None:
-    """WebSockets with one message, closed by the client."""
+    """Open WebSockets with one message, which the client closes."""
     for _ in range(count):
         with victim.connect() as connection:
             connection.sendall(HANDSHAKE % b"" + frame(0x82, b"xy") + frame(0x88, b"\x03\xe8"))
@@ -87,7 +87,7 @@ def upgrade(victim: Victim, count: int) -> None:
                 pass
 
 
-# Kind -> (what is done, whether its count is that of the requests).
+# Kind -> (function, whether its count is the number of requests and not of connections).
 KINDS: dict[str, tuple[Callable[[Victim, int], None], bool]] = {
     "pipelined": (pipelined, True),
     "failing": (_once(FAILING), True),
@@ -101,7 +101,7 @@ KINDS: dict[str, tuple[Callable[[Victim, int], None], bool]] = {
 
 
 def measure(kind: str, count: int, warm_up: int, options: list[str], table: Table) -> list[str]:
-    """Do it, add a row, and print what is over its bound."""
+    """Run one kind and add a row to the table. Returns what exceeds its bound."""
     run, _ = KINDS[kind]
     with Victim(*options, "--log-level", "critical") as victim:
         descriptors, tasks = victim.descriptors, victim.tasks

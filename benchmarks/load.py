@@ -1,8 +1,8 @@
 """CPU per request, requests per second and p99 under load, for the floor, ours and other servers.
 
 The server is pinned to one core and wrk to another. In each round every server takes its turn with every case, so that
-a slow spell of the machine hits all of them; the medians over the rounds are compared. CPU is that of the server's
-whole process tree, user and system, divided by the requests answered.
+a slow period of the machine affects all of them. The medians over the rounds are compared. CPU is the user and system
+time of the server's whole process tree, divided by the number of responses.
 
 python benchmarks/load.py [--rounds 5] [--seconds 4] [--case get] [--server floor --server ours] [--report]
 """
@@ -30,7 +30,7 @@ FAILED = "failed"
 
 
 class Figures:
-    """What the rounds gave for one server and case."""
+    """The figures of all rounds for one server and case."""
 
     def __init__(self) -> None:
         self.microseconds: list[float] = []
@@ -80,7 +80,7 @@ def rounds(servers: list[Server], cases: list[Case], options: argparse.Namespace
 
 
 def floor_of(table: dict[tuple[str, str], Figures], case: Case, server: Server) -> Figures | None:
-    """A server is compared with the floor of its own event loop."""
+    """Return the floor with the same event loop, with which a server is compared."""
     loop = "floor-asyncio" if server.name.endswith("asyncio") else "floor"
     return table.get((case.name, loop)) or table.get((case.name, "floor"))
 

@@ -1,7 +1,7 @@
-"""Memory of an idle keep-alive connection: what a server costs between requests.
+"""Memory of an idle keep-alive connection: the cost of a connection between requests.
 
-Each connection has answered one request and then stays open. The memory that 2000 of them add to 500 others is divided
-by 2000, so that what the first requests load into memory does not count.
+On each connection the server has answered one request, and the connection stays open. The memory that 2000 connections
+add to 500 others is divided by 2000, so that memory that is allocated only once does not count.
 
 python benchmarks/memory.py [--server floor --server ours] [--report]
 """

@@ -1,10 +1,10 @@
-"""Ten minutes of good, bad, slow and aborting clients against two workers: no answer crossed, none lost.
+"""Ten minutes of good, bad, slow and aborting clients against two workers: no response is crossed or lost.
 
 python benchmarks/mixed_soak.py [--minutes 10] [--workers 2]
 
-Every body carries an id that must come back on the connection that sent it. Fails on a crossed or missing answer, a
-5xx, a traceback in the server's log, or where the p99 of a valid request, asked by a process of its own, is over twice
-what it was while all the traffic was valid.
+Every body has an id that must come back on the connection that sent it. The script fails on a crossed or missing
+response, a 5xx, or a traceback in the server's log. It also fails if the p99 of valid requests, which another process
+sends, is more than twice the p99 during valid traffic only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from websocket_bytes import HANDSHAKE, frame
 from tests.abuse.victim import HELLO, Bystander, Victim
 
 CLIENTS = 8  # of each kind
-ALONE = 60.0  # seconds of valid traffic only, or a tenth of the soak where that is less
+ALONE = 60.0  # seconds of valid traffic only, or a tenth of the soak if that is less
 BAD = [
     b"GET / HTTP/1.1\r\n\r\n",
     b"GET / HTTP/3.0\r\nHost: a\r\n\r\n",
@@ -39,7 +39,7 @@ BAD = [
 
 
 class Soak:
-    """What the clients share: where the server is, until when they go on, and what they have seen."""
+    """The shared state of the clients: the address of the server, the end of the run, and the counts and failures."""
 
     def __init__(self, port: int, end: float) -> None:
         self.port = port
@@ -53,7 +53,7 @@ class Soak:
         return time.monotonic() < self.end
 
     def body(self) -> bytes:
-        """A body of some size that no other request has."""
+        """Make a unique body of a random size."""
         self._next_id += 1
         return b"id=%d;" % self._next_id * random.choice((1, 1, 10, 3000))
 
@@ -76,7 +76,7 @@ def post(body: bytes) -> bytes:
 
 
 async def good(soak: Soak) -> None:
-    """One request after the other, on connections of some length."""
+    """Send one request after the other, on connections with a random number of requests."""
     while soak.on:
         reader, writer = await soak.connect()
         for _ in range(random.randint(1, 50)):
@@ -89,7 +89,7 @@ async def good(soak: Soak) -> None:
 
 
 async def pipelining(soak: Soak) -> None:
-    """Up to twenty requests at once, in pieces that end anywhere."""
+    """Send up to twenty requests at once, in pieces of random sizes."""
     while soak.on:
         reader, writer = await soak.connect()
         bodies = [soak.body() for _ in range(random.randint(2, 20))]
@@ -121,7 +121,7 @@ async def websocket(soak: Soak) -> None:
 
 
 async def bad(soak: Soak) -> None:
-    """A good request, then garbage: the one is answered, and then the other is refused."""
+    """Send a good request, then garbage. The server answers the request, and then refuses the garbage."""
     while soak.on:
         reader, writer = await soak.connect()
         body = soak.body()
@@ -137,7 +137,7 @@ async def bad(soak: Soak) -> None:
 
 
 async def slow(soak: Soak) -> None:
-    """A body that comes a few bytes at a time."""
+    """Send a body a few bytes at a time."""
     while soak.on:
         reader, writer = await soak.connect()
         body = soak.body()[:200]
@@ -150,7 +150,7 @@ async def slow(soak: Soak) -> None:
 
 
 async def aborting(soak: Soak) -> None:
-    """Connections that are reset at any point."""
+    """Reset connections at random points."""
     while soak.on:
         _, writer = await soak.connect()
         data = random.choice(

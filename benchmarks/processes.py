@@ -1,4 +1,4 @@
-"""What the kernel knows about a server's processes: CPU time and memory, read from /proc."""
+"""CPU time and memory of a server's processes, read from /proc."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ KIB = 1024
 
 
 def _stat(pid: int) -> list[str]:
-    # The name is in parentheses and may itself hold blanks and parentheses (proc(5)).
+    # The name is in parentheses and may itself contain blanks and parentheses (proc(5)).
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all its descendants."""
+    """List a process and all its descendants."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -31,18 +31,18 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of the whole tree so far."""
+    """Return the user and system time of the whole process tree so far."""
     return sum(int(ticks) for member in tree(pid) for ticks in _stat(member)[11:13]) / TICK
 
 
 def exact_cpu_seconds(pid: int) -> float:
-    """The same of one process, to the nanosecond (Linux, with scheduler statistics)."""
+    """Return the CPU time of one process, to the nanosecond (Linux, with scheduler statistics)."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def resident_bytes(pid: int) -> int:
-    """Anonymous resident memory of the whole tree: what it allocated, without the files it mapped."""
+    """Return the anonymous resident memory of the whole process tree. Mapped files do not count."""
     total = 0
     for member in tree(pid):
         found = re.search(r"^RssAnon:\s+(\d+) kB", Path(f"/proc/{member}/status").read_text(), re.MULTILINE)

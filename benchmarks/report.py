@@ -1,4 +1,4 @@
-"""Tables, and the page of the documentation that keeps them: docs/benchmarks.md."""
+"""Tables of figures, and the page of the documentation that holds them: docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = ("uvloop", "httptools", "h11", "fastapi")
 
 
 class Table:
-    """A Markdown table whose rows are printed while they come."""
+    """A Markdown table that prints each row when it is added."""
 
     def __init__(self, *titles: str) -> None:
         self.lines: list[str] = []
@@ -54,7 +54,7 @@ def versions(servers: list[Server]) -> str:
 
 
 def report(section: str, table: Table | list[Table], servers: list[Server], note: str = "") -> None:
-    """Replace one section of the page: its tables, and what is needed to repeat them."""
+    """Replace one section of the page: its tables, and the command and the versions to repeat them."""
     tables = table if isinstance(table, list) else [table]
     script = Path(sys.argv[0]).name
     command = shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]])

@@ -1,7 +1,7 @@
-"""What clients notice of restarts: keep-alive connections under load through SIGHUPs, recyclings and killed workers.
+"""The effect of restarts on clients: keep-alive connections under load during SIGHUPs, recyclings and killed workers.
 
-Counts the requests that failed (none of a restart or recycling; of a killed worker only those that it was serving) and
-the longest time that a client waited for an answer.
+Counts the failed requests, and measures the longest time that a client waited for a response. No request may fail
+during a restart or a recycling. If a worker is killed, only the requests that it was serving may fail.
 
 python benchmarks/restarts.py [--clients 50] [--workers 4] [--hups 10] [--recyclings 10] [--kills 3]
 """
@@ -24,7 +24,7 @@ from tests.processes import STARTED, ServerProcess
 from tests.supervisors.clients import load
 
 GONE = r"Finished server process"
-# How long each step may take, in seconds.
+# The time limit of each step, in seconds.
 LIMIT = 120.0
 
 
@@ -42,7 +42,7 @@ def kill(server: ServerProcess, times: int, workers: int) -> None:
     for number in range(1, times + 1):
         os.kill(server.workers[-1], signal.SIGKILL)
         server.wait_stderr(STARTED, count=workers + number, timeout=LIMIT)
-        time.sleep(1)  # it serves for a while
+        time.sleep(1)  # the new worker serves for a while
 
 
 def measure(clients: int, workers: int, what: str, times: int, table: Table) -> bool:
@@ -50,7 +50,7 @@ def measure(clients: int, workers: int, what: str, times: int, table: Table) -> 
     if what == "recyclings":
         options += ["--limit-max-requests", "2000", "--limit-max-requests-jitter", "500"]
     disturb = {"SIGHUPs": hang_up, "recyclings": recycle, "killed workers": kill}[what]
-    # With PYTHONDONTWRITEBYTECODE set, every worker would compile its modules.
+    # If PYTHONDONTWRITEBYTECODE were set, every worker would compile its modules.
     with ServerProcess("tests.supervisors.apps:app", *options, env={"PYTHONDONTWRITEBYTECODE": ""}) as server:
         server.wait_stderr(STARTED, count=workers, timeout=LIMIT)
         time.sleep(1)
@@ -62,7 +62,7 @@ def measure(clients: int, workers: int, what: str, times: int, table: Table) -> 
     table.add(f"{times} {what}", f"{sum(running.served.values()):,}", str(failures), f"{running.longest * 1000:.0f}")
     for failure, count in Counter(running.failures).items():
         print(f"  {count} x {failure}")
-    # A client has one request in flight, and no more than its share of them can be with a killed worker.
+    # Each client has one request in flight. A killed worker can have had no more than its share of these requests.
     return failures <= (clients if what == "killed workers" else 0)
 
 

@@ -1,4 +1,4 @@
-"""The servers under measurement: how each is told to serve a case, with one worker and no access log."""
+"""The measured servers, and the command of each for a case, with one worker and no access log."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tests.processes import free_port, run_program
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
-START_LIMIT = 120.0  # seconds: under callgrind a start takes long
+START_LIMIT = 120.0  # seconds; a server starts slowly under callgrind
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server of the tables.
+    """A server in the tables.
 
-    arguments: of its interpreter, for a case and a port.
-    environment: the name of its own virtual environment, "" for the one that runs this script.
-    distributions: whose versions name it in the tables.
+    arguments: the arguments of its interpreter, for a case and a port.
+    environment: the name of its virtual environment, "" for the environment that runs this script.
+    distributions: the distributions whose versions the tables name.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Server:
         return ", ".join(f"{name} {version}" for name, version in found if version)
 
 
-# The clients of the benchmarks do not answer any.
+# The clients of the benchmarks do not answer pings.
 NO_PINGS = ("--ws-ping-interval", "86400")
 
 
@@ -117,7 +117,7 @@ SERVERS = {
 
 
 def chosen(names: Iterable[str], known: dict[str, Server] = SERVERS) -> list[Server]:
-    """The servers of a command line; those without their environment are left out, and named."""
+    """Return the servers of a command line. Servers without their environment are left out, and their names printed."""
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"no such server: {', '.join(unknown)}; there are {', '.join(known)}")
@@ -132,10 +132,10 @@ def chosen(names: Iterable[str], known: dict[str, Server] = SERVERS) -> list[Ser
 def running(
     server: Server, case: Case, *, prefix: tuple[str, ...] = (), stdout: int | None = subprocess.DEVNULL
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A server process and its port; `prefix` is put before the command (valgrind, taskset)."""
+    """Start a server. Gives the process and its port. `prefix` is put before the command (valgrind, taskset)."""
     port = free_port()
     variables = {"PYTHONHASHSEED": "0", **server.variables}
-    # Ours comes from the checkout, the others from their environments alone.
+    # Our server is imported from the checkout, the others only from their environments.
     folders = [str(HERE)] if server.environment else [str(HERE), str(HERE.parent)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "UVICORN_"))}
     environ |= variables | {"PYTHONPATH": os.pathsep.join(folders)}

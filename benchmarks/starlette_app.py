@@ -1,4 +1,4 @@
-"""Responses of Starlette that depend on what the server offers: `send` that tells of the end (ASGI HTTP 2.4), files."""
+"""Responses of Starlette that use features of the server: `send` that raises after a disconnect, and files."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def file(request: Request) -> FileResponse:
 
 
 async def read_file(request: Request) -> FileResponse:
-    """Without the extension, Starlette reads the file itself."""
+    """Respond without the extension, so that Starlette reads the file itself."""
     request.scope.get("extensions", {}).pop("http.response.pathsend", None)
     return FileResponse(FILE.name)
 

@@ -1,7 +1,7 @@
-"""Time from the start of the process to the first response, and from SIGTERM to its end.
+"""Time from the start of the process to the first response, and from SIGTERM to the end of the process.
 
-The servers take turns; the medians are compared. The last row is `uvicorn --version` over the imports that a command
-line with logging and TLS cannot do without.
+The servers take turns, and the medians are compared. The last row is the time of `uvicorn --version`, divided by the
+time of the imports that every command line with logging and TLS needs.
 
 python benchmarks/startup.py [--rounds 20] [--server floor --server ours] [--report]
 """
@@ -26,14 +26,14 @@ IMPORTS = "import click, asyncio, ssl, logging.config"
 
 
 def start_and_stop(server: Server) -> tuple[float, float]:
-    """Milliseconds to the first response and from SIGTERM to the end of the process."""
+    """Measure the milliseconds to the first response, and from SIGTERM to the end of the process."""
     begin = time.perf_counter()
     with running(server, CASE) as (process, port):
         with closing(socket.create_connection((HOST, port))) as connection:
             connection.sendall(CASE.request(f"{HOST}:{port}"))
             connection.recv(65536)
         started = time.perf_counter()
-        # The keep-alive connection that was just closed is gone before the signal, or its end would be measured too.
+        # The server must notice the closed connection before the signal. Otherwise its end would be measured too.
         time.sleep(0.05)
         signalled = time.perf_counter()
         process.send_signal(signal.SIGTERM)
@@ -44,7 +44,7 @@ def start_and_stop(server: Server) -> tuple[float, float]:
 
 def run_time(server: Server, *arguments: str) -> float:
     begin = time.perf_counter()
-    # Ours is found in the checkout, the others in their environments.
+    # Our server is imported from the checkout, the others from their environments.
     folder = HERE if server.environment else HERE.parent
     subprocess.run([server.python, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return (time.perf_counter() - begin) * 1e3

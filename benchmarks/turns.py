@@ -1,4 +1,4 @@
-"""Servers that run side by side and take turns: each is measured once in a round, and its best round counts."""
+"""Servers that run at the same time and take turns. Each is measured once in a round, and its best round counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from servers import Server, running
 
 @contextmanager
 def pinned() -> Iterator[tuple[str, ...]]:
-    """The server on one core, this process on the others, if there are several."""
+    """Pin the server to one core and this process to the others, if there are several cores."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         yield ()
@@ -25,7 +25,7 @@ def pinned() -> Iterator[tuple[str, ...]]:
 
 
 def best_of(servers: list[Server], case: Case, rounds: int, measure: Callable[[int, int], float]) -> dict[str, float]:
-    """The least that `measure` has found for each server, by its process id and port."""
+    """Return the smallest result of `measure(process id, port)` for each server."""
     best: dict[str, float] = {}
     with pinned() as prefix, ExitStack() as stack:
         started = {server.name: stack.enter_context(running(server, case, prefix=prefix)) for server in servers}

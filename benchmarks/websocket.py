@@ -1,10 +1,10 @@
 """WebSockets: CPU of the server process per echoed message, and memory of an idle connection.
 
-32 connections have one text message in flight each, or sixteen: those are sent at once, after the echo of the last
-sixteen. The servers take turns, round after round, and the best round
-counts; a cost is also given as a multiple of the floor's, which is a bare picows server. Memory is what 1,000 idle
-connections add, without and with permessage-deflate negotiated (and never used). CPU while idle is that of those 1,000
-connections between two pings.
+Each of 32 connections has one or sixteen text messages in flight. Sixteen messages are sent at once, after the echoes
+of the last sixteen. The servers take turns in each round, and the best round counts. A cost is also given as a multiple
+of the cost of the floor, which is a bare picows server. Memory is the memory that 1,000 idle connections add, with and
+without permessage-deflate (negotiated, but never used). CPU while idle is that of these 1,000 connections between two
+pings.
 
 python benchmarks/websocket.py [--server picows --server ours] [--size 32] [--rounds 3] [--report]
 python benchmarks/websocket.py --instructions      instructions per echoed message, as benchmarks/instructions.py counts
@@ -34,7 +34,7 @@ CONNECTIONS = 32
 IDLE_FIRST, IDLE = 200, 1000
 WARM_UP = 0.5  # seconds
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-# Bytes of a message, and messages in flight.
+# The bytes of a message, and the number of messages in flight.
 WORKLOADS = ((32, 1), (32, 16), (1 << 16, 1), (1 << 20, 1))
 
 
@@ -65,7 +65,7 @@ SERVERS = {
 
 
 def measure(pid: int, port: int, size: int, in_flight: int, seconds: float) -> float:
-    """Microseconds of CPU per echoed message."""
+    """Measure the microseconds of CPU per echoed message."""
     data, length = message_of(size) * in_flight, echo_length(size) * in_flight
     with ExitStack() as stack, select.epoll() as poll:
         connections = {}
@@ -95,7 +95,7 @@ def measure(pid: int, port: int, size: int, in_flight: int, seconds: float) -> f
 
 
 def memory(server: Server, extensions: str) -> tuple[float, float]:
-    """KiB per idle connection, and CPU of them all in milliseconds per second."""
+    """Measure the KiB per idle connection, and the CPU of all of them in milliseconds per second."""
     with running(server, CASE) as (process, port), ExitStack() as stack:
 
         def open_more(count: int) -> int:

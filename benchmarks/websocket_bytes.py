@@ -1,4 +1,4 @@
-"""What a WebSocket client sends (RFC 6455)."""
+"""The bytes that a WebSocket client sends (RFC 6455)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HANDSHAKE = (
 
 
 def frame(first: int, payload: bytes, mask: bytes = bytes(4)) -> bytes:
-    """A frame; a mask of zeros leaves the payload as it is."""
+    """Encode a frame. A mask of zeros does not change the payload."""
     size = len(payload)
     if size < 126:
         length = bytes([0x80 | size])
@@ -27,7 +27,7 @@ def frame(first: int, payload: bytes, mask: bytes = bytes(4)) -> bytes:
 
 
 def message_of(size: int, fragments: int = 1) -> bytes:
-    """A text message, with a mask that has to be taken off, in frames of one size."""
+    """Encode a text message in frames of one size, with a mask that the server has to remove."""
     payload = b"x" * (size // fragments)
     firsts = [0x01, *[0x00] * (fragments - 1)]
     firsts[-1] |= 0x80

@@ -1,4 +1,4 @@
-"""The floor for WebSockets: a bare picows echo server, frames in C and no task for an application.
+"""The floor for WebSockets: a bare picows echo server, with frames in C and no task for an application.
 
 python benchmarks/websocket_floor.py PORT      with the interpreter of the environment `picows`
 """

@@ -1,8 +1,8 @@
-"""CPU per request of workloads that no load generator makes: long heads, pipelined requests, chunked uploads, streams.
+"""CPU per request of loads that no load generator produces: long heads, pipelined requests, chunked uploads, streams.
 
 One client sends one request after the other. In each round both servers take their turn with every case, so that a slow
-spell of the machine hits both; what counts is the ratio, the median over the rounds. CPU is that of the server's
-process, user and system.
+period of the machine affects both. Compare the ratios, which are medians over the rounds. CPU is the user and system
+time of the server's process.
 
 python benchmarks/workloads.py [--rounds 7] [--case events] [--server ours --server uvicorn-0.54] [--report SECTION]
 """
@@ -24,20 +24,20 @@ DEFAULT_CASES = [
     *("get", "installed", "fields", "cookies", "pipelined", "escapes", "proxied", "post-large", "close"),
     *("stream", "events", "download", "upload-16k", "upload-64", "upload-1"),
 ]
-# CPU seconds of one turn, at least.
+# The minimum CPU seconds of one turn.
 TURN = 0.1
 NOTE = "CPU microseconds of the server's process per request; the ratio to the last column. Medians of {rounds} rounds."
 
 
 def turn(server_pid: int, case: Case, port: int, length: int, times: int) -> float:
-    """CPU microseconds per request."""
+    """Measure the CPU microseconds per request."""
     before = exact_cpu_seconds(server_pid)
     request(case, port, times, length)
     return (exact_cpu_seconds(server_pid) - before) / times / case.pipelined * 1e6
 
 
 def measure(servers: list[Server], case: Case, rounds: int) -> list[list[float]]:
-    """The figures of each server, round by round."""
+    """Measure all rounds. Returns the figures of each server."""
     with ExitStack() as stack:
         started = [stack.enter_context(running(server, case)) for server in servers]
         lengths = [answer_length(case, port) for _, port in started]

@@ -1,4 +1,4 @@
-"""Load, made by wrk: one thread, pinned to its own core, the result read from a line of its script."""
+"""Load from wrk: one thread, pinned to its own core. A line that the Lua script prints has the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """requests answered in seconds; p99: the latency in milliseconds that one request in a hundred exceeded."""
+    """The number of requests answered in `seconds`. p99: the latency (ms) that one request in a hundred exceeded."""
 
     requests: int
     seconds: float
@@ -31,7 +31,7 @@ class Load:
 
 
 def pinned(core: int) -> tuple[str, ...]:
-    """The prefix that pins a command to a core, where the machine has more than one."""
+    """Return the prefix that pins a command to a core, if the machine has more than one core."""
     return ("taskset", "--cpu-list", str(core)) if (os.cpu_count() or 1) > 1 else ()
 
 
@@ -44,9 +44,9 @@ def script(case: Case) -> str:
 
 
 def load(case: Case, url: str, *, connections: int, seconds: float) -> Load:
-    """Run wrk against a server for a time.
+    """Run wrk against a server for some seconds.
 
-    RuntimeError: a request failed, so that the figures would not be those of the case.
+    RuntimeError: a request failed, so the figures are not those of the case.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "case.lua")

@@ -1,4 +1,4 @@
-"""Django in one file, served as ASGI.
+"""Django in one file, as an ASGI application.
 
 pip install django
 uvicorn examples.django_app:app

@@ -15,7 +15,7 @@ async def app(scope, receive, send):
 
 async def lifespan(scope, receive, send):
     assert (await receive())["type"] == "lifespan.startup"
-    # A connection pool would be opened here; each request finds it in its scope["state"].
+    # A real application would open a connection pool here. Each request finds it in scope["state"].
     scope["state"]["requests"] = itertools.count(1)
     await send({"type": "lifespan.startup.complete"})
     assert (await receive())["type"] == "lifespan.shutdown"

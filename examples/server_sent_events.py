@@ -1,4 +1,4 @@
-"""A page that shows server-sent events; the stream ends by itself when the server stops.
+"""A page that shows server-sent events. The stream ends by itself when the server stops.
 
 uvicorn examples.server_sent_events:app
 """
@@ -17,7 +17,7 @@ PAGE = b"""<!doctype html>
 </script>
 """
 
-# Seconds between two events. Without an event, the stream sends a comment this often: proxies cut silent streams.
+# Seconds between two events. If there is no event, the stream sends a comment, because proxies cut silent streams.
 INTERVAL = 1.0
 
 
@@ -36,7 +36,7 @@ async def stream(scope, receive, send):
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"retry: 1000\n\n", "more_body": True})
-    # What ends the stream: the client has gone, or the server stops. Other servers do not announce the second.
+    # The stream ends if the client has disconnected, or if the server stops. Other servers do not announce the second.
     ends = [asyncio.ensure_future(wait_for_disconnect(receive))]
     shutdown = scope.get("extensions", {}).get("uvicorn.shutdown")
     if shutdown is not None:

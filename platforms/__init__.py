@@ -1,1 +1,1 @@
-"""The suite on interpreters, processors and systems that this machine is not: `make platforms`."""
+"""The suite on other interpreters, processors and systems than this machine's: `make platforms`."""

@@ -1,4 +1,4 @@
-"""Run what can be run here of every platform, and print a table.
+"""Run the checks of every platform that this machine can run, and print a table.
 
 python -m platforms [--folder FOLDER] [NAME ...]
 """
@@ -37,7 +37,7 @@ def main() -> None:
         sys.exit("Root is needed: debootstrap, mount and chroot are used.")
     if missing := [package for program, package in NEEDED.items() if shutil.which(program) is None]:
         sys.exit(f"Missing Debian packages: {', '.join(missing)}.")
-    # Whatever ends us, what is mounted has to be unmounted.
+    # SIGTERM must raise an exception, so that all file systems are unmounted.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     base = arguments.folder.resolve()
     built = packages.build(base / "packages")
@@ -48,7 +48,7 @@ def main() -> None:
             verdict = "ok" if outcome.passed else "FAILED"
             detail = outcome.detail
             if not outcome.passed:
-                # At once, since the other platforms may take an hour.
+                # Printed at once, because the other platforms may take an hour.
                 report = base / re.sub(r"[^\w.]+", "-", f"{name} {outcome.check}.log")
                 report.write_text(outcome.detail, encoding="utf-8")
                 detail = f"see {report}"

@@ -15,7 +15,8 @@ NAME = "aarch64"
 PYTHON = "/usr/bin/python3.13"
 SITE = "usr/local/lib/python3.13/dist-packages"
 REGISTRY = Path("/proc/sys/fs/binfmt_misc")
-# The first bytes of such a program, which of them count, and F: the emulator is opened now, so that a chroot finds it.
+# The first bytes of an aarch64 program, and a mask of the bits that count. The flag F below opens the emulator at
+# registration, so that it also works in a chroot.
 MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
 MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 EMULATOR = "/usr/bin/qemu-aarch64-static"
@@ -23,7 +24,7 @@ EMULATOR = "/usr/bin/qemu-aarch64-static"
 
 @contextlib.contextmanager
 def emulated() -> Iterator[None]:
-    """The kernel starts programs for this processor under qemu, for the time of the block unless it does anyway."""
+    """Make the kernel start aarch64 programs under qemu while the block runs, unless it already does."""
     if not (REGISTRY / "register").exists():
         run("mount", "-t", "binfmt_misc", "binfmt_misc", REGISTRY)
     if any((REGISTRY / name).exists() for name in ("qemu-aarch64", "uvicorn-aarch64")):
@@ -42,7 +43,7 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
     try:
         chroot.create()
         include = folder / "usr" / "include"
-        # Last, for Python's own headers alone: those of the C library are the compiler's.
+        # This folder is last, and only for Python's headers. The headers of the C library come from the compiler.
         headers = (f"-I{include / 'python3.13'}", "-idirafter", str(include))
         suffix = ".cpython-313-aarch64-linux-gnu.so"
         tag = "cp313-cp313-manylinux_2_28_aarch64"
@@ -69,6 +70,6 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
 
 
 def copy_script(chroot: Chroot) -> None:
-    """Put the script that is run there beside the tests."""
+    """Copy the script that runs on the platform beside the tests."""
     script = Path(__file__).with_name("served_request.py")
     (chroot.folder / "opt" / "suite" / script.name).write_bytes(script.read_bytes())

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from platforms.command import run
 
-# What a program in the folder shares with the machine: devices, terminals, processes, name resolution, trusted
-# certificates. In this order, and private: what is mounted in a folder of another mount would appear there too.
+# A program in the folder shares these with the machine: devices, terminals, processes, name resolution and trusted
+# certificates. The mounts are made in this order, and are private: otherwise a mount within another mount would appear
+# on the machine too.
 MOUNTS = {
     "dev": ["--bind", "--make-private", "/dev"],
     "dev/pts": ["--bind", "--make-private", "/dev/pts"],
@@ -18,12 +19,12 @@ MOUNTS = {
     "sys": ["-t", "sysfs", "sysfs"],
 }
 SHARED_FILES = ["etc/resolv.conf", "etc/hosts", "etc/ssl/certs/ca-certificates.crt"]
-# Of the machine's environment only what says how to reach the network.
+# The only variables of the machine's environment that are kept: those for the access to the network.
 KEPT_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")
 
 
 def mirror() -> str:
-    """Where packages come from: DEBIAN_MIRROR, or what this machine's own apt uses for Debian's main archive."""
+    """Return the mirror for packages: DEBIAN_MIRROR, or the mirror of Debian's main archive in this machine's apt."""
     chosen = os.environ.get("DEBIAN_MIRROR")
     if chosen:
         return chosen
@@ -39,11 +40,12 @@ class Chroot:
     """A Debian release in a folder.
 
     Args:
-        folder: where it is, or will be.
+        folder: the folder of the release, which need not exist yet.
         release: the name of the Debian release.
-        packages: what is installed beside the essential ones.
-        architecture: Debian's name of the processor, where it is not this machine's. Such a folder is unpacked and not
-            configured, which is enough to run an interpreter, and takes seconds where an emulator takes an hour.
+        packages: the packages to install in addition to the essential packages.
+        architecture: Debian's name of the processor, if it differs from this machine's. The packages of such a folder
+            are unpacked and not configured. This is enough to run an interpreter. It takes seconds, while to configure
+            them under an emulator would take an hour.
     """
 
     def __init__(self, folder: Path, release: str, packages: Sequence[str], architecture: str | None = None) -> None:
@@ -53,14 +55,14 @@ class Chroot:
         self.architecture = architecture
 
     def create(self) -> None:
-        """Make it, unless it is there."""
+        """Create the folder, unless it exists."""
         done = self.folder / ".complete"
         if done.exists():
             return
         options = ["--variant=minbase", f"--include={','.join(self.packages)}"]
         if self.architecture is not None:
             options += ["--foreign", f"--arch={self.architecture}"]
-        # A release that debootstrap is older than is made like the newest one that it knows.
+        # A release that debootstrap does not know is made like the newest release that it knows.
         script = [] if Path("/usr/share/debootstrap/scripts", self.release).exists() else ["sid"]
         run("debootstrap", *options, self.release, self.folder, mirror(), *script)
         if self.architecture is not None:
@@ -70,7 +72,7 @@ class Chroot:
 
     @contextlib.contextmanager
     def mounted(self) -> Iterator[None]:
-        """Its file systems mounted, for the time of the block."""
+        """Mount the shared file systems while the block runs."""
         for name in SHARED_FILES:
             target = self.folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,14 +86,14 @@ class Chroot:
             yield
 
     def fresh(self, name: str) -> Path:
-        """An empty folder below /opt in it; as the machine sees it."""
+        """Make an empty folder below /opt in the chroot. Returns its path on the machine."""
         folder = self.folder / "opt" / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
 
     def run(self, *command: object, cwd: str = "/", env: Mapping[str, str] | None = None, check: bool = True) -> str:
-        """Run a command in it; what it printed. Arguments and errors as for `platforms.command.run`."""
+        """Run a command in the chroot. Returns its output. Arguments and errors as for `platforms.command.run`."""
         kept = [f"{name}={os.environ[name]}" for name in KEPT_VARIABLES if name in os.environ]
         given = [f"{name}={value}" for name, value in (env or {}).items()]
         path = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/lib/wine"

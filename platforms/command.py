@@ -5,24 +5,24 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-PATIENCE = 3600.0  # seconds; an emulated processor is thirty times slower
+PATIENCE = 3600.0  # seconds; an emulated processor is about thirty times slower
 
 
 class CommandFailed(Exception):
-    """A command that was not expected to fail has; the message is what it printed."""
+    """A command failed unexpectedly. The message is its output."""
 
 
 def run(*command: object, cwd: Path | None = None, env: Mapping[str, str] | None = None, check: bool = True) -> str:
-    """Run a command; what it printed.
+    """Run a command. Returns its output.
 
     Args:
         command: the program and its arguments.
         cwd: the working directory.
-        env: variables added to the environment, in which those of Python and of the server are left out.
+        env: variables to add to the environment. The variables of Python and of the server are left out.
         check: whether an exit code other than 0 is an error.
 
     Raises:
-        CommandFailed: it was.
+        CommandFailed: the exit code was an error.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("UVICORN_", "PYTHON"))}
     done = subprocess.run(

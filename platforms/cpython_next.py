@@ -1,4 +1,4 @@
-"""CPythons that are newer than this machine's: the source distribution, compiled on Debian, and the whole suite."""
+"""Newer releases of CPython: the source distribution, compiled on Debian, and the whole suite."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from platforms.outcome import Outcome
 from platforms.packages import Packages
 from platforms.suite import installed_suite
 
-# The Debian release after trixie has them all.
+# The Debian release after trixie has all of these interpreters.
 RELEASE = "forky"
 
 

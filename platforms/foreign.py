@@ -1,4 +1,4 @@
-"""Packages for a system on which pip is not run: chosen and unpacked by this machine's."""
+"""Packages for a system on which pip cannot run: the pip of this machine chooses and unpacks them."""
 
 import sys
 from pathlib import Path
@@ -13,14 +13,15 @@ TOOLS = ["pytest", "pytest-timeout", "hypothesis<6.156", "httpx", "wsproto"]
 
 
 def install(wheel: Path, packages: Packages, target: Path, tags: list[str], markers: dict[str, str]) -> None:
-    """Unpack `wheel`, the extra `standard` and what the tests need, into the folder `target`.
+    """Unpack `wheel`, the extra `standard` and the requirements of the tests into the folder `target`.
 
     Args:
-        wheel: ours.
-        packages: where it was built; nothing else is called `uvicorn`.
-        target: the folder.
+        wheel: the wheel of the server.
+        packages: the archives among which the wheel was built, so that pip finds no other `uvicorn`.
+        target: the folder to unpack into.
         tags: the system's platform tags.
-        markers: where the system's environment markers differ from this machine's (pip evaluates these for itself).
+        markers: the environment markers of the system that differ from this machine's. pip evaluates the markers for
+            this machine.
     """
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]

@@ -8,13 +8,13 @@ from platforms.command import CommandFailed
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check on one platform.
+    """The result of one check on one platform.
 
     Attributes:
-        platform: its name.
-        check: what was tried.
-        passed: whether it went well.
-        detail: the last line of what was printed; where it failed, all of it.
+        platform: the name of the platform.
+        check: the name of the check.
+        passed: whether the check passed.
+        detail: the last line of the output, or all of the output if the check failed.
     """
 
     platform: str
@@ -28,20 +28,20 @@ class Outcome:
 
     @classmethod
     def of_version(cls, platform: str, printed: str, build: str) -> "Outcome":
-        """Judge what `uvicorn --version` prints: the build has to be the expected one."""
+        """Judge the output of `uvicorn --version`, which must name the expected build."""
         lines = [line for line in printed.splitlines() if line.startswith(("Running", "Speedups"))]
         passed = len(lines) == 2 and lines[1].startswith(f"Speedups: {build}")
         return cls(platform, "uvicorn --version", passed, " ".join(lines) if passed else printed)
 
     @classmethod
     def of_suite(cls, platform: str, check: str, printed: str) -> "Outcome":
-        """Judge what pytest prints."""
+        """Judge the output of pytest."""
         summaries = re.findall(r"^=* ?((?:\d+ \w+,? ?)+ in [\d.]+s.*?) ?=*$", printed, re.MULTILINE)
         passed = bool(summaries) and re.search(r"\b(failed|errors?)\b", summaries[-1]) is None
         return cls(platform, check, passed and "passed" in summaries[-1], summaries[-1] if passed else printed)
 
     @classmethod
     def of_request(cls, platform: str, check: str, printed: str) -> "Outcome":
-        """Judge what `platforms.served_request` prints."""
+        """Judge the output of `platforms.served_request`."""
         passed = "served" in printed.splitlines()[-1:]
         return cls(platform, check, passed, "200, and a WebSocket message" if passed else printed)

@@ -1,4 +1,4 @@
-"""What is tried: the source distribution, the wheels made from it, and the tests."""
+"""The archives under test: the source distribution, the wheels that are built from it, and the tests."""
 
 import base64
 import email
@@ -26,8 +26,8 @@ class Packages:
     Attributes:
         sdist: the source distribution.
         pure: the wheel without speedups.
-        source: the source distribution, unpacked.
-        translated: module name -> its C source.
+        source: the unpacked source distribution.
+        translated: module name -> C source of the module.
     """
 
     sdist: Path
@@ -37,7 +37,7 @@ class Packages:
 
     def copy_suite(self, folder: Path) -> None:
         """Copy the tests, without the package."""
-        # As for the wheels of a release.
+        # The copy has the same files as for the wheels of a release.
         settings = tomllib.loads((self.source / "pyproject.toml").read_text(encoding="utf-8"))
         for name in settings["tool"]["cibuildwheel"]["test-sources"]:
             item = self.source / name
@@ -59,7 +59,7 @@ def build(folder: Path) -> Packages:
     run(sys.executable, "setup.py", "build_ext", cwd=source, env={"UVICORN_BUILD_SPEEDUPS": "require"})
     translated = {}
     for path in (source / "build" / "cython").rglob("*.c"):
-        # Cython writes the name of the module at the top of what it translates.
+        # Cython writes the name of the module at the top of the C source.
         found = re.search(r'"name": "([\w.]+)"', path.read_text(encoding="utf-8")[:4000])
         assert found is not None, path
         translated[found[1]] = path
@@ -68,13 +68,13 @@ def build(folder: Path) -> Packages:
 
 @dataclass(frozen=True)
 class Target:
-    """A system that this machine compiles for.
+    """A system for which this machine compiles.
 
     Attributes:
-        triple: zig's name for it.
-        suffix: of an extension module.
-        tag: of a wheel.
-        options: further options of the C compiler.
+        triple: zig's name of the system.
+        suffix: the suffix of an extension module.
+        tag: the platform tag of a wheel.
+        options: more options of the C compiler.
     """
 
     triple: str
@@ -84,7 +84,7 @@ class Target:
 
 
 def cross_wheel(packages: Packages, target: Target) -> Path:
-    """Compile the speedups for another system and put them into a wheel beside the pure build."""
+    """Compile the speedups for another system, and add them to the pure build in a wheel."""
     folder = packages.source.parent / target.triple
     folder.mkdir(exist_ok=True)
     modules = {}
@@ -116,7 +116,7 @@ def cross_wheel(packages: Packages, target: Target) -> Path:
 
 
 def _retagged(content: bytes, tag: str) -> bytes:
-    """A WHEEL file for another system (binary distribution format, PEP 427)."""
+    """Write a WHEEL file for another system (binary distribution format, PEP 427)."""
     message = email.message_from_bytes(content, policy=email.policy.compat32)
     message.replace_header("Root-Is-Purelib", "false")
     message.replace_header("Tag", tag)

@@ -1,4 +1,4 @@
-"""PyPy for Python 3.11, of Debian trixie: the pure wheel and the whole suite."""
+"""PyPy 3.11 of Debian trixie: the pure wheel and the whole suite."""
 
 from collections.abc import Iterator
 from pathlib import Path

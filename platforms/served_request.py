@@ -1,4 +1,4 @@
-"""Run on the platform: one request and one WebSocket message to a server in a process of its own.
+"""Runs on the platform: sends one request and one WebSocket message to a server in a child process.
 
 python served_request.py LOOP
 """
@@ -10,7 +10,7 @@ from tests import processes
 REQUEST = b"GET /hello HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n"
 
 
-PATIENCE = 300.0  # seconds, for an emulator on a busy machine
+PATIENCE = 300.0  # seconds, enough for an emulator on a busy machine
 
 
 def main(loop: str) -> None:

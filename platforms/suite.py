@@ -1,4 +1,4 @@
-"""The whole suite in a chroot that can install packages itself."""
+"""The whole suite, in a chroot that can install packages itself."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from platforms.command import CommandFailed
 from platforms.outcome import Outcome
 from platforms.packages import Packages
 
-# What the build and the tests are told about the build.
+# The variables that select the build, for the build and for the tests.
 SPEEDUPS = {
     "compiled": {"UVICORN_BUILD_SPEEDUPS": "require", "UVICORN_SPEEDUPS": "require"},
     "pure": {"UVICORN_BUILD_SPEEDUPS": "no", "UVICORN_SPEEDUPS": "auto"},
@@ -21,12 +21,12 @@ def installed_suite(
     """Install `archive` for the interpreter `python` of the chroot and run the suite against it.
 
     Args:
-        name: of the platform.
-        chroot: where.
-        packages: where the tests are.
+        name: the name of the platform.
+        chroot: the chroot in which the suite runs.
+        packages: the archives, with the tests.
         archive: the wheel or the source distribution.
         python: the interpreter.
-        build: "compiled" or "pure", the build that has to run.
+        build: the build that has to run, "compiled" or "pure".
     """
     env = SPEEDUPS[build]
     check = "install"
@@ -39,7 +39,7 @@ def installed_suite(
             chroot.run(python, "-m", "venv", "--clear", "/opt/venv")
             pip = ["/opt/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
             chroot.run(*pip, "install", "--upgrade", "pip>=25.1")
-            # The cffi that is a part of PyPy asks for pycparser, which is none.
+            # PyPy includes cffi, which requires pycparser, but PyPy does not include pycparser.
             requirements = [f"/opt/suite/{archive.name}[standard]", "--group", "test", "pycparser"]
             chroot.run(*pip, "install", *requirements, cwd="/opt/suite", env=env)
             yield Outcome.of_version(name, chroot.run("/opt/venv/bin/uvicorn", "--version", env=env), build)

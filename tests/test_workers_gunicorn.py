@@ -134,10 +134,8 @@ def test_an_application_that_cannot_start_stops_gunicorn(worker: str, tmp_path: 
     server._ready = False
     server.env[FAILS] = "1"
     with server:
-        assert server.wait() in {
-            1,
-            3,
-        }  # the exit code of gunicorn is 3 if it handles the first failure before the second
+        # The exit code of gunicorn is 3 if it handles the first failure before the second.
+        assert server.wait() in {1, 3}
         assert "Application startup failed. Exiting." in server.stderr
 
 

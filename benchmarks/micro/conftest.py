@@ -1,4 +1,4 @@
-"""Both builds for each benchmark, and how far they are apart."""
+"""Runs each benchmark on both builds, and prints the ratio."""
 
 from collections import defaultdict
 
@@ -9,7 +9,7 @@ from uvicorn import _speedups
 
 @pytest.fixture(params=["pure", "compiled"])
 def speedups(request):
-    """The names of one build of the speedups."""
+    """The public names of one build of the speedups."""
     try:
         return _speedups.load(request.param)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Building request heads, framing responses, decoding chunks, putting access lines together, WebSocket frames."""
+"""Reading request heads, framing responses, decoding chunks, formatting access lines, WebSocket frames."""
 
 import itertools
 
@@ -38,7 +38,7 @@ CHUNKED_BODY = b"64\r\n" + b"x" * 100 + b"\r\n"
 
 
 def read(reader, data):
-    """Read a request; its head."""
+    """Read a request. Returns its head."""
     reader.feed(data)
     head = reader.next()
     assert reader.next() is None

@@ -26,7 +26,7 @@ up() {
 }
 
 down() {
-    # What was made of them is deleted, also if `up` has failed halfway.
+    # This deletes all that exist, even if `up` has failed halfway.
     for machine in one two three balancer; do
         if [ -e "/run/netns/$prefix$machine" ]; then ip netns delete "$prefix$machine"; fi
     done
