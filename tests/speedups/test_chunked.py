@@ -56,7 +56,7 @@ def test_data_in_three_reads(speedups: Any) -> None:
 @pytest.mark.parametrize(
     ("coded", "state"), [(b"5", SIZE), (b"5\r\nhe", DATA), (b"5\r\nhello", DATA_END), (b"5\r\nhello\r", DATA_END)]
 )
-def test_unfinished(speedups: Any, coded: bytes, state: int) -> None:
+def test_does_not_end_an_unfinished_body(speedups: Any, coded: bytes, state: int) -> None:
     assert decode(speedups, coded)[1:] == (state, len(coded))
 
 
@@ -71,7 +71,7 @@ def test_starts_at_the_given_place(speedups: Any) -> None:
     "line",
     [b"", b"x", b"-5", b"0x5", b" 5", b"5 ", b"5,", b"5;", b"5;=", b'5;a="', b"5;a=", b"5;a=\x01", b"5\r", b"5_0"],
 )
-def test_malformed(speedups: Any, line: bytes) -> None:
+def test_refuses_malformed_sizes_and_extensions(speedups: Any, line: bytes) -> None:
     with pytest.raises(RequestRejected, match="malformed chunk size or extension") as caught:
         decode(speedups, line + b"\r\nhello\r\n")
     assert caught.value.status == 400

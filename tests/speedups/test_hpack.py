@@ -185,7 +185,7 @@ def test_a_long_integer_may_have_zeros(decoder: Any) -> None:
         b"\x00\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a",
     ],
 )
-def test_integers_that_are_too_large_or_unfinished(decoder: Any, block: bytes) -> None:
+def test_refuses_integers_that_are_too_large_or_unfinished(decoder: Any, block: bytes) -> None:
     with pytest.raises(HpackError, match="an integer that is too large or incomplete"):
         decoder.decode(block)
 
@@ -194,13 +194,13 @@ def test_integers_that_are_too_large_or_unfinished(decoder: Any, block: bytes) -
 
 
 @pytest.mark.parametrize("block", [b"\x00", b"\x00\x01a", b"\x01", b"\x40\x00", b"\x10"])
-def test_a_block_that_ends_within_a_field(decoder: Any, block: bytes) -> None:
+def test_refuses_a_block_that_ends_within_a_field(decoder: Any, block: bytes) -> None:
     with pytest.raises(HpackError, match="a block that ends within a field"):
         decoder.decode(block)
 
 
 @pytest.mark.parametrize("block", [b"\x00\x02a", b"\x00\x01a\x03bc", b"\x01\x81", b"\x01\xfe" + b"a" * 125])
-def test_a_string_longer_than_its_block(decoder: Any, block: bytes) -> None:
+def test_refuses_a_string_longer_than_its_block(decoder: Any, block: bytes) -> None:
     with pytest.raises(HpackError, match="a string that is longer than its block"):
         decoder.decode(block)
 
@@ -229,25 +229,25 @@ def pairs_of_bytes() -> Iterable[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("coded", [b"\xff" * 4, b"\x1f\xff\xff\xff\xff", b"\xff\xff\xff\xfc", b"\xff\xff\xff\xff\xff"])
-def test_eos_within_a_string(module: ModuleType, coded: bytes) -> None:
+def test_refuses_eos_within_a_string(module: ModuleType, coded: bytes) -> None:
     with pytest.raises(HpackError):
         module.decode_huffman(coded, 0, len(coded))
 
 
-def test_eos_and_more_within_a_string(module: ModuleType) -> None:
+def test_refuses_eos_before_the_end_of_a_string(module: ModuleType) -> None:
     """Thirty one-bits are EOS, whatever follows."""
     with pytest.raises(HpackError, match="EOS within a Huffman-coded string"):
         module.decode_huffman(b"\xff\xff\xff\xfd\xff", 0, 5)
 
 
 @pytest.mark.parametrize("coded", [b"\x1f\xff", b"\xff", b"\xff\xff", b"\xff\xff\xff", b"\x1f\xff\xff"])
-def test_padding_of_a_byte_and_more(module: ModuleType, coded: bytes) -> None:
+def test_refuses_padding_of_a_byte_and_more(module: ModuleType, coded: bytes) -> None:
     with pytest.raises(HpackError, match="a Huffman-coded string ends within a code"):
         module.decode_huffman(coded, 0, len(coded))
 
 
 @pytest.mark.parametrize("coded", [b"\x18", b"\x1e", b"\x1d", b"\x10"])
-def test_padding_that_is_not_ones(module: ModuleType, coded: bytes) -> None:
+def test_refuses_padding_that_is_not_ones(module: ModuleType, coded: bytes) -> None:
     """The string has the code of "a", padded with zeros."""
     with pytest.raises(HpackError, match="the padding of a Huffman-coded string is not ones"):
         module.decode_huffman(coded, 0, len(coded))
@@ -276,7 +276,7 @@ def test_the_static_table(decoder: Any) -> None:
 
 
 @pytest.mark.parametrize("block", [b"\x80", b"\xbe", b"\xff\x00", b"\x7e\x01a", b"\x0f\x2f\x01a", b"\x1f\x80\x7f\x01a"])
-def test_an_index_outside_the_tables(decoder: Any, block: bytes) -> None:
+def test_refuses_an_index_outside_the_tables(decoder: Any, block: bytes) -> None:
     with pytest.raises(HpackError, match="an index outside of the tables"):
         decoder.decode(block)
 
@@ -361,7 +361,7 @@ def test_size_updates(decoder: Any) -> None:
         decoder.decode(b"\xbf")
 
 
-def test_a_size_update_above_the_maximum(decoder: Any) -> None:
+def test_refuses_a_size_update_above_the_maximum(decoder: Any) -> None:
     decoder.decode(b"\x3f\xe1\x1f")
     with pytest.raises(HpackError, match="a table size above the maximum"):
         decoder.decode(b"\x3f\xe2\x1f")
@@ -370,7 +370,7 @@ def test_a_size_update_above_the_maximum(decoder: Any) -> None:
 
 
 @pytest.mark.parametrize("block", [b"\x82\x20", literal(b"a", b"b") + b"\x20", b"\x20\x82\x3f\xe1\x1f"])
-def test_a_size_update_after_a_field(decoder: Any, block: bytes) -> None:
+def test_refuses_a_size_update_after_a_field(decoder: Any, block: bytes) -> None:
     with pytest.raises(HpackError, match="a table size update after the beginning of a block"):
         decoder.decode(block)
 

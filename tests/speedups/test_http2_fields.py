@@ -107,33 +107,33 @@ def test_requests_that_repeat(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("field", START, ids=lambda field: field[0].decode())
-def test_a_pseudo_field_twice(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_refuses_a_pseudo_field_twice(reader: Any, field: tuple[bytes, bytes]) -> None:
     assert refused(reader, [*START, field]) == (400, "a pseudo-header field that is given twice")
 
 
 @pytest.mark.parametrize("field", START, ids=lambda field: field[0].decode())
-def test_a_pseudo_field_after_a_field(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_refuses_a_pseudo_field_after_a_field(reader: Any, field: tuple[bytes, bytes]) -> None:
     section = [other for other in START if other is not field] + [(b"x-a", b"b"), field]
     assert refused(reader, section) == (400, "a pseudo-header field after other fields")
 
 
 @pytest.mark.parametrize("field", [HOST, (b"cookie", b"a"), (b"content-length", b"0"), (b"priority", b"i")])
-def test_a_pseudo_field_after_a_known_field(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_refuses_a_pseudo_field_after_a_known_field(reader: Any, field: tuple[bytes, bytes]) -> None:
     assert refused(reader, [*START[:3], field, AUTHORITY]) == (400, "a pseudo-header field after other fields")
 
 
 @pytest.mark.parametrize("name", [b":status", b":x", b":", b":Path", b":method "])
-def test_an_unknown_pseudo_field(reader: Any, name: bytes) -> None:
+def test_refuses_an_unknown_pseudo_field(reader: Any, name: bytes) -> None:
     assert refused(reader, [*START, (name, b"200")]) == (400, "a pseudo-header field that requests do not have")
 
 
 @pytest.mark.parametrize("field", START[:3], ids=lambda field: field[0].decode())
-def test_a_missing_pseudo_field(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_refuses_a_missing_pseudo_field(reader: Any, field: tuple[bytes, bytes]) -> None:
     reason = "a pseudo-header field is missing, or does not fit the method"
     assert refused(reader, [other for other in START if other is not field]) == (400, reason)
 
 
-def test_no_field_at_all(reader: Any) -> None:
+def test_refuses_a_section_without_fields(reader: Any) -> None:
     assert refused(reader, [])[0] == 400
 
 
@@ -166,7 +166,7 @@ def test_schemes(reader: Any, scheme: bytes) -> None:
 @pytest.mark.parametrize(
     "path", [b"", b"a", b"http://a.example/", b"/a b", b"/\x00", b"/\r\n", b"/\xe9", b"/a#b", b"/\t"]
 )
-def test_malformed_paths(reader: Any, path: bytes) -> None:
+def test_refuses_malformed_paths(reader: Any, path: bytes) -> None:
     reason = ":path does not begin with a slash, or has a control character or a fragment"
     assert refused(reader, [METHOD, SCHEME, (b":path", path), AUTHORITY]) == (400, reason)
 
@@ -189,7 +189,7 @@ def test_the_asterisk_is_for_options(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("authority", [b"", b"u@a", b"a/b", b"a b", b"a\x00", b"[::1", b"a, b", b"%4"])
-def test_malformed_authorities(reader: Any, authority: bytes) -> None:
+def test_refuses_malformed_authorities(reader: Any, authority: bytes) -> None:
     assert refused(reader, [*START[:3], (b":authority", authority)]) == (400, "malformed :authority")
     if authority and b"\x00" not in authority:
         assert refused(reader, [*START[:3], (b"host", authority)]) == (400, "malformed Host field")
@@ -227,12 +227,12 @@ def test_a_host_and_an_authority(reader: Any, scheme: bytes, authority: bytes, h
         assert refused(reader, section) == (400, "a Host field that differs from :authority")
 
 
-def test_neither_authority_nor_host(reader: Any) -> None:
+def test_refuses_a_request_with_neither_authority_nor_host(reader: Any) -> None:
     assert refused(reader, START[:3]) == (400, "neither :authority nor Host")
 
 
 @pytest.mark.parametrize("start", [START, START[:3]])
-def test_two_hosts(reader: Any, start: Section) -> None:
+def test_refuses_two_hosts(reader: Any, start: Section) -> None:
     assert refused(reader, [*start, HOST, HOST]) == (400, "more than one Host or Content-Length field")
 
 
@@ -252,12 +252,12 @@ def test_connect(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("others", [[SCHEME], [PATH], [SCHEME, PATH]])
-def test_connect_with_further_pseudo_fields(reader: Any, others: Section) -> None:
+def test_refuses_connect_with_further_pseudo_fields(reader: Any, others: Section) -> None:
     section = [CONNECT, (b":authority", b"a.example:80"), *others]
     assert refused(reader, section) == (400, "a CONNECT with pseudo-header fields other than :authority")
 
 
-def test_connect_with_missing_pseudo_fields(reader: Any) -> None:
+def test_refuses_connect_with_missing_pseudo_fields(reader: Any) -> None:
     assert refused(reader, [CONNECT]) == (400, "a CONNECT with pseudo-header fields other than :authority")
     assert refused(reader, [CONNECT, HOST]) == (400, "a CONNECT with pseudo-header fields other than :authority")
     for authority in (b"a.example", b"a.example:"):
@@ -274,12 +274,12 @@ def test_a_protocol(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("protocol", [b"", b"a b", b"\x00"])
-def test_malformed_protocols(reader: Any, protocol: bytes) -> None:
+def test_refuses_malformed_protocols(reader: Any, protocol: bytes) -> None:
     reader.connect_protocol = True
     assert refused(reader, [CONNECT, *START[1:], (b":protocol", protocol)]) == (400, ":protocol is not a token")
 
 
-def test_a_protocol_with_missing_fields(reader: Any) -> None:
+def test_refuses_a_protocol_with_missing_fields(reader: Any) -> None:
     reader.connect_protocol = True
     protocol = (b":protocol", b"websocket")
     assert refused(reader, [METHOD, *START[1:], protocol])[0] == 400
@@ -292,26 +292,26 @@ def test_a_protocol_with_missing_fields(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [b"", b"x a", b"x\x00", b"x\r\n", b"x\x80", b"x:a", b"x\x7f", b"x{"])
-def test_names_that_are_not_tokens(reader: Any, name: bytes) -> None:
+def test_refuses_names_that_are_not_tokens(reader: Any, name: bytes) -> None:
     assert refused(reader, [*START, (name, b"a")]) == (400, "a field name that is not a token")
 
 
 @pytest.mark.parametrize("name", [b"Accept", b"ACCEPT", b"aCCept", b"x-A", b"X"])
-def test_names_in_upper_case(reader: Any, name: bytes) -> None:
+def test_refuses_names_in_upper_case(reader: Any, name: bytes) -> None:
     assert refused(reader, [*START, (name, b"a")]) == (400, "a field name that is not in lower case")
 
 
 @pytest.mark.parametrize(
     "value", [b"a\r\nb", b"a\nb", b"a\rb", b"\x00", b"\x7f", b" a", b"a ", b"\ta", b"a\t", b" ", b"\x0b"]
 )
-def test_values(reader: Any, value: bytes) -> None:
+def test_refuses_malformed_values(reader: Any, value: bytes) -> None:
     reason = "a field value with a control character, or with spaces around it"
     for name in (b"x-a", b"accept", b"cookie"):
         assert refused(reader, [*START, (name, value)]) == (400, reason)
 
 
 @pytest.mark.parametrize("value", [b"", b"a b", b"a\tb", b"\xff", b"~"])
-def test_good_values(reader: Any, value: bytes) -> None:
+def test_accepts_good_values(reader: Any, value: bytes) -> None:
     assert read(reader, [*START, (b"x-a", value)]).headers[1] == (b"x-a", value)
 
 
@@ -322,7 +322,7 @@ def test_good_values(reader: Any, value: bytes) -> None:
         *[(b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"trailers"), (b"upgrade", b"websocket")],
     ],
 )
-def test_connection_specific_fields(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_refuses_connection_specific_fields(reader: Any, field: tuple[bytes, bytes]) -> None:
     assert refused(reader, [*START, field]) == (400, "a connection-specific field")
 
 
@@ -359,7 +359,7 @@ def test_expect(reader: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"-1", b"+1", b"1 1", b"1, 1", b"a", b"0x1", b"9223372036854775808", b"1" * 30])
-def test_malformed_lengths(reader: Any, value: bytes) -> None:
+def test_refuses_malformed_lengths(reader: Any, value: bytes) -> None:
     status, reason = refused(reader, [*START, (b"content-length", value)], True)
     assert (status, "Content-Length" in reason) == (400, True)
 
@@ -374,17 +374,17 @@ def test_lengths(reader: Any) -> None:
     assert reader.content_length == -1
 
 
-def test_a_length_without_a_body(reader: Any) -> None:
+def test_refuses_a_length_without_a_body(reader: Any) -> None:
     assert refused(reader, [*START, (b"content-length", b"1")]) == (400, "a Content-Length without a body")
 
 
 @pytest.mark.parametrize("second", [b"5", b"6"])
-def test_two_lengths(reader: Any, second: bytes) -> None:
+def test_refuses_two_lengths(reader: Any, second: bytes) -> None:
     section = [*START, (b"content-length", b"5"), (b"content-length", second)]
     assert refused(reader, section, True) == (400, "more than one Host or Content-Length field")
 
 
-def test_a_length_over_the_limit(reader: Any, speedups: Any) -> None:
+def test_refuses_a_length_over_the_limit(reader: Any, speedups: Any) -> None:
     section = [*START, (b"content-length", b"51")]
     assert refused(reader, section, True) == (413, "request body too large")
     read(speedups.FieldsReader((100, 8, 1000, -1)), section, True)
@@ -393,7 +393,7 @@ def test_a_length_over_the_limit(reader: Any, speedups: Any) -> None:
 # Limits: the server answers requests that exceed them
 
 
-def test_a_section_over_the_size(reader: Any) -> None:
+def test_refuses_a_section_over_the_size(reader: Any) -> None:
     """Each field counts 32 bytes more than its name and value have."""
     start = sum(len(name) + len(value) + 32 for name, value in START)
     fits = (b"x-a", b"b" * (1000 - start - 35))
@@ -401,7 +401,7 @@ def test_a_section_over_the_size(reader: Any) -> None:
     assert refused(reader, [*START, (fits[0], fits[1] + b"b")]) == (431, "request head too large")
 
 
-def test_too_many_fields(reader: Any) -> None:
+def test_refuses_too_many_fields(reader: Any) -> None:
     """The crumbs of a cookie count as fields, and pseudo-header fields do not."""
     for field in ((b"a", b""), (b"cookie", b"a")):
         read(reader, [*START, *[field] * 8])
@@ -409,7 +409,7 @@ def test_too_many_fields(reader: Any) -> None:
         assert refused(reader, [*START, *[field] * 15]) == (431, "request head too large")
 
 
-def test_a_request_line_over_the_limit(reader: Any) -> None:
+def test_refuses_a_request_line_over_the_limit(reader: Any) -> None:
     """The method and the path have 100 bytes together."""
     for method in (b"GET", b"OPTIONS"):
         start = [(b":method", method), SCHEME, AUTHORITY]
@@ -474,20 +474,20 @@ def test_drops_trailers_and_keeps_the_table_in_step(reader: Any) -> None:
     [*START, HOST, (b"content-length", b"5"), (b"expect", b"x"), (b"expect", b"100-continue")],
     ids=lambda field: field[0].decode(),
 )
-def test_trailers_that_would_frame_or_route_the_message(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_refuses_trailers_that_would_frame_or_route_the_message(reader: Any, field: tuple[bytes, bytes]) -> None:
     with pytest.raises(RequestRejected, match="a field that is not allowed in trailers") as caught:
         reader.read_trailers(block_of([(b"x-a", b"b"), field]))
     assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("field", [(b"X", b""), (b"", b""), (b"x", b" "), (b":status", b"200"), (b"upgrade", b"a")])
-def test_malformed_trailers(reader: Any, field: tuple[bytes, bytes]) -> None:
+def test_refuses_malformed_trailers(reader: Any, field: tuple[bytes, bytes]) -> None:
     with pytest.raises(RequestRejected) as caught:
         reader.read_trailers(block_of([field]))
     assert caught.value.status == 400
 
 
-def test_trailers_over_the_limits(reader: Any) -> None:
+def test_refuses_trailers_over_the_limits(reader: Any) -> None:
     reader.read_trailers(block_of([(b"a", b"")] * 8))
     for section in ([(b"a", b"")] * 9, [(b"a", b"b" * 1000)]):
         with pytest.raises(RequestRejected) as caught:

@@ -214,7 +214,7 @@ def test_a_refused_message_changes_nothing(conversation: Conversation) -> None:
     assert conversation.head(framer) == [(b":status", b"500"), *DEFAULTS]
 
 
-def test_a_body_before_the_start(conversation: Conversation) -> None:
+def test_refuses_a_body_before_the_start(conversation: Conversation) -> None:
     with pytest.raises(
         RuntimeError, match=r"Expected ASGI message 'http\.response\.start', but got 'http\.response\.body'"
     ):

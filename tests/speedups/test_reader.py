@@ -234,7 +234,7 @@ NO_FIELD = "malformed field line: it needs a name, a colon and a value, and CRLF
         ),
     ],
 )
-def test_refused(speedups: Any, line: bytes, status: int, reason: str) -> None:
+def test_refuses_malformed_messages(speedups: Any, line: bytes, status: int, reason: str) -> None:
     assert read_all(speedups, line) == [(status, reason)]
     before = GET + HOST + b"X: y\r\n\r\n"
     assert read_all(speedups, before + line)[1:] == [(status, reason)]
@@ -426,7 +426,7 @@ class TestStates:
             assert reader.next() is None
             assert reader.in_head() is reader.in_message() is in_head
 
-    def test_refused(self, speedups: Any) -> None:
+    def test_reads_nothing_after_a_rejection(self, speedups: Any) -> None:
         reader = new_reader(speedups)
         reader.feed(GET + HOST + b"\r\n\x00 more")
         assert reader.next().method == "GET"

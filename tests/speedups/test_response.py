@@ -201,7 +201,7 @@ def test_values_without_control_characters(speedups: Any) -> None:
                 start(speedups, (b"x-a", value))
 
 
-def test_messages_out_of_order(speedups: Any) -> None:
+def test_refuses_messages_out_of_order(speedups: Any) -> None:
     with pytest.raises(
         RuntimeError, match=r"^Expected ASGI message 'http.response.start', but got 'http.response.body'.$"
     ):

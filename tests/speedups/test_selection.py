@@ -54,7 +54,7 @@ def test_off(choose: Any) -> None:
 
 
 @pytest.mark.parametrize("choice", ["", "on", "OFF", "0"])
-def test_unknown_choice(choose: Any, choice: str) -> None:
+def test_refuses_an_unknown_choice(choose: Any, choice: str) -> None:
     with pytest.raises(ImportError, match=f"UVICORN_SPEEDUPS is '{choice}'; it can be auto, off or require"):
         choose(choice)
 
@@ -70,7 +70,9 @@ def test_compiled(choose: Any, choice: str | None) -> None:
     assert names.ResponseFramer is compiled.ResponseFramer
 
 
-def test_not_installed(choose: Any, without_compiled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explains_a_build_that_is_not_installed(
+    choose: Any, without_compiled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without_compiled(ModuleNotFoundError("no such module"))
     monkeypatch.setattr(build_state, "explain_absence", lambda: "the compilation failed: no gcc")
     with warnings.catch_warnings():
@@ -82,7 +84,7 @@ def test_not_installed(choose: Any, without_compiled: Any, monkeypatch: pytest.M
         choose("require")
 
 
-def test_broken(choose: Any, without_compiled: Any) -> None:
+def test_warns_about_a_broken_build(choose: Any, without_compiled: Any) -> None:
     without_compiled(ImportError("undefined symbol: x"))
     with pytest.warns(RuntimeWarning, match="without its speedups: the compiled build is broken: undefined symbol: x"):
         assert choose("auto")[0] == "pure"
@@ -91,7 +93,7 @@ def test_broken(choose: Any, without_compiled: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [None, AttributeError("module has no attribute 'RequestReader'")])
-def test_older_than_its_sources(
+def test_warns_about_a_build_that_is_older_than_its_sources(
     error: Exception | None, choose: Any, without_compiled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if error is None:
