@@ -11,7 +11,7 @@ from tests.processes import ROOT
 
 SHARED = ROOT / ".." / "shared" / "cases"
 
-# Shared cases in which the RFCs leave a choice and this server chooses otherwise than the case.
+# Shared cases in which the RFCs leave a choice, and the server's choice differs from the case.
 _OTHER_POLICIES = {
     # The server follows RFC 9112 3.2.2: the application sees the authority of the target, and no other Host.
     "RL-072-absolute-other-host": "accept",

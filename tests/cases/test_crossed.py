@@ -1,4 +1,4 @@
-"""Both parsers and both builds treat every combination of `crossed` alike.
+"""Both parsers and both builds give the same result for every combination of `crossed`.
 
 The number of function calls is limited by the number of bytes, because one of these requests once sent a parser into
 an endless loop.

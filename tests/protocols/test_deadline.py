@@ -247,7 +247,7 @@ _moves = st.one_of(
 @pytest.mark.parametrize("shared", [False, True])
 @given(moves=st.lists(_moves, max_size=12))
 def test_called_once_and_in_time(shared: bool, moves: list[tuple[str, float]]) -> None:
-    """The last deadline is reported once, never early and hardly late, whatever is set, moved or cleared."""
+    """The last deadline is reported once, never early and at most slightly late, whatever is set, moved or cleared."""
     loop: Any = FakeLoop()
     calls: list[tuple[str, float]] = []
     with pytest.MonkeyPatch.context() as patch:

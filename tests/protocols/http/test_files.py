@@ -182,7 +182,7 @@ async def test_sends_a_file_on_systems_without_pread(ask: Any, make_file: Any, m
     assert await ask(send_each(start(), path_of(path))) == (200, path.read_bytes())
 
 
-# Mistakes
+# Files that cannot be sent
 
 
 async def test_files_that_cannot_be_sent(connect: Any, connect_http2: Any, tmp_path: Path) -> None:
