@@ -538,7 +538,7 @@ def test_a_standard_output_whose_reader_has_gone_is_reported_once(tmp_path: Path
 @pytest.mark.skipif(not hasattr(os, "pipe2"), reason="only Linux has pipes that keep writes separate")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_workers_that_share_a_pipe_write_whole_lines(app: Path, unbuffered: str) -> None:
-    reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # Linux alone has it
+    reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # only Linux has it
     writes: list[str] = []
     thread = threading.Thread(target=lambda: writes.extend(iter(lambda: os.read(reader, 65536).decode(), "")))
     thread.start()

@@ -26,7 +26,7 @@ class Pipe:
     """A pipe in which each read returns the bytes of one write (pipe(7), O_DIRECT)."""
 
     def __init__(self, buffering: int = -1, write_through: bool = False) -> None:
-        self.reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # Linux alone has it
+        self.reader, writer = os.pipe2(os.O_DIRECT)  # type: ignore[attr-defined,unused-ignore]  # only Linux has it
         os.set_blocking(self.reader, False)
         binary: Any = os.fdopen(writer, "wb", buffering)
         self.stream: Any = io.TextIOWrapper(binary, encoding="utf-8", write_through=write_through)
@@ -356,7 +356,7 @@ def test_a_stream_that_changes_the_text(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_bytes() == b"a\r\nb\r\n"
 
 
-def test_a_reader_that_has_gone(pipe: Pipe) -> None:
+def test_a_reader_that_has_closed_its_end(pipe: Pipe) -> None:
     lines = LineStream(pipe.stream)
     lines.write(LINE)
     os.close(pipe.reader)

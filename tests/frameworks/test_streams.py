@@ -95,7 +95,7 @@ def test_streams_end_with_either_version_of_asgi(version: str) -> None:
         for number, path in enumerate(["/ticks", "/middleware/ticks"], 1):
             with ask(server, f"GET {path} HTTP/1.1", b"tick"):
                 pass
-            # The client has gone.
+            # The client has disconnected.
             server.wait_stdout("left", count=number)
         with (
             ask(server, "GET /ticks HTTP/1.1", b"tick") as ticks,

@@ -268,7 +268,7 @@ def test_https_from_the_command_line(files: Files) -> None:
             while piece := client.recv(65536):
                 received += piece
         assert received.startswith(b"HTTP/1.1 200 OK\r\n")
-        # A client that does not speak TLS gets no response, and the server goes on.
+        # A client that does not speak TLS gets no response, and the server continues to serve.
         assert not exchange((server.host, server.port), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP")
         assert server.process.poll() is None
 
