@@ -290,7 +290,7 @@ def read_all(descriptor: int) -> str:
 
 
 @posix
-async def test_a_reader_that_is_late_gets_everything(log: Log, pipe: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_late_reader_gets_every_line(log: Log, pipe: int, caplog: pytest.LogCaptureFixture) -> None:
     log.write(0)
     await asyncio.sleep(0)
     assert read_all(pipe) == LINE.format(0)
@@ -524,7 +524,7 @@ def test_a_standard_output_without_a_reader_does_not_stop_the_exit(app: Path, un
 
 
 @posix
-def test_a_standard_output_whose_reader_has_gone_is_reported_once(tmp_path: Path) -> None:
+def test_a_standard_output_without_a_reader_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import app_\nfrom app_ import app\nimport os\nos.close(app_.reader)\n")
     (tmp_path / "app_.py").write_text(BLOCKED)
     with served(tmp_path, "app") as server:

@@ -188,7 +188,7 @@ def test_a_declared_factory_is_called_without_a_warning(caplog: pytest.LogCaptur
     assert caplog.messages == []
 
 
-def test_a_wrapper_of_any_arguments_is_no_factory(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrapper_of_any_arguments_is_not_a_factory(caplog: pytest.LogCaptureFixture) -> None:
     assert load_app(wrapper, factory=False) is wrapper
     assert caplog.messages == []
 
@@ -209,7 +209,7 @@ def test_a_declared_factory_with_a_type_error() -> None:
 
 
 @pytest.mark.parametrize("app", [None, 3, {}])
-def test_an_object_that_cannot_be_called_is_no_application(app: Any) -> None:
+def test_an_object_that_cannot_be_called_is_not_an_application(app: Any) -> None:
     with pytest.raises(AppLoadingError, match=rf"Error loading ASGI app\. {app!r} is not callable\."):
         load_app(app, factory=False)
 
@@ -222,7 +222,7 @@ def test_a_declared_factory_that_takes_arguments() -> None:
     assert caught.value.__cause__ is None
 
 
-def test_a_builtin_without_a_signature_is_no_factory() -> None:
+def test_a_builtin_without_a_signature_is_not_a_factory() -> None:
     assert load_app(dict.fromkeys, factory=False) == dict.fromkeys
     assert load_app(getattr, factory=False) is getattr
 

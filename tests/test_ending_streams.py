@@ -192,7 +192,7 @@ async def test_an_application_can_wait_for_the_shutdown() -> None:
     assert sorted(app.events) == ["/asks", "/asks", "/socket"]
 
 
-async def test_without_an_option_a_stream_goes_on_until_it_is_forced() -> None:
+async def test_without_an_option_a_stream_continues_until_a_forced_exit() -> None:
     app = App()
     server = Server(config_of(app))
     async with serving(server) as task:

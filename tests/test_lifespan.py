@@ -125,7 +125,7 @@ def test_the_application_is_loaded_once() -> None:
     assert config.loaded_app is loaded_app
 
 
-async def test_auto_takes_an_exception_before_the_answer_as_unsupported(lines: Callable[[], list[str]]) -> None:
+async def test_auto_treats_an_exception_before_the_answer_as_unsupported(lines: Callable[[], list[str]]) -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
 
@@ -150,7 +150,7 @@ async def test_auto_shows_the_exception_of_an_application_that_has_received(
     assert not lifespan.should_exit
 
 
-async def test_on_takes_an_exception_before_the_answer_as_failure(
+async def test_on_treats_an_exception_before_the_answer_as_failure(
     lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     lifespan = await live(script(RuntimeError("no lifespan here")), "on")

@@ -157,7 +157,7 @@ def test_nothing_is_sent_without_a_listener(
     assert caplog.records == []
 
 
-def test_a_socket_that_is_gone_is_logged(
+def test_a_missing_socket_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))

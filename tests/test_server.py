@@ -1018,4 +1018,4 @@ def test_a_loop_that_has_been_closed_is_not_woken() -> None:
     server.should_exit = True
     assert server.should_exit
     assert not task.done()
-    assert run_async(server._flag("_exit").wait()) is None  # type: ignore[func-returns-value]  # that it returns
+    assert run_async(server._flag("_exit").wait()) is None  # type: ignore[func-returns-value]  # the test is that it returns

@@ -75,7 +75,7 @@ def test_unknown_names_of_the_module_are_refused() -> None:
 
 
 def test_options_are_attributes() -> None:
-    config = Config(asgi3_app, "::1", "8080", "server.sock", 0, headers=[("X-A", "b")], ws_ping_interval=None)  # type: ignore[arg-type]  # programs hand on text
+    config = Config(asgi3_app, "::1", "8080", "server.sock", 0, headers=[("X-A", "b")], ws_ping_interval=None)  # type: ignore[arg-type]  # programs pass text
     assert (config.app, config.host, config.port, config.uds, config.fd) == (asgi3_app, "::1", 8080, "server.sock", 0)
     assert config.headers == [("X-A", "b")]
     assert config.ws_ping_interval is None

@@ -319,4 +319,4 @@ def test_a_single_path_is_a_list_of_one() -> None:
 @pytest.mark.parametrize("value", [5, [True], ["0.5"]])
 def test_buckets_are_a_list_of_numbers(value: object) -> None:
     with pytest.raises(OptionTypeError, match=r"^metrics_buckets must be "):
-        Config("tests.apps:asgi3_app", metrics_buckets=value)  # type: ignore[arg-type]  # what is wrong here
+        Config("tests.apps:asgi3_app", metrics_buckets=value)  # type: ignore[arg-type]  # the wrong value under test

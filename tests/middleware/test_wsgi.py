@@ -193,9 +193,7 @@ def test_header_variables() -> None:
 # --- Responses ----------------------------------------------------------------------------------------------------
 
 
-def test_an_application_that_the_validator_of_the_standard_library_watches(
-    serve: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_validator_of_the_standard_library_finds_no_fault(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
 
@@ -591,7 +589,7 @@ async def test_a_body_completed_while_the_application_sends_is_kept_for_it(serve
 
 @pytest.mark.parametrize("handled", [False, True])
 @pytest.mark.parametrize("ahead", [False, True])
-def test_a_body_cut_short_raises_in_the_application_alone(serve: Any, handled: bool, ahead: bool) -> None:
+def test_an_incomplete_body_raises_only_in_the_application(serve: Any, handled: bool, ahead: bool) -> None:
     raised: list[OSError] = []
 
     def app(environ: Any, start_response: Any) -> Any:

@@ -115,7 +115,7 @@ def test_options_of_one_address_beside_bind(capsys: pytest.CaptureFixture[str]) 
         ({"host": "0.0.0.0", "port": 80}, ""),
     ],
 )
-def test_two_places_to_listen_in_one_command(
+def test_warns_if_options_name_two_addresses(
     options: dict[str, Any], warning: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Config(None, **options)
@@ -133,7 +133,7 @@ def test_two_places_to_listen_in_one_command(
     ids=["the same", "all and one", "one and all", "unix"],
 )
 @pytest.mark.parametrize("of_a_supervisor", [False, True])
-def test_one_address_twice(
+def test_the_same_address_twice_is_refused(
     addresses: list[str], of_a_supervisor: bool, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without this check only `listen` would refuse the address, after the application has started."""
@@ -160,7 +160,7 @@ def test_addresses_that_differ(path: str) -> None:
         bind.close()
 
 
-async def test_a_server_that_listens_meanwhile(path: str) -> None:
+async def test_a_server_that_begins_to_listen_meanwhile(path: str) -> None:
     with socket.socket() as first, socket.socket() as second:
         for sock in (first, second):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -476,11 +476,11 @@ def test_a_file_is_not_replaced_by_a_unix_socket(path: str, capsys: pytest.Captu
     assert Path(path).read_text() == "precious"
 
 
-def test_a_unix_socket_in_no_directory(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_unix_socket_in_a_missing_directory(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'/no/such/directory/x': no such file or directory" in refused(capsys, uds="/no/such/directory/x")
 
 
-def test_a_unix_socket_of_too_long_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_unix_socket_whose_path_is_too_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "af_unix path too long" in refused(capsys, uds=str(tmp_path / ("x" * 200)))
 
 

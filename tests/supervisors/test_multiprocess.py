@@ -195,7 +195,7 @@ def test_ttin_adds_and_ttou_removes_a_worker(two: ServerProcess) -> None:
     assert len(two.workers) == 3
 
 
-def test_worker_at_its_request_limit_serves_until_its_replacement_does() -> None:
+def test_worker_at_its_request_limit_serves_until_its_replacement_serves() -> None:
     options = ("--workers", "2", "--limit-max-requests", "40", "--limit-max-requests-jitter", "10")
     with serve(APP, *options, env={STARTUP: "0.5"}) as server:
         wait_for_workers(server, 2)

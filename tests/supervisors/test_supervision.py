@@ -98,7 +98,7 @@ def run() -> Iterator[Callable[..., Running]]:
         running.end()
 
 
-def test_sockets_are_used_as_they_are_and_closed_at_the_end(run: Callable[..., Running]) -> None:
+def test_given_sockets_are_used_and_closed_at_the_end(run: Callable[..., Running]) -> None:
     running = run()
     running.ask()
     assert running.stop() == 0
@@ -491,7 +491,7 @@ def test_the_stacks_show_every_thread_once(process: Process, monkeypatch: pytest
     )
 
 
-def test_stacks_for_another_program_are_not_mixed_in(process: Process) -> None:
+def test_stacks_that_another_program_requested_are_left_out(process: Process) -> None:
     eventually(lambda: Message.READY in process.receive())
     assert process_module.DUMP_SIGNAL is not None
     os.kill(process.pid, process_module.DUMP_SIGNAL)

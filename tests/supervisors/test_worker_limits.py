@@ -199,7 +199,7 @@ def test_a_worker_whose_loop_has_been_closed() -> None:
     from uvicorn.supervisors.worker import Message, WorkerServer
 
     sent: list[Any] = []
-    server = WorkerServer(Config(None, log_config=None), None, None)  # type: ignore[arg-type]  # it sends nothing
+    server = WorkerServer(Config(None, log_config=None), None, None)  # type: ignore[arg-type]  # this server sends nothing
     server.report_turn()
     server._worker = SimpleNamespace(send=sent.append)  # type: ignore[assignment]  # as above
     loop = server._loop = asyncio.new_event_loop()

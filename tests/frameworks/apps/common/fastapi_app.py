@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 
 @app.get("/hello/{name}")
-def hello(name: str, q: Optional[str] = None):  # noqa: UP045  # old releases read annotations by this spelling
+def hello(name: str, q: Optional[str] = None):  # noqa: UP045  # old releases evaluate this spelling only
     return {"name": name, "q": q}
 
 

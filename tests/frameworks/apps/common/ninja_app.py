@@ -11,7 +11,7 @@ settings.configure(
     SECRET_KEY="only for tests", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, DATA_UPLOAD_MAX_MEMORY_SIZE=None
 )
 
-from ninja import NinjaAPI  # noqa: E402  # it reads the settings
+from ninja import NinjaAPI  # noqa: E402  # the import reads the settings
 
 api = NinjaAPI(docs_url=None, openapi_url=None)
 
