@@ -61,7 +61,7 @@ MATRIX = {
     "django-newest": Environment(
         ("django", "channels"), ("test_websockets_channels.py", "test_common.py", "test_streams.py")
     ),
-    # The deselected test closes with a reason, which consumers support since Channels 4.1.
+    # The deselected test closes with a reason, which consumers support only since Channels 4.1.
     "django-oldest": Environment(
         ("django==4.1", "channels==4.0.0"), ("test_common.py", "test_websockets_channels.py", CHANNELS_THREAD)
     ),

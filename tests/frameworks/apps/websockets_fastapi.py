@@ -14,7 +14,7 @@ async def user(x_token: str | None = Header(default=None)) -> str:
     return x_token
 
 
-# FastAPI evaluates the annotations at import, so they need a form that every Python version evaluates.
+# FastAPI evaluates the annotations at import, in every Python version.
 @app.websocket("/rooms/{room}")
 async def join(websocket: WebSocket, room: str, name: str = Depends(user), limit: int = 10) -> None:
     await websocket.accept()

@@ -24,13 +24,13 @@ async def start(*_: Any) -> None:
 
 
 async def pieces() -> AsyncIterator[bytes]:
-    """What /stream sends."""
+    """Yield the pieces that /stream sends."""
     for piece in PIECES:
         yield piece
 
 
 def fail() -> Any:
-    """What /broken does."""
+    """Raise the exception of /broken."""
     raise ValueError("broken on purpose")
 
 
