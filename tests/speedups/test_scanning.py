@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.fuzz.parsing import BUILDS, HEAD_ATTRIBUTES, check_requests
 from tests.fuzz.run import QUIET
 from tests.speedups.test_parity import Reading, outcome
-from uvicorn import _speedups
 from uvicorn._speedups import _scan_py
 from uvicorn._speedups.flags import BODY_FOLLOWS
 from uvicorn._speedups.tables import KNOWN_FIELDS, TOKEN_CHARS
@@ -264,54 +263,3 @@ def test_items_that_are_not_fields(fields: Any) -> None:
 def test_noise(pieces: list[bytes]) -> None:
     check(*pieces)
     check(LINE, *pieces, b"\r\n\r\n")
-
-
-@pytest.mark.parametrize("build", BUILDS)
-def test_queries_in_access_lines(build: str) -> None:
-    """Each byte alone and among other bytes, because an application may put any byte into its scope."""
-    quote_query = _speedups.load(build).quote_query
-    for byte in range(256):
-        shown = chr(byte) if 0x20 < byte < 0x7F else f"%{byte:02X}"
-        assert quote_query(b"a=%c" % byte) == "a=" + shown
-        assert quote_query(b"\xff%c" % byte) == "%FF" + shown
-
-
-class TestAccessLines:
-    """`AccessLineFormat`: the lines, and whether a kept line is still correct."""
-
-    def lines(self, scope: Any, status: Any) -> list[Any]:
-        def make_ending(status: int) -> str:
-            return f" {status} end"
-
-        formats = [_speedups.load(build).AccessLineFormat(["", ":", " ", " HTTP/"], make_ending) for build in BUILDS]
-        return [outcome(one.format, scope, status) for one in formats * 2]
-
-    @pytest.mark.parametrize("client", [None, ("1.2.3.4", 5), ("::1", 0), ("\xe9", 1), ("\ud800", 1), ("a\n", 2)])
-    @pytest.mark.parametrize("status", [200, 599, 0, -1])
-    def test_lines(self, client: Any, status: int) -> None:
-        for path in ("/", "/\xe9", "/\n", "/%41", "/\0", "/\x7f", "/\ud800", "/" + "a" * 1000, ""):
-            for query, method in ((b"", "GET"), (b"a=b", "M\xe9THOD"), (b"\0 \x7f\xff", "GET")):
-                scope = {"method": method, "path": path, "http_version": "1.1", "query_string": query}
-                scope["client"] = client
-                [line, *others] = self.lines(scope, status)
-                assert others == [line] * 3
-
-    def test_text_of_a_subclass_of_str(self) -> None:
-        class Path(str):
-            __slots__ = ()
-
-        scope = {"method": "GET", "path": Path("/a b"), "http_version": "1.1", "query_string": b"", "client": None}
-        assert self.lines(scope, 200) == [":GET /a%20b HTTP/1.1 200 end"] * 4
-
-    @pytest.mark.parametrize("build", BUILDS)
-    def test_lines_of_many_clients(self, build: str) -> None:
-        line = _speedups.load(build).AccessLineFormat(["", ":", " ", " HTTP/"], lambda status: "")
-        scope = {"method": "GET", "path": "/", "http_version": "1.1", "query_string": b""}
-        for port in [*range(3000), *range(3000)]:
-            assert line.format({**scope, "client": ("a", port)}, 200) == f"a:{port}:GET / HTTP/1.1"
-
-    @pytest.mark.parametrize("scope", [{}, {"method": "GET", "path": 1}, None])
-    def test_an_incomplete_scope_is_refused(self, scope: Any) -> None:
-        [failure, *others] = self.lines(scope, 200)
-        assert isinstance(failure, tuple)
-        assert others == [failure] * 3
