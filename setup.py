@@ -68,6 +68,11 @@ def reason_in_a_line(error: BaseException) -> str:
 class BuildSpeedups(build_ext):
     """Builds all compiled modules, or none."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        # One C compiler runs on each processor, unless `--parallel` says how many.
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self) -> None:
         # `uvicorn --version` reads the reason of a failed build from this file.
         note = Path(self.get_ext_fullpath("uvicorn._speedups.x")).with_name("not_compiled.txt")
