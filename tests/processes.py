@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -268,6 +268,24 @@ def serve(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
     """Start a server, and kill it at the end of the block. The arguments are those of `ServerProcess`."""
     with ServerProcess(*arguments, **options) as server:
         yield server
+
+
+def receive_until(client: socket.socket, is_enough: Callable[[bytes], object], received: bytes = b"") -> bytes:
+    """Read from a server until `is_enough` accepts the bytes.
+
+    Args:
+        client: the client's socket.
+        is_enough: called with all bytes so far.
+        received: the bytes that were read before.
+
+    Raises:
+        AssertionError: the server has closed the connection before.
+    """
+    while not is_enough(received):
+        piece = client.recv(65536)
+        assert piece, f"the server has closed the connection after {received!r}"
+        received += piece
+    return received
 
 
 def exchange(address: tuple[str, int] | str, data: bytes, *, fin: bool = False, timeout: float = PATIENCE) -> bytes:

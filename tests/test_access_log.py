@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.access_logger import LOGGER, stock_handler
-from tests.processes import PATIENCE, ROOT, ServerProcess, free_port
+from tests.processes import PATIENCE, ROOT, ServerProcess, free_port, receive_until
 from uvicorn import access_log, line_stream
 from uvicorn.access_log import AccessLog
 
@@ -495,14 +495,10 @@ def test_a_standard_output_without_a_reader_does_not_stop_requests(tmp_path: Pat
             deadline = time.monotonic() + PATIENCE
             while b"GET /2999 " not in text and time.monotonic() < deadline:
                 client.sendall(b"GET /read HTTP/1.1\r\nHost: x\r\n\r\n")
-                answer = b""
-                while b"\r\n\r\n" not in answer:
-                    answer += client.recv(65536)
+                answer = receive_until(client, lambda received: b"\r\n\r\n" in received)
                 head, _, body = answer.partition(b"\r\n\r\n")
                 length = int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index]  # it is there
-                while len(body) < length:
-                    body += client.recv(65536)
-                text += body
+                text += receive_until(client, lambda received, length=length: len(received) >= length, body)
         assert re.findall(r"GET /(\d+) ", text.decode()) == [str(n) for n in range(3000)]
 
 

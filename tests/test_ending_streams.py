@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.apps import live
-from tests.processes import PATIENCE, run_async
+from tests.processes import PATIENCE, receive_until, run_async
 from tests.test_server import address_of, config_of, serving
 from tests.waiting import eventually, until
 from uvicorn import server as server_module
@@ -218,9 +218,7 @@ def test_a_program_that_stops_a_server_in_a_thread(force: bool) -> None:
             client.sendall(
                 b"GET /deaf HTTP/1.1\r\nhost: a\r\n\r\n" if force else b"GET /stream HTTP/1.1\r\nhost: a\r\n\r\n"
             )
-            received = b""
-            while b"begin" not in received:
-                received += client.recv(65536)
+            received = receive_until(client, lambda received: b"begin" in received)
             server.should_exit = True
             eventually(server.server_state.shutdown_event.is_set)
             server.force_exit = force

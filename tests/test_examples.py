@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.processes import PATIENCE, ROOT, ServerProcess
+from tests.processes import PATIENCE, ROOT, ServerProcess, receive_until
 
 pytestmark = pytest.mark.once
 
@@ -74,9 +74,7 @@ def test_server_sent_events(server: ServerProcess) -> None:
     assert "new EventSource" in fetch(server, "/")
     with socket.create_connection((server.host, server.port), PATIENCE) as client:
         client.sendall(b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n")
-        received = b""
-        while received.count(b"\ndata: ") < 2:
-            received += client.recv(65536)
+        received = receive_until(client, lambda received: received.count(b"\ndata: ") >= 2)
         with socket.create_connection((server.host, server.port), PATIENCE) as other:
             other.sendall(b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n")
             assert b"text/event-stream" in other.recv(65536)

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from tests.http2 import HELLO, frame, headers, reset
-from tests.processes import PATIENCE, ServerProcess, free_port, run_async, run_program, serve
+from tests.processes import PATIENCE, ServerProcess, free_port, receive_until, run_async, run_program, serve
 from uvicorn._speedups import http2_codes as codes
 
 HAPROXY = shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
@@ -103,9 +103,7 @@ def test_a_client_that_resets_its_stream(front: Front) -> None:
     address = ("127.0.0.1", front.secure_port)
     with context.wrap_socket(socket.create_connection(address, timeout=PATIENCE)) as client:
         client.sendall(HELLO + headers(1, path=b"/until-gone"))
-        received = b""
-        while not received.endswith(frame(codes.DATA, 0, 1, b"x")):
-            received += client.recv(65536)
+        receive_until(client, lambda received: received.endswith(frame(codes.DATA, 0, 1, b"x")))
         client.sendall(reset(1))
         front.server.wait_stdout(r"http\.disconnect\n")
 

@@ -20,7 +20,17 @@ import pytest
 import trustme
 
 from tests.docs.blocks import blocks
-from tests.processes import PATIENCE, ROOT, ServerProcess, exchange, free_port, run_async, run_program, serve
+from tests.processes import (
+    PATIENCE,
+    ROOT,
+    ServerProcess,
+    exchange,
+    free_port,
+    receive_until,
+    run_async,
+    run_program,
+    serve,
+)
 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
@@ -150,13 +160,10 @@ def test_a_client_cannot_forge_its_address(address: tuple[str, int]) -> None:
 def test_parts_of_a_response_are_not_held_back(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=PATIENCE) as client:
         client.sendall(b"GET /parts HTTP/1.1\r\nhost: test\r\n\r\n")
-        received = b""
-        while b"first" not in received:
-            received += client.recv(65536)
+        received = receive_until(client, lambda received: b"first" in received)
         # The application sends the second part when this request has arrived.
         body_of(exchange(address, b"GET /go HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
-        while b"second" not in received:
-            received += client.recv(65536)
+        receive_until(client, lambda received: b"second" in received, received)
 
 
 def test_a_large_body_is_forwarded(address: tuple[str, int]) -> None:

@@ -156,7 +156,9 @@ def test_addresses_that_differ(path: str) -> None:
     """The addresses differ in the port, in the family, or in the path of a unix socket."""
     port = free_port()
     binds = [f"127.0.0.1:{port}", f"127.0.0.2:{port}", f"[::1]:{port}", "0.0.0.0:0", f"unix:{path}", f"unix:{path}2"]
-    for bind in Config(None, bind=binds).open_binds():
+    opened = Config(None, bind=binds).open_binds()
+    assert len(opened) == len(binds)
+    for bind in opened:
         bind.close()
 
 
